@@ -1,0 +1,35 @@
+//! Where a program keeps its files.
+
+use std::path::PathBuf;
+
+/// Says where a program keeps its configuration and its data. The host program knows; this crate does not guess.
+pub trait QueuePaths: Send + Sync {
+    /// The directory with `forge.toml`, if there is one. It need not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`PathsError`] when the directory cannot be told, for instance without a home directory.
+    fn config_dir(&self) -> Result<PathBuf, PathsError>;
+
+    /// The directory for the embedded database. Created when a database is opened in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::config_dir`].
+    fn data_dir(&self) -> Result<PathBuf, PathsError>;
+}
+
+/// A directory cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} directory cannot be told: {reason}")]
+pub struct PathsError {
+    what: String,
+    reason: String,
+}
+
+impl PathsError {
+    /// `what` is `config` or `data`; `reason` says why, and the remedy.
+    pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { what: what.into(), reason: reason.into() }
+    }
+}

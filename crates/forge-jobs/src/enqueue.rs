@@ -1,0 +1,201 @@
+//! Validate → route → insert.
+
+use crate::limits::MAX_ENQUEUE_BATCH;
+use crate::storage::{EnqueueParams, Inserted, Storage, StorageError};
+use crate::{Clock, EnqueueRequest, InvalidRequest, JobId, NewJob, Router};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Puts jobs into a storage. A runtime has one; programs that only enqueue make their own.
+#[derive(Clone)]
+pub struct Enqueuer {
+    storage: Storage,
+    router: Arc<dyn Router>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Enqueuer {
+    /// One that uses the database's clock.
+    #[must_use]
+    pub fn new(storage: Storage, router: Arc<dyn Router>) -> Self {
+        Self::with_clock(storage, router, Arc::new(crate::SystemClock))
+    }
+
+    /// One with a clock of its own, for tests.
+    #[must_use]
+    pub fn with_clock(storage: Storage, router: Arc<dyn Router>, clock: Arc<dyn Clock>) -> Self {
+        Self { storage, router, clock }
+    }
+
+    /// Checks and inserts a job. It is durable when this returns. Callers that arrive while a commit is under way
+    /// share the next one, so many at once cost few commits.
+    ///
+    /// Not cancel safe: a dropped call may have inserted the job all the same. Give the request an id to be able to
+    /// send it again.
+    ///
+    /// # Errors
+    ///
+    /// [`EnqueueError`]; nothing was inserted then, unless [`EnqueueError::outcome_unknown`].
+    pub async fn enqueue(&self, request: EnqueueRequest) -> Result<Enqueued, EnqueueError> {
+        let job = request.validate(&*self.router)?;
+        let id = job.id;
+        let params = EnqueueParams { jobs: vec![job], now: self.clock.storage_now() };
+        match self.storage.jobs.enqueue(params).await?.first() {
+            Some(inserted) => enqueued(id, *inserted),
+            None => Err(no_answer().into()),
+        }
+    }
+
+    /// Checks and inserts many jobs, in one transaction per 2,000 of them. Results come in the order of the
+    /// requests; one that is refused does not touch the others.
+    pub async fn enqueue_many(
+        &self,
+        requests: impl IntoIterator<Item = EnqueueRequest> + Send,
+    ) -> Vec<Result<Enqueued, EnqueueError>> {
+        // Checked up front, so that no iterator of the caller's lives across an await.
+        let checked: Vec<_> = requests.into_iter().map(|r| r.validate(&*self.router)).collect();
+        let mut results = Vec::with_capacity(checked.len());
+        let mut chunk = Vec::new();
+        // The places in `results` that the chunk's members will fill.
+        let mut places = Vec::new();
+        for request in checked {
+            match request {
+                Ok(job) => {
+                    places.push((results.len(), job.id));
+                    chunk.push(job);
+                    results.push(Err(no_answer().into()));
+                }
+                Err(e) => results.push(Err(e.into())),
+            }
+            if chunk.len() == MAX_ENQUEUE_BATCH {
+                self.insert(std::mem::take(&mut chunk), &mut places, &mut results).await;
+            }
+        }
+        self.insert(chunk, &mut places, &mut results).await;
+        results
+    }
+
+    async fn insert(
+        &self,
+        jobs: Vec<NewJob>,
+        places: &mut Vec<(usize, JobId)>,
+        results: &mut [Result<Enqueued, EnqueueError>],
+    ) {
+        if jobs.is_empty() {
+            return;
+        }
+        let params = EnqueueParams { jobs, now: self.clock.storage_now() };
+        match self.storage.jobs.enqueue(params).await {
+            Ok(inserted) => {
+                for ((place, id), inserted) in places.drain(..).zip(inserted) {
+                    results[place] = enqueued(id, inserted);
+                }
+            }
+            Err(e) => {
+                for (place, _) in places.drain(..) {
+                    results[place] = Err(e.duplicate().into());
+                }
+            }
+        }
+    }
+}
+
+fn no_answer() -> StorageError {
+    StorageError::Internal { detail: "the storage gave fewer results than jobs".into(), source: None }
+}
+
+const fn enqueued(id: JobId, inserted: Inserted) -> Result<Enqueued, EnqueueError> {
+    match inserted {
+        Inserted::Inserted => Ok(Enqueued { id, outcome: EnqueueOutcome::Inserted }),
+        Inserted::AlreadyThere => Ok(Enqueued { id, outcome: EnqueueOutcome::AlreadyThere }),
+        Inserted::Duplicate { of } => Ok(Enqueued { id: of, outcome: EnqueueOutcome::Duplicate }),
+        Inserted::IdTaken => Err(EnqueueError::IdTaken { id }),
+    }
+}
+
+impl fmt::Debug for Enqueuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Enqueuer").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+/// The receipt of an enqueue. Stands for the job's id wherever a `&JobId` is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Enqueued {
+    /// The job that stands for the request: the new one, or the one that holds its dedupe key.
+    pub id: JobId,
+    /// What happened.
+    pub outcome: EnqueueOutcome,
+}
+
+impl Deref for Enqueued {
+    type Target = JobId;
+
+    fn deref(&self) -> &JobId {
+        &self.id
+    }
+}
+
+impl From<Enqueued> for JobId {
+    fn from(e: Enqueued) -> Self {
+        e.id
+    }
+}
+
+impl fmt::Display for Enqueued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.id, f)
+    }
+}
+
+/// What happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EnqueueOutcome {
+    /// A new job is in the queue.
+    Inserted,
+    /// The same request, under the same id, was in the queue already: it was sent twice.
+    AlreadyThere,
+    /// An unfinished job of its kind holds its dedupe key; nothing was inserted.
+    Duplicate,
+}
+
+impl EnqueueOutcome {
+    /// The word used on the command line and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inserted => "inserted",
+            Self::AlreadyThere => "already_there",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// A job could not be enqueued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// The request is not allowed. Nothing was changed.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
+    /// Another job has this id, with other content. Nothing was changed.
+    #[error("the id {id} belongs to another job, with other content: leave the id out to get a new one")]
+    IdTaken {
+        /// The id.
+        id: JobId,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl EnqueueError {
+    /// Whether the job may be in the queue although the call failed; send it again under the same id to know.
+    #[must_use]
+    pub const fn outcome_unknown(&self) -> bool {
+        matches!(self, Self::Storage(e) if e.outcome_unknown())
+    }
+}

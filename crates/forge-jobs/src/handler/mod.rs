@@ -1,0 +1,104 @@
+//! Code for one kind of job: handlers, their context, and the registry that a process knows them by.
+
+mod cancel;
+mod context;
+mod noop_echo;
+mod registry;
+
+pub use cancel::{CancelCause, CancelToken};
+pub(crate) use context::AttemptState;
+pub use context::JobContext;
+pub use noop_echo::NoopEcho;
+pub(crate) use registry::{ErasedHandler, HandlerEnd};
+pub use registry::{HandlerRegistry, RegisterError};
+
+use crate::limits::ATTEMPT_TIME_LIMIT;
+use crate::{JobOutcome, JobPayload};
+use std::future::Future;
+use std::time::Duration;
+
+/// Runs jobs of one kind.
+///
+/// A job may run more than once: a process can die after the work is done and before that is written down. Make the
+/// work idempotent, or check first what is done.
+///
+/// ```
+/// use forge_jobs::{JobContext, JobHandler, JobOutcome};
+///
+/// struct Greet;
+///
+/// impl JobHandler for Greet {
+///     fn kind(&self) -> &str {
+///         "greet"
+///     }
+///
+///     async fn run(&self, ctx: JobContext) -> JobOutcome {
+///         match ctx.decode::<String>() {
+///             Ok(name) => {
+///                 println!("hello {name}");
+///                 JobOutcome::Done
+///             }
+///             Err(e) => JobOutcome::dead(&e),
+///         }
+///     }
+/// }
+/// ```
+pub trait JobHandler: Send + Sync + 'static {
+    /// The kind it runs. `[A-Za-z0-9._:/-]{1,128}`; asked once, when it is registered.
+    fn kind(&self) -> &str;
+
+    /// Its options; asked once, when it is registered.
+    fn options(&self) -> HandlerOptions {
+        HandlerOptions::default()
+    }
+
+    /// Runs one attempt. A panic counts as `Failed`. When [`JobContext::cancel`] fires, stop soon; what is returned
+    /// then no longer brings the job back if a person cancelled it.
+    fn run(&self, ctx: JobContext) -> impl Future<Output = JobOutcome> + Send;
+}
+
+/// Runs jobs whose payload is a type. A payload that does not decode makes the job dead as `undecodable`, without
+/// running anything.
+pub trait TypedHandler: Send + Sync + 'static {
+    /// The payload, which names the kind.
+    type Payload: JobPayload;
+
+    /// As [`JobHandler::options`].
+    fn options(&self) -> HandlerOptions {
+        HandlerOptions::default()
+    }
+
+    /// As [`JobHandler::run`].
+    fn run(&self, ctx: JobContext, payload: Self::Payload) -> impl Future<Output = JobOutcome> + Send;
+}
+
+/// What a handler wants of the runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandlerOptions {
+    /// How long one attempt may take; `None`: as long as it likes. Default 10 minutes. Past it the handler is told to
+    /// stop, and 5 s later its future is dropped; the attempt has failed.
+    pub time_limit: Option<Duration>,
+}
+
+impl Default for HandlerOptions {
+    fn default() -> Self {
+        Self { time_limit: Some(ATTEMPT_TIME_LIMIT) }
+    }
+}
+
+impl HandlerOptions {
+    /// With this time limit.
+    #[must_use]
+    pub const fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Without a time limit: for jobs that may take hours. Heartbeats still tell whether the process lives.
+    #[must_use]
+    pub const fn without_time_limit(mut self) -> Self {
+        self.time_limit = None;
+        self
+    }
+}

@@ -1,0 +1,177 @@
+//! The kinds that a process can run.
+
+use super::{HandlerOptions, JobContext, JobHandler, TypedHandler};
+use crate::job::{NameError, check_name};
+use crate::{JobOutcome, JobPayload};
+use futures_util::future::BoxFuture;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+/// How a handler ended, before anything is decided.
+pub(crate) enum HandlerEnd {
+    Outcome(JobOutcome),
+    /// The payload does not fit the handler's type; nothing ran.
+    Undecodable(String),
+}
+
+/// A handler of any type.
+pub(crate) trait ErasedHandler: Send + Sync + 'static {
+    fn options(&self) -> HandlerOptions;
+    fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd>;
+}
+
+struct Plain<H>(H);
+
+impl<H: JobHandler> ErasedHandler for Plain<H> {
+    fn options(&self) -> HandlerOptions {
+        self.0.options()
+    }
+
+    fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
+        Box::pin(async move { HandlerEnd::Outcome(self.0.run(ctx).await) })
+    }
+}
+
+struct Typed<H>(H);
+
+impl<H: TypedHandler> ErasedHandler for Typed<H> {
+    fn options(&self) -> HandlerOptions {
+        self.0.options()
+    }
+
+    fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
+        Box::pin(async move {
+            match ctx.decode::<H::Payload>() {
+                Ok(payload) => HandlerEnd::Outcome(self.0.run(ctx, payload).await),
+                Err(e) => HandlerEnd::Undecodable(format!("the payload is no {}: {e}", H::Payload::KIND)),
+            }
+        })
+    }
+}
+
+struct Function<F>(F, HandlerOptions);
+
+impl<F, Fut> ErasedHandler for Function<F>
+where
+    F: Fn(JobContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = JobOutcome> + Send + 'static,
+{
+    fn options(&self) -> HandlerOptions {
+        self.1
+    }
+
+    fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
+        let running = (self.0)(ctx);
+        Box::pin(async move { HandlerEnd::Outcome(running.await) })
+    }
+}
+
+/// The handlers of a process, by kind.
+///
+/// A bad or repeated kind is remembered and makes the runtime's start fail, so that registering needs no `?`.
+#[derive(Default)]
+pub struct HandlerRegistry {
+    handlers: HashMap<String, Arc<dyn ErasedHandler>>,
+    errors: Vec<RegisterError>,
+}
+
+impl HandlerRegistry {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a handler.
+    pub fn register<H: JobHandler>(&mut self, handler: H) -> &mut Self {
+        let kind = handler.kind().to_owned();
+        self.add(kind, Arc::new(Plain(handler)))
+    }
+
+    /// Adds a handler whose payload is a type.
+    pub fn register_typed<H: TypedHandler>(&mut self, handler: H) -> &mut Self {
+        self.add(H::Payload::KIND.to_owned(), Arc::new(Typed(handler)))
+    }
+
+    /// Adds a function.
+    ///
+    /// ```
+    /// # use forge_jobs::{HandlerRegistry, JobOutcome};
+    /// let mut handlers = HandlerRegistry::new();
+    /// handlers.register_fn("ping", |ctx| async move {
+    ///     println!("attempt {}", ctx.attempt());
+    ///     JobOutcome::Done
+    /// });
+    /// ```
+    pub fn register_fn<F, Fut>(&mut self, kind: impl Into<String>, run: F) -> &mut Self
+    where
+        F: Fn(JobContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = JobOutcome> + Send + 'static,
+    {
+        self.register_fn_with(kind, HandlerOptions::default(), run)
+    }
+
+    /// Adds a function with options.
+    pub fn register_fn_with<F, Fut>(
+        &mut self,
+        kind: impl Into<String>,
+        options: HandlerOptions,
+        run: F,
+    ) -> &mut Self
+    where
+        F: Fn(JobContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = JobOutcome> + Send + 'static,
+    {
+        self.add(kind.into(), Arc::new(Function(run, options)))
+    }
+
+    /// The kinds, sorted.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<String> {
+        let mut kinds: Vec<_> = self.handlers.keys().cloned().collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    fn add(&mut self, kind: String, handler: Arc<dyn ErasedHandler>) -> &mut Self {
+        if let Err(e) = check_name("kind", &kind) {
+            self.errors.push(e.into());
+        } else if self.handlers.contains_key(&kind) {
+            self.errors.push(RegisterError::Twice { kind });
+        } else {
+            self.handlers.insert(kind, handler);
+        }
+        self
+    }
+
+    pub(crate) fn first_error(&self) -> Option<RegisterError> {
+        self.errors.first().cloned()
+    }
+
+    pub(crate) fn get(&self, kind: &str) -> Option<&Arc<dyn ErasedHandler>> {
+        self.handlers.get(kind)
+    }
+}
+
+impl fmt::Debug for HandlerRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerRegistry").field("kinds", &self.kinds()).finish_non_exhaustive()
+    }
+}
+
+/// A handler could not be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Its kind is no name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Its kind has a handler already.
+    #[error("two handlers were registered for the kind {kind:?}: keep one")]
+    Twice {
+        /// The kind.
+        kind: String,
+    },
+}

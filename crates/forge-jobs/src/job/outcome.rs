@@ -1,0 +1,82 @@
+//! What a handler may report.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What came of one attempt, as the handler sees it.
+///
+/// What becomes of the job is decided from it by [`decide`](crate::retry::decide).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum JobOutcome {
+    /// It worked. The job is done.
+    Done,
+    /// It did not work this time. Burns an attempt; the job comes back after the queue's backoff until its
+    /// attempts are used up, then it is dead as `exhausted`. A panic counts as this.
+    Failed(String),
+    /// Not now: an upstream asked to wait. Burns no attempt; the job comes back after `retry_after` or the queue's
+    /// backoff, whichever is later.
+    Throttled {
+        /// How long the upstream asked to wait; zero leaves it to the queue's backoff.
+        retry_after: Duration,
+    },
+    /// It will never work. The job is dead as `discarded` at once.
+    Dead(String),
+}
+
+impl JobOutcome {
+    /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`.
+    pub fn from_result<T, E: std::error::Error>(result: Result<T, E>) -> Self {
+        match result {
+            Ok(_) => Self::Done,
+            Err(e) => Self::failed(&e),
+        }
+    }
+
+    /// `Failed` with the error and all of its causes, joined by `: `.
+    pub fn failed(error: &dyn std::error::Error) -> Self {
+        Self::Failed(chain(error))
+    }
+
+    /// `Dead` with the error and all of its causes, joined by `: `.
+    pub fn dead(error: &dyn std::error::Error) -> Self {
+        Self::Dead(chain(error))
+    }
+
+    /// `Throttled` with the wait that an upstream asked for.
+    pub const fn throttled(retry_after: Duration) -> Self {
+        Self::Throttled { retry_after }
+    }
+}
+
+/// The error and its sources in one line. A source that the text above it already ends with is not repeated.
+fn chain(error: &dyn std::error::Error) -> String {
+    use fmt::Write as _;
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(e) = source {
+        let next = e.to_string();
+        if !text.ends_with(&next) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ": {next}");
+        }
+        source = e.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("send mail")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_failure_keeps_the_chain_of_causes() {
+        let e = Outer(std::io::Error::other("connection refused"));
+        assert_eq!(JobOutcome::failed(&e), JobOutcome::Failed("send mail: connection refused".into()));
+        assert_eq!(JobOutcome::from_result::<(), _>(Ok::<_, Outer>(())), JobOutcome::Done);
+    }
+}

@@ -1,0 +1,55 @@
+//! A background-job queue with two lives and one code path: in one process on embedded SQLite, and on many
+//! replicas sharing one Postgres.
+//!
+//! # Promise
+//!
+//! At-least-once execution, and exactly one accepted finish per claim. An enqueue is durable when it returns.
+//! Nothing else is promised: make handlers idempotent.
+//!
+//! # A minimal program
+//!
+//! ```no_run
+#![doc = include_str!("../examples/minimal.rs")]
+//! ```
+//!
+//! # Reading order
+//!
+//! [`storage::JobQueue`] says what a job goes through; [`retry::decide`] what happens after an attempt;
+//! [`QueueRuntime`] runs it all.
+
+mod clock;
+pub mod config;
+mod enqueue;
+mod handler;
+mod job;
+pub mod limits;
+pub mod retry;
+mod router;
+pub mod storage;
+mod time;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+mod runtime;
+mod service;
+
+pub use clock::{Clock, SystemClock};
+pub use enqueue::{EnqueueError, EnqueueOutcome, Enqueued, Enqueuer};
+pub use handler::{
+    CancelCause, CancelToken, HandlerOptions, HandlerRegistry, JobContext, JobHandler, NoopEcho,
+    RegisterError, TypedHandler,
+};
+pub use job::{
+    Attempt, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Due, EnqueueRequest,
+    InvalidRequest, Job, JobId, JobIdParseError, JobOutcome, JobPayload, JobStatus, JobStatusParseError,
+    NameError, NewJob, Payload, PayloadError, ProcessId, ProcessIdParseError, Progress, Timing, check_name,
+    clean_error,
+};
+pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
+pub use router::{DefaultRouter, Router};
+pub use runtime::{CancelRequest, QueueHandle, QueueRuntime, RuntimeConfig, ShutdownReport, StartError};
+pub use storage::Storage;
+pub use time::{Timestamp, TimestampParseError};

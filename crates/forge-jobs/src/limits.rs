@@ -1,0 +1,118 @@
+//! Every bound and default in one place, with the relations among them checked when this crate is compiled.
+//!
+//! A default can be overridden where its doc says so; a limit cannot.
+
+use std::time::Duration;
+
+/// How often a process confirms that it is alive, unless [`RuntimeConfig`](crate::RuntimeConfig) says otherwise.
+///
+/// Also the longest time until a cancel request reaches a running job in another process.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// Silence after which a process counts as dead and its jobs are revived.
+pub const STALE_AFTER: Duration = Duration::from_secs(45);
+/// A stale window shorter than this many heartbeats is refused at start: one lost write must never cost a job.
+pub const MIN_HEARTBEATS_PER_STALE_WINDOW: u32 = 4;
+/// How often a process looks for dead ones.
+pub const REAPER_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a process samples itself.
+pub const METRICS_TICK: Duration = Duration::from_secs(10);
+/// How often finished jobs past their retention are swept.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// The longest wait between two looks at the database while there is work. Wake-ups come first; this is the backstop.
+pub const POLL_BUSY: Duration = Duration::from_secs(1);
+/// The longest wait between two looks at the database while there is none.
+pub const POLL_IDLE: Duration = Duration::from_secs(5);
+
+/// Time for running jobs to finish at a graceful shutdown, for callers that have no better figure.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+/// Time for handlers to stop after they were told to, at shutdown and after their time limit.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// A cancelled handler that still runs after this long is reported.
+pub const STUCK_AFTER: Duration = Duration::from_secs(10);
+/// Time limit of one attempt, unless its handler says otherwise.
+pub const ATTEMPT_TIME_LIMIT: Duration = Duration::from_secs(600);
+
+/// Workers of a queue that nobody configured.
+pub const DEFAULT_WORKERS: u32 = 10;
+/// Most workers of one queue in one process.
+pub const MAX_WORKERS: u32 = 1_024;
+/// Attempts of a job that does not say.
+pub const DEFAULT_MAX_ATTEMPTS: u32 = 20;
+/// Most attempts a job may ask for.
+pub const MAX_MAX_ATTEMPTS: u32 = 10_000;
+/// First backoff delay.
+pub const BACKOFF_BASE: Duration = Duration::from_secs(15);
+/// Longest backoff delay.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// Longest delay that a setting may ask for: 366 days.
+pub const MAX_BACKOFF_SETTING: Duration = Duration::from_secs(366 * 86_400);
+/// Share of random spread around a backoff delay: 0.2 gives 80 % to 120 %.
+pub const BACKOFF_JITTER: f64 = 0.2;
+/// Least delay after a throttle when backoff is off, so that a throttled job never spins.
+pub const THROTTLE_FLOOR: Duration = Duration::from_millis(100);
+/// Throttles in a row after which a job is dead.
+pub const MAX_THROTTLES: u32 = 1_000;
+/// Crashes of its process, each after a start that was written down first, after which a job is dead as `poison`.
+pub const MAX_CRASHES: u32 = 3;
+
+/// How long done jobs are kept.
+pub const DONE_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// How long dead jobs are kept.
+pub const DEAD_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+/// Longest retention that can be asked for, 100 years. "For ever" is a value of its own.
+pub const MAX_RETENTION: Duration = Duration::from_secs(36_525 * 86_400);
+/// Rows that one retention sweep deletes at most before it pauses.
+pub const SWEEP_BATCH: u32 = 1_000;
+
+/// Longest payload in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
+/// Deepest nesting of a payload.
+pub const MAX_PAYLOAD_DEPTH: usize = 128;
+/// Longest output that a job may keep, in bytes.
+pub const MAX_OUTPUT_BYTES: usize = 1 << 20;
+/// Longest error text in bytes; longer ones are cut, visibly.
+pub const MAX_ERROR_BYTES: usize = 16 << 10;
+/// Longest note of a progress report in bytes.
+pub const MAX_PROGRESS_NOTE_BYTES: usize = 1_024;
+/// Attempt records kept for one job; the oldest go first.
+pub const MAX_ATTEMPT_RECORDS: u32 = 50;
+/// Longest name of a queue, kind or scope in bytes.
+pub const MAX_NAME_BYTES: usize = 128;
+/// Longest dedupe key in bytes.
+pub const MAX_DEDUPE_KEY_BYTES: usize = 512;
+/// Most tags of one job.
+pub const MAX_TAGS: usize = 16;
+/// Longest tag in bytes.
+pub const MAX_TAG_BYTES: usize = 128;
+
+/// Most jobs in one enqueue call to a storage: the piece that one transaction may take.
+pub const MAX_ENQUEUE_BATCH: usize = 2_000;
+/// Most jobs in one claim.
+pub const MAX_CLAIM_BATCH: u32 = 1_000;
+/// Most jobs in one finish, release or progress call to a storage.
+pub const MAX_FINISH_BATCH: usize = 2_000;
+/// Most jobs that one call of an operator's verb (cancel, retry, run now, drop) may name.
+pub const MAX_VERB_BATCH: usize = 1_000;
+/// Most deferred jobs that one promotion makes claimable.
+pub const MAX_PROMOTE_BATCH: u32 = 1_000;
+/// Work that a process claims ahead of free workers, as time.
+pub const CLAIM_AHEAD: Duration = Duration::from_millis(100);
+/// Rows of a list page at most.
+pub const MAX_PAGE: u32 = 500;
+/// Rows of a list page unless asked otherwise.
+pub const DEFAULT_PAGE: u32 = 50;
+/// Counts shown to people stop here ("10 000+"): an exact count of a huge table would hurt the workers.
+pub const COUNT_CAP: u64 = 10_000;
+/// Longest time that one call to a storage may take.
+pub const STORAGE_CALL_LIMIT: Duration = Duration::from_secs(30);
+
+const _: () = assert!(
+    MIN_HEARTBEATS_PER_STALE_WINDOW as u64 * HEARTBEAT_INTERVAL.as_secs() <= STALE_AFTER.as_secs(),
+    "the default stale window must hold four heartbeats"
+);
+const _: () = assert!(REAPER_INTERVAL.as_secs() < STALE_AFTER.as_secs());
+const _: () = assert!(BACKOFF_BASE.as_secs() <= BACKOFF_MAX.as_secs());
+const _: () = assert!(BACKOFF_MAX.as_secs() <= MAX_BACKOFF_SETTING.as_secs());
+const _: () = assert!(MAX_CLAIM_BATCH as usize <= MAX_FINISH_BATCH);
+const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE);
+const _: () = assert!(DEFAULT_MAX_ATTEMPTS <= MAX_MAX_ATTEMPTS);

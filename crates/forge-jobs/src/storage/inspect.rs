@@ -1,0 +1,154 @@
+//! `Inspect`: reads for people. Apart from the traits that carry the runtime, so that those stay small (ADR 0001).
+
+use super::{QueueRow, StorageError};
+use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp};
+use async_trait::async_trait;
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only of this queue.
+    pub queue: Option<String>,
+    /// Only with this status.
+    pub status: Option<JobStatus>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only dead for this reason.
+    pub dead_reason: Option<DeadReason>,
+    /// Only with this tag.
+    pub tag: Option<String>,
+}
+
+/// Where the next page begins: opaque to callers, in the list's own order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageCursor {
+    /// The time that the list is ordered by, of the last row seen.
+    pub at: Timestamp,
+    /// The id of the last row seen.
+    pub id: JobId,
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// Pass it to get the next page; `None` at the end.
+    pub next: Option<PageCursor>,
+}
+
+/// For [`Inspect::list`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListParams {
+    /// Which jobs.
+    pub filter: JobFilter,
+    /// Rows of the page, at most [`MAX_PAGE`](crate::limits::MAX_PAGE).
+    pub limit: u32,
+    /// Where to go on.
+    pub after: Option<PageCursor>,
+}
+
+/// One thing that happened to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What: `enqueued`, `started`, `failed`, `throttled`, `crashed`, `done`, `dead`, `cancel_requested`,
+    /// `cancelled`, `retried`, `run_now`, `released`.
+    pub event: String,
+    /// Which attempt.
+    pub attempt: Option<u32>,
+    /// Which claim.
+    pub claim_no: Option<i64>,
+    /// In which process.
+    pub process: Option<ProcessId>,
+    /// An error text, or another detail for people.
+    pub detail: Option<String>,
+}
+
+/// A count that stops at a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct BoundedCount {
+    /// So many, at least.
+    pub count: u64,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// How many jobs stand where, in one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// The queue.
+    pub queue: QueueRow,
+    /// Counts in the order of [`JobStatus::ALL`], each up to [`COUNT_CAP`](crate::limits::COUNT_CAP).
+    pub counts: [(JobStatus, BoundedCount); 6],
+}
+
+/// A registered process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessRow {
+    /// Identity of this boot.
+    pub id: ProcessId,
+    /// The host's name.
+    pub host: String,
+    /// The operating system's process id.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+    /// The kinds it can run; `None`: any.
+    pub kinds: Option<Vec<String>>,
+    /// When it registered.
+    pub started_at: Timestamp,
+    /// Its last confirmed heartbeat.
+    pub beat_at: Timestamp,
+    /// Jobs it holds, running or claimed ahead.
+    pub holds: BoundedCount,
+}
+
+/// What a check of the database found.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Checkup {
+    /// What and where the database is, for people, without secrets.
+    pub database: String,
+    /// The database system's version.
+    pub engine_version: String,
+    /// The schema's version.
+    pub schema_version: i64,
+    /// Facts for people: (name, value).
+    pub facts: Vec<(String, String)>,
+    /// What is wrong; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// Reads for people. They never hurt the workers: bounded, on connections of their own, with a time limit.
+#[async_trait]
+pub trait Inspect: Send + Sync + 'static {
+    /// One job; `None` if there is none.
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError>;
+
+    /// A page of jobs. Order: newest first by creation; with a status, by what matters there: pending in claim
+    /// order by due time, scheduled and retrying by due time, done and dead by finish, newest first.
+    async fn list(&self, params: ListParams) -> Result<JobPage, StorageError>;
+
+    /// The attempts of a job that did not end in `done`, oldest first.
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError>;
+
+    /// What happened to a job, oldest first.
+    async fn events(&self, id: JobId) -> Result<Vec<JobEvent>, StorageError>;
+
+    /// All queues with their counts, by name.
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError>;
+
+    /// Whether any job is pending, scheduled, running or retrying in the queue (`None`: in any). Cheap.
+    async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError>;
+
+    /// All registered processes, oldest first.
+    async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError>;
+
+    /// Checks the database as a whole: its own integrity check and this crate's invariants. Reads everything: for
+    /// people who ask, not for a timer.
+    async fn checkup(&self) -> Result<Checkup, StorageError>;
+}

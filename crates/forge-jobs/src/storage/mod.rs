@@ -1,0 +1,98 @@
+//! The seam: what a queue needs of a database, in the words of the domain.
+//!
+//! Traits, one params struct per operation, errors, and the bundle [`Storage`] that a runtime is given. No SQL, no
+//! rows, no pool handles. What a storage must do is defined by the rules of `forge_jobs::conformance`.
+
+mod error;
+mod inspect;
+mod job_queue;
+mod lease;
+mod params;
+mod process_registry;
+mod queue_config;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use crate::config::{ConfigError, DatabaseConfig, PathsError, QueuePaths};
+pub use error::{InvalidValue, StorageError};
+pub use inspect::{
+    BoundedCount, Checkup, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
+    QueueCounts,
+};
+pub use job_queue::{Changes, JobQueue};
+pub use lease::{FinishResult, Lease};
+pub use params::{
+    CancelOutcome, ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, DeregisterParams, DropOutcome,
+    EnqueueParams, EnsureQueueParams, Finish, FinishParams, Heartbeat, HeartbeatParams, Inserted, KindFilter,
+    ProgressParams, PromoteParams, Promoted, ReapParams, ReapReport, RegisterParams, ReleaseParams,
+    RetryOutcome, RunNowOutcome, SweepParams, SweepReport, UpdateQueueParams, VerbParams,
+};
+pub use process_registry::ProcessRegistry;
+pub use queue_config::{QueueConfig, QueueRow, QueueSettings, QueueSettingsPatch, Retention};
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What truly differs between storages. A rule is never skipped for one of them: it asks here what to expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Whether several processes can share the database.
+    pub several_processes: bool,
+    /// Whether the database's clock is the host's, so that a step of it must be taken into account.
+    pub host_clock: bool,
+}
+
+impl Capabilities {
+    /// For a storage in this process alone, or shared by the processes of one host.
+    #[must_use]
+    pub const fn of_host(several_processes: bool) -> Self {
+        Self { several_processes, host_clock: true }
+    }
+
+    /// For a database server.
+    #[must_use]
+    pub const fn of_server() -> Self {
+        Self { several_processes: true, host_clock: false }
+    }
+}
+
+/// Everything a runtime needs of a database: one trait object per concern. Cloning is cheap.
+///
+/// Swapping the database moves nothing in the runtime.
+#[derive(Clone)]
+pub struct Storage {
+    /// The job row's whole life.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Who is alive.
+    pub processes: Arc<dyn ProcessRegistry>,
+    /// Per-queue knobs.
+    pub queues: Arc<dyn QueueConfig>,
+    /// Reads for people.
+    pub inspect: Arc<dyn Inspect>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+impl Storage {
+    /// A bundle in which one backend serves every concern.
+    #[must_use]
+    pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
+    where
+        S: JobQueue + ProcessRegistry + QueueConfig + Inspect,
+    {
+        Self {
+            jobs: backend.clone(),
+            processes: backend.clone(),
+            queues: backend.clone(),
+            inspect: backend,
+            capabilities,
+        }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("capabilities", &self.capabilities).finish_non_exhaustive()
+    }
+}
