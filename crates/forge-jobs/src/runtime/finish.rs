@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// First and longest wait between two tries to write outcomes.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -37,6 +38,7 @@ pub(crate) struct Outbox {
     /// Waiting or being written.
     pending: AtomicUsize,
     flushed: Notify,
+    written: Notify,
 }
 
 impl Outbox {
@@ -77,6 +79,7 @@ impl Outbox {
     }
 
     fn settled(&self, count: usize) {
+        self.written.notify_waiters();
         if self.pending.fetch_sub(count, Ordering::AcqRel) == count {
             self.flushed.notify_waiters();
         }
@@ -85,6 +88,11 @@ impl Outbox {
     /// Whether so much is unwritten that nothing more should be claimed.
     pub(crate) fn is_congested(&self) -> bool {
         self.pending.load(Ordering::Acquire) > BACK_PRESSURE
+    }
+
+    /// Resolves when the next batch is written.
+    pub(crate) fn settled_once(&self) -> Notified<'_> {
+        self.written.notified()
     }
 
     /// Resolves when everything is written. Cancel safe.

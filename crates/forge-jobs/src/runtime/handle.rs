@@ -11,6 +11,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// How often a drain looks without being told.
+const DRAIN_CHECK: Duration = Duration::from_millis(250);
+
 /// What the engine is told.
 pub(crate) enum Command {
     Shutdown { timeout: Duration, reply: Option<oneshot::Sender<ShutdownReport>> },
@@ -67,6 +70,7 @@ impl QueueHandle {
     /// once; one that runs in another process is told within a heartbeat of that process.
     ///
     /// Takes effect even if the answer is not awaited; await it to learn what came of it.
+    #[expect(clippy::must_use_candidate, reason = "it takes effect whether the answer is awaited or not")]
     pub fn request_cancel(&self, id: &JobId) -> CancelRequest {
         let (reply, answer) = oneshot::channel();
         let (core, id) = (self.0.core.clone(), *id);
@@ -108,6 +112,42 @@ impl QueueHandle {
             let _ = answer.await;
         }
         self.ended().await;
+    }
+
+    /// Resolves when no job is pending, scheduled, running or retrying in the queues that this runtime runs: for
+    /// programs that work off what there is and exit. Cancel safe.
+    ///
+    /// A scheduled job keeps it waiting until it has run, and so does a job that no handler here can run.
+    ///
+    /// # Errors
+    ///
+    /// What reading the storage gave.
+    pub async fn drained(&self) -> Result<(), StorageError> {
+        let core = &self.0.core;
+        loop {
+            let settled = core.outbox.settled_once();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if !self.has_unfinished().await? {
+                return Ok(());
+            }
+            // Other processes finish jobs too, and tell nobody here.
+            let _ = tokio::time::timeout(DRAIN_CHECK, settled).await;
+        }
+    }
+
+    async fn has_unfinished(&self) -> Result<bool, StorageError> {
+        let core = &self.0.core;
+        let inspect = &core.storage.inspect;
+        if core.config.queues.is_empty() {
+            return inspect.has_unfinished(None).await;
+        }
+        for queue in core.config.queues.keys() {
+            if inspect.has_unfinished(Some(queue)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Resolves when everything has ended: no loop, no heartbeat, no registration is left. Cancel safe.

@@ -122,12 +122,8 @@ impl Lane {
         if let Some(ran) = ran {
             inner.learn(ran);
         }
-        let next = if hold || inner.is_shut() || inner.active > inner.slots {
-            None
-        } else {
-            inner.buffer.pop_front()
-        };
-        let Some(held) = next else {
+        let over = hold || inner.is_shut() || inner.active > inner.slots;
+        let Some(held) = (if over { None } else { inner.buffer.pop_front() }) else {
             inner.active = inner.active.saturating_sub(1);
             return None;
         };
@@ -157,10 +153,10 @@ impl Lane {
     /// Takes what was claimed ahead under one registration.
     pub(crate) fn take_of(&self, session: &Arc<Session>) -> Vec<Held> {
         let mut inner = self.lock();
-        let all: Vec<_> = inner.buffer.drain(..).collect();
-        let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|h| Arc::ptr_eq(&h.session, session));
-        inner.buffer = kept.into();
-        gone
+        let (gone, kept): (VecDeque<_>, VecDeque<_>) =
+            inner.buffer.drain(..).partition(|h| Arc::ptr_eq(&h.session, session));
+        inner.buffer = kept;
+        gone.into()
     }
 
     /// Takes one job that was claimed ahead.
@@ -257,7 +253,7 @@ mod tests {
         Held { claimed: Claimed { job, lease }, session: session.clone() }
     }
 
-    fn lane(workers: u32) -> (Lane, Arc<Session>) {
+    fn lane_of(workers: u32) -> (Lane, Arc<Session>) {
         let lane = Lane::new("q".into());
         lane.apply(&QueueSettings { workers, ..Default::default() }, None);
         (lane, Session::new())
@@ -265,7 +261,7 @@ mod tests {
 
     #[test]
     fn before_the_first_run_it_asks_for_free_slots_only() {
-        let (lane, session) = lane(4);
+        let (lane, session) = lane_of(4);
         assert_eq!(lane.want(), 4);
         assert_eq!(lane.put(vec![held(&session), held(&session)], 4), 2);
         // Fewer than asked: there is no more.
@@ -276,12 +272,12 @@ mod tests {
 
     #[test]
     fn short_runs_make_it_claim_ahead_and_long_ones_do_not() {
-        let (lane, session) = lane(1);
+        let (lane, session) = lane_of(1);
         lane.put(vec![held(&session)], 1);
         assert!(lane.next(None, false).is_some());
         assert!(lane.next(Some(Duration::from_millis(10)), false).is_none());
         assert_eq!(lane.want(), 11, "a slot and 100 ms of work");
-        let (slow, session) = super::tests::lane(1);
+        let (slow, session) = lane_of(1);
         slow.put(vec![held(&session)], 1);
         assert!(slow.next(None, false).is_some());
         assert!(slow.next(Some(Duration::from_secs(10)), false).is_none());
@@ -290,7 +286,7 @@ mod tests {
 
     #[test]
     fn scaling_down_and_up_never_runs_more_than_the_larger() {
-        let (lane, session) = lane(2);
+        let (lane, session) = lane_of(2);
         assert_eq!(lane.put((0..8).map(|_| held(&session)).collect(), 8), 2);
         assert!(lane.next(None, false).is_some() && lane.next(None, false).is_some());
         lane.apply(&QueueSettings { workers: 1, ..Default::default() }, None);
@@ -303,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_pause_gives_back_what_was_claimed_ahead() {
-        let (lane, session) = lane(1);
+        let (lane, session) = lane_of(1);
         lane.put((0..3).map(|_| held(&session)).collect(), 3);
         let back = lane.apply(&QueueSettings { workers: 1, paused: true, ..Default::default() }, None);
         assert_eq!(back.len(), 3);
@@ -313,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_program_may_set_the_workers_for_itself() {
-        let (lane, _) = lane(10);
+        let (lane, _) = lane_of(10);
         lane.apply(&QueueSettings::default(), Some(3));
         lane.hint_more();
         assert_eq!(lane.want(), 3);

@@ -35,10 +35,8 @@ pub(crate) trait Service: Send {
 pub(crate) async fn run(core: Arc<Core>, mut service: impl Service) {
     let mut ended = core.ended.subscribe();
     // Replicas that start together should not do everything together.
-    let mut wait = service.interval().mul_f64(fastrand::f64());
-    if service.starts_at_once() {
-        wait = Duration::ZERO;
-    }
+    let mut wait =
+        if service.starts_at_once() { Duration::ZERO } else { service.interval().mul_f64(fastrand::f64()) };
     loop {
         tokio::select! {
             _ = ended.wait_for(|e| *e) => return,
