@@ -56,7 +56,7 @@ CREATE TABLE forge_jobs (
     attempts      INTEGER NOT NULL DEFAULT 0, -- charged so far
     max_attempts  INTEGER NOT NULL,
     throttles     INTEGER NOT NULL DEFAULT 0, -- in a row
-    suspect       INTEGER NOT NULL DEFAULT 0,
+    suspect       INTEGER NOT NULL DEFAULT 0, -- times in a row that its process died with it
     crashes       INTEGER NOT NULL DEFAULT 0,
     last_claim_no INTEGER NOT NULL DEFAULT 0, -- of claims that came to an end without finishing the job
     asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
@@ -186,7 +186,7 @@ JOIN forge_kinds k ON k.no = j.kind
 JOIN forge_queues q ON q.no = j.queue
 LEFT JOIN forge_finished f ON f.seq = j.seq
 LEFT JOIN forge_running r ON r.seq = j.seq
-LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = j.suspect AND y.priority = j.priority
+LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.priority = j.priority
                        AND y.due_at = j.due_at AND y.id = j.id
 LEFT JOIN forge_deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
 LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;

@@ -26,7 +26,7 @@ const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
 /// with RETURNING cost half as much again as SELECT and DELETE by key (ADR 0003).
 const PICK: &str = "SELECT priority, due_at, id, seq, kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 \
      ORDER BY priority, due_at, id";
-const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload \
+const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
      FROM forge_jobs WHERE seq = ?1";
 const TAKE: &str =
     "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
@@ -66,7 +66,7 @@ pub(super) fn claim(cx: &mut Cx<'_>, params: &ClaimParams) -> Result<ClaimBatch,
         id: params.process,
         kinds: Kinds { filter: &params.kinds, known: HashMap::new() },
         now: time(params.now),
-        claim_no: None,
+        number: None,
     };
     let mut open = Vec::with_capacity(params.wants.len());
     for want in &params.wants {
@@ -135,7 +135,8 @@ struct Claim<'a> {
     id: ProcessId,
     kinds: Kinds<'a>,
     now: i64,
-    claim_no: Option<i64>,
+    /// Taken when the first job is.
+    number: Option<i64>,
 }
 
 impl Claim<'_> {
@@ -187,11 +188,11 @@ impl Claim<'_> {
             return Ok(());
         }
         let conn = cx.conn;
-        let claim_no = match self.claim_no {
+        let claim_no = match self.number {
             Some(no) => no,
             None => conn.prepare_cached(NEXT_CLAIM)?.query_row([], |r| r.get(0))?,
         };
-        self.claim_no = Some(claim_no);
+        self.number = Some(claim_no);
         let guarded = cx.guards(Guard::Claim);
         let mut job = conn.prepare_cached(JOB)?;
         let mut take = conn.prepare_cached(TAKE)?;
@@ -202,7 +203,7 @@ impl Claim<'_> {
                 take.execute(params![queue.no, lane, p.priority, p.due_at, &p.id[..],])?;
             }
             let kind = cx.names.kind_name(conn, p.kind)?;
-            let (job, keyed) = read_job(&mut job, &p, &kind, queue, lane)?;
+            let (job, keyed) = read_job(&mut job, &p, &kind, queue)?;
             let flags = if keyed { KEYED } else { 0 } | if lane == 1 { ALONE } else { 0 };
             run.execute(params![p.seq, claim_no, self.process, job.attempt, flags, queue.no, self.now])?;
             let lease = Lease { job: job.id, claim_no, process: self.id, row: p.seq };
@@ -217,7 +218,6 @@ fn read_job(
     p: &Picked,
     kind: &Arc<str>,
     queue: &Open<'_>,
-    lane: i64,
 ) -> rusqlite::Result<(ClaimedJob, bool)> {
     statement.query_row([p.seq], |r| {
         let attempts: u32 = r.get(1)?;
@@ -234,7 +234,7 @@ fn read_job(
             created_at: Timestamp::from_micros(r.get(0)?),
             due_at: Timestamp::from_micros(p.due_at),
             tags,
-            suspect: lane == 1,
+            suspicions: r.get(7)?,
         };
         Ok((job, r.get(4)?))
     })
