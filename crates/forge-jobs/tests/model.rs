@@ -152,13 +152,13 @@ impl Job {
         self.charged + u32::from(self.status == JobStatus::Running)
     }
 
-    fn pending(&mut self, due: i64) {
+    const fn pending(&mut self, due: i64) {
         self.claim = None;
         self.status = JobStatus::Pending;
         self.due = due;
     }
 
-    fn finish(&mut self, status: JobStatus, reason: Option<DeadReason>, now: i64) {
+    const fn finish(&mut self, status: JobStatus, reason: Option<DeadReason>, now: i64) {
         self.claim = None;
         self.status = status;
         self.reason = reason;
@@ -184,7 +184,7 @@ struct World {
     claims: i64,
 }
 
-fn secs(n: u64) -> Duration {
+const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
@@ -216,7 +216,7 @@ impl World {
         world
     }
 
-    fn at(&self) -> Option<Timestamp> {
+    const fn at(&self) -> Option<Timestamp> {
         Some(Timestamp::from_micros(self.now))
     }
 
@@ -554,15 +554,16 @@ impl World {
             Some(job) if !matches!(job.status, JobStatus::Dead | JobStatus::Retrying) => {
                 RetryOutcome::Refused { status: job.status }
             }
-            Some(job) => match twin {
-                Some(of) => RetryOutcome::Duplicate { of },
-                None => {
+            Some(job) => {
+                if let Some(of) = twin {
+                    RetryOutcome::Duplicate { of }
+                } else {
                     job.pending(now);
                     (job.reason, job.charged, job.throttles, job.crashes, job.suspicions) =
                         (None, 0, 0, 0, 0);
                     RetryOutcome::Retried
                 }
-            },
+            }
         };
         same("retry", &got, &vec![expected])
     }
