@@ -15,7 +15,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     handlers.register_fn("fan_out", |ctx| async move {
         let parts = (1..=1_000_u64).map(|n| EnqueueRequest::new("part", n));
         let refused = ctx.enqueue_many(parts).await.into_iter().filter_map(Result::err).count();
-        if refused == 0 { JobOutcome::Done } else { JobOutcome::Failed(format!("{refused} parts were refused")) }
+        if refused == 0 {
+            JobOutcome::Done
+        } else {
+            JobOutcome::Failed(format!("{refused} parts were refused"))
+        }
     });
     handlers.register_fn("part", {
         let sum = sum.clone();

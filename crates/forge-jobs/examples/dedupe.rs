@@ -13,7 +13,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sync = || EnqueueRequest::new(NoopEcho::KIND, "user 7").with_dedupe_key("sync:7");
     let first = runtime.enqueue(sync()).await?;
     let second = runtime.enqueue(sync()).await?;
-    println!("first: {}; second: {}, it stands for {}", first.outcome.as_str(), second.outcome.as_str(), second.id);
+    println!(
+        "first: {}; second: {}, it stands for {}",
+        first.outcome.as_str(),
+        second.outcome.as_str(),
+        second.id
+    );
     assert_eq!(first.id, second.id);
 
     // An id of one's own makes an enqueue safe to repeat when its outcome is unknown.

@@ -21,7 +21,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("version {}: paused {}", paused.version, paused.settings.paused);
 
     // Somebody who still looks at the version before is told so.
-    let patch = QueueSettingsPatch::workers(8).with_done_retention(Retention::For(Duration::from_secs(3_600)));
+    let patch =
+        QueueSettingsPatch::workers(8).with_done_retention(Retention::For(Duration::from_secs(3_600)));
     match storage.queues.update(edit(patch, Some(queue.version))).await {
         Err(StorageError::Conflict { detail, .. }) => println!("conflict: {detail}"),
         other => println!("unexpected: {other:?}"),

@@ -20,12 +20,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     runtime.ensure_queue("default", 1).await?;
 
     // 15 s, 30 s, 60 s … by default; here 20 ms, 40 ms, and never more than 100 ms.
-    let backoff = BackoffPolicy { enabled: true, base: Duration::from_millis(20), max: Duration::from_millis(100) };
+    let backoff =
+        BackoffPolicy { enabled: true, base: Duration::from_millis(20), max: Duration::from_millis(100) };
     let patch = QueueSettingsPatch::default().with_backoff(backoff);
     let update = UpdateQueueParams { queue: "default".into(), patch, expected_version: None };
     storage.queues.update(update).await?;
 
-    let job = runtime.enqueue(EnqueueRequest::new("fetch", "https://example.org").with_max_attempts(5)).await?;
+    let job =
+        runtime.enqueue(EnqueueRequest::new("fetch", "https://example.org").with_max_attempts(5)).await?;
     let handle = runtime.start().await?;
     handle.drained().await?;
     for attempt in storage.inspect.attempts(job.id).await? {

@@ -17,7 +17,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let runtime = QueueRuntime::new(storage, handlers, Arc::new(DefaultRouter));
 
-    runtime.enqueue(EnqueueRequest::new("remind", "in 100 ms").with_delay(Duration::from_millis(100))).await?;
+    runtime
+        .enqueue(EnqueueRequest::new("remind", "in 100 ms").with_delay(Duration::from_millis(100)))
+        .await?;
     let at = Timestamp::now().saturating_add(Duration::from_millis(50));
     runtime.enqueue(EnqueueRequest::new("remind", "at a moment").with_run_at(at)).await?;
     runtime.enqueue(EnqueueRequest::new("remind", "now")).await?;

@@ -30,7 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // the upstream's wish, but never less than 100 ms.
     let mut patch = QueueSettingsPatch::default();
     patch.backoff_enabled = Some(false);
-    storage.queues.update(UpdateQueueParams { queue: "default".into(), patch, expected_version: None }).await?;
+    storage
+        .queues
+        .update(UpdateQueueParams { queue: "default".into(), patch, expected_version: None })
+        .await?;
 
     let job = runtime.enqueue(EnqueueRequest::new("call", "api").with_max_attempts(1)).await?;
     let handle = runtime.start().await?;

@@ -2,8 +2,8 @@
 
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::{
-    DefaultRouter, EnqueueRequest, HandlerOptions, HandlerRegistry, JobContext, JobOutcome, JobPayload, QueueRuntime,
-    TypedHandler,
+    DefaultRouter, EnqueueRequest, HandlerOptions, HandlerRegistry, JobContext, JobOutcome, JobPayload,
+    QueueRuntime, TypedHandler,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;

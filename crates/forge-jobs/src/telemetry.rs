@@ -82,7 +82,7 @@ pub(crate) fn outcome_dropped(lease: &Lease, why: &'static str) {
 }
 
 pub(crate) fn loop_panicked(name: &'static str, message: &str) {
-    error!(target: TARGET, event = "loop.panicked", name, message, "a loop of the runtime panicked and is restarted");
+    error!(target: TARGET, event = "loop.panicked", name, message, "a loop of the runtime panicked");
 }
 
 pub(crate) fn reaped(report: &ReapReport) {

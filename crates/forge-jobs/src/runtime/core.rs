@@ -7,10 +7,14 @@ use super::session::{Session, Sessions};
 use crate::handler::AttemptState;
 use crate::storage::{Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
 use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
+
+/// How long a cancel waits for its claim to start.
+const EARLY_CANCEL_KEPT: Duration = Duration::from_secs(60);
 
 /// Which claim of which job: a zombie of an earlier claim may still run beside it.
 pub(crate) type ClaimKey = (JobId, i64);
@@ -49,7 +53,7 @@ pub(crate) struct Core {
     lanes: RwLock<BTreeMap<String, Arc<Lane>>>,
     running: Mutex<HashMap<ClaimKey, Arc<AttemptState>>>,
     /// Cancels of claims that were neither buffered nor running when the request came: on their way in between.
-    early_cancels: Mutex<HashSet<ClaimKey>>,
+    early_cancels: Mutex<HashMap<ClaimKey, Instant>>,
     /// Active runners.
     active: AtomicUsize,
     quiet: Notify,
@@ -180,7 +184,7 @@ impl Core {
     pub(crate) fn enter(&self, state: &Arc<AttemptState>) {
         let key = key(&state.lease);
         self.running_map().insert(key, state.clone());
-        if self.early_cancels.lock().unwrap_or_else(PoisonError::into_inner).remove(&key) {
+        if self.early().remove(&key).is_some() {
             state.cancel.cancel(CancelCause::Requested);
         }
     }
@@ -207,9 +211,9 @@ impl Core {
         }
         // Neither buffered nor running: it has ended, or it is on its way from the one to the other. Leave word, then
         // look once more, so that one of the two sides sees the other.
-        self.early_cancels.lock().unwrap_or_else(PoisonError::into_inner).insert(claim);
+        self.early().insert(claim, Instant::now());
         if self.signal(claim, CancelCause::Requested) {
-            self.early_cancels.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim);
+            self.early().remove(&claim);
         }
     }
 
@@ -218,12 +222,18 @@ impl Core {
         state.inspect(|s| _ = s.cancel.cancel(cause)).is_some()
     }
 
+    fn early(&self) -> MutexGuard<'_, HashMap<ClaimKey, Instant>> {
+        self.early_cancels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets a cancel that found nothing, once its claim has ended for good.
     pub(crate) fn forget_early_cancel(&self, claim: ClaimKey) {
-        let mut early = self.early_cancels.lock().unwrap_or_else(PoisonError::into_inner);
-        if !early.is_empty() {
-            early.remove(&claim);
-        }
+        self.early().remove(&claim);
+    }
+
+    /// Forgets cancels that came after the end of their claim: the way from a buffer to a handler takes microseconds.
+    pub(crate) fn forget_old_early_cancels(&self) {
+        self.early().retain(|_, since| since.elapsed() < EARLY_CANCEL_KEPT);
     }
 
     /// This process can no longer prove that the claims of a session are its own: stops their handlers and drops

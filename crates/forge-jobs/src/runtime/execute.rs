@@ -15,9 +15,35 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
 
-/// Runs jobs of a lane until it is told to end, or there is none left. It counts as active in the lane already.
-pub(crate) async fn runner(core: Arc<Core>, lane: Arc<Lane>) {
-    let mut active = Active { core: &core, lane: &lane, in_lane: true };
+/// Counts a runner from before it is spawned until it has ended, however that comes: its lane and the runtime must not
+/// wait for one that panicked, or that the host's runtime dropped when it went away.
+pub(crate) struct Active {
+    core: Arc<Core>,
+    lane: Arc<Lane>,
+    /// Whether the lane counts it still.
+    in_lane: bool,
+}
+
+impl Active {
+    /// For a runner that the lane counts already.
+    pub(crate) fn new(core: Arc<Core>, lane: Arc<Lane>) -> Self {
+        core.runner_starts();
+        Self { core, lane, in_lane: true }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        if self.in_lane {
+            self.lane.leave();
+        }
+        self.core.runner_ends();
+    }
+}
+
+/// Runs jobs of a lane until it is told to end, or there is none left.
+pub(crate) async fn runner(mut active: Active) {
+    let (core, lane) = (active.core.clone(), active.lane.clone());
     let mut ran = None;
     while let Some(next) = lane.next(ran, core.holds()) {
         if next.low {
@@ -28,31 +54,14 @@ pub(crate) async fn runner(core: Arc<Core>, lane: Arc<Lane>) {
         tokio::task::consume_budget().await;
     }
     active.in_lane = false;
+    drop(active);
     // The slot that is free now may be the one that the storage has a job for.
     core.fetch.notify_one();
 }
 
-/// Runs one suspect, alone in this process. It counts as active in the lane already.
-pub(crate) async fn run_alone(core: Arc<Core>, lane: Arc<Lane>, held: Held) {
-    let _active = Active { core: &core, lane: &lane, in_lane: true };
-    execute(&core, &lane, held).await;
-}
-
-/// Ends the counting of a runner, even if it should panic.
-struct Active<'a> {
-    core: &'a Core,
-    lane: &'a Lane,
-    /// Whether the lane counts it still.
-    in_lane: bool,
-}
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        if self.in_lane {
-            self.lane.leave();
-        }
-        self.core.runner_ends();
-    }
+/// Runs one suspect, alone in this process.
+pub(crate) async fn run_alone(active: Active, held: Held) {
+    execute(&active.core, &active.lane, held).await;
 }
 
 /// Runs one attempt and sends its end on its way. Returns how long the handler ran.
@@ -65,19 +74,48 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
     };
     let state = Arc::new(AttemptState::new(claimed.job, claimed.lease, handler.options()));
     core.enter(&state);
+    let entered = Entered { core, state: &state, session: Some(session) };
     // A cancel or a lost lease that came before the start: nothing needs to run.
-    if state.cancel.is_cancelled() || session.is_lost() {
-        core.leave(&state);
-        conclude(core, lane, session, &state, Err("it never started".into()), Duration::ZERO);
+    if state.cancel.is_cancelled() || entered.is_lost() {
+        entered.conclude(lane, Err("it never started".into()), Duration::ZERO);
         return Duration::ZERO;
     }
     let span = telemetry::job_span(&state.job);
     let ctx = JobContext::new(state.clone(), core.enqueuer.clone());
     let end = limited(core, &state, async move { handler.run(ctx).await }).instrument(span).await;
     let ran_for = state.started.elapsed();
-    core.leave(&state);
-    conclude(core, lane, session, &state, end, ran_for);
+    entered.conclude(lane, end, ran_for);
     ran_for
+}
+
+/// An attempt that is under way. Dropped without a conclusion, because the host's runtime went away, its claim goes
+/// back.
+struct Entered<'a> {
+    core: &'a Core,
+    state: &'a AttemptState,
+    session: Option<Arc<Session>>,
+}
+
+impl Entered<'_> {
+    fn is_lost(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| s.is_lost())
+    }
+
+    fn conclude(mut self, lane: &Lane, end: Result<HandlerEnd, String>, ran_for: Duration) {
+        if let Some(session) = self.session.take() {
+            self.core.leave(self.state);
+            conclude(self.core, lane, session, self.state, end, ran_for);
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.core.leave(self.state);
+            self.core.outbox.release(session, self.state.lease);
+        }
+    }
 }
 
 /// Runs a handler under its time limit. `Err` holds the text of a panic or of a limit that passed.

@@ -2,7 +2,7 @@
 //! follows the queues' settings.
 
 use super::core::Core;
-use super::execute::{run_alone, runner};
+use super::execute::{Active, run_alone, runner};
 use super::finish::in_time;
 use super::lane::{Held, Lane};
 use super::session::Session;
@@ -258,8 +258,7 @@ impl Fetcher {
             let held = per_queue.remove(&want.queue).unwrap_or_default();
             let lane = self.core.lane(&want.queue);
             for _ in 0..lane.put(held, want.limit) {
-                self.core.runner_starts();
-                self.core.host.spawn(runner(self.core.clone(), lane.clone()));
+                self.core.host.spawn(runner(Active::new(self.core.clone(), lane.clone())));
             }
         }
         // A storage that gives what was not asked for gets it back.
@@ -271,8 +270,7 @@ impl Fetcher {
     /// Starts the runner of a suspect.
     pub(super) fn start_alone(&self, lane: &Arc<Lane>, held: Held) {
         lane.enter();
-        self.core.runner_starts();
-        self.core.host.spawn(run_alone(self.core.clone(), lane.clone(), held));
+        self.core.host.spawn(run_alone(Active::new(self.core.clone(), lane.clone()), held));
     }
 
     /// Waits for something to do.

@@ -116,13 +116,13 @@ impl Lane {
     }
 
     /// The next job for an active runner that ran its last one for `ran`; `None` ends the runner, which does not
-    /// count as active from then on. `hold` ends it in any case.
-    pub(crate) fn next(&self, ran: Option<Duration>, hold: bool) -> Option<Next> {
+    /// count as active from then on. `stop` ends it in any case.
+    pub(crate) fn next(&self, ran: Option<Duration>, stop: bool) -> Option<Next> {
         let mut inner = self.lock();
         if let Some(ran) = ran {
             inner.learn(ran);
         }
-        let over = hold || inner.is_shut() || inner.active > inner.slots;
+        let over = stop || inner.is_shut() || inner.active > inner.slots;
         let Some(held) = (if over { None } else { inner.buffer.pop_front() }) else {
             inner.active = inner.active.saturating_sub(1);
             return None;

@@ -26,6 +26,7 @@ pub(crate) async fn run(core: Arc<Core>) {
             _ = ended.wait_for(|e| *e) => return,
             () = tokio::time::sleep(TICK) => {}
         }
+        core.forget_old_early_cancels();
         report_stuck(&core, &mut told);
         write_progress(&core).await;
     }
