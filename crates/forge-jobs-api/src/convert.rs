@@ -30,7 +30,7 @@ pub fn time(t: domain::Timestamp) -> String {
 
 /// A duration as seconds.
 #[must_use]
-pub fn seconds(d: Duration) -> wire::Seconds {
+pub const fn seconds(d: Duration) -> wire::Seconds {
     wire::Seconds(d.as_secs_f64())
 }
 

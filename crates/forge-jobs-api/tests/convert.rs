@@ -1,5 +1,7 @@
 //! Domain ↔ wire, with jobs that a real storage gave back.
 
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
+
 use forge_jobs::storage::{
     BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
     PathsError, QueuePaths, Retention, RetryOutcome, VerbParams,

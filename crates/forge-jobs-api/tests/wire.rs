@@ -1,5 +1,7 @@
 //! The wire types: every value survives a round trip, and the JSON looks as documented.
 
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
+
 use forge_jobs_api::wire::{
     Attempt, AttemptResult, BoundedCount, BulkResult, Counts, DeadReason, Doctor, EnqueueLine,
     EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, ErrorDetail, Fact, Job, JobDetail, JobEvent, JobPage,
