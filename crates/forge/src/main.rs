@@ -19,6 +19,9 @@ use tracing_subscriber::EnvFilter;
 /// Names the level of logs, as `warn` or `forge_jobs=debug`.
 const LOG_VARIABLE: &str = "FORGE_LOG";
 
+/// The heading of the options that all commands share.
+const EVERYWHERE: &str = "Options of every command";
+
 const AFTER_HELP: &str = "\
 Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.toml of the user's configuration \
 directory, else forge.db in the user's data directory.
@@ -37,14 +40,14 @@ Examples:
 
 /// Run background jobs on an embedded database, and see and steer them.
 #[derive(Debug, Parser)]
-#[command(name = "forge", version, about, after_help = AFTER_HELP, max_term_width = 100, propagate_version = true)]
+#[command(name = "forge", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     /// The database: sqlite:PATH
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERYWHERE)]
     database: Option<String>,
 
     /// Print one JSON document instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 
     #[command(subcommand)]
@@ -137,7 +140,9 @@ fn refuse(e: &clap::Error) -> ExitCode {
     }
     if asked_for_json {
         let text = e.render().to_string();
-        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+        // What is wrong stands before the first empty line, what the usage is after it.
+        let wrong: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = wrong.join(" ").trim_start_matches("error: ").to_owned();
         let body = ErrorBody { error: ErrorDetail { code: ErrorCode::Invalid, message } };
         let _ = Output::new(Format::Json).json(&body);
     }

@@ -21,7 +21,8 @@ names another.
 
 Examples:
   forge demo --exit-when-idle
-  forge demo --dir ~/Pictures --out /tmp --exit-when-idle && (cd ~/Pictures && sha256sum -c /tmp/SHA256SUMS)
+  forge demo --dir ~/Pictures --out /tmp --exit-when-idle
+  cd ~/Pictures && sha256sum -c /tmp/SHA256SUMS
   forge demo --no-upstream --exit-when-idle --json";
 
 /// Hash every file of a directory as thousands of jobs, beside a flaky upstream.

@@ -104,12 +104,12 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
     let ended = demo.watch(&mut signals).await;
     let told = match ended {
         Ok(End::Idle(summary)) => {
-            out.answer(&summary, |s| s.text())?;
-            if options.ending == Ending::WhenTold {
+            let answered = out.answer(&summary, |s| s.text());
+            if answered.is_ok() && options.ending == Ending::WhenTold {
                 say("everything is finished; Ctrl-C ends the demo");
                 signals.next().await;
             }
-            Ok(())
+            answered
         }
         Ok(End::Told) => {
             let message =

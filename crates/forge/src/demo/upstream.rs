@@ -1,7 +1,8 @@
 //! Made-up calls to a flaky upstream, to show retries, throttles and dead letters.
 //!
 //! What a call meets is decided by the seed, the call's number, the attempt, and how often it was throttled: all of
-//! that is in the database, so that a killed demo goes on with the same story.
+//! that is in the database, so that a killed demo goes on with the same story. (A call that runs alone because its
+//! process was killed before, and is killed again, is charged an attempt; its own story then ends sooner.)
 
 use super::identity::{RunId, UPSTREAM_QUEUE};
 use super::stats::Stats;
