@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
     /// The payload, as JSON; kept byte for byte
     #[arg(value_name = "JSON", allow_negative_numbers = true)]
-    json: Option<String>,
+    payload: Option<String>,
 
     /// The queue [default: default]
     #[arg(long)]
@@ -75,8 +75,8 @@ impl Args {
             || self.id.is_some()
     }
 
-    fn into_request(self, json: String) -> EnqueueRequest {
-        let mut request = EnqueueRequest::from_json_text(self.kind, json);
+    fn into_request(self, payload: String) -> EnqueueRequest {
+        let mut request = EnqueueRequest::from_json_text(self.kind, payload);
         if let Some(queue) = self.queue {
             request = request.on_queue(queue);
         }
@@ -104,16 +104,16 @@ impl Args {
 
 pub(crate) async fn run(mut args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
     let usage = |message: &str| Failure::new(ErrorCode::Invalid, message);
-    let json = args.json.take();
+    let payload = args.payload.take();
     if args.kind == "-" {
-        if json.is_some() || args.has_options() {
+        if payload.is_some() || args.has_options() {
             return Err(usage("with `-` everything comes from standard input: put options into the lines"));
         }
         return enqueue_bulk::run(database, out).await;
     }
-    let json = json.ok_or_else(|| usage("the payload is missing: give JSON, for instance '{}'"))?;
+    let payload = payload.ok_or_else(|| usage("the payload is missing: give JSON, for instance '{}'"))?;
     // Checked before the database is opened, so that a typo creates nothing.
-    let request = args.into_request(json);
+    let request = args.into_request(payload);
     request.clone().validate(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
     let enqueuer = Enqueuer::new(database.open().await?, Arc::new(DefaultRouter));
     let receipt = Enqueued::from(enqueuer.enqueue(request).await?);
