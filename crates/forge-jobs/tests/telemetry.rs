@@ -1,5 +1,7 @@
 //! Telemetry is an interface: the table in `docs/telemetry.md` and the code name the same events, levels and fields.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

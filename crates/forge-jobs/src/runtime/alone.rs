@@ -2,12 +2,15 @@
 //!
 //! One of them may be what kills processes, so each runs alone, and its claim is the written start: if the process
 //! dies now, it is known of which job. Between suspects and other work time is shared, so that neither waits for
-//! ever.
+//! ever: a suspect that outlives its window lets others run beside it, and a crash then counts against nobody; if its
+//! process dies all the same, the next window is twice as long.
 
 use super::fetch::Fetcher;
+use super::finish::in_time;
 use super::lane::Held;
 use super::session::Session;
-use crate::storage::{ClaimMode, ClaimWant, StorageError};
+use crate::limits::ALONE_WINDOW_MAX;
+use crate::storage::{ClaimMode, ClaimWant, Lease, StorageError};
 use crate::telemetry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -85,11 +88,21 @@ impl Fetcher {
                 () = core.outbox.flush() => {}
                 () = stopping(&core) => return Ok(()),
             }
-            if session.is_lost() || core.is_stopping() || !self.one_suspect(session).await? {
+            if session.is_lost() || core.is_stopping() {
                 break;
             }
-            core.quiet().await;
-            if begun.elapsed() > STINT {
+            let Some(suspect) = self.one_suspect(session).await? else { break };
+            let alone =
+                tokio::time::timeout(window(core.config.alone_window, suspect.suspicions), core.quiet());
+            let ended = tokio::select! {
+                ended = alone => ended.is_ok(),
+                () = stopping(&core) => return Ok(()),
+            };
+            if !ended {
+                // It has outlived its time alone. Before anything runs beside it, a crash must stop counting.
+                in_time(core.storage.jobs.end_alone(suspect.lease)).await?;
+            }
+            if !ended || begun.elapsed() > STINT {
                 break;
             }
         }
@@ -98,26 +111,39 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Claims and starts one suspect. Says whether there was one.
-    async fn one_suspect(&mut self, session: &Arc<Session>) -> Result<bool, StorageError> {
+    /// Claims and starts one suspect, if there is one.
+    async fn one_suspect(&mut self, session: &Arc<Session>) -> Result<Option<Suspect>, StorageError> {
         let open = self.core.lanes().into_iter().filter(|l| l.is_open());
         let wants: Vec<_> = open.map(|l| ClaimWant { queue: l.queue.clone(), limit: 1 }).collect();
         if wants.is_empty() {
             self.suspects_waiting = false;
-            return Ok(false);
+            return Ok(None);
         }
         let batch = self.claim(session, wants, ClaimMode::Alone).await?;
         self.suspects_waiting = batch.suspects_waiting;
         let mut jobs = batch.jobs.into_iter();
-        let Some(claimed) = jobs.next() else { return Ok(false) };
+        let Some(claimed) = jobs.next() else { return Ok(None) };
         // One is what was asked for; anything more goes back.
         let rest = jobs.map(|claimed| Held { claimed, session: session.clone() }).collect();
         self.core.hand_back(rest);
         telemetry::claimed(1, true);
         let lane = self.core.lane(&claimed.job.queue);
+        let suspect = Suspect { lease: claimed.lease, suspicions: claimed.job.suspicions };
         self.start_alone(&lane, Held { claimed, session: session.clone() });
-        Ok(true)
+        Ok(Some(suspect))
     }
+}
+
+/// A suspect that runs.
+struct Suspect {
+    lease: Lease,
+    suspicions: u32,
+}
+
+/// How long a suspect runs alone: longer each time that its process died all the same.
+fn window(first: Duration, suspicions: u32) -> Duration {
+    let doublings = suspicions.saturating_sub(1).min(16);
+    first.saturating_mul(1 << doublings).min(ALONE_WINDOW_MAX.max(first))
 }
 
 /// Resolves when the runtime stops. Cancel safe.
@@ -135,5 +161,17 @@ impl Drop for BackToWork<'_> {
         for lane in self.0.core.lanes() {
             lane.hint_more();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_alone_doubles_with_each_suspicion_up_to_an_hour() {
+        let first = Duration::from_secs(30);
+        let secs = [1, 2, 3, 7, 8, u32::MAX].map(|n| window(first, n).as_secs());
+        assert_eq!(secs, [30, 60, 120, 1_920, 3_600, 3_600]);
     }
 }

@@ -36,6 +36,9 @@ pub struct RuntimeConfig {
     pub poll_idle: Duration,
     /// Time for handlers to stop after they were told to, at shutdown and after their time limit. Default 5 s.
     pub cancel_grace: Duration,
+    /// How long a job whose process died while it ran runs alone at first. Default 30 s; see
+    /// [`ALONE_WINDOW`](limits::ALONE_WINDOW).
+    pub alone_window: Duration,
     /// Run only these queues, with this many workers each (`None`: what the queue's settings say). Empty, the
     /// default: every queue, also those that are created later.
     pub queues: BTreeMap<String, Option<u32>>,
@@ -53,6 +56,7 @@ impl Default for RuntimeConfig {
             poll_busy: limits::POLL_BUSY,
             poll_idle: limits::POLL_IDLE,
             cancel_grace: limits::CANCEL_GRACE,
+            alone_window: limits::ALONE_WINDOW,
             queues: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -85,6 +89,7 @@ impl RuntimeConfig {
             ("sweep_interval", self.sweep_interval),
             ("poll_busy", self.poll_busy),
             ("poll_idle", self.poll_idle),
+            ("alone_window", self.alone_window),
         ] {
             if value < SHORTEST || value > LONGEST {
                 return Err(out_of_range(field, value, "use 1 ms to 1 day".into()));

@@ -247,7 +247,7 @@ mod tests {
             created_at: at,
             due_at: at,
             tags: Vec::new(),
-            suspect: false,
+            suspicions: 0,
         };
         let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0 };
         Held { claimed: Claimed { job, lease }, session: session.clone() }

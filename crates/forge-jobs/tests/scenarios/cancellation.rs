@@ -87,13 +87,12 @@ async fn a_job_claimed_ahead_is_cancelled_without_running() {
     for id in ids.iter().filter(|id| **id != first.id) {
         handle.request_cancel(id).await.unwrap();
     }
+    let ran = first.id;
     first.end(JobOutcome::Done);
-    for id in ids {
-        let job = db.storage.inspect.job(id).await.unwrap().unwrap();
-        if job.status != JobStatus::Done {
-            let job = db.until_status(id, JobStatus::Dead).await;
-            assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
-        }
+    db.until_status(ran, JobStatus::Done).await;
+    for id in ids.into_iter().filter(|id| *id != ran) {
+        let job = db.until_status(id, JobStatus::Dead).await;
+        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
     }
     db.stop(handle).await;
     assert!(started.try_recv().is_err(), "a cancelled job ran");

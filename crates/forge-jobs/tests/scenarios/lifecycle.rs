@@ -379,7 +379,7 @@ async fn thousands_of_jobs_on_many_queues_each_run_once() {
     let ids: Vec<_> = runtime.enqueue_many(jobs).await.into_iter().map(|r| r.unwrap().id).collect();
     soon("the queues to drain", handle.drained()).await.unwrap();
     db.stop(handle).await;
-    let runs = runs.lock().unwrap();
+    let runs = runs.lock().unwrap().clone();
     assert_eq!(runs.len(), ids.len());
     assert!(runs.values().all(|n| *n == 1));
     let filter = JobFilter { status: Some(JobStatus::Dead), ..Default::default() };

@@ -1,5 +1,7 @@
 //! Scenarios on a running `QueueRuntime` over real SQLite files: what a user of the crate sees.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod cancellation;
 mod crash;
 mod fencing;

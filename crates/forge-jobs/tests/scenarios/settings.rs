@@ -1,6 +1,6 @@
 //! Edits of a queue's settings act without a restart and harm no running job.
 
-use crate::support::{Db, next, puppets, request, runtime, soon, until};
+use crate::support::{Db, Puppet, next, puppets, request, runtime, soon, until};
 use forge_jobs::retry::BackoffPolicy;
 use forge_jobs::storage::{QueueSettingsPatch, Retention};
 use forge_jobs::{HandlerRegistry, JobOutcome, JobStatus};
@@ -13,27 +13,36 @@ async fn more_workers_start_more_jobs_and_fewer_harm_no_running_one() {
     let mut started = puppets(&mut handlers, "k");
     let runtime = runtime(&db.storage, handlers);
     runtime.ensure_queue("default", 1).await.unwrap();
-    runtime.enqueue_many((0..6).map(|_| request("k"))).await;
+    runtime.enqueue_many((0..200).map(|_| request("k"))).await;
     let handle = runtime.start().await.unwrap();
-    let first = next(&mut started).await;
+    let mut running = vec![next(&mut started).await];
     db.set("default", QueueSettingsPatch::workers(3)).await;
-    let (second, third) = (next(&mut started).await, next(&mut started).await);
+    running.extend([next(&mut started).await, next(&mut started).await]);
     assert_eq!(handle.running().len(), 3);
 
     db.set("default", QueueSettingsPatch::workers(1)).await;
-    for puppet in [first, second] {
-        assert!(!puppet.cancel.is_cancelled());
-        puppet.end(JobOutcome::Done);
-    }
-    until("two jobs to be done", || async { handle.running().len() <= 1 }).await;
-    // The third is the one worker now; the next starts when it ends.
+    let kept = running.remove(0);
+    // The others end and may have successors, until the edit has come through.
+    let ended = |running: &mut Vec<Puppet>| running.drain(..).for_each(|p| p.end(JobOutcome::Done));
+    until("one job to be left", || {
+        while let Ok(puppet) = started.try_recv() {
+            running.push(puppet);
+        }
+        ended(&mut running);
+        let only = handle.running() == [kept.id];
+        async move { only }
+    })
+    .await;
+    assert!(!kept.cancel.is_cancelled(), "fewer workers harm no running job");
+    // It is the one worker now: the next job starts when it ends.
     assert!(started.try_recv().is_err());
-    third.end(JobOutcome::Done);
-    next(&mut started).await.end(JobOutcome::Done);
-    db.set("default", QueueSettingsPatch::workers(4)).await;
-    for _ in 0..2 {
-        next(&mut started).await.end(JobOutcome::Done);
-    }
+    kept.end(JobOutcome::Done);
+    let one = next(&mut started).await;
+    db.set("default", QueueSettingsPatch::workers(2)).await;
+    let two = next(&mut started).await;
+    one.end(JobOutcome::Done);
+    two.end(JobOutcome::Done);
+    drop(started);
     soon("the queue to drain", handle.drained()).await.unwrap();
     db.stop(handle).await;
 }

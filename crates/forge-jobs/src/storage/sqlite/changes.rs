@@ -17,10 +17,6 @@ pub(super) struct Effects {
 impl Effects {
     /// Another process did something, and nobody knows what.
     pub(super) const ANY: Self = Self { claimable: true, deferred: true };
-
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self { claimable: self.claimable || other.claimable, deferred: self.deferred || other.deferred }
-    }
 }
 
 /// Passes effects on once they are committed.

@@ -92,9 +92,9 @@ fn insert(cx: &mut Cx<'_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
         hold_key(cx, kind, key, row.seq)?;
     }
     if due_at > now {
-        put_deferred(cx, &row, SCHEDULED)?
+        put_deferred(cx, &row, SCHEDULED)?;
     } else {
-        put_ready(cx, &row)?
+        put_ready(cx, &row)?;
     }
     Ok(Inserted::Inserted)
 }

@@ -5,8 +5,8 @@ use super::error::Fault;
 use super::guards::Guard;
 use super::names::micros;
 use super::state::{
-    AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note, put_deferred,
-    put_finished, put_ready, take_running,
+    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
+    put_deferred, put_finished, put_ready, take_running,
 };
 use super::writer::{Cx, time};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
@@ -23,6 +23,8 @@ const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claim
 const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, throttles = ?4, suspect = 0, \
      last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
 const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
+
+const END_ALONE: &str = "UPDATE forge_running SET flags = ?2 WHERE seq = ?1";
 
 const STALE: FinishResult = FinishResult::StaleLease;
 
@@ -47,6 +49,15 @@ pub(super) fn release(cx: &mut Cx<'_>, params: &ReleaseParams) -> Result<Vec<Fin
         });
     }
     Ok(results)
+}
+
+/// A crash from now on does not count against a suspect.
+pub(super) fn end_alone(cx: &Cx<'_>, lease: &Lease) -> Result<bool, Fault> {
+    let Some(claim) = valid(cx, lease, &mut Processes::default(), Guard::Finish)? else { return Ok(false) };
+    if claim.is_alone() {
+        cx.conn.prepare_cached(END_ALONE)?.execute(params![claim.seq, claim.flags & !ALONE])?;
+    }
+    Ok(true)
 }
 
 /// The number of the process last asked for: the members of a call mostly have the same.

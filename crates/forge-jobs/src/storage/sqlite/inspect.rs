@@ -247,20 +247,20 @@ fn plain(
     status: Option<JobStatus>,
     wanted: usize,
 ) -> rusqlite::Result<Vec<Found>> {
-    let mut cond = Where::of(&params.filter);
+    let mut filter = Where::of(&params.filter);
     let after = params.after;
-    let later = |cond: &mut Where, at: &str, id: &str| {
+    let later = |filter: &mut Where, at: &str, id: &str| {
         if let Some(c) = after {
-            cond.and(&format!("({at}, {id}) > (?, ?)"), [Value::from(c.at.as_micros()), id_value(c.id)]);
+            filter.and(&format!("({at}, {id}) > (?, ?)"), [Value::from(c.at.as_micros()), id_value(c.id)]);
         }
     };
     let (columns, from, order) = match status {
         Some(JobStatus::Pending) => {
-            later(&mut cond, "y.due_at", "y.id");
+            later(&mut filter, "y.due_at", "y.id");
             ("y.due_at, y.id, y.seq", "forge_ready y JOIN forge_jobs j ON j.seq = y.seq", "y.due_at, y.id")
         }
         Some(JobStatus::Running) => {
-            later(&mut cond, "r.claimed_at", "j.id");
+            later(&mut filter, "r.claimed_at", "j.id");
             (
                 "r.claimed_at, j.id, j.seq",
                 "forge_running r JOIN forge_jobs j ON j.seq = r.seq",
@@ -269,18 +269,18 @@ fn plain(
         }
         Some(s @ (JobStatus::Scheduled | JobStatus::Retrying)) => {
             let no = if s == JobStatus::Scheduled { SCHEDULED } else { RETRYING };
-            cond.and("d.status = ?", [Value::from(no)]);
-            later(&mut cond, "d.due_at", "d.id");
+            filter.and("d.status = ?", [Value::from(no)]);
+            later(&mut filter, "d.due_at", "d.id");
             ("d.due_at, d.id, d.seq", "forge_deferred d JOIN forge_jobs j ON j.seq = d.seq", "d.due_at, d.id")
         }
         _ => {
             if let Some(c) = after {
-                cond.and("j.id < ?", [id_value(c.id)]);
+                filter.and("j.id < ?", [id_value(c.id)]);
             }
             ("j.created_at, j.id, j.seq", "forge_jobs j", "j.id DESC")
         }
     };
-    let Where { sql, values } = cond;
+    let Where { sql, values } = filter;
     query(conn, &format!("SELECT {columns} FROM {from}{sql} ORDER BY {order} LIMIT {wanted}"), values)
 }
 
@@ -298,15 +298,15 @@ fn finished(
     };
     let mut found = Vec::new();
     for queue in queues {
-        let mut cond = Where::of(&params.filter);
-        cond.and("f.status = ? AND f.queue = ?", [Value::from(status), Value::from(queue)]);
+        let mut filter = Where::of(&params.filter);
+        filter.and("f.status = ? AND f.queue = ?", [Value::from(status), Value::from(queue)]);
         if let Some(c) = params.after {
             // Ties are broken by row number; of a job that is gone meanwhile it is not known, and ties come again.
             let seq = rows::seq_of(conn, c.id)?.unwrap_or(i64::MAX);
             let at = c.at.as_micros();
-            cond.and("(f.finished_at, f.seq) < (?, ?)", [Value::from(at), Value::from(seq)]);
+            filter.and("(f.finished_at, f.seq) < (?, ?)", [Value::from(at), Value::from(seq)]);
         }
-        let Where { sql, values } = cond;
+        let Where { sql, values } = filter;
         let sql = format!(
             "SELECT f.finished_at, j.id, f.seq FROM forge_finished f JOIN forge_jobs j ON j.seq = f.seq{sql} \
              ORDER BY f.finished_at DESC, f.seq DESC LIMIT {wanted}"

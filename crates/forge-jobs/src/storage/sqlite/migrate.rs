@@ -12,6 +12,7 @@ const VERSION: &str = "SELECT value FROM forge_meta WHERE key = 'schema_version'
 const SET_VERSION: &str = "INSERT OR REPLACE INTO forge_meta (key, value) VALUES ('schema_version', ?1)";
 
 /// The newest schema version that this program knows.
+#[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 /// The schema version of a database; 0 for one without our tables.

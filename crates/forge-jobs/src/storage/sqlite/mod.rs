@@ -42,7 +42,7 @@ use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
-    Inspect, JobEvent, JobPage, JobQueue, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
+    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
     PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
     ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
     UpdateQueueParams, VerbParams,
@@ -208,6 +208,10 @@ impl JobQueue for SqliteStorage {
 
     async fn release(&self, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError> {
         self.write(Lane::Bulk, move |cx| finish::release(cx, &params)).await
+    }
+
+    async fn end_alone(&self, lease: Lease) -> Result<bool, StorageError> {
+        self.write(Lane::Urgent, move |cx| finish::end_alone(cx, &lease)).await
     }
 
     async fn record_progress(&self, params: ProgressParams) -> Result<(), StorageError> {

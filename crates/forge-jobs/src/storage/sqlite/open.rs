@@ -113,13 +113,13 @@ fn refuse_network(file: &Path) -> Result<(), StorageError> {
         // What cannot be told is not refused; opening says the rest.
         return Ok(());
     };
-    match super::mounts::network_file_system(&mounts, &absolute.to_string_lossy()) {
-        None => Ok(()),
-        Some(kind) => Err(StorageError::unavailable(format!(
-            "{} is on a network file system ({kind}), where SQLite's locks do not hold: put the database on a local disk",
-            file.display()
-        ))),
-    }
+    let Some(kind) = super::mounts::network_file_system(&mounts, &absolute.to_string_lossy()) else {
+        return Ok(());
+    };
+    Err(StorageError::unavailable(format!(
+        "{} is on a network file system ({kind}), where SQLite's locks do not hold: put the database on a local disk",
+        file.display()
+    )))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -161,13 +161,11 @@ impl Readers {
             drop(permit);
             result
         });
-        match tokio::time::timeout(limit.unwrap_or(READ_LIMIT), &mut reading).await {
-            Ok(result) => result.map_err(panicked)?,
-            Err(_) => {
-                interrupt.interrupt();
-                reading.await.map_err(panicked)?
-            }
+        if let Ok(result) = tokio::time::timeout(limit.unwrap_or(READ_LIMIT), &mut reading).await {
+            return result.map_err(panicked)?;
         }
+        interrupt.interrupt();
+        reading.await.map_err(panicked)?
     }
 }
 

@@ -28,7 +28,7 @@ const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
      AND NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.process = forge_processes.no)";
 
 /// Registers a boot of a process.
-pub(super) fn register(cx: &mut Cx<'_>, params: &RegisterParams) -> Result<(), Fault> {
+pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault> {
     // A list of strings always has a JSON form.
     let kinds = params.kinds.as_ref().and_then(|k| serde_json::to_string(k).ok());
     let id = &params.process.as_bytes()[..];
@@ -41,7 +41,7 @@ pub(super) fn register(cx: &mut Cx<'_>, params: &RegisterParams) -> Result<(), F
 }
 
 /// Confirms that a process is alive.
-pub(super) fn heartbeat(cx: &mut Cx<'_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
+pub(super) fn heartbeat(cx: &Cx<'_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
     let sql = if cx.guards(Guard::Heartbeat) { BEAT } else { BEAT_ALWAYS };
     let key = params![&params.process.as_bytes()[..], time(params.now)];
     let no: Option<i64> = cx.conn.prepare_cached(sql)?.query_row(key, |r| r.get(0)).optional()?;

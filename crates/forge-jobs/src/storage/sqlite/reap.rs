@@ -20,7 +20,7 @@ const REGISTERED: &str = "SELECT no, id, beat_at FROM forge_processes WHERE ende
 const ORPHANS: &str = "SELECT r.seq, r.claim_no, r.process, r.attempt, r.flags, r.queue, r.claimed_at, r.cancel_at \
      FROM forge_running r LEFT JOIN forge_processes p ON p.no = r.process AND p.ended_at IS NULL \
      WHERE p.no IS NULL LIMIT ?1";
-const SUSPECT: &str = "UPDATE forge_jobs SET suspect = 1, crashes = ?2, attempts = ?3, last_claim_no = ?4, \
+const SUSPECT: &str = "UPDATE forge_jobs SET suspect = ?5, crashes = ?2, attempts = ?3, last_claim_no = ?4, \
      progress = NULL WHERE seq = ?1";
 const CRASHES: &str = "UPDATE forge_jobs SET crashes = ?2 WHERE seq = ?1";
 
@@ -73,7 +73,7 @@ fn revive(cx: &mut Cx<'_>, claim: &RunningRow, now: i64, report: &mut ReapReport
     }
     take_running(cx, claim.seq)?;
     keep_attempt(cx, &crashed(claim, now))?;
-    job.suspect = 1;
+    job.suspect += 1;
     if claim.is_alone() {
         job.crashes += 1;
         job.attempts = claim.attempt;
@@ -90,7 +90,7 @@ fn revive(cx: &mut Cx<'_>, claim: &RunningRow, now: i64, report: &mut ReapReport
             return Ok(());
         }
     }
-    let values = params![job.seq, job.crashes, job.attempts, claim.claim_no];
+    let values = params![job.seq, job.crashes, job.attempts, claim.claim_no, job.suspect];
     cx.conn.prepare_cached(SUSPECT)?.execute(values)?;
     put_ready(cx, &job)?;
     report.revived.push(id);

@@ -5,7 +5,6 @@ use crate::limits::MAX_ATTEMPT_RECORDS;
 use crate::{AttemptResult, DeadReason, JobStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
-pub(super) const PENDING: i64 = 0;
 pub(super) const SCHEDULED: i64 = 1;
 pub(super) const RUNNING: i64 = 2;
 pub(super) const RETRYING: i64 = 3;
@@ -20,10 +19,8 @@ pub(super) const ALONE: i64 = 2;
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
      last_claim_no, dedupe_key FROM forge_jobs WHERE ";
 const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const TAKE_READY: &str =
-    "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
-const IS_READY: &str =
-    "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const TAKE_READY: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const IS_READY: &str = "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const PUT_DEFERRED: &str =
     "INSERT OR FAIL INTO forge_deferred (status, due_at, id, seq, queue) VALUES (?1, ?2, ?3, ?4, ?5)";
 const TAKE_DEFERRED: &str = "DELETE FROM forge_deferred WHERE status = ?1 AND due_at = ?2 AND id = ?3";
@@ -76,6 +73,11 @@ impl JobRow {
             last_claim_no: r.get(11)?,
             dedupe_key: r.get(12)?,
         })
+    }
+
+    /// The lane of `forge_ready`: suspects apart.
+    pub(super) fn lane(&self) -> i64 {
+        i64::from(self.suspect > 0)
     }
 
     pub(super) fn by_seq(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<Option<Self>> {
@@ -150,7 +152,7 @@ impl Place {
 
 /// Finds a job's place; `None` for a job in no table, which the check-up reports as damage.
 pub(super) fn place_of(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<Option<Place>> {
-    let key = params![job.queue, job.suspect, job.priority, job.due_at, &job.id[..]];
+    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     if cx.conn.prepare_cached(IS_READY)?.exists(key)? {
         return Ok(Some(Place::Ready));
     }
@@ -169,14 +171,14 @@ pub(super) fn place_of(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<Option<Pla
 
 /// Makes a job claimable: in its queue, by its priority, due since `job.due_at`.
 pub(super) fn put_ready(cx: &mut Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
-    let values = params![job.queue, job.suspect, job.priority, job.due_at, &job.id[..], job.seq, job.kind];
+    let values = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.seq, job.kind];
     cx.conn.prepare_cached(PUT_READY)?.execute(values)?;
     cx.effects.claimable = true;
     Ok(())
 }
 
 pub(super) fn take_ready(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
-    let key = params![job.queue, job.suspect, job.priority, job.due_at, &job.id[..]];
+    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     cx.conn.prepare_cached(TAKE_READY)?.execute(key).map(drop)
 }
 
@@ -326,7 +328,7 @@ mod tests {
             assert_eq!(result_no(r), i64::try_from(no).unwrap());
         }
         assert_eq!(
-            (status(PENDING), status(RETRYING), status(DEAD)),
+            (status(0), status(RETRYING), status(DEAD)),
             (JobStatus::Pending, JobStatus::Retrying, JobStatus::Dead)
         );
     }

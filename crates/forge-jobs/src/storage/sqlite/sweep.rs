@@ -12,7 +12,7 @@ const EXPIRED: &str = "SELECT seq FROM forge_finished WHERE status = ?1 AND queu
      ORDER BY finished_at LIMIT ?4";
 
 /// Deletes at most `limit` finished jobs.
-pub(super) fn sweep(cx: &mut Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fault> {
+pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fault> {
     let now = time(params.now);
     let windows: Vec<(i64, [Option<i64>; 2])> = {
         let mut statement = cx.conn.prepare_cached(WINDOWS)?;
