@@ -1,3 +1,5 @@
+//! The smallest whole program: a queue on embedded SQLite, one handler, two jobs.
+
 use forge_jobs::storage::{DatabaseConfig, PathsError, QueuePaths};
 use forge_jobs::{
     DefaultRouter, EnqueueRequest, HandlerRegistry, NoopEcho, QueueHandle, QueueRuntime, Timestamp,

@@ -41,10 +41,8 @@ impl Enqueuer {
         let job = request.validate(&*self.router)?;
         let id = job.id;
         let params = EnqueueParams { jobs: vec![job], now: self.clock.storage_now() };
-        match self.storage.jobs.enqueue(params).await?.first() {
-            Some(inserted) => enqueued(id, *inserted),
-            None => Err(no_answer().into()),
-        }
+        let inserted = self.storage.jobs.enqueue(params).await?.first().copied().ok_or_else(no_answer)?;
+        enqueued(id, inserted)
     }
 
     /// Checks and inserts many jobs, in one transaction per 2,000 of them. Results come in the order of the

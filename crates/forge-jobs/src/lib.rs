@@ -26,6 +26,7 @@ pub mod limits;
 pub mod retry;
 mod router;
 pub mod storage;
+mod telemetry;
 mod time;
 
 #[cfg(feature = "conformance")]

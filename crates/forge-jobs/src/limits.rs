@@ -55,6 +55,14 @@ pub const MAX_THROTTLES: u32 = 1_000;
 /// Crashes of its process, each after a start that was written down first, after which a job is dead as `poison`.
 pub const MAX_CRASHES: u32 = 3;
 
+/// How long a suspect runs alone at first.
+///
+/// It doubles each time its process dies again, up to [`ALONE_WINDOW_MAX`]; a suspect that outlives it lets other jobs
+/// run beside it, and a crash then counts against nobody.
+pub const ALONE_WINDOW: Duration = Duration::from_secs(30);
+/// Longest time that a suspect runs alone.
+pub const ALONE_WINDOW_MAX: Duration = Duration::from_secs(3_600);
+
 /// How long done jobs are kept.
 pub const DONE_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// How long dead jobs are kept.
@@ -114,5 +122,6 @@ const _: () = assert!(REAPER_INTERVAL.as_secs() < STALE_AFTER.as_secs());
 const _: () = assert!(BACKOFF_BASE.as_secs() <= BACKOFF_MAX.as_secs());
 const _: () = assert!(BACKOFF_MAX.as_secs() <= MAX_BACKOFF_SETTING.as_secs());
 const _: () = assert!(MAX_CLAIM_BATCH as usize <= MAX_FINISH_BATCH);
+const _: () = assert!(ALONE_WINDOW.as_secs() <= ALONE_WINDOW_MAX.as_secs());
 const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE);
 const _: () = assert!(DEFAULT_MAX_ATTEMPTS <= MAX_MAX_ATTEMPTS);

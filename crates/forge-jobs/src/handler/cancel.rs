@@ -58,6 +58,10 @@ impl CancelToken {
     }
 
     /// Fires it. The first cause stays; later calls do nothing. Says whether this call was the first.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "firing is the point; whether it was the first rarely matters"
+    )]
     pub fn cancel(&self, cause: CancelCause) -> bool {
         let first =
             self.0.cause.compare_exchange(0, cause.code(), Ordering::AcqRel, Ordering::Acquire).is_ok();

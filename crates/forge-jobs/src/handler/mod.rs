@@ -9,7 +9,7 @@ pub use cancel::{CancelCause, CancelToken};
 pub(crate) use context::AttemptState;
 pub use context::JobContext;
 pub use noop_echo::NoopEcho;
-pub(crate) use registry::{ErasedHandler, HandlerEnd};
+pub(crate) use registry::HandlerEnd;
 pub use registry::{HandlerRegistry, RegisterError};
 
 use crate::limits::ATTEMPT_TIME_LIMIT;

@@ -5,6 +5,7 @@ use crate::job::{NameError, check_name};
 use crate::{JobOutcome, JobPayload};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -138,10 +139,13 @@ impl HandlerRegistry {
     fn add(&mut self, kind: String, handler: Arc<dyn ErasedHandler>) -> &mut Self {
         if let Err(e) = check_name("kind", &kind) {
             self.errors.push(e.into());
-        } else if self.handlers.contains_key(&kind) {
-            self.errors.push(RegisterError::Twice { kind });
-        } else {
-            self.handlers.insert(kind, handler);
+            return self;
+        }
+        match self.handlers.entry(kind) {
+            Entry::Occupied(taken) => self.errors.push(RegisterError::Twice { kind: taken.key().clone() }),
+            Entry::Vacant(free) => {
+                free.insert(handler);
+            }
         }
         self
     }

@@ -162,8 +162,8 @@ pub struct ClaimedJob {
     pub due_at: Timestamp,
     /// For people to search by.
     pub tags: Vec<String>,
-    /// Whether it is suspected of killing its process, and so claimed alone.
-    pub suspect: bool,
+    /// How many times in a row its process died while it held the job. Above 0 the job is a suspect and claimed alone.
+    pub suspicions: u32,
 }
 
 /// Cleans error text so that any storage can take it, and cuts it to `limit` bytes, visibly.

@@ -1,37 +1,195 @@
 //! What a running runtime can be asked.
-use crate::storage::{CancelOutcome, StorageError};
-use crate::{JobId, ProcessId};
+
+use super::core::Core;
+use crate::storage::{CancelOutcome, StorageError, VerbParams};
+use crate::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, ProcessId};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-/// A running runtime.
-pub struct QueueHandle {
-    process: ProcessId,
+/// How often a drain looks without being told.
+const DRAIN_CHECK: Duration = Duration::from_millis(250);
+
+/// What the engine is told.
+pub(crate) enum Command {
+    Shutdown { timeout: Duration, reply: Option<oneshot::Sender<ShutdownReport>> },
+    Abandon { reply: oneshot::Sender<()> },
+}
+
+/// A running runtime. Cloning is cheap.
+///
+/// When the last clone is dropped without [`Self::shutdown_graceful`], the runtime stops in the background as if
+/// shut down with no time to finish.
+#[derive(Clone)]
+pub struct QueueHandle(Arc<Inner>);
+
+struct Inner {
+    core: Arc<Core>,
+    commands: mpsc::UnboundedSender<Command>,
+    report: Mutex<Option<ShutdownReport>>,
 }
 
 impl QueueHandle {
-    /// Identity of this process's boot.
+    pub(crate) fn new(core: Arc<Core>, commands: mpsc::UnboundedSender<Command>) -> Self {
+        Self(Arc::new(Inner { core, commands, report: Mutex::new(None) }))
+    }
+
+    /// Identity of this process's boot; it changes when the process was taken for dead and registered anew, and is
+    /// `None` in between.
     #[must_use]
-    pub const fn process_id(&self) -> ProcessId {
-        self.process
+    pub fn process_id(&self) -> Option<ProcessId> {
+        self.0.core.sessions.current().map(|s| s.process)
     }
 
-    /// Cancels a job. Takes effect even if the returned future is dropped; await it to learn what came of it.
-    pub fn request_cancel(&self, _id: &JobId) -> CancelRequest {
-        let (_tx, rx) = oneshot::channel();
-        CancelRequest(rx)
+    /// The jobs whose handlers run in this process now.
+    #[must_use]
+    pub fn running(&self) -> Vec<JobId> {
+        self.0.core.running().iter().map(|s| s.job.id).collect()
     }
 
-    /// Stops claiming, lets running jobs finish for `timeout`, then tells them to stop, and hands back what is left.
-    pub async fn shutdown_graceful(&self, _timeout: Duration) -> ShutdownReport {
-        ShutdownReport::default()
+    /// Enqueues a job, see [`Enqueuer::enqueue`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Enqueuer::enqueue`].
+    pub async fn enqueue(&self, request: EnqueueRequest) -> Result<Enqueued, EnqueueError> {
+        self.0.core.enqueuer.enqueue(request).await
+    }
+
+    /// Something to enqueue with, to hand to other parts of the program.
+    #[must_use]
+    pub fn enqueuer(&self) -> Arc<Enqueuer> {
+        self.0.core.enqueuer.clone()
+    }
+
+    /// Cancels a job. A waiting one is dead as `cancelled` at once; one that runs in this process is told to stop at
+    /// once; one that runs in another process is told within a heartbeat of that process.
+    ///
+    /// Takes effect even if the answer is not awaited; await it to learn what came of it.
+    #[expect(clippy::must_use_candidate, reason = "it takes effect whether the answer is awaited or not")]
+    pub fn request_cancel(&self, id: &JobId) -> CancelRequest {
+        let (reply, answer) = oneshot::channel();
+        let (core, id) = (self.0.core.clone(), *id);
+        // On the host's runtime, which outlives ours: a cancel after the shutdown is still a cancel.
+        self.0.core.host.spawn(async move {
+            let _ = reply.send(cancel(&core, id).await);
+        });
+        CancelRequest(answer)
+    }
+
+    /// Stops in good order: no more claims; running jobs have `timeout` to finish; then they are told to stop and
+    /// have 5 s more; what was claimed and not finished is handed back, uncharged, for another worker to take at once.
+    ///
+    /// A handler that ignores the signal keeps its job `running`, and this process keeps it alive: it is in
+    /// [`ShutdownReport::still_running`]. A program that exits all the same calls [`Self::abandon`] first.
+    ///
+    /// A second call waits for the same shutdown. Dropping the future does not stop the shutdown.
+    pub async fn shutdown_graceful(&self, timeout: Duration) -> ShutdownReport {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.commands.send(Command::Shutdown { timeout, reply: Some(reply) });
+        if sent.is_ok()
+            && let Ok(report) = answer.await
+        {
+            *self.0.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+            if report.still_running.is_empty() {
+                self.ended().await;
+            }
+            return report;
+        }
+        self.ended().await;
+        self.0.report.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+    }
+
+    /// For a program that exits now: ends the registration and hands everything back, also what still runs here. A
+    /// handler that goes on after this may run beside its own successor; its result is refused.
+    pub async fn abandon(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.commands.send(Command::Abandon { reply }).is_ok() {
+            let _ = answer.await;
+        }
+        self.ended().await;
+    }
+
+    /// Resolves when no job is pending, scheduled, running or retrying in the queues that this runtime runs: for
+    /// programs that work off what there is and exit. Cancel safe.
+    ///
+    /// A scheduled job keeps it waiting until it has run, and so does a job that no handler here can run.
+    ///
+    /// # Errors
+    ///
+    /// What reading the storage gave.
+    pub async fn drained(&self) -> Result<(), StorageError> {
+        let core = &self.0.core;
+        loop {
+            let settled = core.outbox.settled_once();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if !self.has_unfinished().await? {
+                return Ok(());
+            }
+            // Other processes finish jobs too, and tell nobody here.
+            let _ = tokio::time::timeout(DRAIN_CHECK, settled).await;
+        }
+    }
+
+    async fn has_unfinished(&self) -> Result<bool, StorageError> {
+        let core = &self.0.core;
+        let inspect = &core.storage.inspect;
+        if core.config.queues.is_empty() {
+            return inspect.has_unfinished(None).await;
+        }
+        for queue in core.config.queues.keys() {
+            if inspect.has_unfinished(Some(queue)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Resolves when everything has ended: no loop, no heartbeat, no registration is left. Cancel safe.
+    pub async fn ended(&self) {
+        let mut ended = self.0.core.ended.subscribe();
+        // The sender lives in the core, which we hold.
+        let _ = ended.wait_for(|e| *e).await;
+    }
+}
+
+async fn cancel(core: &Core, id: JobId) -> Result<CancelOutcome, StorageError> {
+    let params = VerbParams { ids: vec![id], now: core.clock.storage_now() };
+    let outcomes = super::finish::in_time(core.storage.jobs.cancel(params)).await?;
+    let outcome = outcomes.first().copied().unwrap_or(CancelOutcome::Unknown);
+    if let CancelOutcome::Requested { process, claim_no } = outcome
+        && core.sessions.all().iter().any(|s| s.process == process)
+    {
+        core.cancel_claim((id, claim_no));
+    }
+    Ok(outcome)
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.commands.send(Command::Shutdown { timeout: Duration::ZERO, reply: None });
+    }
+}
+
+impl fmt::Debug for QueueHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueHandle").field("process", &self.process_id()).finish_non_exhaustive()
     }
 }
 
 /// The answer to a cancel, to come.
+///
+/// # Errors
+///
+/// It resolves to an error when the storage failed; the cancel may have been made all the same if
+/// [`StorageError::outcome_unknown`].
+#[derive(Debug)]
 pub struct CancelRequest(oneshot::Receiver<Result<CancelOutcome, StorageError>>);
 
 impl Future for CancelRequest {
@@ -46,10 +204,10 @@ impl Future for CancelRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Jobs that finished while it waited.
+    /// Attempts whose end was written while it waited.
     pub finished: u64,
-    /// Jobs given back: claimed and not started, or stopped.
+    /// Claims given back: not started, or stopped.
     pub handed_back: u64,
-    /// Jobs whose handlers ignored the signal: they are still running, and still ours.
+    /// Jobs whose handlers ignored the signal: they still run, and this process still holds them.
     pub still_running: Vec<JobId>,
 }

@@ -1,17 +1,60 @@
 //! The runtime: claims, runs, finishes.
+//!
+//! ```text
+//!           ┌──────────── engine thread ────────────┐        host's tokio runtime
+//! storage ─▶│ fetch: promote · settings · claim     │─ lanes ─▶ runners ─▶ handlers
+//!         ◀─│ finish: outcomes in batches           │◀ outbox ─────┘
+//!           │ watch · reaper · cleanup · shutdown   │
+//!           └───────────────────────────────────────┘
+//! storage ◀─▶ heartbeat thread: alive · cancels · fencing
+//! ```
+
+mod alone;
+mod boot_clock;
 mod config;
+mod core;
+mod engine;
+mod execute;
+mod fetch;
+mod finish;
 mod handle;
+mod heartbeat;
+mod lane;
+mod session;
+mod shutdown;
+mod watch;
+
+pub(crate) use self::core::Core;
+pub(crate) use boot_clock::BootInstant;
 pub use config::RuntimeConfig;
+pub(crate) use finish::in_time;
 pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
 
-use crate::storage::{EnsureQueueParams, QueueRow, Storage, StorageError};
+use crate::storage::{EnsureQueueParams, InvalidValue, QueueRow, Storage, StorageError};
 use crate::{
     Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RegisterError, Router,
-    SystemClock,
+    SystemClock, telemetry,
 };
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
 
 /// Runs the jobs of a storage with a set of handlers.
+///
+/// ```no_run
+/// # use forge_jobs::{DefaultRouter, HandlerRegistry, NoopEcho, QueueRuntime, Storage};
+/// # use std::{sync::Arc, time::Duration};
+/// # async fn run(storage: Storage) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut handlers = HandlerRegistry::new();
+/// handlers.register(NoopEcho);
+/// let runtime = QueueRuntime::new(storage, handlers, Arc::new(DefaultRouter));
+/// runtime.ensure_queue("default", 4).await?;
+/// let handle = runtime.start().await?;
+/// // …
+/// handle.shutdown_graceful(Duration::from_secs(25)).await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct QueueRuntime {
     storage: Storage,
     handlers: Arc<HandlerRegistry>,
@@ -19,22 +62,19 @@ pub struct QueueRuntime {
     clock: Arc<dyn Clock>,
     config: RuntimeConfig,
     enqueuer: Arc<Enqueuer>,
+    /// The core of the last start, to tell whether it still runs.
+    started: Mutex<Option<Arc<Core>>>,
 }
 
 impl QueueRuntime {
-    /// A runtime with default settings, not started.
+    /// A runtime with default settings that runs every queue, not started.
     #[must_use]
     pub fn new(storage: Storage, handlers: HandlerRegistry, router: Arc<dyn Router>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let enqueuer = Arc::new(Enqueuer::with_clock(storage.clone(), router.clone(), clock.clone()));
-        Self {
-            storage,
-            handlers: Arc::new(handlers),
-            router,
-            clock,
-            config: RuntimeConfig::default(),
-            enqueuer,
-        }
+        let handlers = Arc::new(handlers);
+        let config = RuntimeConfig::default();
+        Self { storage, handlers, router, clock, config, enqueuer, started: Mutex::new(None) }
     }
 
     /// With these intervals and this choice of queues.
@@ -53,7 +93,8 @@ impl QueueRuntime {
         self
     }
 
-    /// Creates the queue if it is not there, else sets its workers, unless an operator did.
+    /// Creates the queue if it is not there, else sets its workers per process, unless an operator did: then the
+    /// operator's number stays.
     ///
     /// # Errors
     ///
@@ -62,7 +103,7 @@ impl QueueRuntime {
         self.storage.queues.ensure(EnsureQueueParams { queue: queue.to_owned(), workers }).await
     }
 
-    /// Enqueues a job, see [`Enqueuer::enqueue`].
+    /// Enqueues a job, whether the runtime is started or not; see [`Enqueuer::enqueue`].
     ///
     /// # Errors
     ///
@@ -91,10 +132,76 @@ impl QueueRuntime {
         &self.storage
     }
 
-    /// Starts.
+    /// Registers this process and starts to work. Handlers run in the tokio runtime that this is called in.
+    ///
+    /// A runtime that was shut down can be started again.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing runs then.
     pub async fn start(&self) -> Result<QueueHandle, StartError> {
-        let _ = (&self.handlers, &self.clock, &self.config);
-        Err(StartError::Storage(StorageError::Closed))
+        if let Some(error) = self.handlers.first_error() {
+            return Err(error.into());
+        }
+        self.config.validate()?;
+        let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let core = Arc::new(Core::new(
+            self.storage.clone(),
+            self.handlers.clone(),
+            self.clock.clone(),
+            self.config.clone(),
+            self.enqueuer.clone(),
+            host,
+        ));
+        self.take_place(&core)?;
+        // From here on a failure must free the place again, and so must a caller that drops this future.
+        let placed = Placed { core: &core, started: false };
+        let session = in_time(core.register()).await?;
+        telemetry::started(session.process, self.handlers.kinds().len());
+        core.sessions.set_current(session);
+        let (sender, commands) = mpsc::unbounded_channel();
+        let handle = QueueHandle::new(core.clone(), sender);
+        engine::start(&core, commands).map_err(StartError::Thread)?;
+        placed.keep();
+        Ok(handle)
+    }
+
+    fn take_place(&self, core: &Arc<Core>) -> Result<(), StartError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if started.as_ref().is_some_and(|c| !*c.ended.borrow()) {
+            return Err(StartError::AlreadyStarted);
+        }
+        *started = Some(core.clone());
+        Ok(())
+    }
+}
+
+/// Marks a core as ended unless it was started.
+struct Placed<'a> {
+    core: &'a Core,
+    started: bool,
+}
+
+impl Placed<'_> {
+    fn keep(mut self) {
+        self.started = true;
+    }
+}
+
+impl Drop for Placed<'_> {
+    fn drop(&mut self) {
+        if !self.started {
+            self.core.ended.send_replace(true);
+        }
+    }
+}
+
+impl fmt::Debug for QueueRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueRuntime")
+            .field("kinds", &self.handlers.kinds())
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,9 +216,15 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A setting is out of its bounds.
-    #[error("{0}")]
-    Config(#[from] crate::storage::InvalidValue),
+    #[error(transparent)]
+    Config(#[from] InvalidValue),
     /// This runtime runs already.
     #[error("this runtime runs already: shut the first handle down, or make another runtime")]
     AlreadyStarted,
+    /// It was called outside of a tokio runtime.
+    #[error("start must be called inside a tokio runtime, in which the handlers will run")]
+    NoRuntime,
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CancelOutcome, ClaimBatch, ClaimParams, DropOutcome, EnqueueParams, FinishParams, FinishResult, Inserted,
-    ProgressParams, PromoteParams, Promoted, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
+    Lease, ProgressParams, PromoteParams, Promoted, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
     SweepParams, SweepReport, VerbParams,
 };
 use async_trait::async_trait;
@@ -52,6 +52,10 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Gives claims back without charge, each guarded by its lease: the jobs are pending again, in their old place,
     /// or dead/`cancelled` if that was requested.
     async fn release(&self, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError>;
+
+    /// A suspect has run alone for long enough: other jobs will run beside it, so a crash from now on does not count
+    /// against it. Guarded by its lease; says whether that was valid. Idempotent.
+    async fn end_alone(&self, lease: Lease) -> Result<bool, StorageError>;
 
     /// Keeps what handlers said of their progress. Stale leases are passed over.
     async fn record_progress(&self, params: ProgressParams) -> Result<(), StorageError>;

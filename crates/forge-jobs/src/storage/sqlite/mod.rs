@@ -1,38 +1,370 @@
-//! The embedded storage.
-use crate::Storage;
-use crate::storage::StorageError;
+//! The embedded storage: one SQLite file that the processes of one host can share, or a database in memory.
+//!
+//! Writes go through one connection on a thread of its own, with group commit ([`writer`]); reads for people have
+//! connections apart. Where a job stands is told by which small table holds it ([`state`], ADR 0003).
+
+mod changes;
+mod checkup;
+mod claim;
+mod enqueue;
+mod error;
+mod finish;
+mod guards;
+mod inspect;
+mod locks;
+mod migrate;
+#[cfg(target_os = "linux")]
+mod mounts;
+mod names;
+mod open;
+mod processes;
+mod progress;
+mod promote;
+mod queues;
+mod reap;
+mod rows;
+mod state;
+mod sweep;
+mod verbs;
+mod writer;
+
+#[cfg(feature = "conformance")]
+pub use guards::Guard;
+#[cfg(not(feature = "conformance"))]
+use guards::Guard;
+
+use self::error::Fault;
+use self::guards::Guards;
+use self::locks::Locks;
+use self::open::{Readers, Synchronous};
+use self::writer::{Cx, Lane, Writer, time};
+use crate::limits::STORAGE_CALL_LIMIT;
+use crate::storage::{
+    CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
+    EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
+    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
+    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
+    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
+    UpdateQueueParams, VerbParams,
+};
+use crate::{Attempt, Job, JobId, ProcessId};
+use async_trait::async_trait;
+use notify::RecommendedWatcher;
+use rusqlite::Connection;
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Ended registrations are kept this long at least, so that the process of a job can be named.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+/// Longest time of a check-up, which reads everything.
+const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 
 /// How to open a SQLite storage.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    normal: bool,
+    synchronous: Synchronous,
+    guards: Guards,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { synchronous: Synchronous::Full, guards: Guards::default() }
+    }
 }
 
 impl SqliteOptions {
-    /// `synchronous = NORMAL`.
+    /// With `synchronous = NORMAL`: an acknowledged job survives a crash of the process, but the last ones may not
+    /// survive a power cut. Without this, with `FULL`, they do.
     #[must_use]
     pub const fn normal(mut self) -> Self {
-        self.normal = true;
+        self.synchronous = Synchronous::Normal;
+        self
+    }
+
+    /// Without one of the guards that make the storage safe. For tests that a rule notices, and for nothing else.
+    #[cfg(feature = "conformance")]
+    #[must_use]
+    pub fn without_guard(mut self, guard: Guard) -> Self {
+        self.guards = self.guards.without(guard);
         self
     }
 }
 
 /// The embedded storage.
-pub struct SqliteStorage;
+///
+/// Dropping the last handle carries out what was handed over and closes the file.
+pub struct SqliteStorage {
+    writer: Writer,
+    readers: Option<Readers>,
+    locks: Arc<Locks>,
+    changes: Arc<watch::Sender<Changes>>,
+    /// `None` where the platform offers no watch.
+    watcher: Mutex<Option<RecommendedWatcher>>,
+    file: Option<PathBuf>,
+}
 
 impl SqliteStorage {
-    /// Opens a file.
-    pub async fn open(_file: PathBuf, _options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
-        Err(StorageError::Closed)
+    /// Opens a file, creates it if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Corrupt`] for a file that is no database, [`StorageError::SchemaTooNew`] for one that a newer
+    /// version made (neither is changed), [`StorageError::Unavailable`] when the file cannot be opened or locked, or
+    /// is on a network file system.
+    pub async fn open(file: impl Into<PathBuf>, options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
+        let file = file.into();
+        let path = file.clone();
+        let conn = blocking(move || open::open_file(&path, options.synchronous)).await?;
+        let storage = Self::build(conn, options.guards, Some(file.clone()))?;
+        let watcher = changes::watch_log(&file, storage.writer.looker());
+        *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
+        Ok(Arc::new(storage))
     }
-    /// Opens a database in memory.
-    pub async fn open_in_memory(_options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
-        Err(StorageError::Closed)
+
+    /// Opens a database in memory, for tests and for programs that need no durability. It is private to this handle.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Internal`].
+    pub async fn open_in_memory(options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
+        let conn = blocking(open::open_memory).await?;
+        Ok(Arc::new(Self::build(conn, options.guards, None)?))
     }
-    /// The bundle.
+
+    fn build(conn: Connection, guards: Guards, file: Option<PathBuf>) -> Result<Self, StorageError> {
+        let changes = Arc::new(watch::Sender::new(Changes::default()));
+        let writer = Writer::start(conn, guards, changes.clone())?;
+        let readers = file.clone().map(Readers::new);
+        let locks = Arc::new(Locks::beside(file.as_deref()));
+        Ok(Self { writer, readers, locks, changes, watcher: Mutex::new(None), file })
+    }
+
+    /// The bundle for a runtime.
+    #[must_use]
     pub fn into_bundle(self: Arc<Self>) -> Storage {
-        panic!("skeleton")
+        let several_processes = self.file.is_some();
+        Storage::new(self, Capabilities::of_host(several_processes))
+    }
+
+    /// How many transactions were committed that changed something, since this handle was opened. For tests and
+    /// metrics.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    /// Runs a command that writes.
+    async fn write<T, F>(&self, lane: Lane, run: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.writer.write(lane, run).await
+    }
+
+    /// Runs a read: on a connection of its own, or in memory on the only one there is.
+    async fn read<T, F>(&self, limit: Option<Duration>, run: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => readers.read(run, limit).await,
+            None => self.writer.write(Lane::Bulk, move |cx| run(cx.conn)).await,
+        }
     }
 }
+
+impl fmt::Debug for SqliteStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStorage").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::task::spawn_blocking(run).await.unwrap_or_else(|e| {
+        Err(StorageError::Internal { detail: "opening panicked".into(), source: Some(Box::new(e)) })
+    })
+}
+
+#[async_trait]
+impl JobQueue for SqliteStorage {
+    async fn enqueue(&self, params: EnqueueParams) -> Result<Vec<Inserted>, StorageError> {
+        self.write(Lane::Bulk, move |cx| enqueue::enqueue(cx, &params)).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
+        self.write(Lane::Bulk, move |cx| claim::claim(cx, &params)).await
+    }
+
+    async fn finish(&self, params: FinishParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.write(Lane::Bulk, move |cx| finish::finish(cx, &params)).await
+    }
+
+    async fn release(&self, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.write(Lane::Bulk, move |cx| finish::release(cx, &params)).await
+    }
+
+    async fn end_alone(&self, lease: Lease) -> Result<bool, StorageError> {
+        self.write(Lane::Urgent, move |cx| finish::end_alone(cx, &lease)).await
+    }
+
+    async fn record_progress(&self, params: ProgressParams) -> Result<(), StorageError> {
+        self.write(Lane::Bulk, move |cx| progress::record(cx, &params)).await
+    }
+
+    async fn promote(&self, params: PromoteParams) -> Result<Promoted, StorageError> {
+        self.write(Lane::Bulk, move |cx| promote::promote(cx, &params)).await
+    }
+
+    async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
+        self.write(Lane::Urgent, move |cx| verbs::cancel(cx, &params)).await
+    }
+
+    async fn retry(&self, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {
+        self.write(Lane::Bulk, move |cx| verbs::retry(cx, &params)).await
+    }
+
+    async fn run_now(&self, params: VerbParams) -> Result<Vec<RunNowOutcome>, StorageError> {
+        self.write(Lane::Bulk, move |cx| verbs::run_now(cx, &params)).await
+    }
+
+    async fn drop_jobs(&self, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
+        self.write(Lane::Bulk, move |cx| verbs::drop_jobs(cx, &params)).await
+    }
+
+    async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
+        self.write(Lane::Bulk, move |cx| sweep::sweep(cx, &params)).await
+    }
+
+    fn changes(&self) -> watch::Receiver<Changes> {
+        self.changes.subscribe()
+    }
+}
+
+#[async_trait]
+impl ProcessRegistry for SqliteStorage {
+    async fn register(&self, params: RegisterParams) -> Result<(), StorageError> {
+        let process = params.process;
+        // Before the row: whoever sees the row must find the lock held.
+        self.take_lock(process)?;
+        let registered = self.write(Lane::Urgent, move |cx| processes::register(cx, &params)).await;
+        if registered.as_ref().is_err_and(|e| !matches!(e, StorageError::Conflict { .. })) {
+            self.locks.remove(process);
+        }
+        registered
+    }
+
+    async fn heartbeat(&self, params: HeartbeatParams) -> Result<Heartbeat, StorageError> {
+        self.write(Lane::Urgent, move |cx| processes::heartbeat(cx, &params)).await
+    }
+
+    async fn deregister(&self, params: DeregisterParams) -> Result<u32, StorageError> {
+        let handed_back = self.write(Lane::Urgent, move |cx| processes::deregister(cx, &params)).await?;
+        self.locks.remove(params.process);
+        Ok(handed_back)
+    }
+
+    async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
+        let locks = self.locks.clone();
+        let reap = move |cx: &mut Cx<'_>| {
+            let report = reap::reap(cx, &params, &locks)?;
+            if !report.processes.is_empty() {
+                let before = time(params.now).saturating_sub(names::micros(KEEP_ENDED));
+                processes::forget_ended(cx, before)?;
+            }
+            Ok(report)
+        };
+        let report = self.write(Lane::Bulk, reap).await?;
+        for process in &report.processes {
+            self.locks.remove(*process);
+        }
+        Ok(report)
+    }
+}
+
+impl SqliteStorage {
+    fn take_lock(&self, process: ProcessId) -> Result<(), StorageError> {
+        if self.locks.holds(process) {
+            return Ok(());
+        }
+        self.locks.take(process).map_err(|e| StorageError::Unavailable {
+            detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
+            outcome_unknown: false,
+            source: Some(Box::new(e)),
+        })
+    }
+}
+
+#[async_trait]
+impl QueueConfig for SqliteStorage {
+    async fn ensure(&self, params: EnsureQueueParams) -> Result<QueueRow, StorageError> {
+        self.write(Lane::Bulk, move |cx| queues::ensure(cx, &params)).await
+    }
+
+    async fn update(&self, params: UpdateQueueParams) -> Result<QueueRow, StorageError> {
+        self.write(Lane::Bulk, move |cx| queues::update(cx, &params)).await
+    }
+
+    async fn get(&self, queue: &str) -> Result<Option<QueueRow>, StorageError> {
+        let queue = queue.to_owned();
+        self.read(None, move |conn| Ok(queues::get(conn, &queue)?)).await
+    }
+
+    async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
+        self.read(None, |conn| Ok(queues::list(conn)?)).await
+    }
+}
+
+#[async_trait]
+impl Inspect for SqliteStorage {
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        self.read(None, move |conn| inspect::job(conn, id)).await
+    }
+
+    async fn list(&self, params: ListParams) -> Result<JobPage, StorageError> {
+        self.read(None, move |conn| inspect::list(conn, &params)).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
+        self.read(None, move |conn| {
+            Ok(match rows::seq_of(conn, id)? {
+                Some(seq) => rows::attempts(conn, seq)?,
+                None => Vec::new(),
+            })
+        })
+        .await
+    }
+
+    async fn events(&self, id: JobId) -> Result<Vec<JobEvent>, StorageError> {
+        self.read(None, move |conn| inspect::events(conn, id)).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError> {
+        self.read(None, inspect::queue_counts).await
+    }
+
+    async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
+        let queue = queue.map(str::to_owned);
+        self.read(None, move |conn| inspect::has_unfinished(conn, queue.as_deref())).await
+    }
+
+    async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
+        self.read(None, inspect::processes).await
+    }
+
+    async fn checkup(&self) -> Result<Checkup, StorageError> {
+        let database = self
+            .file
+            .as_ref()
+            .map_or_else(|| "sqlite::memory:".into(), |f| format!("sqlite:{}", f.display()));
+        self.read(Some(CHECKUP_LIMIT), move |conn| checkup::checkup(conn, database.clone())).await
+    }
+}
+
+const _: () = assert!(CHECKUP_LIMIT.as_secs() > STORAGE_CALL_LIMIT.as_secs());

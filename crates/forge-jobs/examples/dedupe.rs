@@ -1,0 +1,30 @@
+//! One unfinished job per key, and an enqueue that can be sent twice.
+
+use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
+use forge_jobs::{DefaultRouter, EnqueueRequest, HandlerRegistry, JobId, NoopEcho, QueueRuntime};
+use std::error::Error;
+use std::sync::Arc;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await?.into_bundle();
+    let runtime = QueueRuntime::new(storage, HandlerRegistry::new(), Arc::new(DefaultRouter));
+
+    let sync = || EnqueueRequest::new(NoopEcho::KIND, "user 7").with_dedupe_key("sync:7");
+    let first = runtime.enqueue(sync()).await?;
+    let second = runtime.enqueue(sync()).await?;
+    println!(
+        "first: {}; second: {}, it stands for {}",
+        first.outcome.as_str(),
+        second.outcome.as_str(),
+        second.id
+    );
+    assert_eq!(first.id, second.id);
+
+    // An id of one's own makes an enqueue safe to repeat when its outcome is unknown.
+    let id = JobId::new();
+    let paid = || EnqueueRequest::new(NoopEcho::KIND, "order 12 is paid").with_id(id);
+    println!("{}", runtime.enqueue(paid()).await?.outcome.as_str());
+    println!("{}", runtime.enqueue(paid()).await?.outcome.as_str());
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! A handler says how far it has come, and leaves a result that is kept with the job.
+
+use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
+use forge_jobs::{DefaultRouter, EnqueueRequest, HandlerRegistry, JobOutcome, QueueRuntime};
+use serde_json::json;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await?.into_bundle();
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("count", |ctx| async move {
+        let text: String = match ctx.decode() {
+            Ok(text) => text,
+            Err(e) => return JobOutcome::dead(&e),
+        };
+        let mut letters = 0;
+        for (n, word) in text.split_whitespace().enumerate() {
+            letters += word.len();
+            ctx.progress(n as u64 + 1, None, Some(word));
+        }
+        match ctx.set_output(json!({ "letters": letters })) {
+            Ok(()) => JobOutcome::Done,
+            Err(e) => JobOutcome::failed(&e),
+        }
+    });
+    let runtime = QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter));
+    let job = runtime.enqueue(EnqueueRequest::new("count", "to be or not to be")).await?;
+    let handle = runtime.start().await?;
+    handle.drained().await?;
+    handle.shutdown_graceful(Duration::from_secs(5)).await;
+    let output = storage.inspect.job(job.id).await?.and_then(|j| j.output);
+    println!("{}", output.map(|o| o.to_string()).unwrap_or_default());
+    Ok(())
+}

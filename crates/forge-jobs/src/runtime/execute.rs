@@ -1,0 +1,207 @@
+//! Runs one attempt: its handler, its time limit, its panics; and the runner that does so again and again.
+
+use super::core::Core;
+use super::lane::{Held, Lane};
+use super::session::Session;
+use crate::handler::{AttemptState, HandlerEnd};
+use crate::limits::MAX_ERROR_BYTES;
+use crate::retry::{Transition, decide};
+use crate::{CancelCause, DeadReason, JobContext, JobOutcome, clean_error, telemetry};
+use futures_util::FutureExt;
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument;
+
+/// Counts a runner from before it is spawned until it has ended, however that comes: its lane and the runtime must not
+/// wait for one that panicked, or that the host's runtime dropped when it went away.
+pub(crate) struct Active {
+    core: Arc<Core>,
+    lane: Arc<Lane>,
+    /// Whether the lane counts it still.
+    in_lane: bool,
+}
+
+impl Active {
+    /// For a runner that the lane counts already.
+    pub(crate) fn new(core: Arc<Core>, lane: Arc<Lane>) -> Self {
+        core.runner_starts();
+        Self { core, lane, in_lane: true }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        if self.in_lane {
+            self.lane.leave();
+        }
+        self.core.runner_ends();
+    }
+}
+
+/// Runs jobs of a lane until it is told to end, or there is none left.
+pub(crate) async fn runner(mut active: Active) {
+    let (core, lane) = (active.core.clone(), active.lane.clone());
+    let mut ran = None;
+    while let Some(next) = lane.next(ran, core.holds()) {
+        if next.low {
+            core.fetch.notify_one();
+        }
+        ran = Some(execute(&core, &lane, next.held).await);
+        // A handler that never waits would otherwise keep its thread from the host program's other tasks.
+        tokio::task::consume_budget().await;
+    }
+    active.in_lane = false;
+    drop(active);
+    // The slot that is free now may be the one that the storage has a job for.
+    core.fetch.notify_one();
+}
+
+/// Runs one suspect, alone in this process.
+pub(crate) async fn run_alone(active: Active, held: Held) {
+    execute(&active.core, &active.lane, held).await;
+}
+
+/// Runs one attempt and sends its end on its way. Returns how long the handler ran.
+async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
+    let Held { claimed, session } = held;
+    let Some(handler) = core.handlers.get(&claimed.job.kind) else {
+        // Only kinds with a handler are claimed; a storage that hands out another gets it back.
+        core.outbox.release(session, claimed.lease);
+        return Duration::ZERO;
+    };
+    let state = Arc::new(AttemptState::new(claimed.job, claimed.lease, handler.options()));
+    core.enter(&state);
+    let entered = Entered { core, state: &state, session: Some(session) };
+    // A cancel or a lost lease that came before the start: nothing needs to run.
+    if state.cancel.is_cancelled() || entered.is_lost() {
+        entered.conclude(lane, Err("it never started".into()), Duration::ZERO);
+        return Duration::ZERO;
+    }
+    let span = telemetry::job_span(&state.job);
+    let ctx = JobContext::new(state.clone(), core.enqueuer.clone());
+    let end = limited(core, &state, async move { handler.run(ctx).await }).instrument(span).await;
+    let ran_for = state.started.elapsed();
+    entered.conclude(lane, end, ran_for);
+    ran_for
+}
+
+/// An attempt that is under way. Dropped without a conclusion, because the host's runtime went away, its claim goes
+/// back.
+struct Entered<'a> {
+    core: &'a Core,
+    state: &'a AttemptState,
+    session: Option<Arc<Session>>,
+}
+
+impl Entered<'_> {
+    fn is_lost(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| s.is_lost())
+    }
+
+    fn conclude(mut self, lane: &Lane, end: Result<HandlerEnd, String>, ran_for: Duration) {
+        if let Some(session) = self.session.take() {
+            self.core.leave(self.state);
+            conclude(self.core, lane, session, self.state, end, ran_for);
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.core.leave(self.state);
+            self.core.outbox.release(session, self.state.lease);
+        }
+    }
+}
+
+/// Runs a handler under its time limit. `Err` holds the text of a panic or of a limit that passed.
+async fn limited(
+    core: &Core,
+    state: &AttemptState,
+    handler: impl Future<Output = HandlerEnd> + Send,
+) -> Result<HandlerEnd, String> {
+    // Boxed so that it can be dropped where a panic of its destructors is caught.
+    let mut handler = Box::pin(AssertUnwindSafe(handler).catch_unwind());
+    let Some(limit) = state.time_limit else {
+        return handler.await.map_err(|p| panic_text(&*p));
+    };
+    if let Ok(end) = tokio::time::timeout(limit, &mut handler).await {
+        return end.map_err(|p| panic_text(&*p));
+    }
+    state.cancel.cancel(CancelCause::TimedOut);
+    match tokio::time::timeout(core.config.cancel_grace, &mut handler).await {
+        // What it managed to finish counts, and so does its word that there is no use in going on.
+        Ok(Ok(
+            end @ (HandlerEnd::Undecodable(_) | HandlerEnd::Outcome(JobOutcome::Done | JobOutcome::Dead(_))),
+        )) => Ok(end),
+        Ok(Ok(HandlerEnd::Outcome(JobOutcome::Failed(text)))) => Err(format!("{}: {text}", over(limit))),
+        Ok(_) => Err(over(limit)),
+        Err(_) => {
+            if let Err(p) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
+                return Err(format!("{}; then dropping it failed: {}", over(limit), panic_text(&*p)));
+            }
+            Err(format!("{} and did not stop when told to", over(limit)))
+        }
+    }
+}
+
+fn over(limit: Duration) -> String {
+    format!("the attempt ran longer than its time limit of {limit:?}")
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "with a value that is no text".to_owned());
+    format!("panicked: {text}")
+}
+
+/// Decides what becomes of the job, and sends it on its way.
+fn conclude(
+    core: &Core,
+    lane: &Lane,
+    session: Arc<Session>,
+    state: &AttemptState,
+    end: Result<HandlerEnd, String>,
+    ran_for: Duration,
+) {
+    let cause = state.cancel.cause();
+    let outcome = match end {
+        Ok(HandlerEnd::Undecodable(error)) => {
+            let error = clean_error(&error, MAX_ERROR_BYTES);
+            let transition = Transition::Dead { reason: DeadReason::Undecodable, error };
+            return core.outbox.finish(session, state.lease, transition, ran_for);
+        }
+        Ok(HandlerEnd::Outcome(outcome)) => outcome,
+        Err(text) => JobOutcome::Failed(text),
+    };
+    let transition = match (cause, outcome) {
+        (_, JobOutcome::Done) => Transition::Done { output: state.take_output() },
+        (Some(CancelCause::Requested), outcome) => cancelled(outcome),
+        // A shutdown is no fault of the job: it goes back as if it had never been claimed.
+        (
+            Some(CancelCause::Shutdown | CancelCause::LeaseLost),
+            JobOutcome::Failed(_) | JobOutcome::Throttled { .. },
+        ) => {
+            return core.outbox.release(session, state.lease);
+        }
+        (_, outcome) => decide(outcome, (&state.job).into(), &lane.policy(), fastrand::f64()),
+    };
+    core.outbox.finish(session, state.lease, transition, ran_for);
+}
+
+/// Whatever a cancelled handler reports, but `Done`.
+fn cancelled(outcome: JobOutcome) -> Transition {
+    let error = match outcome {
+        JobOutcome::Failed(text) | JobOutcome::Dead(text) => format!("cancelled; the handler said: {text}"),
+        JobOutcome::Done | JobOutcome::Throttled { .. } => "cancelled".to_owned(),
+    };
+    Transition::Dead { reason: DeadReason::Cancelled, error: clean_error(&error, MAX_ERROR_BYTES) }
+}

@@ -1,0 +1,120 @@
+//! The sign of life: on a thread of its own, so that neither busy handlers nor a busy fetcher can delay it.
+//!
+//! One row per process, none per job. The answer brings cancel requests, and says when this process was taken for
+//! dead. A process that could not confirm its heartbeat for half of the stale window stops its own jobs, by a clock
+//! that counts on while the machine sleeps: another process may be about to revive them.
+
+use super::boot_clock::BootInstant;
+use super::core::{Core, key};
+use super::session::Session;
+use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams};
+use crate::telemetry;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How soon a registration is tried again.
+const REGISTER_AGAIN: Duration = Duration::from_secs(1);
+
+/// Beats until everything has ended.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut ended = core.ended.subscribe();
+    loop {
+        let wait = until_next(&core);
+        tokio::select! {
+            _ = ended.wait_for(|e| *e) => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        round(&core).await;
+    }
+}
+
+/// One heartbeat interval, or less when a session must fence itself before that.
+fn until_next(core: &Core) -> Duration {
+    let mut wait = core.config.heartbeat_interval;
+    if core.sessions.current().is_none() {
+        wait = wait.min(REGISTER_AGAIN);
+    }
+    for session in core.sessions.all() {
+        if !session.is_lost() {
+            wait = wait.min(fence_in(core, &session));
+        }
+    }
+    wait.max(Duration::from_millis(1))
+}
+
+/// Until a session must fence itself.
+fn fence_in(core: &Core, session: &Session) -> Duration {
+    (core.config.stale_after / 2).saturating_sub(session.unconfirmed_for())
+}
+
+async fn round(core: &Arc<Core>) {
+    for session in core.sessions.all() {
+        // Before any write: a machine that slept must not confirm what it may have lost.
+        if !session.is_lost() && fence_in(core, &session).is_zero() {
+            telemetry::self_fenced(session.process, session.unconfirmed_for());
+            core.lose(&session);
+        }
+        if !session.is_lost() {
+            beat(core, &session).await;
+        }
+    }
+    end_retired(core).await;
+    if core.sessions.current().is_none() && !core.is_stopping() {
+        register(core).await;
+    }
+}
+
+async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
+    let sent = BootInstant::now();
+    let params = HeartbeatParams { process: session.process, now: core.clock.storage_now() };
+    let limit = fence_in(core, session).max(Duration::from_millis(1));
+    let answer = tokio::time::timeout(limit, core.storage.processes.heartbeat(params)).await;
+    match answer {
+        Ok(Ok(Heartbeat::Alive { cancels, settings_version })) => {
+            session.confirm(sent);
+            for lease in cancels {
+                core.cancel_claim(key(&lease));
+            }
+            if core.settings_heard.fetch_max(settings_version, Ordering::AcqRel) < settings_version {
+                core.fetch.notify_one();
+            }
+        }
+        Ok(Ok(Heartbeat::Fenced)) => {
+            telemetry::fenced(session.process);
+            core.lose(session);
+        }
+        Ok(Err(e)) => telemetry::storage_failed("heartbeat", &e),
+        // The next round decides whether to fence.
+        Err(_) => {}
+    }
+}
+
+/// Ends the registrations of sessions that are out of use and hold nothing any more; what the database thinks they
+/// hold goes back with that.
+async fn end_retired(core: &Arc<Core>) {
+    for session in core.sessions.retiring() {
+        if session.outstanding() > 0 {
+            continue;
+        }
+        let params = DeregisterParams { process: session.process, now: core.clock.storage_now() };
+        match super::finish::in_time(core.storage.processes.deregister(params)).await {
+            Ok(handed_back) => {
+                core.handed_back.fetch_add(u64::from(handed_back), Ordering::Relaxed);
+                core.sessions.forget(&session);
+            }
+            Err(e) => telemetry::storage_failed("deregister", &e),
+        }
+    }
+}
+
+async fn register(core: &Arc<Core>) {
+    match super::finish::in_time(core.register()).await {
+        Ok(session) => {
+            telemetry::registered_anew(session.process);
+            core.sessions.set_current(session);
+            core.fetch.notify_one();
+        }
+        Err(e) => telemetry::storage_failed("register", &e),
+    }
+}

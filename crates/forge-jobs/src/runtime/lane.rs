@@ -1,0 +1,317 @@
+//! One queue in this process: its slots, and the jobs claimed ahead for them.
+
+use super::session::Session;
+use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH};
+use crate::retry::BackoffPolicy;
+use crate::storage::{Claimed, QueueSettings};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Jobs that sit in a buffer this long without one of them starting go back, so that another process can have them.
+const BUFFER_PATIENCE: Duration = Duration::from_millis(500);
+/// Weight of the newest run in the mean run time.
+const NEWEST: f64 = 0.1;
+
+/// A claim, and the registration that it was made under.
+pub(crate) struct Held {
+    pub(crate) claimed: Claimed,
+    pub(crate) session: Arc<Session>,
+}
+
+/// One queue in this process.
+pub(crate) struct Lane {
+    pub(crate) queue: String,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    /// Workers: runners that may be active at a time.
+    slots: u32,
+    /// Runners that are active.
+    active: u32,
+    paused: bool,
+    policy: BackoffPolicy,
+    /// Claimed ahead: ours, and not started.
+    buffer: VecDeque<Held>,
+    /// When a job last entered an empty buffer or left it.
+    moved: Instant,
+    /// Mean run time in microseconds; `None` before the first run.
+    mean_run_us: Option<f64>,
+    /// Whether the storage may have more for this queue.
+    may_have_more: bool,
+}
+
+/// What a runner gets when it asks for its next job.
+pub(crate) struct Next {
+    pub(crate) held: Held,
+    /// Whether it is time to claim again.
+    pub(crate) low: bool,
+}
+
+impl Lane {
+    pub(crate) fn new(queue: String) -> Self {
+        let inner = Inner {
+            slots: 0,
+            active: 0,
+            paused: false,
+            policy: BackoffPolicy::default(),
+            buffer: VecDeque::new(),
+            moved: Instant::now(),
+            mean_run_us: None,
+            may_have_more: true,
+        };
+        Self { queue, inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over settings. Returns what was claimed ahead and should go back: everything, when the queue was paused
+    /// or has no workers any more.
+    pub(crate) fn apply(&self, settings: &QueueSettings, workers: Option<u32>) -> Vec<Held> {
+        let mut inner = self.lock();
+        let slots = workers.unwrap_or(settings.workers);
+        let opened = (inner.paused && !settings.paused) || slots > inner.slots;
+        inner.slots = slots;
+        inner.paused = settings.paused;
+        inner.policy = settings.backoff;
+        inner.may_have_more |= opened;
+        if inner.is_shut() { inner.buffer.drain(..).collect() } else { Vec::new() }
+    }
+
+    pub(crate) fn policy(&self) -> BackoffPolicy {
+        self.lock().policy
+    }
+
+    /// How many jobs to claim now; 0 while there is enough, or nothing to be had.
+    pub(crate) fn want(&self) -> u32 {
+        let inner = self.lock();
+        if inner.may_have_more { inner.room() } else { 0 }
+    }
+
+    /// Whether suspects of this queue may run here.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.lock().is_shut()
+    }
+
+    /// The storage may have more.
+    pub(crate) fn hint_more(&self) {
+        self.lock().may_have_more = true;
+    }
+
+    /// Takes claimed jobs. Returns how many runners to start; they count as active from now.
+    pub(crate) fn put(&self, claims: Vec<Held>, asked: u32) -> u32 {
+        let mut inner = self.lock();
+        inner.may_have_more = claims.len() as u64 >= u64::from(asked);
+        if inner.buffer.is_empty() {
+            inner.moved = Instant::now();
+        }
+        inner.buffer.extend(claims);
+        let waiting = u32::try_from(inner.buffer.len()).unwrap_or(u32::MAX);
+        let start = waiting.min(inner.slots.saturating_sub(inner.active));
+        inner.active += start;
+        start
+    }
+
+    /// The next job for an active runner that ran its last one for `ran`; `None` ends the runner, which does not
+    /// count as active from then on. `stop` ends it in any case.
+    pub(crate) fn next(&self, ran: Option<Duration>, stop: bool) -> Option<Next> {
+        let mut inner = self.lock();
+        if let Some(ran) = ran {
+            inner.learn(ran);
+        }
+        let over = stop || inner.is_shut() || inner.active > inner.slots;
+        let Some(held) = (if over { None } else { inner.buffer.pop_front() }) else {
+            inner.active = inner.active.saturating_sub(1);
+            return None;
+        };
+        inner.moved = Instant::now();
+        let low = inner.may_have_more && inner.room() > 0;
+        Some(Next { held, low })
+    }
+
+    /// Counts a runner that comes past the buffer: a suspect's.
+    pub(crate) fn enter(&self) {
+        self.lock().active += 1;
+    }
+
+    /// A runner has ended without asking for its next job.
+    pub(crate) fn leave(&self) {
+        let mut inner = self.lock();
+        inner.active = inner.active.saturating_sub(1);
+    }
+
+    /// Takes everything that was claimed ahead.
+    pub(crate) fn take_buffer(&self) -> Vec<Held> {
+        let mut inner = self.lock();
+        inner.may_have_more |= !inner.buffer.is_empty();
+        inner.buffer.drain(..).collect()
+    }
+
+    /// Takes what was claimed ahead under one registration.
+    pub(crate) fn take_of(&self, session: &Arc<Session>) -> Vec<Held> {
+        let mut inner = self.lock();
+        let (gone, kept): (VecDeque<_>, VecDeque<_>) =
+            inner.buffer.drain(..).partition(|h| Arc::ptr_eq(&h.session, session));
+        inner.buffer = kept;
+        gone.into()
+    }
+
+    /// Takes one job that was claimed ahead.
+    pub(crate) fn take_one(&self, is: impl Fn(&Claimed) -> bool) -> Option<Held> {
+        let mut inner = self.lock();
+        let at = inner.buffer.iter().position(|h| is(&h.claimed))?;
+        inner.buffer.remove(at)
+    }
+
+    /// Takes everything that was claimed ahead if no job has started for too long: the mean run time was wrong, and
+    /// the jobs would wait behind a slow one while another process may be idle.
+    pub(crate) fn take_stalled(&self) -> Vec<Held> {
+        let mut inner = self.lock();
+        if inner.buffer.is_empty() || inner.moved.elapsed() < BUFFER_PATIENCE {
+            return Vec::new();
+        }
+        inner.mean_run_us = None;
+        inner.may_have_more = true;
+        inner.buffer.drain(..).collect()
+    }
+
+    /// Whether anything is claimed ahead.
+    pub(crate) fn has_buffer(&self) -> bool {
+        !self.lock().buffer.is_empty()
+    }
+}
+
+impl Inner {
+    const fn is_shut(&self) -> bool {
+        self.paused || self.slots == 0
+    }
+
+    fn learn(&mut self, ran: Duration) {
+        let us = ran.as_secs_f64() * 1e6;
+        self.mean_run_us = Some(self.mean_run_us.map_or(us, |mean| NEWEST.mul_add(us - mean, mean)));
+    }
+
+    /// Jobs to claim ahead of free slots: what the slots do in 100 ms. None before the first run was measured, and
+    /// none for jobs that take longer.
+    fn ahead(&self) -> u32 {
+        let Some(mean) = self.mean_run_us else { return 0 };
+        let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
+        let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIM_BATCH));
+        // In 0..=1000, so the cast is exact.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 0..=1000 above"
+        )]
+        let ahead = if per_slot < 1.0 { 0 } else { ahead as u32 };
+        ahead
+    }
+
+    /// How many jobs fit: free slots and the buffer. Zero until the buffer is half empty, so that claims are large
+    /// and few.
+    fn room(&self) -> u32 {
+        if self.is_shut() {
+            return 0;
+        }
+        let ahead = self.ahead();
+        let buffered = u32::try_from(self.buffer.len()).unwrap_or(u32::MAX);
+        if buffered > ahead / 2 {
+            return 0;
+        }
+        let free = self.slots.saturating_sub(self.active);
+        free.saturating_add(ahead).saturating_sub(buffered).min(MAX_CLAIM_BATCH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Lease;
+    use crate::{ClaimedJob, JobId, Payload, Timestamp};
+
+    fn held(session: &Arc<Session>) -> Held {
+        let id = JobId::new();
+        let at = Timestamp::now();
+        let job = ClaimedJob {
+            id,
+            kind: "k".into(),
+            queue: "q".into(),
+            payload: Payload::from_storage("1"),
+            attempt: 1,
+            max_attempts: 1,
+            priority: 0,
+            throttles: 0,
+            created_at: at,
+            due_at: at,
+            tags: Vec::new(),
+            suspicions: 0,
+        };
+        let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0 };
+        Held { claimed: Claimed { job, lease }, session: session.clone() }
+    }
+
+    fn lane_of(workers: u32) -> (Lane, Arc<Session>) {
+        let lane = Lane::new("q".into());
+        lane.apply(&QueueSettings { workers, ..Default::default() }, None);
+        (lane, Session::new())
+    }
+
+    #[test]
+    fn before_the_first_run_it_asks_for_free_slots_only() {
+        let (lane, session) = lane_of(4);
+        assert_eq!(lane.want(), 4);
+        assert_eq!(lane.put(vec![held(&session), held(&session)], 4), 2);
+        // Fewer than asked: there is no more.
+        assert_eq!(lane.want(), 0);
+        lane.hint_more();
+        assert_eq!(lane.want(), 0, "two jobs wait for their runners");
+    }
+
+    #[test]
+    fn short_runs_make_it_claim_ahead_and_long_ones_do_not() {
+        let (lane, session) = lane_of(1);
+        lane.put(vec![held(&session)], 1);
+        assert!(lane.next(None, false).is_some());
+        assert!(lane.next(Some(Duration::from_millis(10)), false).is_none());
+        assert_eq!(lane.want(), 11, "a slot and 100 ms of work");
+        let (slow, session) = lane_of(1);
+        slow.put(vec![held(&session)], 1);
+        assert!(slow.next(None, false).is_some());
+        assert!(slow.next(Some(Duration::from_secs(10)), false).is_none());
+        assert_eq!(slow.want(), 1);
+    }
+
+    #[test]
+    fn scaling_down_and_up_never_runs_more_than_the_larger() {
+        let (lane, session) = lane_of(2);
+        assert_eq!(lane.put((0..8).map(|_| held(&session)).collect(), 8), 2);
+        assert!(lane.next(None, false).is_some() && lane.next(None, false).is_some());
+        lane.apply(&QueueSettings { workers: 1, ..Default::default() }, None);
+        lane.apply(&QueueSettings { workers: 2, ..Default::default() }, None);
+        assert_eq!(lane.put(vec![held(&session)], 1), 0, "both runners are still active");
+        lane.apply(&QueueSettings { workers: 1, ..Default::default() }, None);
+        assert!(lane.next(None, false).is_none(), "one runner too many ends");
+        assert!(lane.next(None, false).is_some(), "the other goes on");
+    }
+
+    #[test]
+    fn a_pause_gives_back_what_was_claimed_ahead() {
+        let (lane, session) = lane_of(1);
+        lane.put((0..3).map(|_| held(&session)).collect(), 3);
+        let back = lane.apply(&QueueSettings { workers: 1, paused: true, ..Default::default() }, None);
+        assert_eq!(back.len(), 3);
+        assert!(lane.next(None, false).is_none());
+        assert_eq!(lane.want(), 0);
+    }
+
+    #[test]
+    fn a_program_may_set_the_workers_for_itself() {
+        let (lane, _) = lane_of(10);
+        lane.apply(&QueueSettings::default(), Some(3));
+        lane.hint_more();
+        assert_eq!(lane.want(), 3);
+    }
+}

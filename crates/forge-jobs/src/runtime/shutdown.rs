@@ -1,0 +1,132 @@
+//! The end: stop claiming, let running jobs finish, tell the rest to stop, hand back what is left.
+
+use super::core::Core;
+use super::handle::{Command, ShutdownReport};
+use crate::storage::DeregisterParams;
+use crate::{CancelCause, telemetry};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Longest time that a shutdown waits for the database to take the last outcomes.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
+type Reply = oneshot::Sender<ShutdownReport>;
+
+/// Obeys commands until everything has ended.
+pub(crate) async fn follow(core: &Arc<Core>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let mut replies: Vec<Reply> = Vec::new();
+    // A handle that was dropped without a word is a shutdown without patience.
+    let first = commands.recv().await.unwrap_or(Command::Shutdown { timeout: Duration::ZERO, reply: None });
+    let timeout = match first {
+        Command::Abandon { reply } => return abandon(core, reply, replies).await,
+        Command::Shutdown { timeout, reply } => {
+            replies.extend(reply);
+            timeout
+        }
+    };
+    let report = tokio::select! {
+        reply = abandoned(&mut commands, |reply| replies.extend(reply)) => {
+            return abandon(core, reply, replies).await;
+        }
+        report = shut_down(core, timeout) => report,
+    };
+    // With nothing running the registration is over before anybody is told, so that nothing outlives the answer.
+    let lingering = !report.still_running.is_empty();
+    if !lingering {
+        end(core, &report).await;
+    }
+    answer(replies, &report);
+    if lingering {
+        linger(core, commands, &report).await;
+    }
+}
+
+/// The host lives on, and so does our claim on what its handlers still do.
+async fn linger(core: &Arc<Core>, mut commands: mpsc::UnboundedReceiver<Command>, report: &ShutdownReport) {
+    tokio::select! {
+        () = core.quiet() => {
+            let _ = tokio::time::timeout(LAST_WRITES, core.outbox.flush()).await;
+            end(core, report).await;
+        }
+        reply = abandoned(&mut commands, |again| answer(again, report)) => {
+            abandon(core, reply, Vec::new()).await;
+        }
+    }
+}
+
+/// Resolves when a program about to exit says so. Meanwhile others may ask for the shutdown that is under way.
+async fn abandoned(
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    mut again: impl FnMut(Option<Reply>),
+) -> oneshot::Sender<()> {
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Abandon { reply } => return reply,
+            Command::Shutdown { reply, .. } => again(reply),
+        }
+    }
+    // Every handle is gone: nobody can say so any more.
+    std::future::pending().await
+}
+
+fn answer(replies: impl IntoIterator<Item = Reply>, report: &ShutdownReport) {
+    for reply in replies {
+        // Whoever asked may have stopped waiting.
+        let _ = reply.send(report.clone());
+    }
+}
+
+async fn shut_down(core: &Arc<Core>, timeout: Duration) -> ShutdownReport {
+    let before = (core.finished.load(Ordering::Relaxed), core.handed_back.load(Ordering::Relaxed));
+    core.stopping.store(true, Ordering::Release);
+    core.fetch.notify_one();
+    core.hand_back_buffers();
+    if tokio::time::timeout(timeout, core.quiet()).await.is_err() {
+        for state in core.running() {
+            state.cancel.cancel(CancelCause::Shutdown);
+        }
+        let _ = tokio::time::timeout(core.config.cancel_grace, core.quiet()).await;
+    }
+    // A claim that was under way when this began may have filled a buffer since.
+    core.hand_back_buffers();
+    let _ = tokio::time::timeout(LAST_WRITES, core.outbox.flush()).await;
+    report(core, before)
+}
+
+fn report(core: &Core, before: (u64, u64)) -> ShutdownReport {
+    ShutdownReport {
+        finished: core.finished.load(Ordering::Relaxed) - before.0,
+        handed_back: core.handed_back.load(Ordering::Relaxed) - before.1,
+        still_running: core.running().iter().map(|s| s.job.id).collect(),
+    }
+}
+
+/// Ends every registration; what the database thinks we hold goes back.
+async fn end(core: &Core, report: &ShutdownReport) {
+    for session in core.sessions.all() {
+        let params = DeregisterParams { process: session.process, now: core.clock.storage_now() };
+        let ended = tokio::time::timeout(LAST_WRITES, core.storage.processes.deregister(params)).await;
+        match ended {
+            Ok(Ok(_)) => telemetry::stopped(session.process, report.finished, report.handed_back),
+            Ok(Err(e)) => telemetry::storage_failed("deregister", &e),
+            // The reaper of another process, or of the next start, will find what is left.
+            Err(_) => {}
+        }
+        session.lose();
+    }
+}
+
+/// The program exits now: everything goes back, whether its handler has ended or not.
+async fn abandon(core: &Core, reply: oneshot::Sender<()>, replies: Vec<Reply>) {
+    core.stopping.store(true, Ordering::Release);
+    core.fetch.notify_one();
+    for state in core.running() {
+        state.cancel.cancel(CancelCause::Shutdown);
+    }
+    let report = report(core, (0, 0));
+    end(core, &report).await;
+    answer(replies, &report);
+    let _ = reply.send(());
+}

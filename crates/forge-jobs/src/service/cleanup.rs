@@ -1,0 +1,47 @@
+//! Retention: deletes finished jobs past their queue's window, a bounded batch at a time.
+
+use super::Service;
+use crate::limits::SWEEP_BATCH;
+use crate::runtime::{Core, in_time};
+use crate::storage::{StorageError, SweepParams};
+use crate::telemetry;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two batches, so that a large sweep leaves the database to others in between.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Deletes finished jobs past their retention.
+pub(crate) struct Cleanup {
+    core: Arc<Core>,
+}
+
+impl Cleanup {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+#[async_trait]
+impl Service for Cleanup {
+    fn name(&self) -> &'static str {
+        "cleanup"
+    }
+
+    fn interval(&self) -> Duration {
+        self.core.config.sweep_interval
+    }
+
+    async fn run_once(&mut self) -> Result<(), StorageError> {
+        loop {
+            let params = SweepParams { limit: SWEEP_BATCH, now: self.core.clock.storage_now() };
+            let report = in_time(self.core.storage.jobs.sweep(params)).await?;
+            telemetry::swept(report);
+            if !report.more || self.core.is_stopping() {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

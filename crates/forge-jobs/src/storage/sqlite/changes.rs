@@ -1,0 +1,50 @@
+//! Tells waiting runtimes when to look again: after this process's own commits, and after other processes'.
+
+use crate::storage::Changes;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::path::Path;
+use tokio::sync::watch;
+
+/// What a command did that others may wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// A job may have become claimable, or a setting changed.
+    pub(super) claimable: bool,
+    /// A job may have become due at some later time.
+    pub(super) deferred: bool,
+}
+
+impl Effects {
+    /// Another process did something, and nobody knows what.
+    pub(super) const ANY: Self = Self { claimable: true, deferred: true };
+}
+
+/// Passes effects on once they are committed.
+pub(super) fn announce(changes: &watch::Sender<Changes>, effects: Effects) {
+    if effects == Effects::default() {
+        return;
+    }
+    changes.send_modify(|c| {
+        c.claimable += u64::from(effects.claimable);
+        c.deferred += u64::from(effects.deferred);
+    });
+}
+
+/// Calls `look` when the write-ahead log beside `file` changes, by whichever process. A hint only: where the platform
+/// offers no such watch, or it fails, polling finds the same a little later.
+pub(super) fn watch_log(file: &Path, look: impl Fn() + Send + 'static) -> Option<RecommendedWatcher> {
+    let directory = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        _ => ".".into(),
+    };
+    let mut log = file.file_name()?.to_owned();
+    log.push("-wal");
+    let on_event = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|e| e.paths.iter().any(|p| p.file_name() == Some(&log))) {
+            look();
+        }
+    };
+    let mut watcher = notify::recommended_watcher(on_event).ok()?;
+    watcher.watch(&directory, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}

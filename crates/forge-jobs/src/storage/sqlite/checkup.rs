@@ -1,0 +1,106 @@
+//! Checks a database as a whole: SQLite's own check, and the invariants of this crate.
+
+use super::error::Fault;
+use super::migrate;
+use crate::storage::Checkup;
+use rusqlite::{Connection, Row};
+
+/// What must never be found: (what it means, rows that say so). At most a few rows each are named.
+const INVARIANTS: [(&str, &str); 11] = [
+    (
+        "a job stands in no table or in several",
+        "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
+           (SELECT count(*) FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+              AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) \
+         + (SELECT count(*) FROM forge_deferred d WHERE d.status IN (1, 3) AND d.due_at = j.due_at AND d.id = j.id) \
+         + (SELECT count(*) FROM forge_running r WHERE r.seq = j.seq) \
+         + (SELECT count(*) FROM forge_finished f WHERE f.seq = j.seq)",
+    ),
+    (
+        "a pending entry belongs to no job, or to one that stands elsewhere",
+        "SELECT hex(y.id) FROM forge_ready y LEFT JOIN forge_jobs j ON j.seq = y.seq AND j.id = y.id \
+           AND j.queue = y.queue AND (j.suspect > 0) = y.lane AND j.priority = y.priority AND j.due_at = y.due_at \
+           AND j.kind = y.kind WHERE j.seq IS NULL",
+    ),
+    (
+        "a deferred entry belongs to no job, or to one that stands elsewhere",
+        "SELECT hex(d.id) FROM forge_deferred d LEFT JOIN forge_jobs j ON j.seq = d.seq AND j.id = d.id \
+           AND j.queue = d.queue AND j.due_at = d.due_at WHERE j.seq IS NULL OR d.status NOT IN (1, 3)",
+    ),
+    (
+        "a running entry belongs to no job",
+        "SELECT r.seq FROM forge_running r LEFT JOIN forge_jobs j ON j.seq = r.seq WHERE j.seq IS NULL",
+    ),
+    (
+        "a finished entry belongs to no job",
+        "SELECT f.seq FROM forge_finished f LEFT JOIN forge_jobs j ON j.seq = f.seq WHERE j.seq IS NULL",
+    ),
+    (
+        "a dedupe key is held by a finished job, or by none",
+        "SELECT u.key FROM forge_unique u LEFT JOIN forge_jobs j ON j.seq = u.seq AND j.kind = u.kind \
+           AND j.dedupe_key = u.key WHERE j.seq IS NULL OR EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = u.seq)",
+    ),
+    (
+        "an unfinished job does not hold its dedupe key",
+        "SELECT hex(j.id) FROM forge_jobs j WHERE j.dedupe_key IS NOT NULL \
+           AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = j.seq) \
+           AND NOT EXISTS (SELECT 1 FROM forge_unique u WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.seq = j.seq)",
+    ),
+    (
+        "a job was charged more attempts than it has",
+        "SELECT hex(j.id) FROM forge_jobs j WHERE j.attempts > j.max_attempts",
+    ),
+    (
+        "a claim has a number that was never given out",
+        "SELECT r.seq FROM forge_running r WHERE r.claim_no > (SELECT value FROM forge_counters WHERE name = 'claim_no')",
+    ),
+    (
+        "a job finished before it started",
+        "SELECT f.seq FROM forge_finished f WHERE f.started_at > f.finished_at",
+    ),
+    (
+        "a record of an attempt, or a note, belongs to no job",
+        "SELECT seq FROM (SELECT seq FROM forge_attempts UNION SELECT seq FROM forge_notes) \
+           WHERE seq NOT IN (SELECT seq FROM forge_jobs)",
+    ),
+];
+
+/// Rows named per problem.
+const NAMED: usize = 3;
+
+/// Checks everything. Reads the whole database.
+pub(super) fn checkup(conn: &Connection, database: String) -> Result<Checkup, Fault> {
+    let mut report = Checkup {
+        database,
+        engine_version: format!("SQLite {}", rusqlite::version()),
+        schema_version: migrate::version(conn)?,
+        ..Checkup::default()
+    };
+    for pragma in ["journal_mode", "page_size", "page_count", "freelist_count"] {
+        let value = conn.query_row(&format!("PRAGMA {pragma}"), [], |r| text(r, 0))?;
+        report.facts.push((pragma.to_owned(), value));
+    }
+    let mut statement = conn.prepare("PRAGMA integrity_check(10)")?;
+    for line in statement.query_map([], |r| r.get::<_, String>(0))? {
+        let line = line?;
+        if line != "ok" {
+            report.problems.push(format!("integrity check: {line}"));
+        }
+    }
+    for (what, sql) in INVARIANTS {
+        let mut statement = conn.prepare(sql)?;
+        let rows = statement.query_map([], |r| text(r, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        if !rows.is_empty() {
+            let named = rows.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            report.problems.push(format!("{what}: {} times, such as {named}", rows.len()));
+        }
+    }
+    Ok(report)
+}
+
+fn text(r: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+    Ok(match r.get_ref(at)? {
+        rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+        other => String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned(),
+    })
+}

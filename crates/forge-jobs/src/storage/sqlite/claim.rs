@@ -1,0 +1,241 @@
+//! Claiming jobs.
+
+use super::error::Fault;
+use super::guards::Guard;
+use super::queues::settings_version;
+use super::state::{ALONE, KEYED};
+use super::writer::{Cx, time};
+use crate::limits::MAX_CLAIM_BATCH;
+use crate::storage::{
+    ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
+};
+use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+use rusqlite::{CachedStatement, OptionalExtension, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const ANY_READY: &str = "SELECT 1 FROM forge_ready LIMIT 1";
+const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1 AND ended_at IS NULL";
+/// With [`Guard::Registration`] off.
+const ANY_PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
+const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
+/// In claim order, out of the primary key alone: kinds that this process cannot run are passed over without a look at
+/// their jobs.
+///
+/// One joined SELECT for everything was as fast with known kinds only, and read every foreign job's row else. DELETE
+/// with RETURNING cost half as much again as SELECT and DELETE by key (ADR 0003).
+const PICK: &str = "SELECT priority, due_at, id, seq, kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 \
+     ORDER BY priority, due_at, id";
+const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
+     FROM forge_jobs WHERE seq = ?1";
+const TAKE: &str =
+    "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// With [`Guard::Claim`] off.
+const RUN_AGAIN: &str = "INSERT OR REPLACE INTO forge_running (seq, claim_no, process, attempt, flags, queue, \
+     claimed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const NEXT_CLAIM: &str =
+    "UPDATE forge_counters SET value = value + 1 WHERE name = 'claim_no' RETURNING value";
+
+/// A queue that may be claimed from.
+struct Open<'a> {
+    want: &'a ClaimWant,
+    no: i64,
+}
+
+/// A job that is about to be claimed.
+struct Picked {
+    priority: i64,
+    due_at: i64,
+    id: [u8; 16],
+    seq: i64,
+    kind: i64,
+}
+
+/// Claims jobs of every wanted queue.
+pub(super) fn claim(cx: &mut Cx<'_>, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
+    let process = registered(cx, params.process)?;
+    let mut batch = ClaimBatch { settings_version: settings_version(cx.conn)?, ..ClaimBatch::default() };
+    // An idle process asks often; one look answers for all queues.
+    if !cx.conn.prepare_cached(ANY_READY)?.exists([])? {
+        return Ok(batch);
+    }
+    let mut claim = Claim {
+        process,
+        id: params.process,
+        kinds: Kinds { filter: &params.kinds, known: HashMap::new() },
+        now: time(params.now),
+        number: None,
+    };
+    let mut open = Vec::with_capacity(params.wants.len());
+    for want in &params.wants {
+        if let Some(no) = cx.names.queue(cx.conn, &want.queue)?
+            && !is_paused(cx, no)?
+        {
+            open.push(Open { want, no });
+        }
+    }
+    match params.mode {
+        ClaimMode::Ordinary => {
+            let mut room = MAX_CLAIM_BATCH;
+            for queue in &open {
+                let limit = queue.want.limit.min(room);
+                let picked = claim.pick(cx, queue, 0, limit)?;
+                room -= u32::try_from(picked.len()).unwrap_or(room);
+                claim.take(cx, queue, 0, picked, &mut batch.jobs)?;
+            }
+        }
+        ClaimMode::Alone => {
+            for queue in open.iter().filter(|q| q.want.limit > 0) {
+                let picked = claim.pick(cx, queue, 1, 1)?;
+                claim.take(cx, queue, 1, picked, &mut batch.jobs)?;
+                if !batch.jobs.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    for queue in &open {
+        batch.suspects_waiting = batch.suspects_waiting || !claim.pick(cx, queue, 1, 1)?.is_empty();
+    }
+    Ok(batch)
+}
+
+fn registered(cx: &Cx<'_>, process: ProcessId) -> Result<i64, Fault> {
+    let sql = if cx.guards(Guard::Registration) { PROCESS } else { ANY_PROCESS };
+    let no = cx.conn.prepare_cached(sql)?.query_row([&process.as_bytes()[..]], |r| r.get(0)).optional()?;
+    no.ok_or_else(|| StorageError::NotFound { what: "registered process", name: process.to_string() }.into())
+}
+
+fn is_paused(cx: &Cx<'_>, queue: i64) -> rusqlite::Result<bool> {
+    let paused = cx.conn.prepare_cached(IS_PAUSED)?.query_row([queue], |r| r.get(0))?;
+    Ok(paused && cx.guards(Guard::Pause))
+}
+
+/// Which kinds may be claimed, by number.
+struct Kinds<'a> {
+    filter: &'a KindFilter,
+    known: HashMap<i64, bool>,
+}
+
+impl Kinds<'_> {
+    fn allow(&mut self, cx: &mut Cx<'_>, kind: i64) -> rusqlite::Result<bool> {
+        if let Some(allowed) = self.known.get(&kind) {
+            return Ok(*allowed);
+        }
+        let allowed = self.filter.allows(&cx.names.kind_name(cx.conn, kind)?);
+        self.known.insert(kind, allowed);
+        Ok(allowed)
+    }
+}
+
+struct Claim<'a> {
+    process: i64,
+    id: ProcessId,
+    kinds: Kinds<'a>,
+    now: i64,
+    /// Taken when the first job is.
+    number: Option<i64>,
+}
+
+impl Claim<'_> {
+    /// The first jobs of a queue's lane, in claim order, that this process can run.
+    fn pick(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queue: &Open<'_>,
+        lane: i64,
+        limit: u32,
+    ) -> rusqlite::Result<Vec<Picked>> {
+        let mut picked = Vec::new();
+        let limit = limit as usize;
+        if limit == 0 {
+            return Ok(picked);
+        }
+        let conn = cx.conn;
+        let mut statement = conn.prepare_cached(PICK)?;
+        let mut rows = statement.query(params![queue.no, lane])?;
+        while let Some(r) = rows.next()? {
+            let kind = r.get(4)?;
+            if !self.kinds.allow(cx, kind)? {
+                continue;
+            }
+            picked.push(Picked {
+                priority: r.get(0)?,
+                due_at: r.get(1)?,
+                id: r.get(2)?,
+                seq: r.get(3)?,
+                kind,
+            });
+            if picked.len() == limit {
+                break;
+            }
+        }
+        Ok(picked)
+    }
+
+    /// Moves jobs from ready to running.
+    fn take(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queue: &Open<'_>,
+        lane: i64,
+        picked: Vec<Picked>,
+        claimed: &mut Vec<Claimed>,
+    ) -> rusqlite::Result<()> {
+        if picked.is_empty() {
+            return Ok(());
+        }
+        let conn = cx.conn;
+        let claim_no = match self.number {
+            Some(no) => no,
+            None => conn.prepare_cached(NEXT_CLAIM)?.query_row([], |r| r.get(0))?,
+        };
+        self.number = Some(claim_no);
+        let guarded = cx.guards(Guard::Claim);
+        let mut job = conn.prepare_cached(JOB)?;
+        let mut take = conn.prepare_cached(TAKE)?;
+        let mut run = conn.prepare_cached(if guarded { RUN } else { RUN_AGAIN })?;
+        claimed.reserve(picked.len());
+        for p in picked {
+            if guarded {
+                take.execute(params![queue.no, lane, p.priority, p.due_at, &p.id[..],])?;
+            }
+            let kind = cx.names.kind_name(conn, p.kind)?;
+            let (job, keyed) = read_job(&mut job, &p, &kind, queue)?;
+            let flags = if keyed { KEYED } else { 0 } | if lane == 1 { ALONE } else { 0 };
+            run.execute(params![p.seq, claim_no, self.process, job.attempt, flags, queue.no, self.now])?;
+            let lease = Lease { job: job.id, claim_no, process: self.id, row: p.seq };
+            claimed.push(Claimed { job, lease });
+        }
+        Ok(())
+    }
+}
+
+fn read_job(
+    statement: &mut CachedStatement<'_>,
+    p: &Picked,
+    kind: &Arc<str>,
+    queue: &Open<'_>,
+) -> rusqlite::Result<(ClaimedJob, bool)> {
+    statement.query_row([p.seq], |r| {
+        let attempts: u32 = r.get(1)?;
+        let tags = r.get_ref(5)?.as_str_or_null()?.map(super::rows::tags).unwrap_or_default();
+        let job = ClaimedJob {
+            id: JobId::from_bytes(p.id),
+            kind: kind.to_string(),
+            queue: queue.want.queue.clone(),
+            payload: Payload::from_storage(r.get_ref(6)?.as_str()?),
+            attempt: attempts.saturating_add(1),
+            max_attempts: r.get(2)?,
+            priority: i16::try_from(p.priority).unwrap_or_default(),
+            throttles: r.get(3)?,
+            created_at: Timestamp::from_micros(r.get(0)?),
+            due_at: Timestamp::from_micros(p.due_at),
+            tags,
+            suspicions: r.get(7)?,
+        };
+        Ok((job, r.get(4)?))
+    })
+}

@@ -1,0 +1,255 @@
+//! Writing what became of attempts, and giving claims back.
+
+use super::enqueue::check_batch;
+use super::error::Fault;
+use super::guards::Guard;
+use super::names::micros;
+use super::state::{
+    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
+    put_deferred, put_finished, put_ready, take_running,
+};
+use super::writer::{Cx, time};
+use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
+use crate::retry::Transition;
+use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
+use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, clean_error};
+use rusqlite::{OptionalExtension, params};
+use std::borrow::Cow;
+use std::time::Duration;
+
+const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
+const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
+     WHERE seq = ?1 AND claim_no = ?2 AND process = ?3";
+const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, throttles = ?4, suspect = 0, \
+     last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
+const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
+
+const END_ALONE: &str = "UPDATE forge_running SET flags = ?2 WHERE seq = ?1";
+
+const STALE: FinishResult = FinishResult::StaleLease;
+
+/// Writes what became of each attempt whose claim is valid.
+pub(super) fn finish(cx: &mut Cx<'_>, params: &FinishParams) -> Result<Vec<FinishResult>, Fault> {
+    check_batch("members", params.members.len(), MAX_FINISH_BATCH)?;
+    let now = time(params.now);
+    let mut processes = Processes::default();
+    params.members.iter().map(|m| finish_one(cx, m, now, &mut processes)).collect()
+}
+
+/// Gives each claim back that is valid.
+pub(super) fn release(cx: &mut Cx<'_>, params: &ReleaseParams) -> Result<Vec<FinishResult>, Fault> {
+    check_batch("leases", params.leases.len(), MAX_FINISH_BATCH)?;
+    let now = time(params.now);
+    let mut processes = Processes::default();
+    let mut results = Vec::with_capacity(params.leases.len());
+    for lease in &params.leases {
+        results.push(match valid(cx, lease, &mut processes, Guard::Release)? {
+            Some(claim) => give_back(cx, &claim, now)?,
+            None => STALE,
+        });
+    }
+    Ok(results)
+}
+
+/// A crash from now on does not count against a suspect.
+pub(super) fn end_alone(cx: &Cx<'_>, lease: &Lease) -> Result<bool, Fault> {
+    let Some(claim) = valid(cx, lease, &mut Processes::default(), Guard::Finish)? else { return Ok(false) };
+    if claim.is_alone() {
+        cx.conn.prepare_cached(END_ALONE)?.execute(params![claim.seq, claim.flags & !ALONE])?;
+    }
+    Ok(true)
+}
+
+/// The number of the process last asked for: the members of a call mostly have the same.
+#[derive(Default)]
+struct Processes(Option<(ProcessId, Option<i64>)>);
+
+impl Processes {
+    fn number(&mut self, cx: &Cx<'_>, process: ProcessId) -> rusqlite::Result<Option<i64>> {
+        if let Some((known, no)) = self.0
+            && known == process
+        {
+            return Ok(no);
+        }
+        let no =
+            cx.conn.prepare_cached(PROCESS)?.query_row([&process.as_bytes()[..]], |r| r.get(0)).optional()?;
+        self.0 = Some((process, no));
+        Ok(no)
+    }
+}
+
+/// The claim that a lease proves, if it is still valid: row, number and process together.
+fn valid(
+    cx: &Cx<'_>,
+    lease: &Lease,
+    processes: &mut Processes,
+    guard: Guard,
+) -> rusqlite::Result<Option<RunningRow>> {
+    if !cx.guards(guard) {
+        return RunningRow::get(cx, lease.row);
+    }
+    let Some(process) = processes.number(cx, lease.process)? else { return Ok(None) };
+    let key = params![lease.row, lease.claim_no, process];
+    cx.conn.prepare_cached(CLAIM)?.query_row(key, RunningRow::read).optional()
+}
+
+/// When an attempt began and ended, by the database's clock, out of durations measured by the worker.
+struct Span {
+    started_at: i64,
+    ended_at: i64,
+}
+
+impl Span {
+    fn of(claim: &RunningRow, member: &Finish, now: i64) -> Self {
+        let ended_at = now.saturating_sub(micros(member.timing.ended_ago)).max(claim.claimed_at);
+        let started_at = ended_at.saturating_sub(micros(member.timing.ran_for)).max(claim.claimed_at);
+        Self { started_at, ended_at }
+    }
+}
+
+fn finish_one(
+    cx: &mut Cx<'_>,
+    member: &Finish,
+    now: i64,
+    processes: &mut Processes,
+) -> Result<FinishResult, Fault> {
+    let Some(claim) = valid(cx, &member.lease, processes, Guard::Finish)? else { return Ok(STALE) };
+    take_running(cx, claim.seq)?;
+    let span = Span::of(&claim, member, now);
+    let cancelled = claim.cancel_at.is_some() && cx.guards(Guard::Cancel);
+    let result = match &member.transition {
+        Transition::Done { output } => {
+            let row = FinishedRow {
+                seq: claim.seq,
+                queue: claim.queue,
+                finished_at: span.ended_at,
+                started_at: Some(span.started_at),
+                attempt: claim.attempt,
+                claim_no: claim.claim_no,
+                process: Some(claim.process),
+                reason: None,
+                error: None,
+                output: output.as_ref().map(crate::Payload::as_str),
+            };
+            put_finished(cx, &row, claim.is_keyed())?;
+            applied(JobStatus::Done, None)
+        }
+        Transition::Retry { error, .. } if cancelled => {
+            die(cx, &claim, &span, DeadReason::Cancelled, Some(error))?
+        }
+        Transition::Throttle { .. } if cancelled => die(cx, &claim, &span, DeadReason::Cancelled, None)?,
+        Transition::Retry { after, error } => come_back(cx, &claim, &span, now, *after, Some(error))?,
+        Transition::Throttle { after } => come_back(cx, &claim, &span, now, *after, None)?,
+        Transition::Dead { reason, error } => die(cx, &claim, &span, *reason, Some(error))?,
+    };
+    Ok(result)
+}
+
+const fn applied(status: JobStatus, dead_reason: Option<DeadReason>) -> FinishResult {
+    FinishResult::Applied { status, dead_reason }
+}
+
+/// Error text that any reader can take, whoever made the transition.
+fn clean(error: &str) -> Cow<'_, str> {
+    let plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    if error.len() <= MAX_ERROR_BYTES && error.chars().all(plain) {
+        Cow::Borrowed(error)
+    } else {
+        Cow::Owned(clean_error(error, MAX_ERROR_BYTES))
+    }
+}
+
+/// Ends a job for good. The attempt is charged unless it was cancelled.
+fn die(
+    cx: &Cx<'_>,
+    claim: &RunningRow,
+    span: &Span,
+    reason: DeadReason,
+    error: Option<&String>,
+) -> Result<FinishResult, Fault> {
+    let error = error.map(|e| clean(e));
+    let cancelled = reason == DeadReason::Cancelled;
+    let row = FinishedRow {
+        seq: claim.seq,
+        queue: claim.queue,
+        finished_at: span.ended_at,
+        started_at: Some(span.started_at),
+        attempt: if cancelled { claim.attempt - 1 } else { claim.attempt },
+        claim_no: claim.claim_no,
+        process: Some(claim.process),
+        reason: Some(reason),
+        error: error.as_deref(),
+        output: None,
+    };
+    put_finished(cx, &row, claim.is_keyed())?;
+    let result = match reason {
+        DeadReason::Cancelled => AttemptResult::Cancelled,
+        DeadReason::Exhausted => AttemptResult::Failed,
+        _ => AttemptResult::Dead,
+    };
+    let attempt = AttemptRow {
+        claim: *claim,
+        started_at: span.started_at,
+        ended_at: span.ended_at,
+        result,
+        next_due_at: None,
+        error: error.as_deref(),
+    };
+    keep_attempt(cx, &attempt)?;
+    Ok(applied(JobStatus::Dead, Some(reason)))
+}
+
+/// Brings a job back: with an error it has failed, without one it was throttled.
+fn come_back(
+    cx: &mut Cx<'_>,
+    claim: &RunningRow,
+    span: &Span,
+    now: i64,
+    after: Duration,
+    error: Option<&String>,
+) -> Result<FinishResult, Fault> {
+    let Some(mut job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
+    let error = error.map(|e| clean(e));
+    job.due_at = now.saturating_add(micros(after));
+    job.suspect = 0;
+    (job.attempts, job.throttles) = match error {
+        Some(_) => (claim.attempt, 0),
+        None => (claim.attempt - 1, job.throttles + 1),
+    };
+    let values = params![job.seq, job.due_at, job.attempts, job.throttles, claim.claim_no, error.as_deref()];
+    cx.conn.prepare_cached(COMES_BACK)?.execute(values)?;
+    let attempt = AttemptRow {
+        claim: *claim,
+        started_at: span.started_at,
+        ended_at: span.ended_at,
+        result: if error.is_some() { AttemptResult::Failed } else { AttemptResult::Throttled },
+        next_due_at: Some(job.due_at),
+        error: error.as_deref(),
+    };
+    keep_attempt(cx, &attempt)?;
+    if after.is_zero() {
+        put_ready(cx, &job)?;
+        return Ok(applied(JobStatus::Pending, None));
+    }
+    if error.is_some() {
+        put_deferred(cx, &job, RETRYING)?;
+        Ok(applied(JobStatus::Retrying, None))
+    } else {
+        put_deferred(cx, &job, SCHEDULED)?;
+        Ok(applied(JobStatus::Scheduled, None))
+    }
+}
+
+/// Puts a claimed job back into its old place, uncharged; or ends it, if a cancel was requested.
+pub(super) fn give_back(cx: &mut Cx<'_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
+    take_running(cx, claim.seq)?;
+    if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
+        let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at) };
+        return die(cx, claim, &span, DeadReason::Cancelled, None);
+    }
+    let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
+    cx.conn.prepare_cached(RELEASED)?.execute(params![claim.seq, claim.claim_no])?;
+    note(cx, claim.seq, now, "released", Some(claim))?;
+    put_ready(cx, &job)?;
+    Ok(applied(JobStatus::Pending, None))
+}

@@ -1,0 +1,319 @@
+//! Reads for people: bounded, by key, on connections of their own.
+
+use super::error::Fault;
+use super::queues;
+use super::rows;
+use super::state::{DEAD, DONE, RETRYING, SCHEDULED, reason_no};
+use crate::limits::{COUNT_CAP, MAX_PAGE};
+use crate::storage::{
+    BoundedCount, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
+    QueueCounts, StorageError,
+};
+use crate::{Job, JobId, JobStatus, ProcessId, Timestamp};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+use std::collections::HashMap;
+
+/// Deferred jobs that a count per queue looks at, at most.
+const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
+const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.lease, p.id, e.detail FROM (\
+     SELECT created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS lease, NULL AS process, NULL AS detail, \
+            0 AS rank FROM forge_jobs WHERE seq = ?1 \
+     UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running WHERE seq = ?1 \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT at, event, NULL, claim_no, process, NULL, 2 FROM forge_notes WHERE seq = ?1 \
+     UNION ALL SELECT ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt, \
+            claim_no, process, error, 3 FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_finished \
+            WHERE seq = ?1 AND status = 4 \
+     UNION ALL SELECT finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END, \
+            attempt, claim_no, process, error, 4 FROM forge_finished WHERE seq = ?1) e \
+     LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.lease, e.rank";
+const PROCESSES: &str = "SELECT id, host, pid, version, kinds, started_at, beat_at, \
+     (SELECT count(*) FROM (SELECT 1 FROM forge_running r WHERE r.process = p.no LIMIT ?1)) \
+     FROM forge_processes p WHERE ended_at IS NULL ORDER BY no";
+const UNFINISHED: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready) OR EXISTS (SELECT 1 FROM forge_running) \
+     OR EXISTS (SELECT 1 FROM forge_deferred)";
+const UNFINISHED_IN: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready WHERE queue = q.no) \
+     OR EXISTS (SELECT 1 FROM forge_running WHERE queue = q.no) \
+     OR EXISTS (SELECT 1 FROM forge_deferred WHERE queue = q.no) FROM forge_queues q WHERE q.name = ?1";
+
+/// One job.
+pub(super) fn job(conn: &Connection, id: JobId) -> Result<Option<Job>, Fault> {
+    Ok(match rows::seq_of(conn, id)? {
+        Some(seq) => rows::job(conn, seq)?,
+        None => None,
+    })
+}
+
+/// What happened to a job, oldest first.
+pub(super) fn events(conn: &Connection, id: JobId) -> Result<Vec<JobEvent>, Fault> {
+    let Some(seq) = rows::seq_of(conn, id)? else { return Ok(Vec::new()) };
+    let mut statement = conn.prepare_cached(EVENTS)?;
+    let rows = statement.query_map([seq], |r| {
+        Ok(JobEvent {
+            at: Timestamp::from_micros(r.get(0)?),
+            event: r.get(1)?,
+            attempt: r.get(2)?,
+            claim_no: r.get(3)?,
+            process: r.get::<_, Option<[u8; 16]>>(4)?.map(ProcessId::from_bytes),
+            detail: r.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether anything is unfinished.
+pub(super) fn has_unfinished(conn: &Connection, queue: Option<&str>) -> Result<bool, Fault> {
+    match queue {
+        None => Ok(conn.prepare_cached(UNFINISHED)?.query_row([], |r| r.get(0))?),
+        Some(queue) => {
+            let mut statement = conn.prepare_cached(UNFINISHED_IN)?;
+            let mut rows = statement.query([queue])?;
+            Ok(match rows.next()? {
+                Some(row) => row.get(0)?,
+                None => false,
+            })
+        }
+    }
+}
+
+/// All registered processes, oldest first.
+pub(super) fn processes(conn: &Connection) -> Result<Vec<ProcessRow>, Fault> {
+    let mut statement = conn.prepare_cached(PROCESSES)?;
+    let rows = statement.query_map([COUNT_CAP + 1], |r| {
+        let kinds: Option<String> = r.get(4)?;
+        Ok(ProcessRow {
+            id: ProcessId::from_bytes(r.get(0)?),
+            host: r.get(1)?,
+            pid: r.get(2)?,
+            version: r.get(3)?,
+            kinds: kinds.map(|k| rows::tags(&k)),
+            started_at: Timestamp::from_micros(r.get(5)?),
+            beat_at: Timestamp::from_micros(r.get(6)?),
+            holds: bounded(r.get(7)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const fn bounded(count: u64) -> BoundedCount {
+    if count > COUNT_CAP {
+        BoundedCount { count: COUNT_CAP, more: true }
+    } else {
+        BoundedCount { count, more: false }
+    }
+}
+
+/// All queues with their counts, by name.
+pub(super) fn queue_counts(conn: &Connection) -> Result<Vec<QueueCounts>, Fault> {
+    let running = grouped(conn, "SELECT queue FROM forge_running")?;
+    let deferred = [SCHEDULED, RETRYING].map(|status| deferred_counts(conn, status));
+    let [scheduled, retrying] = deferred;
+    let (scheduled, retrying) = (scheduled?, retrying?);
+    let mut counts = Vec::new();
+    for queue in queues::list(conn)? {
+        let no: i64 = conn
+            .prepare_cached("SELECT no FROM forge_queues WHERE name = ?1")?
+            .query_row([&queue.name], |r| r.get(0))?;
+        let capped = |sql: &str, status: Option<i64>| -> rusqlite::Result<BoundedCount> {
+            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {sql} LIMIT {})", COUNT_CAP + 1);
+            let values = [Some(no), status].into_iter().flatten();
+            Ok(bounded(conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |r| r.get(0))?))
+        };
+        let finished = "forge_finished WHERE queue = ?1 AND status = ?2";
+        counts.push(QueueCounts {
+            counts: [
+                (JobStatus::Pending, capped("forge_ready WHERE queue = ?1", None)?),
+                (JobStatus::Scheduled, scheduled.of(no)),
+                (JobStatus::Running, bounded(running.get(&no).copied().unwrap_or(0))),
+                (JobStatus::Retrying, retrying.of(no)),
+                (JobStatus::Done, capped(finished, Some(DONE))?),
+                (JobStatus::Dead, capped(finished, Some(DEAD))?),
+            ],
+            queue,
+        });
+    }
+    Ok(counts)
+}
+
+fn grouped(conn: &Connection, rows: &str) -> rusqlite::Result<HashMap<i64, u64>> {
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT queue, count(*) FROM ({rows}) GROUP BY queue"))?;
+    statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+}
+
+/// Deferred jobs per queue, among the first so many that are due.
+struct DeferredCounts {
+    per_queue: HashMap<i64, u64>,
+    cut: bool,
+}
+
+impl DeferredCounts {
+    fn of(&self, queue: i64) -> BoundedCount {
+        let counted = bounded(self.per_queue.get(&queue).copied().unwrap_or(0));
+        BoundedCount { more: counted.more || self.cut, ..counted }
+    }
+}
+
+fn deferred_counts(conn: &Connection, status: i64) -> rusqlite::Result<DeferredCounts> {
+    let rows = format!("SELECT queue FROM forge_deferred WHERE status = {status} LIMIT {DEFERRED_SCAN}");
+    let per_queue = grouped(conn, &rows)?;
+    let cut = per_queue.values().sum::<u64>() >= DEFERRED_SCAN;
+    Ok(DeferredCounts { per_queue, cut })
+}
+
+/// A page of jobs.
+pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fault> {
+    if params.limit == 0 || params.limit > MAX_PAGE {
+        let remedy = format!("use 1 to {MAX_PAGE}");
+        let value = params.limit.to_string();
+        return Err(StorageError::from(InvalidValue { field: "limit", value, remedy }).into());
+    }
+    // One more than asked for tells whether there is a next page.
+    let wanted = params.limit as usize + 1;
+    let mut found = match params.filter.status {
+        Some(JobStatus::Done) => finished(conn, params, DONE, wanted)?,
+        Some(JobStatus::Dead) => finished(conn, params, DEAD, wanted)?,
+        status => plain(conn, params, status, wanted)?,
+    };
+    let more = found.len() == wanted;
+    found.truncate(params.limit as usize);
+    let next = found.last().filter(|_| more).map(|last| PageCursor { at: last.at, id: last.id });
+    let mut jobs = Vec::with_capacity(found.len());
+    for found in &found {
+        jobs.extend(rows::job(conn, found.seq)?);
+    }
+    Ok(JobPage { jobs, next })
+}
+
+/// A row of a list before its job is read: what the list is ordered by.
+struct Found {
+    at: Timestamp,
+    id: JobId,
+    seq: i64,
+}
+
+/// A statement under construction: its conditions and their values.
+struct Where {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Where {
+    /// The filter's conditions on `forge_jobs j` that are no matter of a status.
+    fn of(filter: &JobFilter) -> Self {
+        let mut this = Self { sql: String::new(), values: Vec::new() };
+        if let Some(queue) = &filter.queue {
+            this.and("j.queue = (SELECT no FROM forge_queues WHERE name = ?)", [Value::from(queue.clone())]);
+        }
+        if let Some(kind) = &filter.kind {
+            this.and("j.kind = (SELECT no FROM forge_kinds WHERE name = ?)", [Value::from(kind.clone())]);
+        }
+        if let Some(tag) = &filter.tag {
+            let has = "EXISTS (SELECT 1 FROM json_each(coalesce(j.tags, '[]')) t WHERE t.value = ?)";
+            this.and(has, [Value::from(tag.clone())]);
+        }
+        if let Some(reason) = filter.dead_reason {
+            let died = "EXISTS (SELECT 1 FROM forge_finished d WHERE d.seq = j.seq AND d.reason = ?)";
+            this.and(died, [Value::from(reason_no(reason))]);
+        }
+        this
+    }
+
+    fn and<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(condition);
+        self.values.extend(values);
+    }
+}
+
+fn query(conn: &Connection, sql: &str, values: Vec<Value>) -> rusqlite::Result<Vec<Found>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params_from_iter(values), |r| {
+        Ok(Found { at: Timestamp::from_micros(r.get(0)?), id: JobId::from_bytes(r.get(1)?), seq: r.get(2)? })
+    })?;
+    rows.collect()
+}
+
+fn id_value(id: JobId) -> Value {
+    Value::Blob(id.as_bytes().to_vec())
+}
+
+/// Lists that one index serves.
+fn plain(
+    conn: &Connection,
+    params: &ListParams,
+    status: Option<JobStatus>,
+    wanted: usize,
+) -> rusqlite::Result<Vec<Found>> {
+    let mut filter = Where::of(&params.filter);
+    let after = params.after;
+    let later = |filter: &mut Where, at: &str, id: &str| {
+        if let Some(c) = after {
+            filter.and(&format!("({at}, {id}) > (?, ?)"), [Value::from(c.at.as_micros()), id_value(c.id)]);
+        }
+    };
+    let (columns, from, order) = match status {
+        Some(JobStatus::Pending) => {
+            later(&mut filter, "y.due_at", "y.id");
+            ("y.due_at, y.id, y.seq", "forge_ready y JOIN forge_jobs j ON j.seq = y.seq", "y.due_at, y.id")
+        }
+        Some(JobStatus::Running) => {
+            later(&mut filter, "r.claimed_at", "j.id");
+            (
+                "r.claimed_at, j.id, j.seq",
+                "forge_running r JOIN forge_jobs j ON j.seq = r.seq",
+                "r.claimed_at, j.id",
+            )
+        }
+        Some(s @ (JobStatus::Scheduled | JobStatus::Retrying)) => {
+            let no = if s == JobStatus::Scheduled { SCHEDULED } else { RETRYING };
+            filter.and("d.status = ?", [Value::from(no)]);
+            later(&mut filter, "d.due_at", "d.id");
+            ("d.due_at, d.id, d.seq", "forge_deferred d JOIN forge_jobs j ON j.seq = d.seq", "d.due_at, d.id")
+        }
+        _ => {
+            if let Some(c) = after {
+                filter.and("j.id < ?", [id_value(c.id)]);
+            }
+            ("j.created_at, j.id, j.seq", "forge_jobs j", "j.id DESC")
+        }
+    };
+    let Where { sql, values } = filter;
+    query(conn, &format!("SELECT {columns} FROM {from}{sql} ORDER BY {order} LIMIT {wanted}"), values)
+}
+
+/// Done or dead jobs, newest first: per queue out of the index, then merged.
+fn finished(
+    conn: &Connection,
+    params: &ListParams,
+    status: i64,
+    wanted: usize,
+) -> rusqlite::Result<Vec<Found>> {
+    let queues: Vec<i64> = {
+        let mut statement =
+            conn.prepare_cached("SELECT no FROM forge_queues WHERE ?1 IS NULL OR name = ?1")?;
+        statement.query_map(params![params.filter.queue], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
+    };
+    let mut found = Vec::new();
+    for queue in queues {
+        let mut filter = Where::of(&params.filter);
+        filter.and("f.status = ? AND f.queue = ?", [Value::from(status), Value::from(queue)]);
+        if let Some(c) = params.after {
+            // Ties are broken by row number; of a job that is gone meanwhile it is not known, and ties come again.
+            let seq = rows::seq_of(conn, c.id)?.unwrap_or(i64::MAX);
+            let at = c.at.as_micros();
+            filter.and("(f.finished_at, f.seq) < (?, ?)", [Value::from(at), Value::from(seq)]);
+        }
+        let Where { sql, values } = filter;
+        let sql = format!(
+            "SELECT f.finished_at, j.id, f.seq FROM forge_finished f JOIN forge_jobs j ON j.seq = f.seq{sql} \
+             ORDER BY f.finished_at DESC, f.seq DESC LIMIT {wanted}"
+        );
+        found.extend(query(conn, &sql, values)?);
+    }
+    found.sort_unstable_by_key(|f| std::cmp::Reverse((f.at, f.seq)));
+    found.truncate(wanted);
+    Ok(found)
+}

@@ -1,0 +1,185 @@
+//! Opening a database: checks before the first write, pragmas, and the connections for reads.
+
+use super::error::{Fault, at_file, storage_error};
+use super::migrate::{migrate, refuse_newer};
+use crate::storage::StorageError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Versions before this can damage a WAL database that has several connections (sqlite.org/wal.html#walresetbug).
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Tries of the busy handler: about 5 s in all.
+const BUSY_TRIES: i32 = 2_000;
+/// Connections for reads at most.
+const READERS: usize = 3;
+/// Longest time that one read for people may take.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// How hard to wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synchronous {
+    Full,
+    Normal,
+}
+
+impl Synchronous {
+    const fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
+/// Opens and migrates a file.
+pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connection, StorageError> {
+    refuse_old_sqlite()?;
+    refuse_network(file)?;
+    let open = || -> Result<Connection, Fault> {
+        let mut conn = Connection::open(file)?;
+        conn.busy_handler(Some(wait_a_little))?;
+        // The first read of the file tells whether it is a database at all, and one for us: before any write.
+        let fresh: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
+        refuse_newer(&conn)?;
+        if fresh == 0 {
+            // Only possible before the first table.
+            conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+        }
+        let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(StorageError::unavailable(format!(
+                "the file system does not allow a write-ahead log (the mode stays {mode:?}): put the database on a local disk"
+            ))
+            .into());
+        }
+        settle(&conn, synchronous)?;
+        migrate(&mut conn)?;
+        Ok(conn)
+    };
+    open().map_err(|fault| at_file(fault.into_storage(), file))
+}
+
+/// Opens a database in memory.
+pub(super) fn open_memory() -> Result<Connection, StorageError> {
+    refuse_old_sqlite()?;
+    let mut conn = Connection::open_in_memory().map_err(storage_error)?;
+    settle(&conn, Synchronous::Normal).map_err(storage_error)?;
+    migrate(&mut conn)?;
+    Ok(conn)
+}
+
+fn settle(conn: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.execute_batch(&format!(
+        "PRAGMA synchronous = {}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; \
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+        synchronous.pragma()
+    ))
+}
+
+/// Waits a short random time, so that processes that share a file take turns instead of starving one another: SQLite's
+/// own handler waits up to 100 ms, in which a busy neighbour commits hundreds of times.
+fn wait_a_little(tries: i32) -> bool {
+    if tries >= BUSY_TRIES {
+        return false;
+    }
+    std::thread::sleep(Duration::from_micros(fastrand::u64(200..5_000)));
+    true
+}
+
+fn refuse_old_sqlite() -> Result<(), StorageError> {
+    if rusqlite::version_number() >= OLDEST_SQLITE {
+        return Ok(());
+    }
+    let detail = format!(
+        "SQLite {} is linked, which can damage the database; 3.51.3 or newer is needed: use rusqlite's feature \"bundled\"",
+        rusqlite::version()
+    );
+    Err(StorageError::Internal { detail, source: None })
+}
+
+#[cfg(target_os = "linux")]
+fn refuse_network(file: &Path) -> Result<(), StorageError> {
+    let directory = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let (Ok(absolute), Ok(mounts)) =
+        (std::fs::canonicalize(directory), std::fs::read_to_string("/proc/self/mountinfo"))
+    else {
+        // What cannot be told is not refused; opening says the rest.
+        return Ok(());
+    };
+    let Some(kind) = super::mounts::network_file_system(&mounts, &absolute.to_string_lossy()) else {
+        return Ok(());
+    };
+    Err(StorageError::unavailable(format!(
+        "{} is on a network file system ({kind}), where SQLite's locks do not hold: put the database on a local disk",
+        file.display()
+    )))
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "one signature for all platforms")]
+const fn refuse_network(_file: &Path) -> Result<(), StorageError> {
+    Ok(())
+}
+
+/// Connections for reads, apart from the writer's, opened when they are needed.
+pub(super) struct Readers {
+    file: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// Runs a read off the async threads, bounded in time.
+    pub(super) async fn read<T, F>(&self, run: F, limit: Option<Duration>) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        let Ok(permit) = self.permits.clone().acquire_owned().await else { return Err(StorageError::Closed) };
+        let idle = self.idle.clone();
+        let file = self.file.clone();
+        let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let conn = match taken {
+            Some(conn) => conn,
+            None => tokio::task::spawn_blocking(move || open_reader(&file)).await.map_err(panicked)??,
+        };
+        let interrupt = conn.get_interrupt_handle();
+        let mut reading = tokio::task::spawn_blocking(move || {
+            let result = run(&conn).map_err(Fault::into_storage);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            drop(permit);
+            result
+        });
+        if let Ok(result) = tokio::time::timeout(limit.unwrap_or(READ_LIMIT), &mut reading).await {
+            return result.map_err(panicked)?;
+        }
+        interrupt.interrupt();
+        reading.await.map_err(panicked)?
+    }
+}
+
+fn open_reader(file: &Path) -> Result<Connection, StorageError> {
+    let open = || -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(file, flags)?;
+        conn.busy_handler(Some(wait_a_little))?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2000")?;
+        Ok(conn)
+    };
+    open().map_err(|e| at_file(storage_error(e), file))
+}
+
+fn panicked(e: tokio::task::JoinError) -> StorageError {
+    StorageError::Internal { detail: "a read panicked or was cancelled".into(), source: Some(Box::new(e)) }
+}

@@ -1,0 +1,94 @@
+//! Who is alive: register, heartbeat, deregister.
+
+use super::error::Fault;
+use super::finish::give_back;
+use super::guards::Guard;
+use super::queues::settings_version;
+use super::state::RunningRow;
+use super::writer::{Cx, time};
+use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, Lease, RegisterParams, StorageError};
+use crate::{JobId, ProcessId};
+use rusqlite::{OptionalExtension, params};
+
+const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, started_at, beat_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING";
+const BEAT: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 AND ended_at IS NULL RETURNING no";
+/// With [`Guard::Heartbeat`] off.
+const BEAT_ALWAYS: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 RETURNING no";
+const CANCELS: &str = "SELECT j.id, r.claim_no, r.seq FROM forge_running r JOIN forge_jobs j ON j.seq = r.seq \
+     WHERE r.process = ?1 AND r.cancel_at IS NOT NULL";
+const NUMBER: &str = "SELECT no FROM forge_processes WHERE id = ?1";
+const END: &str = "UPDATE forge_processes SET ended_at = ?2 WHERE no = ?1 AND ended_at IS NULL";
+const CLAIMS: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
+     WHERE process = ?1";
+/// Ended long ago, and named by nothing any more.
+const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
+     AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.process = forge_processes.no) \
+     AND NOT EXISTS (SELECT 1 FROM forge_attempts a WHERE a.process = forge_processes.no) \
+     AND NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.process = forge_processes.no)";
+
+/// Registers a boot of a process.
+pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault> {
+    // A list of strings always has a JSON form.
+    let kinds = params.kinds.as_ref().and_then(|k| serde_json::to_string(k).ok());
+    let id = &params.process.as_bytes()[..];
+    let values = params![id, params.host, params.pid, params.version, kinds, time(params.now)];
+    if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
+        let detail = format!("{} was registered before: make a new one for each boot", params.process);
+        return Err(StorageError::Conflict { what: "process id", detail }.into());
+    }
+    Ok(())
+}
+
+/// Confirms that a process is alive.
+pub(super) fn heartbeat(cx: &Cx<'_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
+    let sql = if cx.guards(Guard::Heartbeat) { BEAT } else { BEAT_ALWAYS };
+    let key = params![&params.process.as_bytes()[..], time(params.now)];
+    let no: Option<i64> = cx.conn.prepare_cached(sql)?.query_row(key, |r| r.get(0)).optional()?;
+    let Some(no) = no else { return Ok(Heartbeat::Fenced) };
+    let mut statement = cx.conn.prepare_cached(CANCELS)?;
+    let cancels = statement.query_map([no], |r| {
+        let job = JobId::from_bytes(r.get(0)?);
+        Ok(Lease { job, claim_no: r.get(1)?, process: params.process, row: r.get(2)? })
+    })?;
+    let cancels = cancels.collect::<rusqlite::Result<_>>()?;
+    Ok(Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)? })
+}
+
+/// Ends a registration in good order; what the process holds goes back.
+pub(super) fn deregister(cx: &mut Cx<'_>, params: &DeregisterParams) -> Result<u32, Fault> {
+    let now = time(params.now);
+    let id = &params.process.as_bytes()[..];
+    let no: Option<i64> = cx.conn.prepare_cached(NUMBER)?.query_row([id], |r| r.get(0)).optional()?;
+    let Some(no) = no else { return Ok(0) };
+    if cx.conn.prepare_cached(END)?.execute(params![no, now])? == 0 {
+        // Ended before; what it held is the reaper's.
+        return Ok(0);
+    }
+    let claims: Vec<RunningRow> = {
+        let mut statement = cx.conn.prepare_cached(CLAIMS)?;
+        let rows = statement.query_map([no], RunningRow::read)?;
+        rows.collect::<rusqlite::Result<_>>()?
+    };
+    for claim in &claims {
+        give_back(cx, claim, now)?;
+    }
+    Ok(u32::try_from(claims.len()).unwrap_or(u32::MAX))
+}
+
+/// Forgets processes that ended before `before` and that nothing names any more.
+pub(super) fn forget_ended(cx: &Cx<'_>, before: i64) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(FORGET)?.execute([before]).map(drop)
+}
+
+/// Marks a registration as ended.
+pub(super) fn end(cx: &Cx<'_>, no: i64, now: i64) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(END)?.execute(params![no, now]).map(drop)
+}
+
+/// A registration that has not ended.
+pub(super) struct Registered {
+    pub(super) no: i64,
+    pub(super) id: ProcessId,
+    pub(super) beat_at: i64,
+}

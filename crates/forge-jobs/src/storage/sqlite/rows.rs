@@ -1,0 +1,93 @@
+//! Rows for people: a job with everything that the tables tell of it.
+
+use super::state::reason;
+use crate::{Attempt, AttemptResult, DeadReason, Job, JobId, JobStatus, Payload, ProcessId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// One job, out of the tables that tell where it stands.
+const JOB: &str = "SELECT j.id, k.name, q.name, \
+     CASE WHEN f.seq IS NOT NULL THEN f.status WHEN r.seq IS NOT NULL THEN 2 \
+          WHEN EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+                       AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) THEN 0 \
+          WHEN EXISTS (SELECT 1 FROM forge_deferred d WHERE d.status = 3 AND d.due_at = j.due_at AND d.id = j.id) THEN 3 \
+          ELSE 1 END, \
+     f.reason, j.priority, coalesce(f.attempt, r.attempt, j.attempts), j.max_attempts, \
+     coalesce(f.claim_no, r.claim_no, j.last_claim_no), p.id, j.created_at, j.due_at, \
+     coalesce(f.started_at, r.claimed_at), f.finished_at, r.cancel_at, j.throttles, j.crashes, j.suspect, \
+     j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress \
+     FROM forge_jobs j JOIN forge_kinds k ON k.no = j.kind JOIN forge_queues q ON q.no = j.queue \
+     LEFT JOIN forge_finished f ON f.seq = j.seq LEFT JOIN forge_running r ON r.seq = j.seq \
+     LEFT JOIN forge_processes p ON p.no = coalesce(f.process, r.process) WHERE j.seq = ?1";
+const SEQ: &str = "SELECT seq FROM forge_jobs WHERE id = ?1";
+const ATTEMPTS: &str = "SELECT a.attempt, a.claim_no, p.id, a.started_at, a.ended_at, a.result, a.error, a.next_due_at \
+     FROM forge_attempts a LEFT JOIN forge_processes p ON p.no = a.process WHERE a.seq = ?1 ORDER BY a.claim_no";
+
+/// The row number of a job.
+pub(super) fn seq_of(conn: &Connection, id: JobId) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached(SEQ)?.query_row([&id.as_bytes()[..]], |r| r.get(0)).optional()
+}
+
+/// A job by its row number.
+pub(super) fn job(conn: &Connection, seq: i64) -> rusqlite::Result<Option<Job>> {
+    conn.prepare_cached(JOB)?.query_row(params![seq], read_job).optional()
+}
+
+fn read_job(r: &Row<'_>) -> rusqlite::Result<Job> {
+    let time = |at: usize| -> rusqlite::Result<Option<Timestamp>> {
+        Ok(r.get::<_, Option<i64>>(at)?.map(Timestamp::from_micros))
+    };
+    let status = super::state::status(r.get(3)?);
+    let dead_reason: Option<DeadReason> = reason(r.get(4)?);
+    let finished = matches!(status, JobStatus::Done | JobStatus::Dead);
+    Ok(Job {
+        id: JobId::from_bytes(r.get(0)?),
+        kind: r.get(1)?,
+        queue: r.get(2)?,
+        status,
+        dead_reason,
+        priority: r.get(5)?,
+        attempt: r.get(6)?,
+        max_attempts: r.get(7)?,
+        claim_no: r.get(8)?,
+        process: r.get::<_, Option<[u8; 16]>>(9)?.map(ProcessId::from_bytes),
+        created_at: Timestamp::from_micros(r.get(10)?),
+        due_at: Timestamp::from_micros(r.get(11)?),
+        started_at: time(12)?,
+        finished_at: time(13)?,
+        cancel_requested_at: time(14)?,
+        throttles: r.get(15)?,
+        crashes: r.get(16)?,
+        // A suspect that finished has proved itself, or died of it; the row is not touched for that.
+        suspect: r.get::<_, bool>(17)? && !finished,
+        dedupe_key: r.get(18)?,
+        tags: r.get_ref(19)?.as_str_or_null()?.map(tags).unwrap_or_default(),
+        payload: Payload::from_storage(r.get_ref(20)?.as_str()?),
+        error: r.get(21)?,
+        output: r.get_ref(22)?.as_str_or_null()?.map(Payload::from_storage),
+        progress: r.get_ref(23)?.as_str_or_null()?.and_then(super::progress::parse),
+    })
+}
+
+/// Tags as they are stored: a JSON array.
+pub(super) fn tags(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The attempts of a job that did not end in done, oldest first.
+pub(super) fn attempts(conn: &Connection, seq: i64) -> rusqlite::Result<Vec<Attempt>> {
+    let mut statement = conn.prepare_cached(ATTEMPTS)?;
+    let rows = statement.query_map([seq], |r| {
+        let result: usize = r.get(5)?;
+        Ok(Attempt {
+            attempt: r.get(0)?,
+            claim_no: r.get(1)?,
+            process: r.get::<_, Option<[u8; 16]>>(2)?.map(ProcessId::from_bytes),
+            started_at: Timestamp::from_micros(r.get(3)?),
+            ended_at: Timestamp::from_micros(r.get(4)?),
+            result: AttemptResult::ALL.get(result).copied().unwrap_or(AttemptResult::Failed),
+            error: r.get(6)?,
+            next_due_at: r.get::<_, Option<i64>>(7)?.map(Timestamp::from_micros),
+        })
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,163 @@
+//! The operator's verbs: cancel, retry, run now, drop.
+
+use super::enqueue::{check_batch, hold_key, key_holder};
+use super::error::Fault;
+use super::state::{
+    FinishedRow, JobRow, Place, RunningRow, free_key, note, place_of, put_finished, put_ready, take_deferred,
+    take_ready,
+};
+use super::writer::{Cx, time};
+use crate::limits::MAX_VERB_BATCH;
+use crate::storage::{CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
+use crate::{DeadReason, JobId, JobStatus, ProcessId};
+use rusqlite::{OptionalExtension, params};
+
+const ASK: &str = "UPDATE forge_running SET cancel_at = ?2 WHERE seq = ?1 AND cancel_at IS NULL";
+const PROCESS_ID: &str = "SELECT id FROM forge_processes WHERE no = ?1";
+const FRESH: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = 0, throttles = 0, crashes = 0, suspect = 0, \
+     last_claim_no = max(last_claim_no, ?3), progress = NULL WHERE seq = ?1";
+const LAST_CLAIM: &str = "SELECT claim_no FROM forge_finished WHERE seq = ?1";
+const UNFINISH: &str = "DELETE FROM forge_finished WHERE seq = ?1";
+const DUE_NOW: &str = "UPDATE forge_jobs SET due_at = ?2 WHERE seq = ?1";
+const FORGET: [&str; 4] = [
+    "DELETE FROM forge_finished WHERE seq = ?1",
+    "DELETE FROM forge_attempts WHERE seq = ?1",
+    "DELETE FROM forge_notes WHERE seq = ?1",
+    "DELETE FROM forge_jobs WHERE seq = ?1",
+];
+
+/// Finds each job and its place, and asks `verb` about those that there are.
+fn each<T>(
+    cx: &mut Cx<'_>,
+    params: &VerbParams,
+    unknown: T,
+    verb: impl Fn(&mut Cx<'_>, JobRow, Place, i64) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault>
+where
+    T: Copy,
+{
+    check_batch("ids", params.ids.len(), MAX_VERB_BATCH)?;
+    let now = time(params.now);
+    let mut outcomes = Vec::with_capacity(params.ids.len());
+    for id in &params.ids {
+        outcomes.push(match find(cx, *id)? {
+            Some((job, place)) => verb(cx, job, place, now)?,
+            None => unknown,
+        });
+    }
+    Ok(outcomes)
+}
+
+fn find(cx: &Cx<'_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>> {
+    let Some(job) = JobRow::by_id(cx, id.as_bytes())? else { return Ok(None) };
+    Ok(place_of(cx, &job)?.map(|place| (job, place)))
+}
+
+/// Cancels waiting jobs at once and running ones by request.
+pub(super) fn cancel(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<CancelOutcome>, Fault> {
+    each(cx, params, CancelOutcome::Unknown, |cx, job, place, now| match place {
+        Place::Ready => {
+            take_ready(cx, &job)?;
+            cancel_waiting(cx, &job, now)
+        }
+        Place::Deferred(status) => {
+            take_deferred(cx, &job, status)?;
+            cancel_waiting(cx, &job, now)
+        }
+        Place::Running(claim) => request(cx, &claim, now),
+        Place::Finished(status, dead_reason) => Ok(CancelOutcome::AlreadyFinished { status, dead_reason }),
+    })
+}
+
+fn cancel_waiting(cx: &Cx<'_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
+    let row = FinishedRow {
+        seq: job.seq,
+        queue: job.queue,
+        finished_at: now,
+        started_at: None,
+        attempt: job.attempts,
+        claim_no: job.last_claim_no,
+        process: None,
+        reason: Some(DeadReason::Cancelled),
+        error: None,
+        output: None,
+    };
+    put_finished(cx, &row, job.dedupe_key.is_some())?;
+    Ok(CancelOutcome::Cancelled)
+}
+
+fn request(cx: &Cx<'_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, Fault> {
+    if cx.conn.prepare_cached(ASK)?.execute(params![claim.seq, now])? > 0 {
+        note(cx, claim.seq, now, "cancel_requested", Some(claim))?;
+    }
+    let id: Option<[u8; 16]> =
+        cx.conn.prepare_cached(PROCESS_ID)?.query_row([claim.process], |r| r.get(0)).optional()?;
+    // A claim without a process row is one of a dead process; nobody has its identity.
+    let process = ProcessId::from_bytes(id.unwrap_or_default());
+    Ok(CancelOutcome::Requested { process, claim_no: claim.claim_no })
+}
+
+/// Makes dead and retrying jobs pending, with a fresh attempt budget.
+pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
+    each(cx, params, RetryOutcome::Unknown, |cx, mut job, place, now| {
+        let mut last_claim = job.last_claim_no;
+        match place.status() {
+            JobStatus::Dead => {
+                if let Some(key) = &job.dedupe_key {
+                    if let Some(of) = key_holder(cx, job.kind, key)? {
+                        return Ok(RetryOutcome::Duplicate { of });
+                    }
+                    hold_key(cx, job.kind, key, job.seq)?;
+                }
+                last_claim = cx.conn.prepare_cached(LAST_CLAIM)?.query_row([job.seq], |r| r.get(0))?;
+                cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
+            }
+            JobStatus::Retrying => take_deferred(cx, &job, super::state::RETRYING)?,
+            status => return Ok(RetryOutcome::Refused { status }),
+        }
+        job.due_at = now;
+        job.suspect = 0;
+        cx.conn.prepare_cached(FRESH)?.execute(params![job.seq, now, last_claim])?;
+        note(cx, job.seq, now, "retried", None)?;
+        put_ready(cx, &job)?;
+        Ok(RetryOutcome::Retried)
+    })
+}
+
+/// Makes scheduled and retrying jobs pending; attempts stay.
+pub(super) fn run_now(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RunNowOutcome>, Fault> {
+    each(cx, params, RunNowOutcome::Unknown, |cx, mut job, place, now| match place {
+        Place::Ready => Ok(RunNowOutcome::AlreadyPending),
+        Place::Deferred(status) => {
+            take_deferred(cx, &job, status)?;
+            job.due_at = now;
+            cx.conn.prepare_cached(DUE_NOW)?.execute(params![job.seq, now])?;
+            note(cx, job.seq, now, "run_now", None)?;
+            put_ready(cx, &job)?;
+            Ok(RunNowOutcome::MadePending)
+        }
+        Place::Running(_) | Place::Finished(..) => Ok(RunNowOutcome::Refused { status: place.status() }),
+    })
+}
+
+/// Deletes jobs for good, running ones excepted.
+pub(super) fn drop_jobs(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
+    each(cx, params, DropOutcome::Unknown, |cx, job, place, _now| {
+        match place {
+            Place::Ready => take_ready(cx, &job)?,
+            Place::Deferred(status) => take_deferred(cx, &job, status)?,
+            Place::Finished(..) => {}
+            Place::Running(_) => return Ok(DropOutcome::Refused { status: JobStatus::Running }),
+        }
+        if job.dedupe_key.is_some() && !matches!(place, Place::Finished(..)) {
+            free_key(cx, job.seq)?;
+        }
+        forget(cx, job.seq)?;
+        Ok(DropOutcome::Dropped)
+    })
+}
+
+/// Deletes a job and its history. It must not be in ready, deferred or running any more.
+pub(super) fn forget(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<()> {
+    FORGET.iter().try_for_each(|sql| cx.conn.prepare_cached(sql)?.execute([seq]).map(drop))
+}

@@ -1,0 +1,361 @@
+//! The one writing connection, on a thread of its own, and group commit.
+//!
+//! Callers hand over commands and await their results. The thread takes whatever waits and runs it in one
+//! transaction: callers that arrive while a commit is under way share the next one, without a timer. If one command
+//! fails, the group is rolled back and each runs in a transaction of its own, so that a bad one fails alone.
+//!
+//! Two lanes: what must not wait (heartbeats, registrations, cancels) goes first, and a group is cut after 50 ms, so
+//! that a heartbeat waits for at most one group.
+
+use super::changes::{Effects, announce};
+use super::error::{Fault, commit_error, is_busy, storage_error};
+use super::guards::{Guard, Guards};
+use super::names::Names;
+use crate::Timestamp;
+use crate::limits::STORAGE_CALL_LIMIT;
+use crate::storage::{Changes, StorageError};
+use rusqlite::Connection;
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
+
+/// Longest time that a group runs before it is committed.
+const GROUP_TIME: Duration = Duration::from_millis(50);
+/// Most commands of a group.
+const GROUP_SIZE: usize = 1_024;
+/// Another process's commits are looked for at most this often.
+const LOOK_GAP: Duration = Duration::from_millis(1);
+
+/// Which commands go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// What must not wait: heartbeats, registrations, cancels.
+    Urgent,
+    /// The rest.
+    Bulk,
+}
+
+/// What a command works with.
+pub(super) struct Cx<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) names: &'a mut Names,
+    pub(super) effects: &'a mut Effects,
+    guards: &'a Guards,
+}
+
+impl Cx<'_> {
+    /// Whether a guard is on: always, outside of mutation tests.
+    #[cfg_attr(
+        not(feature = "conformance"),
+        expect(clippy::missing_const_for_fn, reason = "not const with the feature")
+    )]
+    pub(super) fn guards(&self, guard: Guard) -> bool {
+        self.guards.on(guard)
+    }
+}
+
+/// The time to act at: the caller's, or the host's, which is the database's clock here.
+pub(super) fn time(now: Option<Timestamp>) -> i64 {
+    now.unwrap_or_else(Timestamp::now).as_micros()
+}
+
+trait Command: Send {
+    /// Runs it, for the first time or again after a rollback.
+    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault>;
+    /// Answers its caller.
+    fn answer(self: Box<Self>, end: Result<(), StorageError>);
+}
+
+struct Task<F, T> {
+    run: F,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, StorageError>>,
+}
+
+impl<F, T> Command for Task<F, T>
+where
+    F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        self.result = Some((self.run)(cx)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, end: Result<(), StorageError>) {
+        let nothing = || StorageError::Internal { detail: "a command gave no result".into(), source: None };
+        // A caller that has stopped waiting misses the answer, not the effect.
+        let Self { result, reply, .. } = *self;
+        let _ = reply.send(end.and_then(|()| result.ok_or_else(nothing)));
+    }
+}
+
+/// Hands commands to the writing thread.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    commits: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    urgent: VecDeque<Box<dyn Command>>,
+    bulk: VecDeque<Box<dyn Command>>,
+    /// Another process may have committed.
+    look: bool,
+    closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_pop(&self) -> Option<Box<dyn Command>> {
+        let mut queue = self.lock();
+        queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(
+        conn: Connection,
+        guards: Guards,
+        changes: Arc<watch::Sender<Changes>>,
+    ) -> Result<Self, StorageError> {
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), filled: Condvar::new(), commits: AtomicU64::new(0) });
+        let looked = Instant::now();
+        let mut worker = Worker {
+            conn,
+            guards,
+            changes,
+            names: Names::default(),
+            shared: shared.clone(),
+            data_version: 0,
+            looked,
+        };
+        let spawned = std::thread::Builder::new().name("forge-sqlite".into()).spawn(move || worker.run());
+        let thread = spawned.map_err(|e| StorageError::Internal {
+            detail: "the writing thread could not be started".into(),
+            source: Some(Box::new(e)),
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Runs `run` in a transaction, shared with whatever else waits, and gives its result once that is committed.
+    ///
+    /// `run` may be called more than once, after a rollback each time. Dropping the future does not stop it.
+    pub(super) async fn write<T, F>(&self, lane: Lane, run: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let command = Box::new(Task { run, result: None, reply });
+        {
+            let mut queue = self.shared.lock();
+            if queue.closed {
+                return Err(StorageError::Closed);
+            }
+            match lane {
+                Lane::Urgent => queue.urgent.push_back(command),
+                Lane::Bulk => queue.bulk.push_back(command),
+            }
+        }
+        self.shared.filled.notify_one();
+        answer.await.unwrap_or(Err(StorageError::Closed))
+    }
+
+    /// A way to say that another process may have committed.
+    pub(super) fn looker(&self) -> impl Fn() + Send + 'static + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move || {
+            if let Some(shared) = shared.upgrade() {
+                let first = !std::mem::replace(&mut shared.lock().look, true);
+                if first {
+                    shared.filled.notify_one();
+                }
+            }
+        }
+    }
+
+    /// Transactions committed that changed something.
+    pub(super) fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Writer {
+    /// Everything that was handed over is still carried out.
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.filled.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic: commands' panics are caught.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    conn: Connection,
+    guards: Guards,
+    changes: Arc<watch::Sender<Changes>>,
+    names: Names,
+    shared: Arc<Shared>,
+    data_version: i64,
+    looked: Instant,
+}
+
+impl Worker {
+    fn run(&mut self) {
+        self.look();
+        while let Some(first) = self.next() {
+            self.group(first);
+        }
+    }
+
+    /// Waits for a command; `None` when closed and nothing waits. Looks for other processes' commits in between.
+    fn next(&mut self) -> Option<Box<dyn Command>> {
+        loop {
+            let mut queue = self.shared.lock();
+            if let Some(command) = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front()) {
+                return Some(command);
+            }
+            if queue.closed {
+                return None;
+            }
+            if queue.look {
+                let wait = LOOK_GAP.saturating_sub(self.looked.elapsed());
+                if wait.is_zero() {
+                    queue.look = false;
+                    drop(queue);
+                    self.look();
+                } else {
+                    drop(self.shared.filled.wait_timeout(queue, wait));
+                }
+            } else {
+                drop(self.shared.filled.wait(queue));
+            }
+        }
+    }
+
+    /// This connection's own commits do not change its data version; another process's do.
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        let version =
+            self.conn.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
+        if let Ok(version) = version
+            && std::mem::replace(&mut self.data_version, version) != version
+        {
+            announce(&self.changes, Effects::ANY);
+        }
+    }
+
+    /// Runs commands in one transaction until none waits or the group is large enough.
+    fn group(&mut self, first: Box<dyn Command>) {
+        let begun = Instant::now();
+        let changed_before = self.conn.total_changes();
+        if let Err(e) = self.begin() {
+            return first.answer(Err(e));
+        }
+        let mut effects = Effects::default();
+        let mut ran: Vec<(Box<dyn Command>, Result<(), StorageError>)> = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut command) = next {
+            match self.run_one(&mut *command, &mut effects) {
+                Ok(()) => ran.push((command, Ok(()))),
+                Err(Fault::Refused(e)) => ran.push((command, Err(e))),
+                Err(Fault::Sql(_) | Fault::Panicked) => {
+                    self.rollback();
+                    let again = ran.into_iter().map(|(c, _)| c).chain([command]);
+                    return again.for_each(|c| self.alone(c));
+                }
+            }
+            let full = ran.len() >= GROUP_SIZE || begun.elapsed() >= GROUP_TIME;
+            next = if full { None } else { self.shared.try_pop() };
+        }
+        let end = self.commit(changed_before, effects);
+        for (command, refused) in ran {
+            let end = match &end {
+                Ok(()) => Ok(()),
+                Err(e) => Err(e.duplicate()),
+            };
+            command.answer(refused.and(end));
+        }
+    }
+
+    /// Runs one command in a transaction of its own.
+    fn alone(&mut self, mut command: Box<dyn Command>) {
+        let changed_before = self.conn.total_changes();
+        if let Err(e) = self.begin() {
+            return command.answer(Err(e));
+        }
+        let mut effects = Effects::default();
+        let end = match self.run_one(&mut *command, &mut effects) {
+            Ok(()) => self.commit(changed_before, effects),
+            Err(fault) => {
+                self.rollback();
+                Err(fault.into_storage())
+            }
+        };
+        command.answer(end);
+    }
+
+    fn run_one(&mut self, command: &mut dyn Command, effects: &mut Effects) -> Result<(), Fault> {
+        let mut cx = Cx { conn: &self.conn, names: &mut self.names, effects, guards: &self.guards };
+        std::panic::catch_unwind(AssertUnwindSafe(|| command.run(&mut cx))).unwrap_or_else(|_| {
+            // What it wrote before it panicked must go: rolled back like a failed statement.
+            Err(Fault::Panicked)
+        })
+    }
+
+    /// Takes the write lock, waiting for other processes as long as a call may take.
+    fn begin(&self) -> Result<(), StorageError> {
+        let deadline = Instant::now() + STORAGE_CALL_LIMIT;
+        loop {
+            match self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])) {
+                Ok(_) => return Ok(()),
+                Err(e) if is_busy(&e) && Instant::now() < deadline => {}
+                Err(e) => return Err(storage_error(e)),
+            }
+        }
+    }
+
+    fn commit(&mut self, changed_before: u64, effects: Effects) -> Result<(), StorageError> {
+        match self.conn.prepare_cached("COMMIT").and_then(|mut s| s.execute([])) {
+            Ok(_) => {
+                self.names.keep();
+                if self.conn.total_changes() != changed_before {
+                    self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                }
+                announce(&self.changes, effects);
+                Ok(())
+            }
+            Err(e) => {
+                self.rollback();
+                Err(commit_error(e))
+            }
+        }
+    }
+
+    fn rollback(&mut self) {
+        self.names.forget();
+        // Some failures roll back by themselves.
+        if !self.conn.is_autocommit() {
+            // Nothing more can be done if even this fails; the next BEGIN will say so.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Every event that the runtime tells the outside of, emitted only from here.
+//!
+//! The target is `forge_jobs`; the field `event` names the event. Per-job events are at debug level, what an operator
+//! should look at is at warn or error.
+
+use crate::storage::{FinishResult, Lease, ReapReport, StorageError, SweepReport};
+use crate::{CancelCause, ClaimedJob, ProcessId};
+use std::time::Duration;
+use tracing::{Span, debug, error, info, info_span, warn};
+
+const TARGET: &str = "forge_jobs";
+
+/// The span that a handler runs in.
+pub(crate) fn job_span(job: &ClaimedJob) -> Span {
+    info_span!(target: TARGET, "job", id = %job.id, kind = %job.kind, queue = %job.queue, attempt = job.attempt)
+}
+
+pub(crate) fn started(process: ProcessId, kinds: usize) {
+    info!(target: TARGET, event = "process.started", %process, kinds);
+}
+
+pub(crate) fn stopped(process: ProcessId, finished: u64, handed_back: u64) {
+    info!(target: TARGET, event = "process.stopped", %process, finished, handed_back);
+}
+
+pub(crate) fn claimed(count: usize, alone: bool) {
+    debug!(target: TARGET, event = "jobs.claimed", count, alone);
+}
+
+pub(crate) fn finished(lease: &Lease, result: FinishResult) {
+    match result {
+        FinishResult::Applied { status, .. } => {
+            debug!(target: TARGET, event = "job.finished", job = %lease.job, claim_no = lease.claim_no, %status);
+        }
+        FinishResult::StaleLease => {
+            warn!(
+                target: TARGET, event = "job.stale_lease", job = %lease.job, claim_no = lease.claim_no,
+                "the result of an attempt was refused: its claim is not valid any more"
+            );
+        }
+    }
+}
+
+pub(crate) fn handler_stuck(lease: &Lease, kind: &str, cause: CancelCause, for_: Duration) {
+    warn!(
+        target: TARGET, event = "handler.stuck", job = %lease.job, kind, ?cause, seconds = for_.as_secs(),
+        "a handler still runs although it was told to stop"
+    );
+}
+
+pub(crate) fn fenced(process: ProcessId) {
+    warn!(
+        target: TARGET, event = "process.fenced", %process,
+        "this process was taken for dead and its jobs were revived; it stops them and registers anew"
+    );
+}
+
+pub(crate) fn self_fenced(process: ProcessId, unconfirmed: Duration) {
+    warn!(
+        target: TARGET, event = "process.self_fenced", %process, seconds = unconfirmed.as_secs_f64(),
+        "no heartbeat could be confirmed for half of the stale window; this process stops its jobs"
+    );
+}
+
+pub(crate) fn registered_anew(process: ProcessId) {
+    info!(target: TARGET, event = "process.registered_anew", %process);
+}
+
+pub(crate) fn session_retired(process: ProcessId, why: &StorageError) {
+    warn!(
+        target: TARGET, event = "process.retired", %process, error = %why,
+        "a claim's outcome is unknown; new claims go under a new identity, and what the old one holds goes back"
+    );
+}
+
+pub(crate) fn storage_failed(doing: &'static str, error: &StorageError) {
+    warn!(target: TARGET, event = "storage.failed", doing, %error);
+}
+
+pub(crate) fn outcome_dropped(lease: &Lease, why: &'static str) {
+    warn!(target: TARGET, event = "job.outcome_dropped", job = %lease.job, claim_no = lease.claim_no, why);
+}
+
+pub(crate) fn loop_panicked(name: &'static str, message: &str) {
+    error!(target: TARGET, event = "loop.panicked", name, message, "a loop of the runtime panicked");
+}
+
+pub(crate) fn reaped(report: &ReapReport) {
+    if !report.processes.is_empty() || !report.revived.is_empty() {
+        warn!(
+            target: TARGET, event = "processes.reaped",
+            processes = report.processes.len(), revived = report.revived.len(), poisoned = report.poisoned.len(),
+            exhausted = report.exhausted.len(), cancelled = report.cancelled.len(),
+        );
+    }
+}
+
+pub(crate) fn reaper_skipped(wall: Duration, boot: Duration) {
+    warn!(
+        target: TARGET, event = "reaper.skipped", wall_seconds = wall.as_secs_f64(), boot_seconds = boot.as_secs_f64(),
+        "the wall clock was stepped; this round of the reaper is skipped"
+    );
+}
+
+pub(crate) fn swept(report: SweepReport) {
+    if report.done + report.dead > 0 {
+        debug!(target: TARGET, event = "jobs.swept", done = report.done, dead = report.dead);
+    }
+}
+
+pub(crate) fn going_alone(suspects: bool) {
+    info!(target: TARGET, event = "process.alone", running_a_suspect = suspects);
+}

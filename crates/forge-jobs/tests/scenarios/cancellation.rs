@@ -1,0 +1,157 @@
+//! Here, in another process, never twice.
+
+use crate::support::{Db, next, puppets, request, runtime, soon};
+use forge_jobs::storage::CancelOutcome;
+use forge_jobs::{CancelCause, DeadReason, HandlerRegistry, JobId, JobOutcome, JobStatus};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_waiting_job_is_dead_as_cancelled_at_once_and_never_runs() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let later = runtime.enqueue(request("k").with_delay(Duration::from_secs(60))).await.unwrap();
+    let handle = runtime.start().await.unwrap();
+    assert_eq!(handle.request_cancel(&later).await.unwrap(), CancelOutcome::Cancelled);
+    let job = db.job(later.id).await;
+    assert_eq!((job.status, job.dead_reason, job.attempt), (JobStatus::Dead, Some(DeadReason::Cancelled), 0));
+    db.stop(handle).await;
+    assert!(started.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_running_job_is_told_at_once_and_its_failure_is_final() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    // Heartbeats that would come too late to be what told it.
+    let mut config = crate::support::quick();
+    config.heartbeat_interval = Duration::from_secs(3_000);
+    config.stale_after = Duration::from_secs(30_000);
+    let runtime = runtime(&db.storage, handlers).with_config(config);
+    let handle = runtime.start().await.unwrap();
+    for outcome in
+        [JobOutcome::Failed("stopped".into()), JobOutcome::Throttled { retry_after: Duration::ZERO }]
+    {
+        let id = runtime.enqueue(request("k")).await.unwrap().id;
+        let puppet = next(&mut started).await;
+        let answer = handle.request_cancel(&id).await.unwrap();
+        assert!(
+            matches!(answer, CancelOutcome::Requested { process, .. } if Some(process) == handle.process_id())
+        );
+        assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Requested);
+        puppet.end(outcome);
+        let job = db.until_status(id, JobStatus::Dead).await;
+        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
+    }
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_cancel_whose_answer_nobody_awaits_takes_effect() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let handle = runtime.start().await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let puppet = next(&mut started).await;
+    drop(handle.request_cancel(&id));
+    soon("the signal", puppet.cancel.cancelled()).await;
+    puppet.end(JobOutcome::Done);
+    // Done committed first, so it wins.
+    db.until_status(id, JobStatus::Done).await;
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_job_claimed_ahead_is_cancelled_without_running() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    handlers.register_fn("quick", |_| async { JobOutcome::Done });
+    let runtime = runtime(&db.storage, handlers);
+    runtime.ensure_queue("default", 1).await.unwrap();
+    let handle = runtime.start().await.unwrap();
+    // Short runs teach the fetcher to claim ahead.
+    runtime.enqueue_many((0..500).map(|_| request("quick"))).await;
+    soon("the short jobs", handle.drained()).await.unwrap();
+    let ids: Vec<_> = runtime
+        .enqueue_many((0..10).map(|_| request("k")))
+        .await
+        .into_iter()
+        .map(|r| r.unwrap().id)
+        .collect();
+    let first = next(&mut started).await;
+    for id in ids.iter().filter(|id| **id != first.id) {
+        handle.request_cancel(id).await.unwrap();
+    }
+    let ran = first.id;
+    first.end(JobOutcome::Done);
+    db.until_status(ran, JobStatus::Done).await;
+    for id in ids.into_iter().filter(|id| *id != ran) {
+        let job = db.until_status(id, JobStatus::Dead).await;
+        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
+    }
+    db.stop(handle).await;
+    assert!(started.try_recv().is_err(), "a cancelled job ran");
+}
+
+#[tokio::test]
+async fn a_job_in_another_process_is_told_within_a_heartbeat() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let elsewhere = db.another().await;
+    let worker = runtime(&elsewhere, handlers);
+    let busy = worker.start().await.unwrap();
+    let here = runtime(&db.storage, HandlerRegistry::new());
+    let handle = here.start().await.unwrap();
+    let id = here.enqueue(request("k")).await.unwrap().id;
+    let puppet = next(&mut started).await;
+    let answer = handle.request_cancel(&id).await.unwrap();
+    assert!(matches!(answer, CancelOutcome::Requested { process, .. } if Some(process) == busy.process_id()));
+    assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Requested);
+    puppet.end(JobOutcome::Failed("stopped".into()));
+    let job = db.until_status(id, JobStatus::Dead).await;
+    assert_eq!(job.dead_reason, Some(DeadReason::Cancelled));
+    db.stop(handle).await;
+    db.stop(busy).await;
+}
+
+#[tokio::test]
+async fn the_answer_is_true_for_finished_and_unknown_jobs() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("k", |_| async { JobOutcome::Done });
+    let runtime = runtime(&db.storage, handlers);
+    let handle = runtime.start().await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    db.until_status(id, JobStatus::Done).await;
+    let finished = CancelOutcome::AlreadyFinished { status: JobStatus::Done, dead_reason: None };
+    assert_eq!(handle.request_cancel(&id).await.unwrap(), finished);
+    assert_eq!(handle.request_cancel(&JobId::new()).await.unwrap(), CancelOutcome::Unknown);
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_retried_job_does_not_inherit_the_cancel_of_its_last_life() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let handle = runtime.start().await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let puppet = next(&mut started).await;
+    handle.request_cancel(&id).await.unwrap();
+    puppet.end(JobOutcome::Failed("stopped".into()));
+    db.until_status(id, JobStatus::Dead).await;
+    let params = forge_jobs::storage::VerbParams { ids: vec![id], now: None };
+    db.storage.jobs.retry(params).await.unwrap();
+    let puppet = next(&mut started).await;
+    assert_eq!((puppet.id, puppet.attempt, puppet.cancel.is_cancelled()), (id, 1, false));
+    puppet.end(JobOutcome::Done);
+    db.until_status(id, JobStatus::Done).await;
+    db.stop(handle).await;
+}

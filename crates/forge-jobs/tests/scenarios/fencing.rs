@@ -1,0 +1,79 @@
+//! A process that was taken for dead stops its jobs; its late results change nothing.
+
+use crate::support::{Db, next, puppets, request, runtime, soon, until};
+use forge_jobs::storage::{ReapParams, RegisterParams};
+use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
+use std::time::Duration;
+
+/// Ends every other registration, as a reaper does that finds them silent for too long.
+async fn reap_everybody(db: &Db) {
+    let by = ProcessId::new();
+    let host = "test".to_owned();
+    let params = RegisterParams { process: by, host, pid: 0, version: "0".into(), kinds: None, now: None };
+    db.storage.processes.register(params).await.unwrap();
+    let later = Timestamp::now().saturating_add(Duration::from_secs(3_600));
+    let reap = ReapParams { stale_after: Duration::from_secs(60), limit: 1_000, by, now: Some(later) };
+    db.storage.processes.reap(reap).await.unwrap();
+    let leave = forge_jobs::storage::DeregisterParams { process: by, now: None };
+    db.storage.processes.deregister(leave).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_fenced_process_stops_its_jobs_registers_anew_and_its_late_result_is_refused() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    let me = handle.process_id();
+    let zombie = next(&mut started).await;
+    reap_everybody(&db).await;
+    assert_eq!(soon("the signal", zombie.cancel.cancelled()).await, CancelCause::LeaseLost);
+    until("a new registration", || async { handle.process_id().is_some_and(|p| Some(p) != me) }).await;
+
+    // The zombie still fills the process, so the suspect waits: it runs alone.
+    assert!(started.try_recv().is_err());
+    zombie.end(JobOutcome::Done);
+    let second = next(&mut started).await;
+    assert_eq!((second.id, second.attempt), (id, 1), "a first crash charges nothing");
+    assert_eq!(db.job(id).await.status, JobStatus::Running, "the zombie's result was refused");
+    second.end(JobOutcome::Done);
+    let job = db.until_status(id, JobStatus::Done).await;
+    assert_eq!(job.claim_no, 2);
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn suspects_run_one_at_a_time_and_then_ordinary_work_goes_on() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    runtime.ensure_queue("default", 3).await.unwrap();
+    runtime.enqueue_many((0..3).map(|_| request("k"))).await;
+    let handle = runtime.start().await.unwrap();
+    let zombies = [next(&mut started).await, next(&mut started).await, next(&mut started).await];
+    reap_everybody(&db).await;
+    for zombie in zombies {
+        soon("the signal", zombie.cancel.cancelled()).await;
+        zombie.end(JobOutcome::Done);
+    }
+    runtime.enqueue_many((0..3).map(|_| request("k"))).await;
+    let mut alone = 0;
+    while alone < 3 {
+        let puppet = next(&mut started).await;
+        let job = db.job(puppet.id).await;
+        if job.suspect {
+            alone += 1;
+            assert_eq!(handle.running(), [puppet.id], "a suspect runs alone");
+            // Nothing else starts however long it takes.
+            until("a heartbeat", || async { db.storage.inspect.processes().await.unwrap().len() == 1 }).await;
+            assert!(started.try_recv().is_err());
+        }
+        puppet.end(JobOutcome::Done);
+    }
+    drop(started);
+    soon("the queue to drain", handle.drained()).await.unwrap();
+    db.stop(handle).await;
+}

@@ -1,0 +1,152 @@
+//! What the scenarios share.
+
+use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
+use forge_jobs::storage::{QueueSettingsPatch, UpdateQueueParams};
+use forge_jobs::{
+    DefaultRouter, EnqueueRequest, HandlerRegistry, Job, JobId, JobOutcome, JobStatus, QueueHandle,
+    QueueRuntime, RuntimeConfig, Storage,
+};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// A wait longer than this is a hang, not slowness.
+pub(crate) const HANG: Duration = Duration::from_secs(60);
+
+/// A database file of its own, and storages on it.
+pub(crate) struct Db {
+    dir: TempDir,
+    pub(crate) storage: Storage,
+}
+
+impl Db {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path().join("jobs.db")).await;
+        Self { dir, storage }
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.dir.path().join("jobs.db")
+    }
+
+    /// A storage of its own on the same file, as another process would have.
+    pub(crate) async fn another(&self) -> Storage {
+        open(self.file()).await
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Job {
+        self.storage.inspect.job(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn until_status(&self, id: JobId, status: JobStatus) -> Job {
+        until(&format!("job {id} to be {status}"), || async {
+            self.storage.inspect.job(id).await.unwrap().is_some_and(|j| j.status == status)
+        })
+        .await;
+        self.job(id).await
+    }
+
+    pub(crate) async fn set(&self, queue: &str, patch: QueueSettingsPatch) {
+        let params = UpdateQueueParams { queue: queue.into(), patch, expected_version: None };
+        self.storage.queues.update(params).await.unwrap();
+    }
+
+    /// Without delays between attempts.
+    pub(crate) async fn without_backoff(&self, runtime: &QueueRuntime) {
+        runtime.ensure_queue("default", 4).await.unwrap();
+        let mut patch = QueueSettingsPatch::default();
+        patch.backoff_enabled = Some(false);
+        self.set("default", patch).await;
+    }
+
+    /// Shuts down, and checks that nothing of the runtime is left and that the database is in order.
+    pub(crate) async fn stop(&self, handle: QueueHandle) {
+        let report = handle.shutdown_graceful(HANG).await;
+        assert_eq!(report.still_running, [], "{report:?}");
+        handle.ended().await;
+        self.check().await;
+    }
+
+    pub(crate) async fn check(&self) {
+        let checkup = self.storage.inspect.checkup().await.unwrap();
+        assert_eq!(checkup.problems, Vec::<String>::new());
+    }
+}
+
+async fn open(file: PathBuf) -> Storage {
+    SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap().into_bundle()
+}
+
+/// Intervals that make a test quick.
+pub(crate) fn quick() -> RuntimeConfig {
+    let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
+    config.poll_busy = Duration::from_millis(50);
+    config.poll_idle = Duration::from_millis(200);
+    config.sweep_interval = Duration::from_millis(50);
+    config.alone_window = Duration::from_millis(500);
+    config
+}
+
+pub(crate) fn runtime(storage: &Storage, handlers: HandlerRegistry) -> QueueRuntime {
+    QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter)).with_config(quick())
+}
+
+pub(crate) async fn until<F, Fut>(what: &str, mut condition: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let deadline = Instant::now() + HANG;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited {HANG:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Bounds a wait that would otherwise hang the suite.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, future).await.unwrap_or_else(|_| panic!("waited {HANG:?} for {what}"))
+}
+
+pub(crate) fn request(kind: &str) -> EnqueueRequest {
+    EnqueueRequest::new(kind, serde_json::json!({}))
+}
+
+/// A handler that waits to be told its outcome: each start is announced with the means to end it.
+pub(crate) struct Puppet {
+    pub(crate) id: JobId,
+    pub(crate) attempt: u32,
+    pub(crate) cancel: forge_jobs::CancelToken,
+    end: oneshot::Sender<JobOutcome>,
+}
+
+impl Puppet {
+    pub(crate) fn end(self, outcome: JobOutcome) {
+        self.end.send(outcome).unwrap();
+    }
+}
+
+/// Registers a puppet handler; the receiver gets one puppet per started attempt.
+pub(crate) fn puppets(handlers: &mut HandlerRegistry, kind: &str) -> mpsc::UnboundedReceiver<Puppet> {
+    let (started, puppets) = mpsc::unbounded_channel();
+    handlers.register_fn(kind, move |ctx| {
+        let started = started.clone();
+        async move {
+            let (end, told) = oneshot::channel();
+            let puppet = Puppet { id: ctx.job_id(), attempt: ctx.attempt(), cancel: ctx.cancel.clone(), end };
+            // A test that looks no more has seen enough.
+            let _ = started.send(puppet);
+            told.await.unwrap_or(JobOutcome::Done)
+        }
+    });
+    puppets
+}
+
+pub(crate) async fn next(puppets: &mut mpsc::UnboundedReceiver<Puppet>) -> Puppet {
+    soon("a job to start", puppets.recv()).await.unwrap()
+}
