@@ -63,29 +63,27 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 fn summary(lines: &[Line], took: Duration) -> String {
-    let mut text = format!("{:<14} {:>7}  result\n", "step", "seconds");
-    let mut tests = None;
-    for line in lines {
+    let row = |name: &str, seconds: &str, result: &str| format!("{name:<14} {seconds:>7}  {result}");
+    let shown = |took: Duration| format!("{:.1}", took.as_secs_f64());
+    let mut rows = vec![row("step", "seconds", "result")];
+    rows.extend(lines.iter().map(|line| {
         let result = match &line.end {
-            End::Done => "ok".to_owned(),
-            End::Tests(count) => {
-                tests = Some(*count);
-                "ok".to_owned()
-            }
-            End::Skipped(why) => format!("SKIPPED: {why}"),
-            End::Failed(_) => "FAILED".to_owned(),
+            End::Done | End::Tests(_) => "ok",
+            End::Skipped(why) => &format!("SKIPPED: {why}"),
+            End::Failed(_) => "FAILED",
         };
-        text += &format!("{:<14} {:>7.1}  {result}\n", line.name, line.took.as_secs_f64());
+        row(line.name, &shown(line.took), result)
+    }));
+    rows.extend(STEPS.iter().skip(lines.len()).map(|(name, _)| row(name, "-", "not run")));
+    rows.push(row("in all", &shown(took), ""));
+    for line in lines {
+        if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
+            rows.push(format!(
+                "tests of {programs} programs: {passed} passed; {failed} failed; {ignored} ignored"
+            ));
+        }
     }
-    for (name, _) in STEPS.iter().skip(lines.len()) {
-        text += &format!("{name:<14} {:>7}  not run\n", "-");
-    }
-    text += &format!("{:<14} {:>7.1}\n", "in all", took.as_secs_f64());
-    if let Some(TestCount { programs, passed, failed, ignored }) = tests {
-        text +=
-            &format!("tests of {programs} programs: {passed} passed; {failed} failed; {ignored} ignored\n");
-    }
-    text
+    rows.join("\n")
 }
 
 /// Runs every example of every crate, each in an empty directory of its own for its files.

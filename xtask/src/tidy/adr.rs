@@ -3,8 +3,9 @@
 use super::{File, Problem};
 
 const DIR: &str = "docs/adr/";
-const SECTIONS: [&str; 6] =
-    ["Status", "Context", "Options", "Decision", "Consequences", "How we would notice that it was wrong"];
+const SECTIONS: [&str; 4] = ["## Context", "## Options", "## Decision", "## Consequences"];
+/// What else an ADR says, in a line of its own or at its end.
+const PHRASES: [&str; 2] = ["Status: ", "would notice"];
 
 pub(super) fn check(files: &[File]) -> Vec<Problem> {
     let Some(index) = files.iter().find(|f| f.path == format!("{DIR}README.md")) else {
@@ -16,7 +17,7 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
         let name = &file.path[DIR.len()..];
         let mut report = |text: String| problems.push(Problem::new(&file.path, 0, text));
         let number = name.split('-').next().filter(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()));
-        let Some(number) = number.filter(|_| name.ends_with(".md")) else {
+        let Some(number) = number.filter(|_| file.has_extension("md")) else {
             report("an ADR is named NNNN-title.md".into());
             continue;
         };
@@ -28,9 +29,12 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
             report(format!("it is not linked from {DIR}README.md"));
         }
         for section in SECTIONS {
-            if !file.text.lines().any(|line| line.strip_prefix("## ") == Some(section)) {
+            if !file.text.lines().any(|line| line == section) {
                 report(format!("the section {section:?} is missing"));
             }
+        }
+        for phrase in PHRASES.iter().filter(|phrase| !file.text.contains(**phrase)) {
+            report(format!("it does not say {phrase:?}"));
         }
     }
     problems
@@ -41,7 +45,8 @@ mod tests {
     use super::*;
 
     fn complete() -> String {
-        SECTIONS.map(|s| format!("## {s}\n\ntext\n\n")).concat()
+        let sections = SECTIONS.map(|s| format!("{s}\n\ntext\n\n")).concat();
+        format!("# 1. A\n\nStatus: accepted.\n\n{sections}We would notice that this is wrong if it broke.\n")
     }
 
     #[test]
@@ -53,10 +58,14 @@ mod tests {
     #[test]
     fn a_number_taken_twice_a_missing_link_and_a_missing_section_are_found() {
         let files = [
-            File::sample("docs/adr/README.md", "- [0001](0001-a.md)\n- [0002](0002-c.md)\n"),
+            File::sample(
+                "docs/adr/README.md",
+                "- [0001](0001-a.md)\n- [0002](0002-c.md)\n- [0003](0003-d.md)\n",
+            ),
             File::sample("docs/adr/0001-a.md", &complete()),
             File::sample("docs/adr/0001-b.md", &complete()),
             File::sample("docs/adr/0002-c.md", &complete().replace("## Options", "### Options")),
+            File::sample("docs/adr/0003-d.md", &complete().replace("would", "did")),
             File::sample("docs/adr/notes.md", ""),
         ];
         let found: Vec<_> = check(&files).into_iter().map(|p| p.to_string()).collect();
@@ -65,7 +74,8 @@ mod tests {
             [
                 "docs/adr/0001-b.md: the number 0001 is taken",
                 "docs/adr/0001-b.md: it is not linked from docs/adr/README.md",
-                "docs/adr/0002-c.md: the section \"Options\" is missing",
+                "docs/adr/0002-c.md: the section \"## Options\" is missing",
+                "docs/adr/0003-d.md: it does not say \"would notice\"",
                 "docs/adr/notes.md: an ADR is named NNNN-title.md",
             ]
         );

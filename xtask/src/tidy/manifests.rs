@@ -43,7 +43,7 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
         }
         let inherits = entries(&file.text).any(|(_, section, key, value)| {
             (section == "lints" && key == "workspace" && value == "true")
-                || (section == "" && key == "lints.workspace" && value == "true")
+                || (section.is_empty() && key == "lints.workspace" && value == "true")
         });
         if !inherits {
             problems.push(Problem::new(

@@ -107,7 +107,10 @@ fn link_targets(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn headings(text: &str) -> impl Iterator<Item = &str> {
-    prose(text).filter_map(|(_, line)| line.starts_with('#').then(|| line.trim_start_matches('#').trim()))
+    prose(text)
+        .map(|(_, line)| line)
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#').trim())
 }
 
 /// The fragment that hosts of Markdown make of a heading.

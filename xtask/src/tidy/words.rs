@@ -5,8 +5,7 @@ use super::{File, Problem};
 /// This very file.
 const OWN_PATH: &str = "xtask/src/tidy/words.rs";
 /// Beginnings of paths that exist on somebody's machine only.
-const MACHINE_PATHS: [&str; 4] =
-    [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
+const MACHINE_PATHS: [&str; 2] = ["/work/", "/root/"];
 /// Module names that say nothing of what is in them.
 const EMPTY_NAMES: [&str; 5] = ["common", "utils", "helpers", "manager", "misc"];
 
@@ -82,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_path_of_one_machine_is_found() {
-        check_line(&format!("see {}x/y", MACHINE_PATHS[0]), &["path of one machine"]);
-        check_line(&format!("`{}me`", MACHINE_PATHS[2]), &["path of one machine"]);
+        check_line("see /work/x/y", &["path of one machine"]);
+        check_line("`/root/me`", &["path of one machine"]);
         check_line(
             &format!("a{}x, ~{}x, target/debug, /var/lib/app", MACHINE_PATHS[0], MACHINE_PATHS[1]),
             &[],
