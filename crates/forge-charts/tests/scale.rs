@@ -96,7 +96,7 @@ proptest! {
     fn invert_undoes_map(from in -1e6..1e6_f64, span in 1e-3..1e6_f64, share in 0.0..1.0_f64) {
         let scale = Linear::new((from, from + span), (0.0, 800.0));
         let value = span.mul_add(share, from);
-        prop_assert!((scale.invert(scale.map(value)) - value).abs() <= span * 1e-9 + from.abs() * 1e-12);
+        prop_assert!((scale.invert(scale.map(value)) - value).abs() <= span.mul_add(1e-9, from.abs() * 1e-12));
     }
 
     #[test]
