@@ -49,6 +49,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("cancel: {outcome:?}");
 
     let report = handle.shutdown_graceful(Duration::from_secs(25)).await;
-    println!("finished {} job(s), left {} running", report.finished, report.still_running.len());
+    println!("stopped with {} job(s) still running", report.still_running.len());
     Ok(())
 }

@@ -68,16 +68,17 @@ CREATE TABLE forge_jobs (
     payload       TEXT    NOT NULL
 );
 
--- Pending jobs, in claim order, and nothing else: a million scheduled or done jobs do not slow a claim.
+-- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
+-- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
 CREATE TABLE forge_ready (
     queue    INTEGER NOT NULL,
     lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone
+    kind     INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     due_at   INTEGER NOT NULL,
     id       BLOB    NOT NULL,
     seq      INTEGER NOT NULL,
-    kind     INTEGER NOT NULL,
-    PRIMARY KEY (queue, lane, priority, due_at, id)
+    PRIMARY KEY (queue, lane, kind, priority, due_at, id)
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_deferred (
@@ -186,8 +187,8 @@ JOIN forge_kinds k ON k.no = j.kind
 JOIN forge_queues q ON q.no = j.queue
 LEFT JOIN forge_finished f ON f.seq = j.seq
 LEFT JOIN forge_running r ON r.seq = j.seq
-LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.priority = j.priority
-                       AND y.due_at = j.due_at AND y.id = j.id
+LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.kind = j.kind
+                       AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id
 LEFT JOIN forge_deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
 LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;
 

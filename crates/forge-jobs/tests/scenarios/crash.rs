@@ -113,8 +113,13 @@ async fn a_suspect_that_runs_for_long_holds_the_others_up_for_its_window_only() 
     let mut worker = Worker::start(&db);
     db.until_status(hang, JobStatus::Running).await;
     worker.kill();
-    let good = runtime.enqueue(request("good")).await.unwrap().id;
     let _next = Worker::start(&db);
+    until("the suspect to run again", || async {
+        let job = db.job(hang).await;
+        job.status == JobStatus::Running && job.suspect
+    })
+    .await;
+    let good = runtime.enqueue(request("good")).await.unwrap().id;
     db.until_status(good, JobStatus::Done).await;
     let job = db.job(hang).await;
     assert_eq!((job.status, job.suspect, job.attempt), (JobStatus::Running, true, 1));

@@ -11,7 +11,7 @@ const INVARIANTS: [(&str, &str); 11] = [
         "a job stands in no table or in several",
         "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
            (SELECT count(*) FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
-              AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) \
+              AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) \
          + (SELECT count(*) FROM forge_deferred d WHERE d.status IN (1, 3) AND d.due_at = j.due_at AND d.id = j.id) \
          + (SELECT count(*) FROM forge_running r WHERE r.seq = j.seq) \
          + (SELECT count(*) FROM forge_finished f WHERE f.seq = j.seq)",

@@ -11,7 +11,7 @@ use crate::storage::{
 };
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
 use rusqlite::{CachedStatement, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 const ANY_READY: &str = "SELECT 1 FROM forge_ready LIMIT 1";
@@ -19,17 +19,21 @@ const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1 AND ended_at
 /// With [`Guard::Registration`] off.
 const ANY_PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
 const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
-/// In claim order, out of the primary key alone: kinds that this process cannot run are passed over without a look at
-/// their jobs.
+/// The next kind that is pending in a queue's lane, by number: a step from one kind to the next costs one seek,
+/// however many jobs of it wait.
+const NEXT_KIND: &str =
+    "SELECT kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind > ?3 ORDER BY kind LIMIT 1";
+/// A piece of one kind's pending jobs, in claim order, out of the primary key alone.
 ///
-/// One joined SELECT for everything was as fast with known kinds only, and read every foreign job's row else. DELETE
-/// with RETURNING cost half as much again as SELECT and DELETE by key (ADR 0003).
-const PICK: &str = "SELECT priority, due_at, id, seq, kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 \
-     ORDER BY priority, due_at, id";
+/// Tried before (ADR 0003): one key for all kinds in claim order, which is as fast while every kind can be run and
+/// reads every foreign job at each claim else; and DELETE with RETURNING, which cost half as much again as SELECT and
+/// DELETE by key.
+const PIECE: &str = "SELECT priority, due_at, id, seq FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
+     AND (priority, due_at, id) > (?4, ?5, ?6) ORDER BY priority, due_at, id LIMIT ?7";
 const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
      FROM forge_jobs WHERE seq = ?1";
-const TAKE: &str =
-    "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 \
+     AND due_at = ?4 AND id = ?5";
 const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 /// With [`Guard::Claim`] off.
@@ -37,6 +41,52 @@ const RUN_AGAIN: &str = "INSERT OR REPLACE INTO forge_running (seq, claim_no, pr
      claimed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const NEXT_CLAIM: &str =
     "UPDATE forge_counters SET value = value + 1 WHERE name = 'claim_no' RETURNING value";
+
+impl Picked {
+    const fn key(&self) -> (i64, i64, [u8; 16]) {
+        (self.priority, self.due_at, self.id)
+    }
+}
+
+/// The pending jobs of one kind, read a piece at a time.
+struct Stream {
+    queue: i64,
+    lane: i64,
+    kind: i64,
+    piece: usize,
+    ahead: VecDeque<Picked>,
+    ended: bool,
+}
+
+impl Stream {
+    fn next(&mut self, cx: &Cx<'_>) -> rusqlite::Result<Option<Picked>> {
+        let Some(next) = self.ahead.pop_front() else { return Ok(None) };
+        if self.ahead.is_empty() && !self.ended {
+            self.fill(cx, Some(next.key()))?;
+        }
+        Ok(Some(next))
+    }
+
+    fn fill(&mut self, cx: &Cx<'_>, after: Option<(i64, i64, [u8; 16])>) -> rusqlite::Result<()> {
+        let (priority, due_at, id) = after.unwrap_or((i64::MIN, 0, [0; 16]));
+        let mut statement = cx.conn.prepare_cached(PIECE)?;
+        let key = params![self.queue, self.lane, self.kind, priority, due_at, &id[..], self.piece];
+        let rows = statement.query_map(key, |r| {
+            Ok(Picked {
+                priority: r.get(0)?,
+                due_at: r.get(1)?,
+                id: r.get(2)?,
+                seq: r.get(3)?,
+                kind: self.kind,
+            })
+        })?;
+        for row in rows {
+            self.ahead.push_back(row?);
+        }
+        self.ended = self.ahead.len() < self.piece;
+        Ok(())
+    }
+}
 
 /// A queue that may be claimed from.
 struct Open<'a> {
@@ -140,7 +190,7 @@ struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// The first jobs of a queue's lane, in claim order, that this process can run.
+    /// The first jobs of a queue's lane, in claim order, that this process can run: the merge of its kinds.
     fn pick(
         &mut self,
         cx: &mut Cx<'_>,
@@ -148,31 +198,42 @@ impl Claim<'_> {
         lane: i64,
         limit: u32,
     ) -> rusqlite::Result<Vec<Picked>> {
-        let mut picked = Vec::new();
         let limit = limit as usize;
         if limit == 0 {
-            return Ok(picked);
+            return Ok(Vec::new());
         }
-        let conn = cx.conn;
-        let mut statement = conn.prepare_cached(PICK)?;
-        let mut rows = statement.query(params![queue.no, lane])?;
-        while let Some(r) = rows.next()? {
-            let kind = r.get(4)?;
-            if !self.kinds.allow(cx, kind)? {
-                continue;
-            }
-            picked.push(Picked {
-                priority: r.get(0)?,
-                due_at: r.get(1)?,
-                id: r.get(2)?,
-                seq: r.get(3)?,
-                kind,
-            });
-            if picked.len() == limit {
-                break;
-            }
+        let kinds = self.pending_kinds(cx, queue.no, lane)?;
+        // Enough for an even share, and some for an uneven one.
+        let piece = limit / kinds.len().max(1) + 1;
+        let mut streams = Vec::with_capacity(kinds.len());
+        for kind in kinds {
+            let mut stream =
+                Stream { queue: queue.no, lane, kind, piece, ahead: VecDeque::new(), ended: false };
+            stream.fill(cx, None)?;
+            streams.push(stream);
+        }
+        let mut picked = Vec::with_capacity(limit.min(64));
+        while picked.len() < limit {
+            let first = streams.iter_mut().filter(|s| !s.ahead.is_empty()).min_by_key(|s| s.ahead[0].key());
+            let Some(stream) = first else { break };
+            picked.extend(stream.next(cx)?);
         }
         Ok(picked)
+    }
+
+    /// The kinds pending in a queue's lane that this process can run.
+    fn pending_kinds(&mut self, cx: &mut Cx<'_>, queue: i64, lane: i64) -> rusqlite::Result<Vec<i64>> {
+        let conn = cx.conn;
+        let mut statement = conn.prepare_cached(NEXT_KIND)?;
+        let mut kinds = Vec::new();
+        let mut last = 0;
+        while let Some(kind) = statement.query_row(params![queue, lane, last], |r| r.get(0)).optional()? {
+            if self.kinds.allow(cx, kind)? {
+                kinds.push(kind);
+            }
+            last = kind;
+        }
+        Ok(kinds)
     }
 
     /// Moves jobs from ready to running.
@@ -200,7 +261,7 @@ impl Claim<'_> {
         claimed.reserve(picked.len());
         for p in picked {
             if guarded {
-                take.execute(params![queue.no, lane, p.priority, p.due_at, &p.id[..],])?;
+                take.execute(params![queue.no, lane, p.priority, p.due_at, &p.id[..], p.kind])?;
             }
             let kind = cx.names.kind_name(conn, p.kind)?;
             let (job, keyed) = read_job(&mut job, &p, &kind, queue)?;

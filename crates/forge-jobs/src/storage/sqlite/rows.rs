@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 const JOB: &str = "SELECT j.id, k.name, q.name, \
      CASE WHEN f.seq IS NOT NULL THEN f.status WHEN r.seq IS NOT NULL THEN 2 \
           WHEN EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
-                       AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) THEN 0 \
+                       AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) THEN 0 \
           WHEN EXISTS (SELECT 1 FROM forge_deferred d WHERE d.status = 3 AND d.due_at = j.due_at AND d.id = j.id) THEN 3 \
           ELSE 1 END, \
      f.reason, j.priority, coalesce(f.attempt, r.attempt, j.attempts), j.max_attempts, \

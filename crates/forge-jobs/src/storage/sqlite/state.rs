@@ -19,10 +19,8 @@ pub(super) const ALONE: i64 = 2;
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
      last_claim_no, dedupe_key FROM forge_jobs WHERE ";
 const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const TAKE_READY: &str =
-    "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
-const IS_READY: &str =
-    "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const TAKE_READY: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
+const IS_READY: &str = "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const PUT_DEFERRED: &str =
     "INSERT OR FAIL INTO forge_deferred (status, due_at, id, seq, queue) VALUES (?1, ?2, ?3, ?4, ?5)";
 const TAKE_DEFERRED: &str = "DELETE FROM forge_deferred WHERE status = ?1 AND due_at = ?2 AND id = ?3";
@@ -154,7 +152,7 @@ impl Place {
 
 /// Finds a job's place; `None` for a job in no table, which the check-up reports as damage.
 pub(super) fn place_of(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<Option<Place>> {
-    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..]];
+    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     if cx.conn.prepare_cached(IS_READY)?.exists(key)? {
         return Ok(Some(Place::Ready));
     }
@@ -180,7 +178,7 @@ pub(super) fn put_ready(cx: &mut Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
 }
 
 pub(super) fn take_ready(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
-    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..]];
+    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     cx.conn.prepare_cached(TAKE_READY)?.execute(key).map(drop)
 }
 
