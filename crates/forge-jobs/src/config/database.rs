@@ -147,6 +147,19 @@ impl DatabaseConfig {
         })
     }
 
+    /// The file of an embedded database; `None` for a database in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`PathsError`] when the data directory cannot be told.
+    pub fn sqlite_file(&self, paths: &(impl QueuePaths + ?Sized)) -> Result<Option<PathBuf>, PathsError> {
+        Ok(match &self.target {
+            Target::Default => Some(paths.data_dir()?.join(DATABASE_NAME)),
+            Target::SqliteFile(path) => Some(path.clone()),
+            Target::SqliteMemory => None,
+        })
+    }
+
     /// Opens the database, creates and migrates it if need be, and bundles it for a runtime.
     ///
     /// # Errors

@@ -1,0 +1,422 @@
+//! Domain ↔ wire: the only file that knows both.
+
+use crate::wire;
+use forge_jobs as domain;
+use forge_jobs::storage;
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// What came in over the wire is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct WireError {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong with it, naming the value.
+    pub reason: String,
+}
+
+impl WireError {
+    fn of(field: &'static str, reason: &impl ToString) -> Self {
+        Self { field, reason: reason.to_string() }
+    }
+}
+
+/// A time as RFC 3339 text in UTC, exact to the microsecond and always of the same form.
+#[must_use]
+pub fn time(t: domain::Timestamp) -> String {
+    format!("{t:.6}")
+}
+
+/// A duration as seconds.
+#[must_use]
+pub const fn seconds(d: Duration) -> wire::Seconds {
+    wire::Seconds(d.as_secs_f64())
+}
+
+/// JSON text as it is. Text that is no JSON, which only a damaged database could hold, is sent as a JSON string.
+fn raw(payload: &domain::Payload) -> Box<RawValue> {
+    RawValue::from_string(payload.as_str().to_owned())
+        .or_else(|_| serde_json::value::to_raw_value(payload.as_str()))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+impl From<domain::JobStatus> for wire::JobStatus {
+    fn from(status: domain::JobStatus) -> Self {
+        match status {
+            domain::JobStatus::Pending => Self::Pending,
+            domain::JobStatus::Scheduled => Self::Scheduled,
+            domain::JobStatus::Running => Self::Running,
+            domain::JobStatus::Retrying => Self::Retrying,
+            domain::JobStatus::Done => Self::Done,
+            domain::JobStatus::Dead => Self::Dead,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<domain::DeadReason> for wire::DeadReason {
+    fn from(reason: domain::DeadReason) -> Self {
+        match reason {
+            domain::DeadReason::Exhausted => Self::Exhausted,
+            domain::DeadReason::Discarded => Self::Discarded,
+            domain::DeadReason::Cancelled => Self::Cancelled,
+            domain::DeadReason::Poison => Self::Poison,
+            domain::DeadReason::Undecodable => Self::Undecodable,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<domain::AttemptResult> for wire::AttemptResult {
+    fn from(result: domain::AttemptResult) -> Self {
+        match result {
+            domain::AttemptResult::Failed => Self::Failed,
+            domain::AttemptResult::Throttled => Self::Throttled,
+            domain::AttemptResult::Dead => Self::Dead,
+            domain::AttemptResult::Cancelled => Self::Cancelled,
+            domain::AttemptResult::Crashed => Self::Crashed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<&domain::Progress> for wire::Progress {
+    fn from(p: &domain::Progress) -> Self {
+        Self { done: p.done, total: p.total, note: p.note.clone() }
+    }
+}
+
+impl From<&domain::Job> for wire::Job {
+    fn from(job: &domain::Job) -> Self {
+        Self {
+            id: job.id.to_string(),
+            kind: job.kind.clone(),
+            queue: job.queue.clone(),
+            status: job.status.into(),
+            dead_reason: job.dead_reason.map(Into::into),
+            priority: job.priority,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            claim_no: job.claim_no,
+            process: job.process.map(|p| p.to_string()),
+            created_at: time(job.created_at),
+            due_at: time(job.due_at),
+            started_at: job.started_at.map(time),
+            finished_at: job.finished_at.map(time),
+            cancel_requested_at: job.cancel_requested_at.map(time),
+            throttles: job.throttles,
+            crashes: job.crashes,
+            suspect: job.suspect,
+            dedupe_key: job.dedupe_key.clone(),
+            tags: job.tags.clone(),
+            payload: raw(&job.payload),
+            error: job.error.clone(),
+            output: job.output.as_ref().map(raw),
+            progress: job.progress.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&domain::Attempt> for wire::Attempt {
+    fn from(a: &domain::Attempt) -> Self {
+        Self {
+            attempt: a.attempt,
+            claim_no: a.claim_no,
+            process: a.process.map(|p| p.to_string()),
+            started_at: time(a.started_at),
+            ended_at: time(a.ended_at),
+            result: a.result.into(),
+            error: a.error.clone(),
+            next_due_at: a.next_due_at.map(time),
+        }
+    }
+}
+
+impl From<&storage::JobEvent> for wire::JobEvent {
+    fn from(e: &storage::JobEvent) -> Self {
+        Self {
+            at: time(e.at),
+            event: e.event.clone(),
+            attempt: e.attempt,
+            claim_no: e.claim_no,
+            process: e.process.map(|p| p.to_string()),
+            detail: e.detail.clone(),
+        }
+    }
+}
+
+impl From<&storage::JobPage> for wire::JobPage {
+    fn from(page: &storage::JobPage) -> Self {
+        Self { jobs: page.jobs.iter().map(Into::into).collect(), next: page.next.map(cursor) }
+    }
+}
+
+/// A page cursor as opaque text.
+#[must_use]
+pub fn cursor(c: storage::PageCursor) -> String {
+    format!("{}.{}", c.at.as_micros(), c.id)
+}
+
+/// A page cursor from its text.
+///
+/// # Errors
+///
+/// [`WireError`] when the text did not come from [`cursor`].
+pub fn parse_cursor(text: &str) -> Result<storage::PageCursor, WireError> {
+    let parse = || {
+        let (at, id) = text.split_once('.')?;
+        let at = domain::Timestamp::from_micros(at.parse().ok()?);
+        Some(storage::PageCursor { at, id: id.parse().ok()? })
+    };
+    parse().ok_or_else(|| WireError {
+        field: "after",
+        reason: format!("{text:?} is no page cursor: pass the value of `next` of the page before"),
+    })
+}
+
+impl From<storage::BoundedCount> for wire::BoundedCount {
+    fn from(c: storage::BoundedCount) -> Self {
+        Self { count: c.count, more: c.more }
+    }
+}
+
+impl From<storage::Retention> for wire::Retention {
+    fn from(r: storage::Retention) -> Self {
+        match r {
+            storage::Retention::For(d) => Self::For(seconds(d)),
+            storage::Retention::Forever => Self::FOREVER,
+        }
+    }
+}
+
+impl From<&storage::QueueSettings> for wire::QueueSettings {
+    fn from(s: &storage::QueueSettings) -> Self {
+        Self {
+            workers: s.workers,
+            paused: s.paused,
+            backoff_enabled: s.backoff.enabled,
+            base_seconds: seconds(s.backoff.base),
+            max_seconds: seconds(s.backoff.max),
+            done_retention_seconds: s.done_retention.into(),
+            dead_retention_seconds: s.dead_retention.into(),
+        }
+    }
+}
+
+impl From<&storage::QueueRow> for wire::Queue {
+    fn from(row: &storage::QueueRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            version: row.version,
+            workers_set_by_operator: row.workers_set_by_operator,
+            settings: (&row.settings).into(),
+            counts: None,
+        }
+    }
+}
+
+impl From<&storage::QueueCounts> for wire::Queue {
+    fn from(counted: &storage::QueueCounts) -> Self {
+        let mut counts = wire::Counts::default();
+        for (status, count) in counted.counts {
+            let place = match status {
+                domain::JobStatus::Pending => &mut counts.pending,
+                domain::JobStatus::Scheduled => &mut counts.scheduled,
+                domain::JobStatus::Running => &mut counts.running,
+                domain::JobStatus::Retrying => &mut counts.retrying,
+                domain::JobStatus::Done => &mut counts.done,
+                domain::JobStatus::Dead => &mut counts.dead,
+                // A status that the wire has no place for yet.
+                _ => continue,
+            };
+            *place = count.into();
+        }
+        Self { counts: Some(counts), ..Self::from(&counted.queue) }
+    }
+}
+
+/// A process; it counts as live if it beat within the default stale window before `now`.
+#[must_use]
+pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Process {
+    wire::Process {
+        id: row.id.to_string(),
+        host: row.host.clone(),
+        pid: row.pid,
+        version: row.version.clone(),
+        kinds: row.kinds.clone(),
+        started_at: time(row.started_at),
+        beat_at: time(row.beat_at),
+        live: now.saturating_since(row.beat_at) < domain::limits::STALE_AFTER,
+        holds: row.holds.into(),
+    }
+}
+
+impl From<domain::Enqueued> for wire::Enqueued {
+    fn from(e: domain::Enqueued) -> Self {
+        Self { id: e.id.to_string(), outcome: e.outcome.into() }
+    }
+}
+
+impl From<domain::EnqueueOutcome> for wire::EnqueueOutcome {
+    fn from(outcome: domain::EnqueueOutcome) -> Self {
+        match outcome {
+            domain::EnqueueOutcome::Inserted => Self::Inserted,
+            domain::EnqueueOutcome::AlreadyThere => Self::AlreadyThere,
+            domain::EnqueueOutcome::Duplicate => Self::Duplicate,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl TryFrom<wire::EnqueueLine> for domain::EnqueueRequest {
+    type Error = WireError;
+
+    /// Times and ids are parsed here; all other bounds are checked when the request is enqueued.
+    fn try_from(line: wire::EnqueueLine) -> Result<Self, WireError> {
+        let mut request = Self::from_json_text(line.kind, line.payload.get());
+        if let Some(queue) = line.queue {
+            request = request.on_queue(queue);
+        }
+        if let Some(text) = line.run_at {
+            let at: domain::Timestamp = text.parse().map_err(|e| WireError::of("run_at", &e))?;
+            request = request.with_run_at(at);
+        }
+        if let Some(priority) = line.priority {
+            request = request.with_priority(priority);
+        }
+        if let Some(max_attempts) = line.max_attempts {
+            request = request.with_max_attempts(max_attempts);
+        }
+        if let Some(key) = line.dedupe_key {
+            request = request.with_dedupe_key(key);
+        }
+        for tag in line.tags {
+            request = request.with_tag(tag);
+        }
+        if let Some(text) = line.id {
+            let id: domain::JobId = text.parse().map_err(|e| WireError::of("id", &e))?;
+            request = request.with_id(id);
+        }
+        Ok(request)
+    }
+}
+
+impl wire::VerbResult {
+    /// An outcome without details.
+    const fn plain(id: String, outcome: wire::VerbOutcome) -> Self {
+        Self {
+            id,
+            outcome,
+            status: None,
+            dead_reason: None,
+            process: None,
+            claim_no: None,
+            duplicate_of: None,
+        }
+    }
+
+    fn refused(id: String, status: domain::JobStatus) -> Self {
+        Self { status: Some(status.into()), ..Self::plain(id, wire::VerbOutcome::Refused) }
+    }
+
+    /// What came of a cancel.
+    #[must_use]
+    pub fn of_cancel(id: domain::JobId, outcome: storage::CancelOutcome) -> Self {
+        let id = id.to_string();
+        match outcome {
+            storage::CancelOutcome::Cancelled => Self::plain(id, wire::VerbOutcome::Cancelled),
+            storage::CancelOutcome::Requested { process, claim_no } => Self {
+                process: Some(process.to_string()),
+                claim_no: Some(claim_no),
+                ..Self::plain(id, wire::VerbOutcome::Requested)
+            },
+            storage::CancelOutcome::AlreadyFinished { status, dead_reason } => Self {
+                status: Some(status.into()),
+                dead_reason: dead_reason.map(Into::into),
+                ..Self::plain(id, wire::VerbOutcome::AlreadyFinished)
+            },
+            _ => Self::plain(id, wire::VerbOutcome::Unknown),
+        }
+    }
+
+    /// What came of a retry.
+    #[must_use]
+    pub fn of_retry(id: domain::JobId, outcome: storage::RetryOutcome) -> Self {
+        let id = id.to_string();
+        match outcome {
+            storage::RetryOutcome::Retried => Self::plain(id, wire::VerbOutcome::Retried),
+            storage::RetryOutcome::Refused { status } => Self::refused(id, status),
+            storage::RetryOutcome::Duplicate { of } => {
+                Self { duplicate_of: Some(of.to_string()), ..Self::plain(id, wire::VerbOutcome::Duplicate) }
+            }
+            _ => Self::plain(id, wire::VerbOutcome::Unknown),
+        }
+    }
+
+    /// What came of a run-now.
+    #[must_use]
+    pub fn of_run_now(id: domain::JobId, outcome: storage::RunNowOutcome) -> Self {
+        let id = id.to_string();
+        match outcome {
+            storage::RunNowOutcome::MadePending => Self::plain(id, wire::VerbOutcome::MadePending),
+            storage::RunNowOutcome::AlreadyPending => Self::plain(id, wire::VerbOutcome::AlreadyPending),
+            storage::RunNowOutcome::Refused { status } => Self::refused(id, status),
+            _ => Self::plain(id, wire::VerbOutcome::Unknown),
+        }
+    }
+
+    /// What came of a drop.
+    #[must_use]
+    pub fn of_drop(id: domain::JobId, outcome: storage::DropOutcome) -> Self {
+        let id = id.to_string();
+        match outcome {
+            storage::DropOutcome::Dropped => Self::plain(id, wire::VerbOutcome::Dropped),
+            storage::DropOutcome::Refused { status } => Self::refused(id, status),
+            _ => Self::plain(id, wire::VerbOutcome::Unknown),
+        }
+    }
+}
+
+impl From<&storage::StorageError> for wire::ErrorCode {
+    fn from(e: &storage::StorageError) -> Self {
+        match e {
+            storage::StorageError::NotFound { .. } => Self::NotFound,
+            storage::StorageError::Conflict { .. } => Self::Conflict,
+            storage::StorageError::Invalid(_) => Self::Invalid,
+            storage::StorageError::Unavailable { .. }
+            | storage::StorageError::Corrupt { .. }
+            | storage::StorageError::SchemaTooNew { .. } => Self::Unavailable,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<&domain::EnqueueError> for wire::ErrorCode {
+    fn from(e: &domain::EnqueueError) -> Self {
+        match e {
+            domain::EnqueueError::Invalid(_) => Self::Invalid,
+            domain::EnqueueError::IdTaken { .. } => Self::Conflict,
+            domain::EnqueueError::Storage(e) => e.into(),
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl wire::Doctor {
+    /// The findings of a checkup, before the processes were looked at.
+    #[must_use]
+    pub fn of_checkup(checkup: &storage::Checkup) -> Self {
+        let facts = checkup.facts.iter();
+        Self {
+            healthy: checkup.problems.is_empty(),
+            database: checkup.database.clone(),
+            engine_version: checkup.engine_version.clone(),
+            schema_version: checkup.schema_version,
+            facts: facts.map(|(n, v)| wire::Fact { name: n.clone(), value: v.clone() }).collect(),
+            processes: Vec::new(),
+            waiting: Vec::new(),
+            problems: checkup.problems.clone(),
+        }
+    }
+}

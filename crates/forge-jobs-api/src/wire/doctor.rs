@@ -1,0 +1,52 @@
+//! What a check of the database and its workers found.
+
+use super::{BoundedCount, Process};
+use serde::{Deserialize, Serialize};
+
+/// The findings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doctor {
+    /// Whether there are no problems.
+    pub healthy: bool,
+    /// What and where the database is, without secrets.
+    pub database: String,
+    /// The database system's version.
+    pub engine_version: String,
+    /// The schema's version.
+    pub schema_version: i64,
+    /// Facts for people.
+    pub facts: Vec<Fact>,
+    /// All registered processes, oldest first.
+    pub processes: Vec<Process>,
+    /// Kinds with due jobs that no live process can run. Looked for among the first 500 due jobs of each queue.
+    pub waiting: Vec<WaitingKind>,
+    /// What is wrong and what to do, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Of what.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// A kind with due jobs that no live process can run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingKind {
+    /// The kind.
+    pub kind: String,
+    /// The queue.
+    pub queue: String,
+    /// How many were seen.
+    pub jobs: BoundedCount,
+}
+
+/// The answer to a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrated {
+    /// What and where the database is, without secrets.
+    pub database: String,
+}

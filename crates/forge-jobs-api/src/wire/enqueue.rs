@@ -1,0 +1,74 @@
+//! Enqueuing.
+
+use super::ErrorDetail;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A job to enqueue: one line of bulk input. Only `kind` and `payload` are required; a key that is not listed here
+/// is refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnqueueLine {
+    /// The name that picks the handler.
+    pub kind: String,
+    /// The data, kept byte for byte.
+    pub payload: Box<RawValue>,
+    /// The queue; default: what the server's router says for the kind.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// The earliest moment to run at, RFC 3339 with an offset; default: now.
+    #[serde(default)]
+    pub run_at: Option<String>,
+    /// Lower runs first; default 0.
+    #[serde(default)]
+    pub priority: Option<i16>,
+    /// The attempt after which a failure is final; default 20.
+    #[serde(default)]
+    pub max_attempts: Option<u32>,
+    /// At most one unfinished job of this kind has this key.
+    #[serde(default)]
+    pub dedupe_key: Option<String>,
+    /// For people to search by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The job's id, so that the line can be sent again without a twin; default: a new one.
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
+/// The receipt of an enqueue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enqueued {
+    /// The job that stands for the request: the new one, or the one that holds its dedupe key.
+    pub id: String,
+    /// What happened.
+    pub outcome: EnqueueOutcome,
+}
+
+/// What happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnqueueOutcome {
+    /// A new job is in the queue.
+    Inserted,
+    /// The same request, under the same id, was in the queue already.
+    AlreadyThere,
+    /// An unfinished job of its kind holds its dedupe key; nothing was inserted.
+    Duplicate,
+    /// An outcome of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What came of one line of bulk input: `id` and `outcome`, or `error`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkResult {
+    /// The line, from 1.
+    pub line: u64,
+    /// The job that stands for the line.
+    pub id: Option<String>,
+    /// What happened.
+    pub outcome: Option<EnqueueOutcome>,
+    /// Why nothing was enqueued.
+    pub error: Option<ErrorDetail>,
+}

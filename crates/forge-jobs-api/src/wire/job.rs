@@ -1,0 +1,230 @@
+//! Jobs, what happened to them, and what came of an operator's verb.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A job as it stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// Identity.
+    pub id: String,
+    /// The name that picks the handler.
+    pub kind: String,
+    /// The lane.
+    pub queue: String,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why it is dead.
+    pub dead_reason: Option<DeadReason>,
+    /// Lower runs first.
+    pub priority: i16,
+    /// Attempts started and charged, the running one included.
+    pub attempt: u32,
+    /// The attempt after which a failure is final.
+    pub max_attempts: u32,
+    /// The number of its latest claim; 0 before the first.
+    pub claim_no: i64,
+    /// The process that holds it, or that finished it.
+    pub process: Option<String>,
+    /// When it was enqueued.
+    pub created_at: String,
+    /// When it becomes or became due.
+    pub due_at: String,
+    /// When the latest claim or attempt began.
+    pub started_at: Option<String>,
+    /// When it was done or dead.
+    pub finished_at: Option<String>,
+    /// When a cancel was requested of the running attempt.
+    pub cancel_requested_at: Option<String>,
+    /// Throttles in a row.
+    pub throttles: u32,
+    /// Crashes of its process that count against it.
+    pub crashes: u32,
+    /// Whether it runs alone because it may have killed its process.
+    pub suspect: bool,
+    /// At most one unfinished job per kind and key.
+    pub dedupe_key: Option<String>,
+    /// For people to search by.
+    pub tags: Vec<String>,
+    /// The data, as it was enqueued.
+    pub payload: Box<RawValue>,
+    /// The latest error.
+    pub error: Option<String>,
+    /// What the handler left as its result. A result of `null` and no result look the same.
+    pub output: Option<Box<RawValue>>,
+    /// What the handler last said of its progress.
+    pub progress: Option<Progress>,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    /// Due: a worker may claim it now.
+    Pending,
+    /// Not due yet.
+    Scheduled,
+    /// Claimed by a process.
+    Running,
+    /// Failed, waiting for its next attempt.
+    Retrying,
+    /// Finished well.
+    Done,
+    /// Finished for good without success.
+    Dead,
+    /// A status of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a job is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadReason {
+    /// Its attempts are used up.
+    Exhausted,
+    /// Its handler gave it up.
+    Discarded,
+    /// A person cancelled it.
+    Cancelled,
+    /// It kept killing its process.
+    Poison,
+    /// Its payload does not fit its handler's type.
+    Undecodable,
+    /// A reason of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How far a running handler has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all; `null` when unknown.
+    pub total: Option<u64>,
+    /// What it is doing.
+    pub note: Option<String>,
+}
+
+/// A job with all that is known of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobDetail {
+    /// The job.
+    pub job: Job,
+    /// Its attempts that did not end in `done`, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What happened to it, oldest first.
+    pub events: Vec<JobEvent>,
+}
+
+/// One attempt that did not end in `done`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which attempt, 1-based.
+    pub attempt: u32,
+    /// The claim it ran under.
+    pub claim_no: i64,
+    /// The process it ran in.
+    pub process: Option<String>,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended.
+    pub ended_at: String,
+    /// How it ended.
+    pub result: AttemptResult,
+    /// The error text.
+    pub error: Option<String>,
+    /// When the job was to come back, if it was.
+    pub next_due_at: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptResult {
+    /// It failed.
+    Failed,
+    /// The handler asked to wait.
+    Throttled,
+    /// The handler gave the job up.
+    Dead,
+    /// It was cancelled.
+    Cancelled,
+    /// Its process died.
+    Crashed,
+    /// A result of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One thing that happened to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEvent {
+    /// When.
+    pub at: String,
+    /// What: `enqueued`, `started`, `failed`, `throttled`, `crashed`, `done`, `dead`, `cancel_requested`,
+    /// `cancelled`, `retried`, `run_now`, `released`.
+    pub event: String,
+    /// Which attempt.
+    pub attempt: Option<u32>,
+    /// Which claim.
+    pub claim_no: Option<i64>,
+    /// In which process.
+    pub process: Option<String>,
+    /// An error text, or another detail for people.
+    pub detail: Option<String>,
+}
+
+/// What came of a verb (cancel, retry, run now, drop) for each of its jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerbReport {
+    /// In the order of the request.
+    pub results: Vec<VerbResult>,
+}
+
+/// What came of a verb for one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerbResult {
+    /// The job.
+    pub id: String,
+    /// What came of it.
+    pub outcome: VerbOutcome,
+    /// Where the job stands, when that is why nothing was done.
+    pub status: Option<JobStatus>,
+    /// Why it is dead, when that is why nothing was done.
+    pub dead_reason: Option<DeadReason>,
+    /// The process that was asked to stop it.
+    pub process: Option<String>,
+    /// The claim that was asked to stop.
+    pub claim_no: Option<i64>,
+    /// The unfinished job that holds its dedupe key.
+    pub duplicate_of: Option<String>,
+}
+
+/// What came of a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerbOutcome {
+    /// Cancel: it was waiting and is dead as `cancelled` now.
+    Cancelled,
+    /// Cancel: it runs, and its process was asked to stop it.
+    Requested,
+    /// Cancel: it was done or dead before.
+    AlreadyFinished,
+    /// Retry: it is pending, with a fresh attempt budget.
+    Retried,
+    /// Run now: it is pending.
+    MadePending,
+    /// Run now: it was pending before.
+    AlreadyPending,
+    /// Drop: it is gone, with its history.
+    Dropped,
+    /// Not allowed where it stands; nothing was changed.
+    Refused,
+    /// Retry: another unfinished job holds its dedupe key; nothing was changed.
+    Duplicate,
+    /// There is no such job. In JSON of a newer version it may also be an outcome that this version does not know.
+    #[serde(other)]
+    Unknown,
+}

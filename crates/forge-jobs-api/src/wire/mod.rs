@@ -1,0 +1,24 @@
+//! What travels: plain serde types without logic.
+//!
+//! Times are RFC 3339 text in UTC with six digits of a second. Values that are absent are `null`.
+
+mod doctor;
+mod enqueue;
+mod error;
+mod job;
+mod page;
+mod process;
+mod queue;
+mod seconds;
+
+pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
+pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued};
+pub use error::{ErrorBody, ErrorCode, ErrorDetail};
+pub use job::{
+    Attempt, AttemptResult, DeadReason, Job, JobDetail, JobEvent, JobStatus, Progress, VerbOutcome,
+    VerbReport, VerbResult,
+};
+pub use page::JobPage;
+pub use process::Process;
+pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
+pub use seconds::Seconds;

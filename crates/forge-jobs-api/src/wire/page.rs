@@ -1,0 +1,13 @@
+//! Pages of lists.
+
+use super::Job;
+use serde::{Deserialize, Serialize};
+
+/// A page of jobs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// Opaque: pass it to get the next page. `null` at the end.
+    pub next: Option<String>,
+}

@@ -1,0 +1,27 @@
+//! Worker processes.
+
+use super::BoundedCount;
+use serde::{Deserialize, Serialize};
+
+/// A registered process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Identity of this boot.
+    pub id: String,
+    /// The host's name.
+    pub host: String,
+    /// The operating system's process id.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+    /// The kinds it can run; `null`: any.
+    pub kinds: Option<Vec<String>>,
+    /// When it registered.
+    pub started_at: String,
+    /// Its last confirmed heartbeat.
+    pub beat_at: String,
+    /// Whether that is recent enough to count as alive.
+    pub live: bool,
+    /// Jobs it holds, running or claimed ahead.
+    pub holds: BoundedCount,
+}

@@ -1,0 +1,146 @@
+//! Domain ↔ wire, with jobs that a real storage gave back.
+
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
+
+use forge_jobs::storage::{
+    BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
+    PathsError, QueuePaths, Retention, RetryOutcome, VerbParams,
+};
+use forge_jobs::{
+    AttemptResult, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Storage, Timestamp,
+};
+use forge_jobs_api::{convert, wire};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+struct NoPaths;
+
+impl QueuePaths for NoPaths {
+    fn config_dir(&self) -> Result<PathBuf, PathsError> {
+        Err(PathsError::new("config", "a test has none"))
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, PathsError> {
+        Err(PathsError::new("data", "a test has none"))
+    }
+}
+
+async fn storage() -> Storage {
+    DatabaseConfig::from_url("sqlite::memory:").unwrap().open_storage(&NoPaths).await.unwrap()
+}
+
+fn line(text: &str) -> wire::EnqueueLine {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn every_word_of_the_domain_has_the_same_word_on_the_wire() {
+    let word = |v: serde_json::Value| v.as_str().unwrap().to_owned();
+    for s in JobStatus::ALL {
+        assert_eq!(word(serde_json::to_value(wire::JobStatus::from(s)).unwrap()), s.as_str());
+    }
+    for r in DeadReason::ALL {
+        assert_eq!(word(serde_json::to_value(wire::DeadReason::from(r)).unwrap()), r.as_str());
+    }
+    for r in AttemptResult::ALL {
+        assert_eq!(word(serde_json::to_value(wire::AttemptResult::from(r)).unwrap()), r.as_str());
+    }
+}
+
+#[test]
+fn times_are_exact_and_always_of_one_form() {
+    for (micros, text) in [
+        (1_764_000_000_000_001, "2025-11-24T16:00:00.000001Z"),
+        (0, "1970-01-01T00:00:00.000000Z"),
+        (-1, "1969-12-31T23:59:59.999999Z"),
+    ] {
+        let t = Timestamp::from_micros(micros);
+        assert_eq!(convert::time(t), text);
+        assert_eq!(text.parse::<Timestamp>().unwrap(), t);
+    }
+}
+
+#[test]
+fn a_cursor_comes_back_and_anything_else_is_refused() {
+    let cursor = PageCursor { at: Timestamp::from_micros(-5), id: JobId::new() };
+    assert_eq!(convert::parse_cursor(&convert::cursor(cursor)), Ok(cursor));
+    for bad in ["", "5", "5.x", "x.01890a5d-ac96-774b-bcce-b302099a8057"] {
+        assert!(convert::parse_cursor(bad).unwrap_err().to_string().contains("cursor"), "{bad}");
+    }
+}
+
+#[test]
+fn a_line_with_a_bad_time_or_id_names_field_and_value() {
+    for (text, field, value) in [
+        (r#"{"kind":"k","payload":1,"run_at":"tomorrow"}"#, "run_at", "tomorrow"),
+        (r#"{"kind":"k","payload":1,"id":"12"}"#, "id", "12"),
+    ] {
+        let e = EnqueueRequest::try_from(line(text)).unwrap_err();
+        assert_eq!(e.field, field);
+        assert!(e.to_string().contains(value), "{e}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_from_line_to_storage_to_wire_keeps_every_value() {
+    let storage = storage().await;
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    let text = r#"{"kind":"mail.send","payload":{ "b": 1.0, "a" :1e400},"queue":"mail",
+        "run_at":"2050-01-01T01:00:00.000001+01:00","priority":-7,"max_attempts":3,"dedupe_key":"ä","tags":["x","y"],
+        "id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
+    let receipt = enqueuer.enqueue(line(text).try_into().unwrap()).await.unwrap();
+    assert_eq!(wire::Enqueued::from(receipt).outcome, wire::EnqueueOutcome::Inserted);
+
+    let params = ListParams { filter: JobFilter::default(), limit: 10, after: None };
+    let page = wire::JobPage::from(&storage.inspect.list(params).await.unwrap());
+    let [job] = page.jobs.as_slice() else { panic!("one job, not {}", page.jobs.len()) };
+    assert_eq!(job.payload.get(), r#"{ "b": 1.0, "a" :1e400}"#);
+    assert_eq!((job.id.as_str(), job.queue.as_str()), ("01890a5d-ac96-774b-bcce-b302099a8057", "mail"));
+    assert_eq!((job.status, job.dead_reason), (wire::JobStatus::Scheduled, None));
+    assert_eq!(job.due_at, "2050-01-01T00:00:00.000001Z");
+    assert_eq!((job.priority, job.max_attempts, job.attempt), (-7, 3, 0));
+    assert_eq!(
+        (job.dedupe_key.as_deref(), job.tags.as_slice()),
+        (Some("ä"), ["x".into(), "y".into()].as_slice())
+    );
+}
+
+#[tokio::test]
+async fn outcomes_of_verbs_keep_their_details() {
+    let storage = storage().await;
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    let id = enqueuer.enqueue(EnqueueRequest::new("k", 1)).await.unwrap().id;
+    let params = || VerbParams { ids: vec![id], now: None };
+    storage.jobs.cancel(params()).await.unwrap();
+    let again: CancelOutcome = storage.jobs.cancel(params()).await.unwrap()[0];
+    let result = wire::VerbResult::of_cancel(id, again);
+    assert_eq!(result.outcome, wire::VerbOutcome::AlreadyFinished);
+    assert_eq!(result.status, Some(wire::JobStatus::Dead));
+    assert_eq!(result.dead_reason, Some(wire::DeadReason::Cancelled));
+
+    let other = JobId::new();
+    let result = wire::VerbResult::of_retry(id, RetryOutcome::Duplicate { of: other });
+    assert_eq!(result.duplicate_of, Some(other.to_string()));
+}
+
+#[tokio::test]
+async fn settings_and_counts_of_a_queue_keep_their_values() {
+    let storage = storage().await;
+    let ensure = EnsureQueueParams { queue: "mail".into(), workers: 3 };
+    let mut row = storage.queues.ensure(ensure).await.unwrap();
+    row.settings.backoff.base = Duration::from_micros(250_001);
+    row.settings.dead_retention = Retention::Forever;
+    let queue = wire::Queue::from(&row);
+    assert_eq!(queue.settings.base_seconds, wire::Seconds(0.250_001));
+    assert_eq!(queue.settings.dead_retention_seconds, wire::Retention::FOREVER);
+    assert_eq!((queue.settings.workers, queue.counts), (3, None));
+
+    let mut counted = storage.inspect.queue_counts().await.unwrap().remove(0);
+    for (n, (_, count)) in counted.counts.iter_mut().enumerate() {
+        *count = BoundedCount { count: n as u64, more: false };
+    }
+    let counts = wire::Queue::from(&counted).counts.unwrap();
+    let all = [counts.pending, counts.scheduled, counts.running, counts.retrying, counts.done, counts.dead];
+    assert_eq!(all.map(|c| c.count), [0, 1, 2, 3, 4, 5]);
+}

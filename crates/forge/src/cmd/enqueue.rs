@@ -1,0 +1,132 @@
+//! `forge enqueue`: one job, or a line each from standard input.
+
+use super::enqueue_bulk;
+use crate::database::Database;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use clap::builder::NonEmptyStringValueParser;
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, Timestamp};
+use forge_jobs_api::wire::{EnqueueOutcome, Enqueued, ErrorCode};
+use std::sync::Arc;
+
+const AFTER_HELP: &str = "\
+The answer is the job's id and an outcome: `inserted`, `already_there` (the same job was sent before under this id), \
+or `duplicate` (an unfinished job of the kind holds the dedupe key; the id is that job's).
+
+With `-` each line of standard input is a JSON object with the keys kind and payload, and, if wanted, queue, run_at, \
+priority, max_attempts, dedupe_key, tags, id. A bad line is reported with its number and stops no other; the exit \
+code is 1 if any line failed.
+
+Examples:
+  forge enqueue mail.send '{\"to\":\"ada\"}'
+  forge enqueue report.build '{}' --queue reports --run-at 2026-12-24T18:00:00+01:00
+  forge enqueue mail.send '{\"to\":\"ada\"}' --dedupe-key welcome:ada --tag welcome
+  printf '%s\\n' '{\"kind\":\"mail.send\",\"payload\":{\"to\":\"ada\"}}' | forge enqueue -";
+
+/// Put jobs into the queue: one, or many from standard input.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The kind: the name that picks the handler; `-` reads jobs from standard input
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    kind: String,
+
+    /// The payload, as JSON; kept byte for byte
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    payload: Option<String>,
+
+    /// The queue [default: default]
+    #[arg(long)]
+    queue: Option<String>,
+
+    /// The earliest moment to run at, RFC 3339 with an offset
+    #[arg(long, value_name = "TIME")]
+    run_at: Option<Timestamp>,
+
+    /// Lower runs first [default: 0]
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i16>,
+
+    /// The attempt after which a failure is final [default: 20]
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<u32>,
+
+    /// At most one unfinished job of this kind has this key
+    #[arg(long, value_name = "KEY")]
+    dedupe_key: Option<String>,
+
+    /// A tag to search by; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+
+    /// The job's id, so that the command can be repeated without a twin [default: a new one]
+    #[arg(long, value_name = "UUID")]
+    id: Option<JobId>,
+}
+
+impl Args {
+    const fn has_options(&self) -> bool {
+        self.queue.is_some()
+            || self.run_at.is_some()
+            || self.priority.is_some()
+            || self.max_attempts.is_some()
+            || self.dedupe_key.is_some()
+            || !self.tags.is_empty()
+            || self.id.is_some()
+    }
+
+    fn into_request(self, payload: String) -> EnqueueRequest {
+        let mut request = EnqueueRequest::from_json_text(self.kind, payload);
+        if let Some(queue) = self.queue {
+            request = request.on_queue(queue);
+        }
+        if let Some(at) = self.run_at {
+            request = request.with_run_at(at);
+        }
+        if let Some(priority) = self.priority {
+            request = request.with_priority(priority);
+        }
+        if let Some(max_attempts) = self.max_attempts {
+            request = request.with_max_attempts(max_attempts);
+        }
+        if let Some(key) = self.dedupe_key {
+            request = request.with_dedupe_key(key);
+        }
+        for tag in self.tags {
+            request = request.with_tag(tag);
+        }
+        match self.id {
+            Some(id) => request.with_id(id),
+            None => request,
+        }
+    }
+}
+
+pub(crate) async fn run(mut args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    let usage = |message: &str| Failure::new(ErrorCode::Invalid, message);
+    let payload = args.payload.take();
+    if args.kind == "-" {
+        if payload.is_some() || args.has_options() {
+            return Err(usage("with `-` everything comes from standard input: put options into the lines"));
+        }
+        return enqueue_bulk::run(database, out).await;
+    }
+    let payload = payload.ok_or_else(|| usage("the payload is missing: give JSON, for instance '{}'"))?;
+    // Checked before the database is opened, so that a typo creates nothing.
+    let request = args.into_request(payload);
+    request.clone().validate(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
+    let enqueuer = Enqueuer::new(database.open().await?, Arc::new(DefaultRouter));
+    let receipt = Enqueued::from(enqueuer.enqueue(request).await?);
+    out.answer(&receipt, |r| format!("{} {}\n", r.id, word(r.outcome)))?;
+    Ok(Exit::Ok)
+}
+
+/// The word for people, which is the word in JSON.
+pub(super) const fn word(outcome: EnqueueOutcome) -> &'static str {
+    match outcome {
+        EnqueueOutcome::Inserted => "inserted",
+        EnqueueOutcome::AlreadyThere => "already_there",
+        EnqueueOutcome::Duplicate => "duplicate",
+        EnqueueOutcome::Unknown => "unknown",
+    }
+}

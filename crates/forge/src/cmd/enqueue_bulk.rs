@@ -1,0 +1,283 @@
+//! `forge enqueue -`: a job a line from standard input, in batches.
+
+use super::enqueue::word;
+use crate::database::Database;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, counted, plain, say, to_json};
+use forge_jobs::limits::MAX_PAYLOAD_BYTES;
+use forge_jobs::{DefaultRouter, EnqueueError, EnqueueRequest, Enqueued, Enqueuer};
+use forge_jobs_api::wire::{self, BulkResult, EnqueueLine, ErrorCode, ErrorDetail};
+use std::io::{self, BufRead, BufReader};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Jobs of one batch at most.
+const BATCH: usize = 1_000;
+/// Longest line: a payload of the greatest length, and room for the rest.
+const MAX_LINE_BYTES: usize = MAX_PAYLOAD_BYTES + (64 << 10);
+/// What one read of standard input takes at most.
+const READ_BYTES: usize = 256 << 10;
+
+/// One line: its number, and what it asks for.
+type Line = (u64, Result<EnqueueRequest, ErrorDetail>);
+
+/// Batches, or the error that ended the reading.
+type Batch = Result<Vec<Line>, io::Error>;
+
+pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    let enqueuer = Enqueuer::new(database.open().await?, Arc::new(DefaultRouter));
+    let (batches, mut incoming) = mpsc::channel(2);
+    // A thread of its own: a read of standard input may never return, and must not hold up the end.
+    std::thread::spawn(move || read(BufReader::with_capacity(READ_BYTES, io::stdin()), &batches));
+    let mut report = Report::new(out);
+    report.begin()?;
+    let mut stop = None;
+    while let Some(batch) = incoming.recv().await {
+        match batch {
+            Ok(lines) => stop = enqueue(&enqueuer, lines, &mut report).await?,
+            Err(e) => {
+                stop = Some(Failure::new(ErrorCode::Failed, format!("standard input cannot be read: {e}")));
+            }
+        }
+        if stop.is_some() {
+            break;
+        }
+    }
+    report.end(stop.as_ref())
+}
+
+/// Enqueues a batch. Gives the failure that makes it useless to go on.
+async fn enqueue(
+    enqueuer: &Enqueuer,
+    lines: Vec<Line>,
+    report: &mut Report<'_>,
+) -> Result<Option<Failure>, Failure> {
+    let requests: Vec<EnqueueRequest> =
+        lines.iter().filter_map(|(_, line)| line.as_ref().ok().cloned()).collect();
+    let mut receipts = enqueuer.enqueue_many(requests).await.into_iter();
+    let mut stop = None;
+    for (number, line) in lines {
+        let result = match line {
+            Err(detail) => Err(detail),
+            Ok(_) => match receipts.next() {
+                Some(Ok(receipt)) => Ok(receipt),
+                Some(Err(e)) => {
+                    let broken = matches!(e, EnqueueError::Storage(_));
+                    let failure = Failure::from(e);
+                    let detail = failure.detail();
+                    if broken {
+                        stop = Some(failure);
+                    }
+                    Err(detail)
+                }
+                None => Err(ErrorDetail { code: ErrorCode::Failed, message: "no answer".into() }),
+            },
+        };
+        report.line(number, result)?;
+    }
+    Ok(stop)
+}
+
+/// What came of the lines, written as they are done: memory stays bounded however long the input.
+struct Report<'a> {
+    out: &'a mut Output,
+    enqueued: u64,
+    failed: u64,
+}
+
+impl<'a> Report<'a> {
+    const fn new(out: &'a mut Output) -> Self {
+        Self { out, enqueued: 0, failed: 0 }
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        if self.out.is_json() { self.out.text("[") } else { Ok(()) }
+    }
+
+    fn line(&mut self, line: u64, result: Result<Enqueued, ErrorDetail>) -> Result<(), Failure> {
+        let first = self.enqueued + self.failed == 0;
+        let answer = match result {
+            Ok(receipt) => {
+                self.enqueued += 1;
+                let wire::Enqueued { id, outcome } = receipt.into();
+                BulkResult { line, id: Some(id), outcome: Some(outcome), error: None }
+            }
+            Err(error) => {
+                self.failed += 1;
+                BulkResult { line, id: None, outcome: None, error: Some(error) }
+            }
+        };
+        if self.out.is_json() {
+            let separator = if first { "\n" } else { ",\n" };
+            return self.out.text(&format!("{separator}{}", to_json(&answer)?));
+        }
+        match answer {
+            BulkResult { id: Some(id), outcome: Some(outcome), .. } => {
+                self.out.text(&format!("{id} {}\n", word(outcome)))
+            }
+            BulkResult { error, .. } => {
+                let message = error.map(|e| e.message).unwrap_or_default();
+                say(&format!("line {line}: {}", plain(&message)));
+                Ok(())
+            }
+        }
+    }
+
+    fn end(self, stop: Option<&Failure>) -> Result<Exit, Failure> {
+        if self.out.is_json() {
+            self.out.text("\n]\n")?;
+        }
+        let exit = match stop {
+            Some(failure) => {
+                say(&format!("forge: {}; the lines after it were not read", failure.message()));
+                failure.exit()
+            }
+            None if self.failed > 0 => Exit::Failed,
+            None => Exit::Ok,
+        };
+        if self.failed > 0 || !self.out.is_json() {
+            let lines = counted(self.enqueued, "line", "lines");
+            say(&format!("{lines} enqueued, {} failed", self.failed));
+        }
+        Ok(exit)
+    }
+}
+
+/// Reads lines until the end of the input, or until nobody wants them.
+fn read(mut input: impl BufferedInput, batches: &mpsc::Sender<Batch>) {
+    let mut number = 0;
+    let mut batch = Vec::new();
+    loop {
+        match next_line(&mut input) {
+            Ok(None) => {
+                if !batch.is_empty() {
+                    let _ = batches.blocking_send(Ok(batch));
+                }
+                return;
+            }
+            Ok(Some(line)) => {
+                number += 1;
+                if let Some(request) = parse(line) {
+                    batch.push((number, request));
+                }
+            }
+            Err(e) => {
+                let _ = batches.blocking_send(Ok(batch));
+                let _ = batches.blocking_send(Err(e));
+                return;
+            }
+        }
+        // A producer that writes a line now and then is served at once, one that floods fills the batch.
+        let full = batch.len() >= BATCH || (input.is_drained() && !batch.is_empty());
+        if full && batches.blocking_send(Ok(std::mem::take(&mut batch))).is_err() {
+            return;
+        }
+    }
+}
+
+/// Input that knows whether the next read may wait.
+trait BufferedInput: BufRead {
+    fn is_drained(&self) -> bool;
+}
+
+impl<R: io::Read> BufferedInput for BufReader<R> {
+    fn is_drained(&self) -> bool {
+        self.buffer().is_empty()
+    }
+}
+
+/// A line without its end; `Err` holds the length of one that is too long, of which nothing is kept.
+type RawLine = Result<Vec<u8>, usize>;
+
+/// The next line; `None` at the end of the input.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<RawLine>> {
+    let mut line = Vec::new();
+    let mut length = 0_usize;
+    loop {
+        let chunk = match input.fill_buf() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            chunk => chunk?,
+        };
+        if chunk.is_empty() {
+            return Ok((length > 0).then(|| kept(line, length)));
+        }
+        let end = chunk.iter().position(|b| *b == b'\n');
+        let part = &chunk[..end.unwrap_or(chunk.len())];
+        length += part.len();
+        if length <= MAX_LINE_BYTES {
+            line.extend_from_slice(part);
+        } else {
+            line = Vec::new();
+        }
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_some() {
+            return Ok(Some(kept(line, length)));
+        }
+    }
+}
+
+fn kept(line: Vec<u8>, length: usize) -> RawLine {
+    if length <= MAX_LINE_BYTES { Ok(line) } else { Err(length) }
+}
+
+/// What a line asks for; `None` for a blank one.
+fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
+    let invalid = |message: String| Err(ErrorDetail { code: ErrorCode::Invalid, message });
+    let line = match line {
+        Ok(line) => line,
+        Err(length) => {
+            return Some(invalid(format!("the line has {length} bytes, over the limit of {MAX_LINE_BYTES}")));
+        }
+    };
+    let text = match str::from_utf8(&line) {
+        Ok(text) => text.trim(),
+        Err(e) => return Some(invalid(format!("the line is no UTF-8 after byte {}", e.valid_up_to()))),
+    };
+    if text.is_empty() {
+        return None;
+    }
+    Some(match serde_json::from_str::<EnqueueLine>(text) {
+        Err(e) => invalid(format!("the line is no job: {e}")),
+        Ok(line) => EnqueueRequest::try_from(line).or_else(|e| invalid(e.to_string())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<RawLine> {
+        // A buffer of three bytes, so that lines span several reads.
+        let mut input = BufReader::with_capacity(3, input);
+        std::iter::from_fn(|| next_line(&mut input).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_end_at_line_breaks_and_at_the_end_of_the_input() {
+        let owned = |texts: &[&str]| texts.iter().map(|t| Ok(t.as_bytes().to_vec())).collect::<Vec<_>>();
+        assert_eq!(lines(b"abcd\n\nxy"), owned(&["abcd", "", "xy"]));
+        assert_eq!(lines(b"a\n"), owned(&["a"]));
+        assert_eq!(lines(b""), owned(&[]));
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_dropped_and_the_next_one_is_read() {
+        let mut input = vec![b'x'; MAX_LINE_BYTES + 5];
+        input.extend_from_slice(b"\nok\n");
+        assert_eq!(lines(&input), [Err(MAX_LINE_BYTES + 5), Ok(b"ok".to_vec())]);
+    }
+
+    #[test]
+    fn a_bad_line_says_what_is_wrong_with_it() {
+        let check = |line: &[u8], word: &str| {
+            let detail = parse(Ok(line.to_vec())).unwrap().unwrap_err();
+            assert!(detail.message.contains(word), "{}", detail.message);
+        };
+        check(b"{", "EOF");
+        check(b"{\"kind\":\"k\",\"payload\":1,\"color\":2}", "color");
+        check(b"{\"kind\":\"k\",\"payload\":1,\"run_at\":\"soon\"}", "run_at");
+        check(b"\xff", "UTF-8");
+        assert!(parse(Ok(b" \r".to_vec())).is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! `forge job`: the sub-commands.
+
+use super::job_verbs::Verb;
+use super::{job_list, job_show, job_verbs};
+use crate::database::Database;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// See and steer jobs.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List jobs, a page at a time
+    List(job_list::Args),
+    /// Show all that is known of a job: its data, its attempts, what happened to it
+    Show(job_show::Args),
+    /// Cancel jobs: waiting ones at once, running ones by asking their process
+    #[command(
+        after_help = "A cancelled job ends dead with the reason `cancelled`. A running job that still finishes \
+        well is done.\n\nExample:\n  forge job cancel 01890a5d-ac96-774b-bcce-b302099a8057"
+    )]
+    Cancel(job_verbs::Args),
+    /// Make dead and retrying jobs pending, with a fresh attempt budget
+    #[command(
+        after_help = "Example, every dead job of a queue:\n  forge job list --queue mail --status dead --json \
+        | jq -r '.jobs[].id' | xargs forge job retry"
+    )]
+    Retry(job_verbs::Args),
+    /// Make scheduled and retrying jobs pending; their attempts stay as they are
+    #[command(after_help = "Example:\n  forge job run-now 01890a5d-ac96-774b-bcce-b302099a8057")]
+    RunNow(job_verbs::Args),
+    /// Delete jobs for good, with their history; running ones are refused
+    #[command(after_help = "Example:\n  forge job drop 01890a5d-ac96-774b-bcce-b302099a8057")]
+    Drop(job_verbs::Args),
+}
+
+pub(crate) async fn run(command: Command, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => job_list::run(args, database, out).await,
+        Command::Show(args) => job_show::run(&args, database, out).await,
+        Command::Cancel(args) => job_verbs::run(Verb::Cancel, args, database, out).await,
+        Command::Retry(args) => job_verbs::run(Verb::Retry, args, database, out).await,
+        Command::RunNow(args) => job_verbs::run(Verb::RunNow, args, database, out).await,
+        Command::Drop(args) => job_verbs::run(Verb::Drop, args, database, out).await,
+    }
+}

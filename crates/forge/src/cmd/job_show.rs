@@ -1,0 +1,117 @@
+//! `forge job show`.
+
+use super::job_list::status;
+use crate::database::Database;
+use crate::exit::{Exit, Failure};
+use crate::output::{Align, Output, pairs, table, when};
+use forge_jobs::JobId;
+use forge_jobs::storage::StorageError;
+use forge_jobs_api::wire::{Attempt, Job, JobDetail, JobEvent};
+
+/// Show all that is known of a job: its data, its attempts, what happened to it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  forge job show 01890a5d-ac96-774b-bcce-b302099a8057")]
+pub(crate) struct Args {
+    /// The job's id
+    id: JobId,
+}
+
+pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    let inspect = database.open_existing().await?.inspect;
+    let job = inspect
+        .job(args.id)
+        .await?
+        .ok_or_else(|| StorageError::NotFound { what: "job", name: args.id.to_string() })?;
+    let detail = JobDetail {
+        job: (&job).into(),
+        attempts: inspect.attempts(args.id).await?.iter().map(Into::into).collect(),
+        events: inspect.events(args.id).await?.iter().map(Into::into).collect(),
+    };
+    out.answer(&detail, text)?;
+    Ok(Exit::Ok)
+}
+
+fn text(detail: &JobDetail) -> String {
+    let mut out = pairs(&facts(&detail.job));
+    if !detail.attempts.is_empty() {
+        out.push_str("\nattempts that did not end in done\n");
+        let head = [
+            ("attempt", Align::Right),
+            ("lease", Align::Right),
+            ("result", Align::Left),
+            ("ended", Align::Left),
+            ("error", Align::Left),
+        ];
+        out.push_str(&table(&head, &detail.attempts.iter().map(attempt).collect::<Vec<_>>()));
+    }
+    if !detail.events.is_empty() {
+        out.push_str("\nevents\n");
+        let head = [
+            ("at", Align::Left),
+            ("event", Align::Left),
+            ("attempt", Align::Right),
+            ("lease", Align::Right),
+            ("detail", Align::Left),
+        ];
+        out.push_str(&table(&head, &detail.events.iter().map(event).collect::<Vec<_>>()));
+    }
+    out
+}
+
+fn facts(job: &Job) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("id", job.id.clone()),
+        ("kind", job.kind.clone()),
+        ("queue", job.queue.clone()),
+        ("status", status(job)),
+        ("attempt", format!("{} of {}", job.attempt, job.max_attempts)),
+        ("priority", job.priority.to_string()),
+        ("lease", job.claim_no.to_string()),
+        ("created", job.created_at.clone()),
+        ("due", job.due_at.clone()),
+    ];
+    let mut add = |name, value: Option<String>| rows.extend(value.map(|v| (name, v)));
+    add("started", job.started_at.clone());
+    add("finished", job.finished_at.clone());
+    add("cancel requested", job.cancel_requested_at.clone());
+    add("process", job.process.clone());
+    add("throttles in a row", (job.throttles > 0).then(|| job.throttles.to_string()));
+    add("crashes", (job.crashes > 0).then(|| job.crashes.to_string()));
+    add("suspect", job.suspect.then(|| "yes: it runs alone in its process".to_owned()));
+    add("dedupe key", job.dedupe_key.clone());
+    add("tags", (!job.tags.is_empty()).then(|| job.tags.join(", ")));
+    add(
+        "progress",
+        job.progress.as_ref().map(|p| {
+            let total = p.total.map(|t| format!(" of {t}")).unwrap_or_default();
+            let note = p.note.as_deref().map(|n| format!(", {n}")).unwrap_or_default();
+            format!("{}{total}{note}", p.done)
+        }),
+    );
+    add("error", job.error.clone());
+    add("payload", Some(job.payload.get().to_owned()));
+    add("output", job.output.as_ref().map(|o| o.get().to_owned()));
+    rows
+}
+
+fn attempt(a: &Attempt) -> Vec<String> {
+    let result = format!("{:?}", a.result).to_lowercase();
+    vec![
+        a.attempt.to_string(),
+        a.claim_no.to_string(),
+        result,
+        when(&a.ended_at),
+        a.error.clone().unwrap_or_default(),
+    ]
+}
+
+fn event(e: &JobEvent) -> Vec<String> {
+    let number = |n: Option<String>| n.unwrap_or_default();
+    vec![
+        e.at.clone(),
+        e.event.clone(),
+        number(e.attempt.map(|n| n.to_string())),
+        number(e.claim_no.map(|n| n.to_string())),
+        e.detail.clone().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,95 @@
+//! `forge job cancel`, `retry`, `run-now`, `drop`: one answer per job.
+
+use crate::database::Database;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, plain};
+use forge_jobs::JobId;
+use forge_jobs::limits::MAX_VERB_BATCH;
+use forge_jobs::storage::{JobQueue, StorageError, VerbParams};
+use forge_jobs_api::wire::{VerbOutcome, VerbReport, VerbResult};
+
+/// The jobs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The jobs' ids
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<JobId>,
+}
+
+/// What to do with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Cancel,
+    Retry,
+    RunNow,
+    Drop,
+}
+
+pub(crate) async fn run(
+    verb: Verb,
+    args: Args,
+    database: &Database,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let storage = database.open_existing().await?;
+    let mut results = Vec::with_capacity(args.ids.len());
+    for ids in args.ids.chunks(MAX_VERB_BATCH) {
+        results.extend(apply(verb, &*storage.jobs, ids).await?);
+    }
+    let report = VerbReport { results };
+    out.answer(&report, text)?;
+    Ok(exit(&report))
+}
+
+async fn apply(verb: Verb, jobs: &dyn JobQueue, ids: &[JobId]) -> Result<Vec<VerbResult>, StorageError> {
+    /// Pairs each id with its outcome.
+    fn each<O>(ids: &[JobId], outcomes: Vec<O>, of: fn(JobId, O) -> VerbResult) -> Vec<VerbResult> {
+        ids.iter().copied().zip(outcomes).map(|(id, outcome)| of(id, outcome)).collect()
+    }
+    let params = VerbParams { ids: ids.to_vec(), now: None };
+    Ok(match verb {
+        Verb::Cancel => each(ids, jobs.cancel(params).await?, VerbResult::of_cancel),
+        Verb::Retry => each(ids, jobs.retry(params).await?, VerbResult::of_retry),
+        Verb::RunNow => each(ids, jobs.run_now(params).await?, VerbResult::of_run_now),
+        Verb::Drop => each(ids, jobs.drop_jobs(params).await?, VerbResult::of_drop),
+    })
+}
+
+/// Not found wins over conflict: an id that does not exist is most likely a slip.
+fn exit(report: &VerbReport) -> Exit {
+    let any = |wanted: &[VerbOutcome]| report.results.iter().any(|r| wanted.contains(&r.outcome));
+    if any(&[VerbOutcome::Unknown]) {
+        Exit::NotFound
+    } else if any(&[VerbOutcome::Refused, VerbOutcome::AlreadyFinished, VerbOutcome::Duplicate]) {
+        Exit::Conflict
+    } else {
+        Exit::Ok
+    }
+}
+
+fn text(report: &VerbReport) -> String {
+    let mut out = String::new();
+    for r in &report.results {
+        out.extend([&r.id, " ", &plain(&words(r)), "\n"]);
+    }
+    out
+}
+
+fn words(r: &VerbResult) -> String {
+    let status = r.status.map(|s| format!("{s:?}").to_lowercase()).unwrap_or_default();
+    match r.outcome {
+        VerbOutcome::Cancelled => "cancelled".into(),
+        VerbOutcome::Requested => "requested: its process was asked to stop it".into(),
+        VerbOutcome::AlreadyFinished => format!("already finished: it is {status}"),
+        VerbOutcome::Retried => "retried: it is pending".into(),
+        VerbOutcome::MadePending => "made pending".into(),
+        VerbOutcome::AlreadyPending => "already pending".into(),
+        VerbOutcome::Dropped => "dropped".into(),
+        VerbOutcome::Refused => format!("refused: it is {status}"),
+        VerbOutcome::Duplicate => {
+            let holder = r.duplicate_of.as_deref().unwrap_or_default();
+            format!("refused: the unfinished job {holder} holds its dedupe key")
+        }
+        VerbOutcome::Unknown => "unknown: there is no such job".into(),
+    }
+}

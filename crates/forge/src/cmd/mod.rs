@@ -1,0 +1,14 @@
+//! One file per command: its arguments, its work, its answer.
+
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod enqueue;
+mod enqueue_bulk;
+pub(crate) mod job;
+mod job_list;
+mod job_show;
+mod job_verbs;
+pub(crate) mod migrate;
+pub(crate) mod queue;
+mod queue_list;
+mod queue_set;

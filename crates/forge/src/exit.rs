@@ -1,0 +1,142 @@
+//! Exit codes, and the one error type that commands end with.
+
+use forge_jobs::config::OpenError;
+use forge_jobs::storage::{ConfigError, PathsError, StorageError};
+use forge_jobs::{EnqueueError, StartError};
+use forge_jobs_api::convert::WireError;
+use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
+use std::error::Error;
+use std::process::ExitCode;
+
+/// How the program ends. Scripts lean on the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All went well.
+    Ok = 0,
+    /// It failed, or a part of it did.
+    Failed = 1,
+    /// The command line, its input or the configuration is not understood.
+    Usage = 2,
+    /// What was named does not exist.
+    NotFound = 3,
+    /// Something is in the way.
+    Conflict = 4,
+    /// The database cannot be used.
+    Unavailable = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<ErrorCode> for Exit {
+    fn from(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::Failed | ErrorCode::Unknown => Self::Failed,
+            ErrorCode::Invalid => Self::Usage,
+            ErrorCode::NotFound => Self::NotFound,
+            ErrorCode::Conflict => Self::Conflict,
+            ErrorCode::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// Why a command ended without an answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The error and its causes, each said once.
+    pub(crate) fn of(code: ErrorCode, error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(e) = source {
+            let next = e.to_string();
+            if !message.contains(&next) {
+                message.push_str(": ");
+                message.push_str(&next);
+            }
+            source = e.source();
+        }
+        Self { code, message }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.code.into()
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn detail(&self) -> ErrorDetail {
+        ErrorDetail { code: self.code, message: self.message.clone() }
+    }
+
+    pub(crate) fn body(&self) -> ErrorBody {
+        ErrorBody { error: self.detail() }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(e: StorageError) -> Self {
+        Self::of((&e).into(), &e)
+    }
+}
+
+impl From<EnqueueError> for Failure {
+    fn from(e: EnqueueError) -> Self {
+        Self::of((&e).into(), &e)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(e: ConfigError) -> Self {
+        let code = match e {
+            // The words are fine, the disk is not.
+            ConfigError::CreateDir { .. } => ErrorCode::Unavailable,
+            _ => ErrorCode::Invalid,
+        };
+        Self::of(code, &e)
+    }
+}
+
+impl From<PathsError> for Failure {
+    fn from(e: PathsError) -> Self {
+        Self::of(ErrorCode::Invalid, &e)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(e: OpenError) -> Self {
+        match e {
+            OpenError::Config(e) => e.into(),
+            OpenError::Storage(e) => e.into(),
+            e => Self::of(ErrorCode::Failed, &e),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(e: StartError) -> Self {
+        match e {
+            StartError::Storage(e) => e.into(),
+            e => Self::of(ErrorCode::Failed, &e),
+        }
+    }
+}
+
+impl From<WireError> for Failure {
+    fn from(e: WireError) -> Self {
+        Self::of(ErrorCode::Invalid, &e)
+    }
+}

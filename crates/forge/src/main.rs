@@ -1,0 +1,150 @@
+//! `forge`: the command line. Here are its arguments and its end; each command has a file of its own in `cmd`.
+
+mod cmd;
+mod database;
+mod demo;
+mod exit;
+mod output;
+mod paths;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use database::Database;
+use exit::{Exit, Failure};
+use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
+use output::{Format, Output, say};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Names the level of logs, as `warn` or `forge_jobs=debug`.
+const LOG_VARIABLE: &str = "FORGE_LOG";
+
+/// The heading of the options that all commands share.
+const EVERYWHERE: &str = "Options of every command";
+
+const AFTER_HELP: &str = "\
+Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.toml of the user's configuration \
+directory, else forge.db in the user's data directory.
+
+Logs go to standard error; FORGE_LOG sets how much (error, warn, info, debug, trace; default warn).
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 database unavailable.
+
+Examples:
+  forge demo --exit-when-idle                  hash every file below this directory, and watch
+  forge enqueue mail.send '{\"to\":\"ada\"}'       put one job into the queue
+  forge job list --status dead                 what went wrong
+  forge job retry 01890a5d-ac96-774b-bcce-b302099a8057
+  forge queue pause mail                       claim no more jobs of this queue
+  forge doctor                                 is all well?";
+
+/// Run background jobs on an embedded database, and see and steer them.
+#[derive(Debug, Parser)]
+#[command(name = "forge", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    /// The database: sqlite:PATH
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERYWHERE)]
+    database: Option<String>,
+
+    /// Print one JSON document instead of text
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Hash every file of a directory as thousands of jobs, beside a flaky upstream
+    Demo(cmd::demo::Args),
+    /// Put jobs into the queue
+    Enqueue(cmd::enqueue::Args),
+    /// See and steer jobs
+    #[command(subcommand)]
+    Job(cmd::job::Command),
+    /// See and steer queues
+    #[command(subcommand)]
+    Queue(cmd::queue::Command),
+    /// Create the database, or bring it to this program's version
+    Migrate(cmd::migrate::Args),
+    /// Check the database, the worker processes and what waits in vain
+    Doctor(cmd::doctor::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return refuse(&e),
+    };
+    let mut out = Output::new(if cli.json { Format::Json } else { Format::Text });
+    match run(cli, &mut out) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            say(&format!("forge: {}", failure.message()));
+            if out.is_json()
+                && let Err(e) = out.json(&failure.body())
+            {
+                say(&format!("forge: {}", e.message()));
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
+    start_logs()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(ErrorCode::Failed, format!("no threads to run on: {e}")))?;
+    let ended = runtime.block_on(dispatch(cli, out));
+    // A blocking read that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
+    let url = cli.database.as_deref();
+    match cli.command {
+        Command::Demo(args) => cmd::demo::run(args, &Database::choose_for_demo(url)?, out).await,
+        Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
+        Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
+        Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
+        Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
+        Command::Doctor(args) => cmd::doctor::run(&args, &Database::choose(url)?, out).await,
+    }
+}
+
+/// Logs to standard error, so that standard output is the answer alone.
+fn start_logs() -> Result<(), Failure> {
+    let text = std::env::var(LOG_VARIABLE).unwrap_or_default();
+    let text = if text.is_empty() { "warn" } else { &text };
+    let filter = EnvFilter::try_new(text)
+        .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    Ok(())
+}
+
+/// Help, version, or a command line that is not understood. The latter is a JSON document too, if that was asked for.
+fn refuse(e: &clap::Error) -> ExitCode {
+    // A reader that went away is no error.
+    let _ = e.print();
+    let asked_for_json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
+    if !e.use_stderr() && e.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Exit::Ok.into();
+    }
+    if asked_for_json {
+        let text = e.render().to_string();
+        // What is wrong stands before the first empty line, what the usage is after it.
+        let wrong: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = wrong.join(" ").trim_start_matches("error: ").to_owned();
+        let body = ErrorBody { error: ErrorDetail { code: ErrorCode::Invalid, message } };
+        let _ = Output::new(Format::Json).json(&body);
+    }
+    Exit::Usage.into()
+}
