@@ -10,8 +10,12 @@ const LEFTOVERS: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
 /// Every module begins with a sentence on what it is for.
 pub(super) fn module_docs(files: &[File]) -> Vec<Problem> {
     let begins_with_doc = |text: &str| {
-        let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!["));
-        first.is_some_and(|line| line.strip_prefix("//!").is_some_and(|doc| doc.trim().len() > 3))
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        // A crate may show its README instead.
+        let first = lines.find(|line| !line.starts_with("#![") || line.starts_with("#![doc = include_str!("));
+        first.is_some_and(|line| {
+            line.starts_with("#![doc") || line.strip_prefix("//!").is_some_and(|doc| doc.trim().len() > 3)
+        })
     };
     files
         .iter()
@@ -78,6 +82,7 @@ mod tests {
     fn a_module_without_its_doc_is_found() {
         assert_eq!(lines(module_docs, "//! What it is for.\n"), [0; 0]);
         assert_eq!(lines(module_docs, "#![cfg(unix)]\n\n//! What it is for.\n"), [0; 0]);
+        assert_eq!(lines(module_docs, "#![doc = include_str!(\"../README.md\")]\n"), [0; 0]);
         for bad in ["use a;\n//! Late.", "//!\n", "// no doc\n", ""] {
             assert_eq!(lines(module_docs, bad), [1], "{bad:?}");
         }
