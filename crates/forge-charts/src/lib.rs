@@ -1,0 +1,21 @@
+//! The arithmetic of charts: from data to pixels ([`scale`]), and from pixels to the text of an SVG path ([`shape`]).
+//!
+//! Pure: no clock, no locale, no DOM. Whatever numbers come in, what comes out is finite and bounded.
+//!
+//! ```
+//! use forge_charts::scale::{Linear, ticks};
+//! use forge_charts::shape::Path;
+//!
+//! let x = Linear::new((0.0, 60.0), (0.0, 300.0));
+//! let y = Linear::new((0.0, 87.0), (100.0, 0.0)).nice(5);
+//! assert_eq!(y.domain(), (0.0, 100.0));
+//!
+//! let mut line = Path::new();
+//! line.move_to(x.map(0.0), y.map(20.0));
+//! line.line_to(x.map(30.0), y.map(87.0));
+//! assert_eq!(line.to_string(), "M0,80L150,13");
+//! assert_eq!(ticks((0.0, 87.0), 5), [0.0, 20.0, 40.0, 60.0, 80.0]);
+//! ```
+
+pub mod scale;
+pub mod shape;

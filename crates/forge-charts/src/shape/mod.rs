@@ -1,0 +1,5 @@
+//! From pixels to the text of an SVG path.
+
+mod path;
+
+pub use path::{Path, number};

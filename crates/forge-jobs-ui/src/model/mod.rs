@@ -1,0 +1,3 @@
+//! What pages show, computed purely: no DOM, no clock, tested on the host.
+
+pub mod format;

@@ -1,0 +1,57 @@
+//! The workspace's own tool, `cargo xtask <command>`: every command does all of its own set-up.
+
+mod demo;
+mod features;
+mod guards;
+mod root;
+mod run;
+mod schema;
+mod suite;
+mod tidy;
+mod wasm;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  demo [ARGS]      build and run `forge demo` on the current directory; ARGS go to it (try --help)
+  test             run every test there is, cheapest first; stops at the first step that fails
+  tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
+  mutate-guards    remove one guard of the storage after the other and show which rule goes red
+  schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
+  wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let result = match (command.as_str(), rest.as_slice()) {
+        ("demo", _) => demo::run(&rest),
+        ("test", []) => suite::run(),
+        ("tidy", []) => tidy::run(),
+        ("mutate-guards", []) => guards::run(),
+        ("schema", []) => schema::run(),
+        ("wasm-toolchain", []) => wasm::show(),
+        ("" | "help" | "-h" | "--help", _) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        ("test" | "tidy" | "mutate-guards" | "schema" | "wasm-toolchain", extra) => {
+            eprintln!("cargo xtask {command} takes no arguments, got {extra:?}");
+            return ExitCode::from(2);
+        }
+        (unknown, _) => {
+            eprintln!("there is no command {unknown:?}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("\nerror: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `cargo xtask test`: every test there is.
+
+use crate::run::{Cmd, TestCount, cargo};
+use crate::{features, guards, root, tidy, wasm};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Longest time that one example may take. They are small; a minute means that one hangs.
+const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How a step ended.
+enum End {
+    Done,
+    Tests(TestCount),
+    /// It could not run here; why, and the remedy.
+    Skipped(String),
+    Failed(String),
+}
+
+/// A line of the summary.
+struct Line {
+    name: &'static str,
+    took: Duration,
+    end: End,
+}
+
+type Step = (&'static str, fn() -> Result<End, String>);
+
+/// In order: what fails soonest comes first, and the examples use what the tests have built.
+const STEPS: [Step; 8] = [
+    ("tidy", || tidy::run().map(|()| End::Done)),
+    ("tests", || cargo(["test", "--workspace"]).run_tests().map(End::Tests)),
+    ("mutate-guards", || guards::run().map(|()| End::Done)),
+    ("examples", examples),
+    ("features", single_features),
+    ("docs", docs),
+    ("wasm32", || wasm::check().map(|()| End::Done)),
+    ("cargo-deny", deny),
+];
+
+/// Runs the steps until one fails, then prints what was run.
+pub(crate) fn run() -> Result<(), String> {
+    let started = Instant::now();
+    let mut lines = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n=== {name}");
+        let at = Instant::now();
+        let end = step().unwrap_or_else(End::Failed);
+        let failed = matches!(end, End::Failed(_));
+        lines.push(Line { name, took: at.elapsed(), end });
+        if failed {
+            break;
+        }
+    }
+    println!("\n{}", summary(&lines, started.elapsed()));
+    match lines
+        .into_iter()
+        .find_map(|line| if let End::Failed(e) = line.end { Some((line.name, e)) } else { None })
+    {
+        None => Ok(()),
+        Some((name, error)) => Err(format!("step {name}: {error}")),
+    }
+}
+
+fn summary(lines: &[Line], took: Duration) -> String {
+    let row = |name: &str, seconds: &str, result: &str| format!("{name:<14} {seconds:>7}  {result}");
+    let shown = |took: Duration| format!("{:.1}", took.as_secs_f64());
+    let mut rows = vec![row("step", "seconds", "result")];
+    rows.extend(lines.iter().map(|line| {
+        let result = match &line.end {
+            End::Done | End::Tests(_) => "ok",
+            End::Skipped(why) => &format!("SKIPPED: {why}"),
+            End::Failed(_) => "FAILED",
+        };
+        row(line.name, &shown(line.took), result)
+    }));
+    rows.extend(STEPS.iter().skip(lines.len()).map(|(name, _)| row(name, "-", "not run")));
+    rows.push(row("in all", &shown(took), ""));
+    for line in lines {
+        if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
+            rows.push(format!(
+                "tests of {programs} programs: {passed} passed; {failed} failed; {ignored} ignored"
+            ));
+        }
+    }
+    rows.join("\n")
+}
+
+/// Runs every example of every crate, each in an empty directory of its own for its files.
+fn examples() -> Result<End, String> {
+    // The tests have built them already, with the same features: this only makes sure.
+    cargo(["build", "--workspace", "--examples"]).run()?;
+    let products = root::debug_products()?;
+    let mut count = 0_u32;
+    for name in example_names()? {
+        let scratch = Scratch::new(&format!("forge-example-{name}"))?;
+        let program = products.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        Cmd::new(program)
+            .env("TMPDIR", &scratch.0)
+            .in_dir(&scratch.0)
+            .without_env("FORGE_DATABASE_URL")
+            .within(EXAMPLE_LIMIT)
+            .run()?;
+        count += 1;
+    }
+    if count == 0 {
+        return Err("there is no example in crates/*/examples".into());
+    }
+    println!("{count} examples ran to their end");
+    Ok(End::Done)
+}
+
+fn example_names() -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for krate in root::crates()? {
+        // A crate without examples has no such directory.
+        let Ok(entries) = std::fs::read_dir(root::workspace().join("crates").join(krate).join("examples"))
+        else {
+            continue;
+        };
+        let files = entries.filter_map(Result::ok).map(|entry| entry.path());
+        names.extend(
+            files
+                .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+                .filter_map(|path| path.file_stem().map(|s| s.to_string_lossy().into_owned())),
+        );
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Each feature of the queue crate must stand alone, and so must the crate without any.
+fn single_features() -> Result<End, String> {
+    let manifest = root::workspace().join("crates/forge-jobs/Cargo.toml");
+    let mut sets = vec![String::new()];
+    sets.extend(features::of_manifest(&manifest)?);
+    for set in sets {
+        let args =
+            ["clippy", "--quiet", "--package", "forge-jobs", "--no-default-features", "--features", &set];
+        cargo(args).args(["--", "-D", "warnings"]).run()?;
+    }
+    Ok(End::Done)
+}
+
+fn docs() -> Result<End, String> {
+    cargo(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()?;
+    Ok(End::Done)
+}
+
+fn deny() -> Result<End, String> {
+    if !cargo(["deny", "--version"]).succeeds() {
+        // Compiling it takes longer than everything above. Sources and bans are checked by `tidy` all the same.
+        let why = "not installed; the licences of dependencies were not checked (cargo install cargo-deny --locked)";
+        println!("cargo-deny is {why}");
+        return Ok(End::Skipped(why.into()));
+    }
+    cargo(["deny", "--offline", "check", "licenses", "bans", "sources"]).run()?;
+    Ok(End::Done)
+}
+
+/// A directory that is removed when it is no longer needed.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Result<Self, String> {
+        let dir = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).map_err(|e| format!("{} cannot be created: {e}", dir.display()))?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is the temporary directory's business.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_every_step_also_the_skipped_and_those_never_reached() {
+        let line = |name, end| Line { name, took: Duration::from_millis(1_500), end };
+        let count = TestCount { programs: 3, passed: 70, failed: 0, ignored: 1 };
+        let text = summary(
+            &[
+                line("tidy", End::Done),
+                line("tests", End::Tests(count)),
+                line("mutate-guards", End::Skipped("no reason".into())),
+                line("examples", End::Failed("minimal failed".into())),
+            ],
+            Duration::from_secs(6),
+        );
+        for words in [
+            "tidy               1.5  ok",
+            "tests              1.5  ok",
+            "SKIPPED: no reason",
+            "examples           1.5  FAILED",
+            "wasm32               -  not run",
+            "in all             6.0",
+            "tests of 3 programs: 70 passed; 0 failed; 1 ignored",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_minimal_example_is_among_the_examples_that_run() {
+        assert!(example_names().unwrap().contains(&"minimal".to_owned()));
+    }
+}

@@ -1,0 +1,134 @@
+//! Code for wasm32: the set-up that it needs, then the checks of the front-end crates.
+//!
+//! Never skipped in silence: a panel that was not compiled was not checked.
+
+use crate::root;
+use crate::run::{Cmd, cargo};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What runs in a browser. `forge-jobs-api` without its features is the wire types alone.
+const CRATES: [&str; 3] = ["forge-charts", "forge-jobs-ui", "forge-jobs-api"];
+/// Debian's compiler with the sources of the standard library, and its linter.
+const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
+/// Longest time for rustup to fetch the target; without a way to its server it should fail at once.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
+
+/// What builds for wasm32 here.
+pub(crate) enum Toolchain {
+    /// The compiler that builds everything else.
+    Default,
+    /// Debian's compiler with a standard library built from its sources, in this directory.
+    Debian(PathBuf),
+}
+
+impl Toolchain {
+    /// A cargo command for wasm32.
+    fn cargo(&self, subcommand: &str) -> Cmd {
+        match self {
+            Self::Default => cargo([subcommand]),
+            Self::Debian(dir) => {
+                let program = if subcommand == "clippy" {
+                    dir.join("bin/cargo-clippy").into_os_string()
+                } else {
+                    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+                };
+                // A compiler named by RUSTUP_TOOLCHAIN or RUSTFLAGS for another one would be in the way.
+                Cmd::new(program)
+                    .args([subcommand])
+                    .env("RUSTC", dir.join("bin/rustc"))
+                    .without_env("RUSTFLAGS")
+            }
+        }
+    }
+}
+
+/// Sets a toolchain up and says how to use it.
+pub(crate) fn show() -> Result<(), String> {
+    match find()? {
+        Toolchain::Default => println!("ready: cargo build --target {TARGET}"),
+        Toolchain::Debian(dir) => {
+            println!("ready: RUSTC={} cargo build --target {TARGET}", dir.join("bin/rustc").display());
+        }
+    }
+    Ok(())
+}
+
+/// Lints and builds the front-end crates for wasm32.
+pub(crate) fn check() -> Result<(), String> {
+    let toolchain = find()?;
+    let packages = CRATES.iter().flat_map(|name| ["--package", name]);
+    let args: Vec<_> = packages.chain(["--no-default-features", "--target", TARGET]).collect();
+    toolchain.cargo("clippy").args(&args).args(["--", "-D", "warnings"]).run()?;
+    toolchain.cargo("build").args(&args).run()
+}
+
+/// The first that works: the target is there; rustup fetches it; Debian's compiler.
+fn find() -> Result<Toolchain, String> {
+    if has_std() {
+        println!("wasm32: the standard library for {TARGET} is installed");
+        return Ok(Toolchain::Default);
+    }
+    if Cmd::new("rustup").args(["--version"]).succeeds() {
+        println!("wasm32: the target {TARGET} is missing; asking rustup for it");
+        match Cmd::new("rustup").args(["target", "add", TARGET]).within(DOWNLOAD_LIMIT).run() {
+            Ok(()) if has_std() => return Ok(Toolchain::Default),
+            Ok(()) => println!("wasm32: rustup added it to a toolchain that is not the one in use"),
+            Err(e) => println!("wasm32: {e}"),
+        }
+    }
+    if !debian_is_installed() {
+        install_debian()?;
+    }
+    debian_toolchain().map(Toolchain::Debian)
+}
+
+/// Whether the default compiler has a standard library for the target.
+fn has_std() -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let Ok(dir) = Cmd::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output() else {
+        return false;
+    };
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn debian_is_installed() -> bool {
+    ["/usr/bin/rustc", "/usr/bin/clippy-driver", "/usr/bin/cargo-clippy", "/usr/lib/rustlib/src/rust/library"]
+        .iter()
+        .all(|path| Path::new(path).exists())
+}
+
+fn install_debian() -> Result<(), String> {
+    let by_hand = format!(
+        "no compiler for {TARGET} is here. Install one of:\n  rustup target add {TARGET}\n  \
+         apt-get install --no-install-recommends {}",
+        DEBIAN_PACKAGES.join(" ")
+    );
+    let is_root = Cmd::new("id").args(["-u"]).output().is_ok_and(|id| id == "0");
+    if !is_root || !Cmd::new("apt-get").args(["--version"]).succeeds() {
+        return Err(by_hand);
+    }
+    println!("wasm32: installing the Debian packages {} with apt-get", DEBIAN_PACKAGES.join(", "));
+    // An older index may name versions that are gone; a failed update is worth a try all the same.
+    let updated = Cmd::new("apt-get").args(["update"]).run();
+    let install = ["install", "--yes", "--no-install-recommends"];
+    Cmd::new("apt-get")
+        .args(install)
+        .args(DEBIAN_PACKAGES)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()
+        .map_err(|e| {
+            format!("{e}{}\n{by_hand}", updated.err().map(|u| format!(" (after {u})")).unwrap_or_default())
+        })?;
+    if debian_is_installed() { Ok(()) } else { Err(format!("the packages lack the compiler. {by_hand}")) }
+}
+
+/// Builds the standard library once for each version of Debian's compiler; the script prints the directory last.
+fn debian_toolchain() -> Result<PathBuf, String> {
+    let script = root::workspace().join("tools/wasm-toolchain.sh");
+    println!("wasm32: preparing Debian's compiler (about a minute the first time)");
+    let output = Cmd::new("sh").args([&script]).output()?;
+    let dir = output.lines().last().map(PathBuf::from).filter(|dir| dir.join("bin/rustc").exists());
+    dir.ok_or_else(|| format!("{} gave no toolchain: {output}", script.display()))
+}
