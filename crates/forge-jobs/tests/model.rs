@@ -216,6 +216,7 @@ impl World {
         world
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form that every params struct takes")]
     const fn at(&self) -> Option<Timestamp> {
         Some(Timestamp::from_micros(self.now))
     }
@@ -309,10 +310,8 @@ impl World {
         let new = request.validate(&DefaultRouter).unwrap();
         let id = new.id;
         let got = self.storage.jobs.enqueue(EnqueueParams { jobs: vec![new], now: self.at() }).await.unwrap();
-        let expected = match key.and_then(|k| self.holder(k)) {
-            Some(of) => Inserted::Duplicate { of },
-            None => Inserted::Inserted,
-        };
+        let holder = key.and_then(|k| self.holder(k));
+        let expected = holder.map_or(Inserted::Inserted, |of| Inserted::Duplicate { of });
         same("enqueue", &got, &vec![expected])?;
         if expected == Inserted::Inserted {
             let status = if delay > 0 { JobStatus::Scheduled } else { JobStatus::Pending };
@@ -663,7 +662,7 @@ impl World {
 }
 
 /// What the reaper does with one job; says which of its lists tells of it.
-fn revive(job: &mut Job, claim: Claim, now: i64) -> usize {
+const fn revive(job: &mut Job, claim: Claim, now: i64) -> usize {
     if claim.cancelled {
         job.finish(JobStatus::Dead, Some(DeadReason::Cancelled), now);
         return 3;

@@ -1,6 +1,7 @@
 //! Many at once, on real threads: whatever commits first wins, and everybody is told the truth.
 
 use super::rig::{QUEUE, Rig, checked, done, request};
+use crate::retry::Transition;
 use crate::storage::{
     CancelOutcome, ClaimMode, ClaimParams, ClaimWant, EnqueueParams, Finish, FinishParams, FinishResult,
     Inserted, KindFilter, Lease, QueueSettingsPatch, ReapParams, VerbParams,
@@ -74,10 +75,8 @@ async fn finish(
     now: Option<Timestamp>,
     error: Option<String>,
 ) -> FinishResult {
-    let transition = match error {
-        None => done(),
-        Some(error) => crate::retry::Transition::Retry { after: Duration::from_secs(1), error },
-    };
+    let retry = |error| Transition::Retry { after: Duration::from_secs(1), error };
+    let transition = error.map_or_else(done, retry);
     let members = vec![Finish { lease, transition, timing: Timing::default() }];
     storage.jobs.finish(FinishParams { members, now }).await.expect("a finish succeeds")[0]
 }
@@ -112,7 +111,7 @@ pub async fn a_cancel_and_a_finish_at_once_agree_on_who_was_first(rig: &Rig) {
         let cancelled = cancel.await.expect("no task panics");
         let job = rig.job(lease.job).await;
         match (cancelled, failed) {
-            (CancelOutcome::Requested { .. }, false) | (CancelOutcome::AlreadyFinished { .. }, false) => {
+            (CancelOutcome::Requested { .. } | CancelOutcome::AlreadyFinished { .. }, false) => {
                 assert_eq!(job.status, JobStatus::Done);
             }
             (CancelOutcome::Requested { .. } | CancelOutcome::Cancelled, true) => {

@@ -38,6 +38,7 @@ impl Rig {
         Timestamp::from_micros(self.now.load(Ordering::Relaxed))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the form that every params struct takes")]
     pub(super) fn now(&self) -> Option<Timestamp> {
         Some(self.at())
     }

@@ -33,7 +33,7 @@ pub async fn done_and_dead_have_windows_of_their_own(rig: &Rig) {
     rig.advance(DONE_RETENTION);
     assert_eq!(rig.sweep(100).await, SweepReport { done: 1, dead: 0, more: false });
     assert_eq!(rig.status(died).await, JobStatus::Dead);
-    rig.advance(DEAD_RETENTION - DONE_RETENTION);
+    rig.advance(DEAD_RETENTION.saturating_sub(DONE_RETENTION));
     assert_eq!(rig.sweep(100).await, SweepReport { done: 0, dead: 1, more: false });
 }
 
