@@ -62,9 +62,14 @@ pub async fn lists_filter_by_each_field(rig: &Rig) {
 
 /// Protects: paging, newest first.
 pub async fn pages_show_every_job_once_in_order(rig: &Rig) {
-    let mut ids = rig.put_many(23).await;
-    ids.sort_unstable();
-    ids.reverse();
+    let mut sent: Vec<_> = (0..23).map(|_| JobId::new()).collect();
+    // The order of ids, which callers may choose, is not the order of arrival.
+    sent.reverse();
+    for (n, id) in sent.iter().enumerate() {
+        rig.put(request().with_id(*id)).await;
+        rig.advance(secs(u64::from(n % 2 == 0)));
+    }
+    let ids: Vec<_> = sent.into_iter().rev().collect();
     for limit in [1, 5, 23, 24] {
         assert_eq!(all(rig, JobFilter::default(), limit).await, ids);
     }
