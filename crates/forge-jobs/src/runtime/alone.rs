@@ -121,6 +121,12 @@ impl Fetcher {
         }
         let batch = self.claim(session, wants, ClaimMode::Alone).await?;
         self.suspects_waiting = batch.suspects_waiting;
+        if self.core.is_stopping() {
+            // The shutdown has counted what runs: nothing more may start.
+            let held = batch.jobs.into_iter().map(|claimed| Held { claimed, session: session.clone() });
+            self.core.hand_back(held.collect());
+            return Ok(None);
+        }
         let mut jobs = batch.jobs.into_iter();
         let Some(claimed) = jobs.next() else { return Ok(None) };
         // One is what was asked for; anything more goes back.
