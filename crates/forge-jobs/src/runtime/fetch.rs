@@ -247,7 +247,7 @@ impl Fetcher {
             Err(e) => {
                 if e.outcome_unknown() {
                     telemetry::session_retired(session.process, &e);
-                    self.core.sessions.retire(session);
+                    self.core.retire(session);
                 } else if matches!(e, StorageError::NotFound { .. }) {
                     // Not registered any more: the heartbeat would find out later.
                     telemetry::fenced(session.process);

@@ -120,7 +120,7 @@ async fn no_suspect_starts_after_a_shutdown() {
 }
 
 /// Its jobs become suspects, as after a crash, and it is gone.
-async fn handle_dies(db: &Db, handle: forge_jobs::QueueHandle) {
+pub(crate) async fn handle_dies(db: &Db, handle: forge_jobs::QueueHandle) {
     let me = handle.process_id();
     reap_everybody(db).await;
     until("the fence", || async { handle.process_id() != me }).await;

@@ -430,7 +430,7 @@ async fn a_backlog_of_short_jobs_keeps_no_other_queue_waiting_until_it_is_throug
     runtime.ensure_queue("a", 8).await.unwrap();
     runtime.ensure_queue("b", 1).await.unwrap();
     let backlog = (0..left.load(Ordering::Relaxed)).map(|_| request("short").on_queue("a"));
-    runtime.enqueue_many(backlog).await.into_iter().for_each(|r| drop(r.unwrap()));
+    runtime.enqueue_many(backlog).await.into_iter().for_each(|r| assert!(r.is_ok()));
     let handle = runtime.start().await.unwrap();
     until("the backlog to be under way", || async { left.load(Ordering::Relaxed) < 27_000 }).await;
     let id = runtime.enqueue(request("other").on_queue("b")).await.unwrap().id;
