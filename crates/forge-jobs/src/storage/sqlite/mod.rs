@@ -115,7 +115,12 @@ impl SqliteStorage {
     /// version made (neither is changed), [`StorageError::Unavailable`] when the file cannot be opened or locked, or
     /// is on a network file system.
     pub async fn open(file: impl Into<PathBuf>, options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
-        let file = file.into();
+        // Connections for reads are opened later, when the program may have changed its directory.
+        let file = std::path::absolute(file.into()).map_err(|e| StorageError::Unavailable {
+            detail: format!("the path of the database cannot be made absolute: {e}"),
+            outcome_unknown: false,
+            source: Some(Box::new(e)),
+        })?;
         let path = file.clone();
         let conn = blocking(move || open::open_file(&path, options.synchronous)).await?;
         let storage = Self::build(conn, options.guards, Some(file.clone()))?;

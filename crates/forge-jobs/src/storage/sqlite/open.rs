@@ -39,7 +39,9 @@ pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connect
     refuse_old_sqlite()?;
     refuse_network(file)?;
     let open = || -> Result<Connection, Fault> {
-        let mut conn = Connection::open(file)?;
+        // Not as a URI: a file may have any name.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_handler(Some(wait_a_little))?;
         // The first read of the file tells whether it is a database at all, and one for us: before any write.
         let fresh: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
