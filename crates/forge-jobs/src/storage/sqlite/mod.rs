@@ -10,6 +10,7 @@ mod enqueue;
 mod error;
 mod finish;
 mod guards;
+mod identity;
 mod inspect;
 mod locks;
 mod migrate;
@@ -35,6 +36,7 @@ use guards::Guard;
 
 use self::error::Fault;
 use self::guards::Guards;
+use self::identity::Identity;
 use self::locks::Locks;
 use self::open::{Readers, Synchronous};
 use self::writer::{Cx, Lane, Writer, time};
@@ -141,7 +143,8 @@ impl SqliteStorage {
 
     fn build(conn: Connection, guards: Guards, file: Option<PathBuf>) -> Result<Self, StorageError> {
         let changes = Arc::new(watch::Sender::new(Changes::default()));
-        let writer = Writer::start(conn, guards, changes.clone())?;
+        let identity = file.as_deref().map(Identity::of);
+        let writer = Writer::start(conn, identity, guards, changes.clone())?;
         let readers = file.clone().map(Readers::new);
         let locks = Arc::new(Locks::beside(file.as_deref()));
         Ok(Self { writer, readers, locks, changes, watcher: Mutex::new(None), file })
@@ -257,10 +260,13 @@ impl ProcessRegistry for SqliteStorage {
     async fn register(&self, params: RegisterParams) -> Result<(), StorageError> {
         let process = params.process;
         // Before the row: whoever sees the row must find the lock held.
-        self.take_lock(process)?;
+        let taken = self.take_lock(process)?;
         let registered = self.write(Lane::Urgent, move |cx| processes::register(cx, &params)).await;
-        if registered.as_ref().is_err_and(|e| !matches!(e, StorageError::Conflict { .. })) {
-            self.locks.remove(process);
+        match &registered {
+            // Somebody's before, who has let go of it: its file still tells others that it died.
+            Err(StorageError::Conflict { .. }) if taken => self.locks.let_go(process),
+            Err(_) if taken => self.locks.remove(process),
+            _ => {}
         }
         registered
     }
@@ -294,15 +300,22 @@ impl ProcessRegistry for SqliteStorage {
 }
 
 impl SqliteStorage {
-    fn take_lock(&self, process: ProcessId) -> Result<(), StorageError> {
+    /// Takes the lock of a process; `false` if this storage holds it already.
+    fn take_lock(&self, process: ProcessId) -> Result<bool, StorageError> {
         if self.locks.holds(process) {
-            return Ok(());
+            return Ok(false);
         }
-        self.locks.take(process).map_err(|e| StorageError::Unavailable {
-            detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
-            outcome_unknown: false,
-            source: Some(Box::new(e)),
-        })
+        match self.locks.take(process) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                Err(processes::registered_before(process))
+            }
+            Err(e) => Err(StorageError::Unavailable {
+                detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
+                outcome_unknown: false,
+                source: Some(Box::new(e)),
+            }),
+        }
     }
 }
 

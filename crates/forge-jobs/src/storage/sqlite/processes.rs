@@ -34,10 +34,15 @@ pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault
     let id = &params.process.as_bytes()[..];
     let values = params![id, params.host, params.pid, params.version, kinds, time(params.now)];
     if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
-        let detail = format!("{} was registered before: make a new one for each boot", params.process);
-        return Err(StorageError::Conflict { what: "process id", detail }.into());
+        return Err(registered_before(params.process).into());
     }
     Ok(())
+}
+
+/// The identity was used before.
+pub(super) fn registered_before(process: ProcessId) -> StorageError {
+    let detail = format!("{process} was registered before: make a new one for each boot");
+    StorageError::Conflict { what: "process id", detail }
 }
 
 /// Confirms that a process is alive.
