@@ -39,7 +39,7 @@ use self::guards::Guards;
 use self::identity::Identity;
 use self::locks::Locks;
 use self::open::{Readers, Synchronous};
-use self::writer::{Cx, Lane, Writer, time};
+use self::writer::{Cx, Lane, Writer};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
@@ -59,8 +59,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Ended registrations are kept this long at least, so that the process of a job can be named.
-const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 /// Longest time of a check-up, which reads everything.
 const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 
@@ -283,15 +281,7 @@ impl ProcessRegistry for SqliteStorage {
 
     async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
         let locks = self.locks.clone();
-        let reap = move |cx: &mut Cx<'_>| {
-            let report = reap::reap(cx, &params, &locks)?;
-            if !report.processes.is_empty() {
-                let before = time(params.now).saturating_sub(names::micros(KEEP_ENDED));
-                processes::forget_ended(cx, before)?;
-            }
-            Ok(report)
-        };
-        let report = self.write(Lane::Bulk, reap).await?;
+        let report = self.write(Lane::Bulk, move |cx| reap::reap(cx, &params, &locks)).await?;
         for process in &report.processes {
             self.locks.remove(*process);
         }
