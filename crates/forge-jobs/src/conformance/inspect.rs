@@ -198,6 +198,7 @@ pub async fn events_tell_a_jobs_story_in_order(rig: &Rig) {
         "started",
         "cancel_requested",
         "failed",
+        "cancelled",
         "retried",
         "started",
         "done",

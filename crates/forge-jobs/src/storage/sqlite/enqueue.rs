@@ -7,7 +7,7 @@ use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
 use super::writer::{Cx, time};
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::{EnqueueParams, Inserted, InvalidValue, StorageError};
-use crate::{Due, JobId, NewJob};
+use crate::{Due, JobId, NewJob, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
@@ -54,7 +54,8 @@ fn insert(cx: &mut Cx<'_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
     let due_at = match job.due {
         Due::Now => now,
         Due::At(at) => at.as_micros().max(now),
-        Due::After(delay) => now.saturating_add(micros(delay)),
+        // Within what a time can be, or a page's cursor would stand before the rows it has shown.
+        Due::After(delay) => Timestamp::from_micros(now).saturating_add(delay).as_micros(),
     };
     let values = params![
         &job.id.as_bytes()[..],

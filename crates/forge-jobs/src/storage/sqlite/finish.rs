@@ -12,7 +12,7 @@ use super::writer::{Cx, time};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
-use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, clean_error};
+use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, Timestamp, clean_error};
 use rusqlite::{OptionalExtension, params};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -210,7 +210,7 @@ fn come_back(
 ) -> Result<FinishResult, Fault> {
     let Some(mut job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
     let error = error.map(|e| clean(e));
-    job.due_at = now.saturating_add(micros(after));
+    job.due_at = Timestamp::from_micros(now).saturating_add(after).as_micros();
     job.suspect = 0;
     (job.attempts, job.throttles) = match error {
         Some(_) => (claim.attempt, 0),

@@ -21,7 +21,8 @@ const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.lease, p.id, e.detail F
             0 AS rank FROM forge_jobs WHERE seq = ?1 \
      UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running WHERE seq = ?1 \
      UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts WHERE seq = ?1 \
-     UNION ALL SELECT at, event, NULL, claim_no, process, NULL, 2 FROM forge_notes WHERE seq = ?1 \
+     UNION ALL SELECT at, event, NULL, claim_no, process, NULL, CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END \
+            FROM forge_notes WHERE seq = ?1 \
      UNION ALL SELECT ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt, \
             claim_no, process, error, 3 FROM forge_attempts WHERE seq = ?1 \
      UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_finished \

@@ -36,14 +36,14 @@ impl Locks {
         Some(self.directory.as_ref()?.join(format!("{process}.lock")))
     }
 
-    /// Takes the lock of a process that registers.
+    /// Takes the lock of a process that registers. [`io::ErrorKind::WouldBlock`] if somebody else has it.
     pub(super) fn take(&self, process: ProcessId) -> io::Result<()> {
         let (Some(directory), Some(path)) = (&self.directory, self.path(process)) else { return Ok(()) };
         std::fs::create_dir_all(directory)?;
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         file.try_lock().map_err(|e| match e {
             TryLockError::Error(e) => e,
-            TryLockError::WouldBlock => io::Error::other("its lock file is locked by another process"),
+            TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
         })?;
         self.held().insert(process, file);
         Ok(())
@@ -52,6 +52,11 @@ impl Locks {
     /// Whether this storage holds the lock of a process.
     pub(super) fn holds(&self, process: ProcessId) -> bool {
         self.held().contains_key(&process)
+    }
+
+    /// Gives the lock of a process up. Its file stays.
+    pub(super) fn let_go(&self, process: ProcessId) {
+        self.held().remove(&process);
     }
 
     /// Gives the lock of a process up, and removes its file: its registration has ended.

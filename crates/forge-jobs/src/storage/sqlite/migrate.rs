@@ -1,6 +1,6 @@
 //! Bringing a database to the schema that this version knows. Forward only.
 
-use super::error::{Fault, storage_error};
+use super::error::Fault;
 use crate::storage::StorageError;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -33,18 +33,19 @@ pub(super) fn refuse_newer(conn: &Connection) -> Result<i64, Fault> {
 }
 
 /// Carries out what is missing, each step in a transaction of its own that other processes wait for.
-pub(super) fn migrate(conn: &mut Connection) -> Result<(), StorageError> {
-    let mut found = refuse_newer(conn).map_err(Fault::into_storage)?;
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
+    let mut found = refuse_newer(conn)?;
     while found < KNOWN {
-        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage_error)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been first.
-        found = refuse_newer(&tx).map_err(Fault::into_storage)?;
+        found = refuse_newer(&tx)?;
         if let Some(step) = usize::try_from(found).ok().and_then(|at| MIGRATIONS.get(at)) {
-            tx.execute_batch(META).and_then(|()| tx.execute_batch(step)).map_err(storage_error)?;
-            tx.execute(SET_VERSION, [found + 1]).map_err(storage_error)?;
+            tx.execute_batch(META)?;
+            tx.execute_batch(step)?;
+            tx.execute(SET_VERSION, [found + 1])?;
             found += 1;
         }
-        tx.commit().map_err(storage_error)?;
+        tx.commit()?;
     }
     Ok(())
 }

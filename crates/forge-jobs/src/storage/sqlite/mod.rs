@@ -10,6 +10,7 @@ mod enqueue;
 mod error;
 mod finish;
 mod guards;
+mod identity;
 mod inspect;
 mod locks;
 mod migrate;
@@ -35,9 +36,10 @@ use guards::Guard;
 
 use self::error::Fault;
 use self::guards::Guards;
+use self::identity::Identity;
 use self::locks::Locks;
 use self::open::{Readers, Synchronous};
-use self::writer::{Cx, Lane, Writer, time};
+use self::writer::{Cx, Lane, Writer};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
@@ -57,8 +59,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Ended registrations are kept this long at least, so that the process of a job can be named.
-const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 /// Longest time of a check-up, which reads everything.
 const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 
@@ -117,7 +117,12 @@ impl SqliteStorage {
     /// version made (neither is changed), [`StorageError::Unavailable`] when the file cannot be opened or locked, or
     /// is on a network file system.
     pub async fn open(file: impl Into<PathBuf>, options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
-        let file = file.into();
+        // Connections for reads are opened later, when the program may have changed its directory.
+        let file = std::path::absolute(file.into()).map_err(|e| StorageError::Unavailable {
+            detail: format!("the path of the database cannot be made absolute: {e}"),
+            outcome_unknown: false,
+            source: Some(Box::new(e)),
+        })?;
         let path = file.clone();
         let conn = blocking(move || open::open_file(&path, options.synchronous)).await?;
         let storage = Self::build(conn, options.guards, Some(file.clone()))?;
@@ -138,7 +143,8 @@ impl SqliteStorage {
 
     fn build(conn: Connection, guards: Guards, file: Option<PathBuf>) -> Result<Self, StorageError> {
         let changes = Arc::new(watch::Sender::new(Changes::default()));
-        let writer = Writer::start(conn, guards, changes.clone())?;
+        let identity = file.as_deref().map(Identity::of);
+        let writer = Writer::start(conn, identity, guards, changes.clone())?;
         let readers = file.clone().map(Readers::new);
         let settings = file.clone().map(Readers::single);
         let locks = Arc::new(Locks::beside(file.as_deref()));
@@ -268,10 +274,13 @@ impl ProcessRegistry for SqliteStorage {
     async fn register(&self, params: RegisterParams) -> Result<(), StorageError> {
         let process = params.process;
         // Before the row: whoever sees the row must find the lock held.
-        self.take_lock(process)?;
+        let taken = self.take_lock(process)?;
         let registered = self.write(Lane::Urgent, move |cx| processes::register(cx, &params)).await;
-        if registered.as_ref().is_err_and(|e| !matches!(e, StorageError::Conflict { .. })) {
-            self.locks.remove(process);
+        match &registered {
+            // Somebody's before, who has let go of it: its file still tells others that it died.
+            Err(StorageError::Conflict { .. }) if taken => self.locks.let_go(process),
+            Err(_) if taken => self.locks.remove(process),
+            _ => {}
         }
         registered
     }
@@ -288,15 +297,7 @@ impl ProcessRegistry for SqliteStorage {
 
     async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
         let locks = self.locks.clone();
-        let reap = move |cx: &mut Cx<'_>| {
-            let report = reap::reap(cx, &params, &locks)?;
-            if !report.processes.is_empty() {
-                let before = time(params.now).saturating_sub(names::micros(KEEP_ENDED));
-                processes::forget_ended(cx, before)?;
-            }
-            Ok(report)
-        };
-        let report = self.write(Lane::Bulk, reap).await?;
+        let report = self.write(Lane::Bulk, move |cx| reap::reap(cx, &params, &locks)).await?;
         for process in &report.processes {
             self.locks.remove(*process);
         }
@@ -305,15 +306,22 @@ impl ProcessRegistry for SqliteStorage {
 }
 
 impl SqliteStorage {
-    fn take_lock(&self, process: ProcessId) -> Result<(), StorageError> {
+    /// Takes the lock of a process; `false` if this storage holds it already.
+    fn take_lock(&self, process: ProcessId) -> Result<bool, StorageError> {
         if self.locks.holds(process) {
-            return Ok(());
+            return Ok(false);
         }
-        self.locks.take(process).map_err(|e| StorageError::Unavailable {
-            detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
-            outcome_unknown: false,
-            source: Some(Box::new(e)),
-        })
+        match self.locks.take(process) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                Err(processes::registered_before(process))
+            }
+            Err(e) => Err(StorageError::Unavailable {
+                detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
+                outcome_unknown: false,
+                source: Some(Box::new(e)),
+            }),
+        }
     }
 }
 

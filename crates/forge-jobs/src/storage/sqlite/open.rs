@@ -1,12 +1,14 @@
 //! Opening a database: checks before the first write, pragmas, and the connections for reads.
 
-use super::error::{Fault, at_file, storage_error};
+use super::error::{Fault, at_file, is_busy, storage_error};
 use super::migrate::{migrate, refuse_newer};
+use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::StorageError;
-use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Versions before this can damage a WAL database that has several connections (sqlite.org/wal.html#walresetbug).
@@ -15,8 +17,6 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const BUSY_TRIES: i32 = 2_000;
 /// Connections for reads of people at most.
 const READERS: usize = 3;
-/// Between two tries to stop a read that takes too long: one may fall between two of its statements.
-const STOP_AGAIN: Duration = Duration::from_millis(20);
 /// Longest time that one read for people may take.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
@@ -40,28 +40,46 @@ impl Synchronous {
 pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connection, StorageError> {
     refuse_old_sqlite()?;
     refuse_network(file)?;
-    let open = || -> Result<Connection, Fault> {
-        let mut conn = Connection::open(file)?;
-        conn.busy_handler(Some(wait_a_little))?;
-        // The first read of the file tells whether it is a database at all, and one for us: before any write.
-        let fresh: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
-        refuse_newer(&conn)?;
-        if fresh == 0 {
-            // Only possible before the first table.
-            conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    let started = Instant::now();
+    loop {
+        match open_once(file, synchronous) {
+            // Several processes that make a new file a WAL database at once: SQLite refuses one of them without asking
+            // its busy handler, since waiting could not help it.
+            Err(Fault::Sql(e)) if is_busy(&e) && started.elapsed() < STORAGE_CALL_LIMIT => {
+                std::thread::sleep(Duration::from_micros(fastrand::u64(200..5_000)));
+            }
+            opened => return opened.map_err(|fault| at_file(fault.into_storage(), file)),
         }
-        let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
-        if !mode.eq_ignore_ascii_case("wal") {
-            return Err(StorageError::unavailable(format!(
-                "the file system does not allow a write-ahead log (the mode stays {mode:?}): put the database on a local disk"
-            ))
-            .into());
-        }
-        settle(&conn, synchronous)?;
-        migrate(&mut conn)?;
-        Ok(conn)
-    };
-    open().map_err(|fault| at_file(fault.into_storage(), file))
+    }
+}
+
+fn open_once(file: &Path, synchronous: Synchronous) -> Result<Connection, Fault> {
+    // Not as a URI: a file may have any name.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_handler(Some(wait_a_little))?;
+    // The first read of the file tells whether it is a database at all, and one for us: before any write.
+    let fresh: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
+    refuse_newer(&conn)?;
+    if conn.is_readonly("main")? {
+        // SQLite falls back to reading alone, and the first job would tell.
+        let detail = "the file is read-only for this program: it needs to write to it and to its directory";
+        return Err(StorageError::unavailable(detail).into());
+    }
+    if fresh == 0 {
+        // Only possible before the first table.
+        conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(StorageError::unavailable(format!(
+            "the file system does not allow a write-ahead log (the mode stays {mode:?}): put the database on a local disk"
+        ))
+        .into());
+    }
+    settle(&conn, synchronous)?;
+    migrate(&mut conn)?;
+    Ok(conn)
 }
 
 /// Opens a database in memory.
@@ -69,7 +87,7 @@ pub(super) fn open_memory() -> Result<Connection, StorageError> {
     refuse_old_sqlite()?;
     let mut conn = Connection::open_in_memory().map_err(storage_error)?;
     settle(&conn, Synchronous::Normal).map_err(storage_error)?;
-    migrate(&mut conn)?;
+    migrate(&mut conn).map_err(Fault::into_storage)?;
     Ok(conn)
 }
 
@@ -151,7 +169,10 @@ impl Readers {
         Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(most)) }
     }
 
-    /// Runs a read off the async threads, bounded in time.
+    /// Runs a read off the async threads, on one state of the database, bounded in time. It is stopped when nobody
+    /// waits for it any more.
+    ///
+    /// A read with a `limit` of its own gets no snapshot: one that is held for minutes would let the log grow.
     pub(super) async fn read<T, F>(&self, run: F, limit: Option<Duration>) -> Result<T, StorageError>
     where
         T: Send + 'static,
@@ -160,48 +181,70 @@ impl Readers {
         let Ok(permit) = self.permits.clone().acquire_owned().await else { return Err(StorageError::Closed) };
         let idle = self.idle.clone();
         let file = self.file.clone();
-        let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let conn = match taken {
-            Some(conn) => conn,
-            None => tokio::task::spawn_blocking(move || open_reader(&file)).await.map_err(panicked)??,
-        };
-        // A caller that goes away stops its read, which would else hold the connection without a limit.
-        let stop = Stop(Arc::new(Mutex::new(Some(conn.get_interrupt_handle()))));
-        let stopped = stop.0.clone();
-        let mut reading = tokio::task::spawn_blocking(move || {
-            let result = run(&conn).map_err(Fault::into_storage);
-            // Before the next reader gets the connection: a late stop must not hit that one.
-            stopped.lock().unwrap_or_else(PoisonError::into_inner).take();
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
-            drop(permit);
-            result
-        });
-        let mut wait = limit.unwrap_or(READ_LIMIT);
-        loop {
-            if let Ok(result) = tokio::time::timeout(wait, &mut reading).await {
-                return result.map_err(panicked)?;
+        let abandoned = SetOnDrop::default();
+        let bound = Bound { limit: limit.unwrap_or(READ_LIMIT), abandoned: abandoned.0.clone() };
+        let reading = tokio::task::spawn_blocking(move || {
+            // Given back last, when the connection is free again.
+            let _permit = permit;
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let conn = match taken {
+                Some(conn) => conn,
+                None => open_reader(&file)?,
+            };
+            let result =
+                bounded(&conn, bound, |conn| if limit.is_some() { run(conn) } else { snapshot(conn, run) });
+            // A connection that is stuck in a transaction is not used again.
+            if conn.is_autocommit() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
             }
-            stop.now();
-            wait = STOP_AGAIN;
-        }
+            result.map_err(Fault::into_storage)
+        });
+        let result = reading.await.map_err(panicked)?;
+        drop(abandoned);
+        result
     }
 }
 
-/// Stops a read that is still under way when this is dropped.
-struct Stop(Arc<Mutex<Option<InterruptHandle>>>);
+/// Tells a read that its caller has gone.
+#[derive(Default)]
+struct SetOnDrop(Arc<AtomicBool>);
 
-impl Stop {
-    fn now(&self) {
-        if let Some(handle) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            handle.interrupt();
-        }
-    }
-}
-
-impl Drop for Stop {
+impl Drop for SetOnDrop {
     fn drop(&mut self) {
-        self.now();
+        self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// What ends a read early.
+struct Bound {
+    limit: Duration,
+    abandoned: Arc<AtomicBool>,
+}
+
+/// Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
+const LOOK_EVERY: i32 = 10_000;
+
+/// Runs a read that SQLite itself stops at its bound. Unlike an interrupt from outside this can never hit the next read
+/// on the same connection.
+fn bounded<T>(
+    conn: &Connection,
+    bound: Bound,
+    run: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let begun = Instant::now();
+    let over = move || bound.abandoned.load(Ordering::Relaxed) || begun.elapsed() >= bound.limit;
+    conn.progress_handler(LOOK_EVERY, Some(over))?;
+    let result = run(conn);
+    conn.progress_handler(0, None::<fn() -> bool>)?;
+    result
+}
+
+fn snapshot<T>(conn: &Connection, run: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+    let transaction = conn.unchecked_transaction()?;
+    let result = run(&transaction);
+    // Nothing was written, so nothing is lost; after an interrupt there may be no transaction any more.
+    drop(transaction);
+    result
 }
 
 fn open_reader(file: &Path) -> Result<Connection, StorageError> {
@@ -223,38 +266,72 @@ fn panicked(e: tokio::task::JoinError) -> StorageError {
 mod tests {
     use super::*;
 
-    /// A read that never ends by itself.
-    fn endless(conn: &Connection) -> Result<(), Fault> {
-        let count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-        Ok(conn.query_row(count, [], |_| Ok(()))?)
+    const HANG: Duration = Duration::from_secs(10);
+    /// Far longer than any test may take.
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+
+    fn readers() -> (tempfile::TempDir, PathBuf, Arc<Readers>) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("jobs.db");
+        drop(open_file(&file, Synchronous::Normal).unwrap());
+        let readers = Arc::new(Readers::new(file.clone()));
+        (dir, file, readers)
+    }
+
+    fn count(conn: &Connection, sql: &str) -> Result<i64, Fault> {
+        Ok(conn.query_row(sql, [], |r| r.get(0))?)
     }
 
     #[tokio::test]
-    async fn a_read_whose_caller_went_away_is_stopped_and_frees_its_connection() {
-        let dir = tempfile::tempdir().unwrap();
-        let readers = Readers::single(dir.path().join("jobs.db"));
-        let file = open_file(&readers.file, Synchronous::Normal).unwrap();
-        let gone = tokio::time::timeout(Duration::from_millis(100), readers.read(endless, None)).await;
-        assert!(gone.is_err());
-        let one = |conn: &Connection| Ok(conn.query_row("SELECT 1", [], |r| r.get::<_, i64>(0))?);
-        let next = tokio::time::timeout(Duration::from_secs(30), readers.read(one, None)).await;
-        assert_eq!(next.expect("the connection is held for ever").unwrap(), 1);
-        drop(file);
+    async fn a_read_that_nobody_waits_for_any_more_is_stopped() {
+        let (_dir, _file, readers) = readers();
+        for _ in 0..READERS {
+            let running = Arc::new(tokio::sync::Notify::new());
+            let (signal, readers) = (running.clone(), readers.clone());
+            let read = tokio::spawn(async move {
+                let endless = move |conn: &Connection| {
+                    signal.notify_one();
+                    count(conn, ENDLESS)
+                };
+                readers.read(endless, None).await
+            });
+            running.notified().await;
+            read.abort();
+        }
+        // All permits come back, long before the time limit of the reads.
+        let next = readers.read(|conn| count(conn, "SELECT count(*) FROM forge_jobs"), None);
+        let limit = READ_LIMIT / 2;
+        assert_eq!(tokio::time::timeout(limit, next).await.expect("a connection is free").unwrap(), 0);
     }
 
     #[tokio::test]
-    async fn a_read_that_takes_too_long_is_stopped_even_between_its_statements() {
-        let dir = tempfile::tempdir().unwrap();
-        let readers = Readers::single(dir.path().join("jobs.db"));
-        let file = open_file(&readers.file, Synchronous::Normal).unwrap();
-        let slow = |conn: &Connection| {
-            // The stop comes while no statement runs, and does nothing.
-            std::thread::sleep(Duration::from_millis(100));
-            endless(conn)
-        };
+    async fn a_read_that_takes_too_long_is_stopped_and_harms_no_other() {
+        let (_dir, _file, readers) = readers();
         let limit = Some(Duration::from_millis(20));
-        let read = tokio::time::timeout(Duration::from_secs(30), readers.read(slow, limit)).await;
-        assert!(read.expect("it runs for ever").unwrap_err().is_retryable());
-        drop(file);
+        for _ in 0..2 * READERS {
+            let read = readers.read(|conn| count(conn, ENDLESS), limit);
+            let e = tokio::time::timeout(HANG, read).await.expect("it is stopped").unwrap_err();
+            assert!(e.is_retryable() && e.to_string().contains("too long"), "{e}");
+            let read = readers.read(|conn| count(conn, "SELECT count(*) FROM forge_jobs"), None);
+            assert_eq!(read.await.unwrap(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_statements_of_one_read_see_one_state_of_the_database() {
+        let (_dir, file, readers) = readers();
+        let both = readers.read(
+            move |conn| {
+                let kinds = "SELECT count(*) FROM forge_kinds";
+                let before = count(conn, kinds)?;
+                Connection::open(&file)?.execute("INSERT INTO forge_kinds (name) VALUES ('k')", [])?;
+                Ok((before, count(conn, kinds)?))
+            },
+            None,
+        );
+        assert_eq!(both.await.unwrap(), (0, 0));
+        let after = readers.read(|conn| count(conn, "SELECT count(*) FROM forge_kinds"), None);
+        assert_eq!(after.await.unwrap(), 1);
     }
 }

@@ -21,10 +21,9 @@ const NUMBER: &str = "SELECT no FROM forge_processes WHERE id = ?1";
 const END: &str = "UPDATE forge_processes SET ended_at = ?2 WHERE no = ?1 AND ended_at IS NULL";
 const CLAIMS: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
      WHERE process = ?1";
-/// Ended long ago, and named by nothing any more.
+/// Only small tables are looked at: to ask the finished jobs, of which there may be millions, would hold up the
+/// heartbeats.
 const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
-     AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.process = forge_processes.no) \
-     AND NOT EXISTS (SELECT 1 FROM forge_attempts a WHERE a.process = forge_processes.no) \
      AND NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.process = forge_processes.no)";
 
 /// Registers a boot of a process.
@@ -34,10 +33,15 @@ pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault
     let id = &params.process.as_bytes()[..];
     let values = params![id, params.host, params.pid, params.version, kinds, time(params.now)];
     if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
-        let detail = format!("{} was registered before: make a new one for each boot", params.process);
-        return Err(StorageError::Conflict { what: "process id", detail }.into());
+        return Err(registered_before(params.process).into());
     }
     Ok(())
+}
+
+/// The identity was used before.
+pub(super) fn registered_before(process: ProcessId) -> StorageError {
+    let detail = format!("{process} was registered before: make a new one for each boot");
+    StorageError::Conflict { what: "process id", detail }
 }
 
 /// Confirms that a process is alive.
@@ -76,7 +80,7 @@ pub(super) fn deregister(cx: &mut Cx<'_>, params: &DeregisterParams) -> Result<u
     Ok(u32::try_from(claims.len()).unwrap_or(u32::MAX))
 }
 
-/// Forgets processes that ended before `before` and that nothing names any more.
+/// Forgets processes that ended before `before`, when no finished job of theirs is kept any more.
 pub(super) fn forget_ended(cx: &Cx<'_>, before: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FORGET)?.execute([before]).map(drop)
 }

@@ -1,15 +1,21 @@
 //! Retention: deleting finished jobs past their queue's window, the oldest first.
 
 use super::error::Fault;
+use super::names::micros;
+use super::processes::forget_ended;
 use super::state::{DEAD, DONE};
 use super::verbs::forget;
 use super::writer::{Cx, time};
 use crate::storage::{SweepParams, SweepReport};
 use rusqlite::params;
+use std::time::Duration;
 
 const WINDOWS: &str = "SELECT no, done_retention_us, dead_retention_us FROM forge_queues ORDER BY no";
 const EXPIRED: &str = "SELECT seq FROM forge_finished WHERE status = ?1 AND queue = ?2 AND finished_at <= ?3 \
      ORDER BY finished_at LIMIT ?4";
+
+/// Ended registrations are kept this long at least, so that the process of an attempt can be named.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 
 /// Deletes at most `limit` finished jobs.
 pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fault> {
@@ -19,6 +25,9 @@ pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fa
         let rows = statement.query_map([], |r| Ok((r.get(0)?, [r.get(1)?, r.get(2)?])))?;
         rows.collect::<rusqlite::Result<_>>()?
     };
+    // What a process has finished is gone when the longest window is over. A window for ever keeps all of them.
+    let longest =
+        windows.iter().flat_map(|(_, kept)| *kept).try_fold(micros(KEEP_ENDED), |a, b| Some(a.max(b?)));
     let mut report = SweepReport::default();
     for (queue, kept) in windows {
         for (status, kept) in [DONE, DEAD].into_iter().zip(kept) {
@@ -34,6 +43,9 @@ pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fa
         }
     }
     report.more = report.done + report.dead >= params.limit;
+    if let Some(longest) = longest {
+        forget_ended(cx, now.saturating_sub(longest))?;
+    }
     Ok(report)
 }
 

@@ -15,7 +15,13 @@ use rusqlite::{OptionalExtension, params};
 const ASK: &str = "UPDATE forge_running SET cancel_at = ?2 WHERE seq = ?1 AND cancel_at IS NULL";
 const PROCESS_ID: &str = "SELECT id FROM forge_processes WHERE no = ?1";
 const FRESH: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = 0, throttles = 0, crashes = 0, suspect = 0, \
-     last_claim_no = max(last_claim_no, ?3), progress = NULL WHERE seq = ?1";
+     last_claim_no = max(last_claim_no, ?3), progress = NULL, \
+     error = coalesce((SELECT error FROM forge_finished WHERE seq = ?1), error) WHERE seq = ?1";
+/// The row that tells of a death goes when the job comes back; the event stays.
+const NOTE_DEATH: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process) \
+     SELECT seq, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), finished_at, \
+            CASE reason WHEN 2 THEN 'cancelled' ELSE 'dead' END, claim_no, process \
+     FROM forge_finished WHERE seq = ?1";
 const LAST_CLAIM: &str = "SELECT claim_no FROM forge_finished WHERE seq = ?1";
 const UNFINISH: &str = "DELETE FROM forge_finished WHERE seq = ?1";
 const DUE_NOW: &str = "UPDATE forge_jobs SET due_at = ?2 WHERE seq = ?1";
@@ -101,7 +107,8 @@ fn request(cx: &Cx<'_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, F
 pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
     each(cx, params, RetryOutcome::Unknown, |cx, mut job, place, now| {
         let mut last_claim = job.last_claim_no;
-        match place.status() {
+        let status = place.status();
+        match status {
             JobStatus::Dead => {
                 if let Some(key) = &job.dedupe_key {
                     if let Some(of) = key_holder(cx, job.kind, key)? {
@@ -110,7 +117,6 @@ pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOut
                     hold_key(cx, job.kind, key, job.seq)?;
                 }
                 last_claim = cx.conn.prepare_cached(LAST_CLAIM)?.query_row([job.seq], |r| r.get(0))?;
-                cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
             }
             JobStatus::Retrying => take_deferred(cx, &job, super::state::RETRYING)?,
             status => return Ok(RetryOutcome::Refused { status }),
@@ -118,6 +124,10 @@ pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOut
         job.due_at = now;
         job.suspect = 0;
         cx.conn.prepare_cached(FRESH)?.execute(params![job.seq, now, last_claim])?;
+        if status == JobStatus::Dead {
+            cx.conn.prepare_cached(NOTE_DEATH)?.execute([job.seq])?;
+            cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
+        }
         note(cx, job.seq, now, "retried", None)?;
         put_ready(cx, &job)?;
         Ok(RetryOutcome::Retried)

@@ -10,6 +10,7 @@
 use super::changes::{Effects, announce};
 use super::error::{Fault, commit_error, is_busy, storage_error};
 use super::guards::{Guard, Guards};
+use super::identity::Identity;
 use super::names::Names;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
@@ -130,14 +131,27 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(
         conn: Connection,
+        identity: Option<Identity>,
         guards: Guards,
         changes: Arc<watch::Sender<Changes>>,
+    ) -> Result<Self, StorageError> {
+        Self::start_with(conn, identity, guards, changes, STORAGE_CALL_LIMIT)
+    }
+
+    fn start_with(
+        conn: Connection,
+        identity: Option<Identity>,
+        guards: Guards,
+        changes: Arc<watch::Sender<Changes>>,
+        patience: Duration,
     ) -> Result<Self, StorageError> {
         let shared =
             Arc::new(Shared { queue: Mutex::default(), filled: Condvar::new(), commits: AtomicU64::new(0) });
         let looked = Instant::now();
         let mut worker = Worker {
             conn,
+            identity,
+            patience,
             guards,
             changes,
             names: Names::default(),
@@ -210,6 +224,10 @@ impl Drop for Writer {
 
 struct Worker {
     conn: Connection,
+    /// `None` in memory.
+    identity: Option<Identity>,
+    /// Longest wait for other processes' locks.
+    patience: Duration,
     guards: Guards,
     changes: Arc<watch::Sender<Changes>>,
     names: Names,
@@ -268,7 +286,7 @@ impl Worker {
         let begun = Instant::now();
         let changed_before = self.conn.total_changes();
         if let Err(e) = self.begin() {
-            return first.answer(Err(e));
+            return self.refuse_all(first, e);
         }
         let mut effects = Effects::default();
         let mut ran: Vec<(Box<dyn Command>, Result<(), StorageError>)> = Vec::new();
@@ -287,6 +305,10 @@ impl Worker {
             next = if full { None } else { self.shared.try_pop() };
         }
         let end = self.commit(changed_before, effects);
+        if end.as_ref().is_err_and(|e| !e.outcome_unknown()) && ran.len() > 1 {
+            // A full disk, say, is noticed by COMMIT: what one member wrote must not fail the others.
+            return ran.into_iter().for_each(|(c, _)| self.alone(c));
+        }
         for (command, refused) in ran {
             let end = match &end {
                 Ok(()) => Ok(()),
@@ -294,6 +316,19 @@ impl Worker {
             };
             command.answer(refused.and(end));
         }
+    }
+
+    /// No transaction can be begun. All that wait have waited as long as this one did, or nearly: each waiting anew
+    /// would let the last one wait for hours.
+    fn refuse_all(&self, first: Box<dyn Command>, error: StorageError) {
+        let (urgent, bulk) = {
+            let mut queue = self.shared.lock();
+            (std::mem::take(&mut queue.urgent), std::mem::take(&mut queue.bulk))
+        };
+        for command in urgent.into_iter().chain(bulk) {
+            command.answer(Err(error.duplicate()));
+        }
+        first.answer(Err(error));
     }
 
     /// Runs one command in a transaction of its own.
@@ -322,15 +357,20 @@ impl Worker {
     }
 
     /// Takes the write lock, waiting for other processes as long as a call may take.
-    fn begin(&self) -> Result<(), StorageError> {
-        let deadline = Instant::now() + STORAGE_CALL_LIMIT;
+    fn begin(&mut self) -> Result<(), StorageError> {
+        let deadline = Instant::now() + self.patience;
         loop {
             match self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])) {
-                Ok(_) => return Ok(()),
+                Ok(_) => break,
                 Err(e) if is_busy(&e) && Instant::now() < deadline => {}
                 Err(e) => return Err(storage_error(e)),
             }
         }
+        let there = self.identity.as_ref().map_or(Ok(()), Identity::check);
+        if there.is_err() {
+            self.rollback();
+        }
+        there
     }
 
     fn commit(&mut self, changed_before: u64, effects: Effects) -> Result<(), StorageError> {
@@ -357,5 +397,57 @@ impl Worker {
             // Nothing more can be done if even this fails; the next BEGIN will say so.
             let _ = self.conn.execute_batch("ROLLBACK");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::TransactionBehavior;
+
+    /// Far above any patience of these tests, and far below what waiting in turn would take.
+    const HANG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_lock_that_is_never_given_up_fails_all_that_wait_and_not_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let conn = Connection::open(&file).unwrap();
+        conn.busy_timeout(Duration::from_millis(10)).unwrap();
+        let changes = Arc::new(watch::Sender::new(Changes::default()));
+        let patience = Duration::from_millis(500);
+        let writer = Writer::start_with(conn, None, Guards::default(), changes, patience).unwrap();
+        let mut other = Connection::open(&file).unwrap();
+        let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        // In turn these would take 500 s.
+        let calls = (0..1_000).map(|_| writer.write(Lane::Bulk, |_| Ok(())));
+        let all = futures_util::future::join_all(calls);
+        for result in tokio::time::timeout(HANG, all).await.expect("all are answered") {
+            assert!(result.unwrap_err().is_retryable());
+        }
+        lock.rollback().unwrap();
+        writer.write(Lane::Bulk, |_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_panics_fails_alone_and_the_thread_lives_on() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (x)").unwrap();
+        let changes = Arc::new(watch::Sender::new(Changes::default()));
+        let writer = Writer::start(conn, None, Guards::default(), changes).unwrap();
+        let insert = |bad: bool| {
+            writer.write(Lane::Bulk, move |cx| {
+                cx.conn.execute("INSERT INTO t VALUES (1)", [])?;
+                assert!(!bad, "on purpose");
+                Ok(())
+            })
+        };
+        let results = futures_util::future::join_all([false, false, true, false].map(insert)).await;
+        let failed: Vec<_> = results.iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, false, true, false]);
+        let count = writer.write(Lane::Bulk, |cx| {
+            Ok(cx.conn.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0))?)
+        });
+        assert_eq!(count.await.unwrap(), 3);
     }
 }
