@@ -84,6 +84,8 @@ pub const MAX_ERROR_BYTES: usize = 16 << 10;
 pub const MAX_PROGRESS_NOTE_BYTES: usize = 1_024;
 /// Attempt records kept for one job; the oldest go first.
 pub const MAX_ATTEMPT_RECORDS: u32 = 50;
+/// Rare events (cancel, retry, run now, release) kept for one job; the oldest go first.
+pub const MAX_NOTES: u32 = 100;
 /// Longest name of a queue, kind or scope in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 /// Longest dedupe key in bytes.

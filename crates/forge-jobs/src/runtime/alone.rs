@@ -20,7 +20,8 @@ use tokio::time::Instant;
 /// How long running jobs are waited for at first, while no new ones start. It doubles with each try in vain, so that
 /// a process that is never idle gets to its suspects in the end.
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
-const LONGEST_PATIENCE: Duration = Duration::from_secs(1_200);
+/// By then every job with the default time limit has ended, so more patience would gain nothing.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(660);
 /// Suspects that take longer than this in a row let other work have as much time.
 const STINT: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);

@@ -28,7 +28,10 @@ pub(crate) fn start(core: &Arc<Core>, commands: mpsc::UnboundedReceiver<Command>
         beats.block_on(supervise("heartbeat", || heartbeat::run(on_beats.clone())));
     })?;
     std::thread::Builder::new().name("forge-engine".into()).spawn(move || {
-        engine.block_on(run(on_engine.clone(), commands));
+        let running = AssertUnwindSafe(run(on_engine.clone(), commands)).catch_unwind();
+        if let Err(panic) = engine.block_on(running) {
+            telemetry::loop_panicked("engine", &panic_text(&*panic));
+        }
         // Whatever happened, nobody may wait for ever.
         on_engine.ended.send_replace(true);
     })?;

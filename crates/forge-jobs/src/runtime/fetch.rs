@@ -148,22 +148,18 @@ impl Fetcher {
         self.next_poll = now + self.poll.mul_f64(0.5 + fastrand::f64() / 2.0);
     }
 
+    /// Promotes one batch. Of a million jobs due at once, the first ones are claimed before the last are promoted.
     async fn promote(&mut self) -> Result<(), StorageError> {
-        loop {
-            let params = PromoteParams { limit: MAX_PROMOTE_BATCH, now: self.core.clock.storage_now() };
-            let promoted = in_time(self.core.storage.jobs.promote(params)).await?;
-            self.promote_now = false;
-            self.next_due = promoted.next_due_in.and_then(|d| Instant::now().checked_add(d));
-            if promoted.count > 0 {
-                for lane in self.core.lanes() {
-                    lane.hint_more();
-                }
-            }
-            // Cut short by the limit: there is more that is due now.
-            if promoted.next_due_in != Some(Duration::ZERO) || self.core.is_stopping() {
-                return Ok(());
+        let params = PromoteParams { limit: MAX_PROMOTE_BATCH, now: self.core.clock.storage_now() };
+        let promoted = in_time(self.core.storage.jobs.promote(params)).await?;
+        self.promote_now = false;
+        self.next_due = promoted.next_due_in.and_then(|d| Instant::now().checked_add(d));
+        if promoted.count > 0 {
+            for lane in self.core.lanes() {
+                lane.hint_more();
             }
         }
+        Ok(())
     }
 
     /// Reads all settings, opens lanes for new queues, and gives back what was claimed ahead for paused ones.

@@ -7,12 +7,15 @@
 use super::boot_clock::BootInstant;
 use super::core::{Core, key};
 use super::session::Session;
-use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams};
+use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, StorageError};
 use crate::telemetry;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// Least time for a call between two heartbeats, however short those are.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
 /// How soon a registration is tried again.
 const REGISTER_AGAIN: Duration = Duration::from_secs(1);
 
@@ -99,7 +102,7 @@ async fn end_retired(core: &Arc<Core>) {
             continue;
         }
         let params = DeregisterParams { process: session.process, now: core.clock.storage_now() };
-        match super::finish::in_time(core.storage.processes.deregister(params)).await {
+        match briefly(core, core.storage.processes.deregister(params)).await {
             Ok(handed_back) => {
                 core.handed_back.fetch_add(u64::from(handed_back), Ordering::Relaxed);
                 core.sessions.forget(&session);
@@ -110,7 +113,7 @@ async fn end_retired(core: &Arc<Core>) {
 }
 
 async fn register(core: &Arc<Core>) {
-    match super::finish::in_time(core.register()).await {
+    match briefly(core, core.register()).await {
         Ok(session) => {
             telemetry::registered_anew(session.process);
             core.sessions.set_current(session.clone());
@@ -123,4 +126,19 @@ async fn register(core: &Arc<Core>) {
         }
         Err(e) => telemetry::storage_failed("register", &e),
     }
+}
+
+/// Bounds a call that stands between two heartbeats. One that was not answered is made again in the next round.
+async fn briefly<T>(
+    core: &Core,
+    call: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    let limit = core.config.heartbeat_interval.max(SHORTEST_LIMIT);
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        Err(StorageError::Unavailable {
+            detail: format!("a call took longer than {limit:?}"),
+            outcome_unknown: true,
+            source: None,
+        })
+    })
 }

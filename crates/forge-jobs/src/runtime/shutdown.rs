@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Longest time that a shutdown waits for the database to take the last outcomes.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// The same for a program that exits now.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 type Reply = oneshot::Sender<ShutdownReport>;
 
@@ -125,6 +127,8 @@ async fn abandon(core: &Core, reply: oneshot::Sender<()>, replies: Vec<Reply>) {
     for state in core.running() {
         state.cancel.cancel(CancelCause::Shutdown);
     }
+    // What has ended should count, if the storage takes it at once.
+    let _ = tokio::time::timeout(FAREWELL, core.outbox.flush()).await;
     let report = report(core, (0, 0));
     end(core, &report).await;
     answer(replies, &report);

@@ -1,7 +1,7 @@
 //! Moving jobs among the small tables that tell where they stand. A job is in exactly one of them.
 
 use super::writer::Cx;
-use crate::limits::MAX_ATTEMPT_RECORDS;
+use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
 use crate::{AttemptResult, DeadReason, JobStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -34,6 +34,8 @@ const FREE_KEY: &str =
     "DELETE FROM forge_unique WHERE (kind, key) = (SELECT kind, dedupe_key FROM forge_jobs WHERE seq = ?1)";
 const NOTE: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process) \
      VALUES (?1, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), ?2, ?3, ?4, ?5)";
+const FORGET_NOTES: &str =
+    "DELETE FROM forge_notes WHERE seq = ?1 AND no <= (SELECT max(no) FROM forge_notes WHERE seq = ?1) - ?2";
 const ATTEMPT: &str = "INSERT OR REPLACE INTO forge_attempts (seq, claim_no, attempt, process, started_at, ended_at, \
      result, next_due_at, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const FORGET_ATTEMPTS: &str = "DELETE FROM forge_attempts WHERE seq = ?1 AND claim_no <= \
@@ -245,7 +247,8 @@ pub(super) fn note(
     claim: Option<&RunningRow>,
 ) -> rusqlite::Result<()> {
     let values = params![seq, at, event, claim.map(|c| c.claim_no), claim.map(|c| c.process)];
-    cx.conn.prepare_cached(NOTE)?.execute(values).map(drop)
+    cx.conn.prepare_cached(NOTE)?.execute(values)?;
+    cx.conn.prepare_cached(FORGET_NOTES)?.execute(params![seq, MAX_NOTES]).map(drop)
 }
 
 /// How a claim ended that did not end in done.

@@ -120,11 +120,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn try_pop(&self) -> Option<Box<dyn Command>> {
-        let mut queue = self.lock();
-        queue.urgent.pop_front().or_else(|| queue.bulk.pop_front())
-    }
 }
 
 impl Writer {
@@ -158,6 +153,7 @@ impl Writer {
             shared: shared.clone(),
             data_version: 0,
             looked,
+            again: VecDeque::new(),
         };
         let spawned = std::thread::Builder::new().name("forge-sqlite".into()).spawn(move || worker.run());
         let thread = spawned.map_err(|e| StorageError::Internal {
@@ -234,9 +230,20 @@ struct Worker {
     shared: Arc<Shared>,
     data_version: i64,
     looked: Instant,
+    /// Members of a group that was rolled back because of another one.
+    again: VecDeque<Box<dyn Command>>,
 }
 
 impl Worker {
+    /// The next command: what must not wait, then what had its turn before, then the rest.
+    fn pop_from(queue: &mut Queue, again: &mut VecDeque<Box<dyn Command>>) -> Option<Box<dyn Command>> {
+        queue.urgent.pop_front().or_else(|| again.pop_front()).or_else(|| queue.bulk.pop_front())
+    }
+
+    fn pop(&mut self) -> Option<Box<dyn Command>> {
+        Self::pop_from(&mut self.shared.lock(), &mut self.again)
+    }
+
     fn run(&mut self) {
         self.look();
         while let Some(first) = self.next() {
@@ -248,7 +255,7 @@ impl Worker {
     fn next(&mut self) -> Option<Box<dyn Command>> {
         loop {
             let mut queue = self.shared.lock();
-            if let Some(command) = queue.urgent.pop_front().or_else(|| queue.bulk.pop_front()) {
+            if let Some(command) = Self::pop_from(&mut queue, &mut self.again) {
                 return Some(command);
             }
             if queue.closed {
@@ -296,13 +303,14 @@ impl Worker {
                 Ok(()) => ran.push((command, Ok(()))),
                 Err(Fault::Refused(e)) => ran.push((command, Err(e))),
                 Err(Fault::Sql(_) | Fault::Panicked) => {
+                    // It fails alone; the others form the next group, after what must not wait.
                     self.rollback();
-                    let again = ran.into_iter().map(|(c, _)| c).chain([command]);
-                    return again.for_each(|c| self.alone(c));
+                    self.again.extend(ran.into_iter().map(|(c, _)| c));
+                    return self.alone(command);
                 }
             }
             let full = ran.len() >= GROUP_SIZE || begun.elapsed() >= GROUP_TIME;
-            next = if full { None } else { self.shared.try_pop() };
+            next = if full { None } else { self.pop() };
         }
         let end = self.commit(changed_before, effects);
         if end.as_ref().is_err_and(|e| !e.outcome_unknown()) && ran.len() > 1 {
