@@ -206,3 +206,58 @@ async fn a_file_that_may_not_be_written_to_is_refused_at_opening() {
         Err(e) => assert!(e.to_string().contains("read-only") && e.to_string().contains("jobs.db"), "{e}"),
     }
 }
+
+/// Each status is listed by a statement of its own.
+#[tokio::test]
+async fn every_filter_holds_on_the_list_of_every_status() {
+    let (_dir, file) = dir();
+    let storage = open(&file).await.into_bundle();
+    let process = ProcessId::new();
+    storage.processes.register(register(process)).await.unwrap();
+    let new = |kind: &str, queue: &str, delay: u64| {
+        let request = EnqueueRequest::new(kind, 1).on_queue(queue).with_tag(format!("{kind}-{queue}"));
+        request.with_delay(Duration::from_secs(delay)).validate(&DefaultRouter).unwrap()
+    };
+    let all = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")];
+    // Of each pair one job comes to stand in each status: four are claimed, of which one goes on running.
+    for (kind, queue) in all {
+        let jobs = (0..4).map(|_| new(kind, queue, 0)).chain([new(kind, queue, 3_600)]).collect();
+        storage.jobs.enqueue(EnqueueParams { jobs, now: None }).await.unwrap();
+        let wants = vec![ClaimWant { queue: queue.into(), limit: 4 }];
+        let claimed = storage.jobs.claim(ClaimParams { wants, ..claim(process, 0) }).await.unwrap().jobs;
+        let ends = [
+            Transition::Done { output: None },
+            Transition::Dead { reason: forge_jobs::DeadReason::Discarded, error: "no".into() },
+            Transition::Retry { after: HANG, error: "no".into() },
+        ];
+        let ended = claimed.iter().zip(ends);
+        let members = ended
+            .map(|(c, transition)| Finish { lease: c.lease, transition, timing: Timing::default() })
+            .collect();
+        storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
+    }
+    for (kind, queue) in all {
+        let jobs = vec![new(kind, queue, 0)];
+        storage.jobs.enqueue(EnqueueParams { jobs, now: None }).await.unwrap();
+    }
+    for status in JobStatus::ALL {
+        for (kind, queue, tag) in all.into_iter().flat_map(|(k, q)| {
+            let tag = format!("{k}-{q}");
+            [(Some(k), Some(q), None), (Some(k), None, Some(tag.clone())), (None, Some(q), Some(tag))]
+        }) {
+            let filter = JobFilter {
+                status: Some(status),
+                queue: queue.map(str::to_owned),
+                kind: kind.map(str::to_owned),
+                tag: tag.clone(),
+                ..JobFilter::default()
+            };
+            let page =
+                storage.inspect.list(ListParams { filter: filter.clone(), limit: 50, after: None }).await;
+            let jobs = page.unwrap().jobs;
+            assert_eq!(jobs.len(), 1, "{filter:?}");
+            assert_eq!(jobs[0].status, status);
+            assert!(kind.is_none_or(|k| jobs[0].kind == k) && queue.is_none_or(|q| jobs[0].queue == q));
+        }
+    }
+}

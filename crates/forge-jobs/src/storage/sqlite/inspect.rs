@@ -203,14 +203,17 @@ struct Where {
 }
 
 impl Where {
-    /// The filter's conditions on `forge_jobs j` that are no matter of a status.
-    fn of(filter: &JobFilter) -> Self {
+    /// The filter's conditions that are no matter of a status, on `forge_jobs j`; queue and kind on the tables that are
+    /// named. Where the table that is walked has them, rows of others are passed over without a look at their job.
+    fn of(filter: &JobFilter, queue_in: char, kind_in: char) -> Self {
         let mut this = Self { sql: String::new(), values: Vec::new() };
         if let Some(queue) = &filter.queue {
-            this.and("j.queue = (SELECT no FROM forge_queues WHERE name = ?)", [Value::from(queue.clone())]);
+            let same = format!("{queue_in}.queue = (SELECT no FROM forge_queues WHERE name = ?)");
+            this.and(&same, [Value::from(queue.clone())]);
         }
         if let Some(kind) = &filter.kind {
-            this.and("j.kind = (SELECT no FROM forge_kinds WHERE name = ?)", [Value::from(kind.clone())]);
+            let same = format!("{kind_in}.kind = (SELECT no FROM forge_kinds WHERE name = ?)");
+            this.and(&same, [Value::from(kind.clone())]);
         }
         if let Some(tag) = &filter.tag {
             let has = "EXISTS (SELECT 1 FROM json_each(coalesce(j.tags, '[]')) t WHERE t.value = ?)";
@@ -249,7 +252,13 @@ fn plain(
     status: Option<JobStatus>,
     wanted: usize,
 ) -> rusqlite::Result<Vec<Found>> {
-    let mut filter = Where::of(&params.filter);
+    let (queue_in, kind_in) = match status {
+        Some(JobStatus::Pending) => ('y', 'y'),
+        Some(JobStatus::Scheduled | JobStatus::Retrying) => ('d', 'j'),
+        Some(JobStatus::Running) => ('r', 'j'),
+        _ => ('j', 'j'),
+    };
+    let mut filter = Where::of(&params.filter, queue_in, kind_in);
     let after = params.after;
     let later = |filter: &mut Where, at: &str, id: &str| {
         if let Some(c) = after {
@@ -259,7 +268,11 @@ fn plain(
     let (columns, from, order) = match status {
         Some(JobStatus::Pending) => {
             later(&mut filter, "y.due_at", "y.id");
-            ("y.due_at, y.id, y.seq", "forge_ready y JOIN forge_jobs j ON j.seq = y.seq", "y.due_at, y.id")
+            // All of a queue's pending jobs are sorted: without their rows, unless the filter needs them.
+            let alone = params.filter.tag.is_none() && params.filter.dead_reason.is_none();
+            let from =
+                if alone { "forge_ready y" } else { "forge_ready y JOIN forge_jobs j ON j.seq = y.seq" };
+            ("y.due_at, y.id, y.seq", from, "y.due_at, y.id")
         }
         Some(JobStatus::Running) => {
             later(&mut filter, "r.claimed_at", "j.id");
@@ -301,7 +314,7 @@ fn finished(
     };
     let mut found = Vec::new();
     for queue in queues {
-        let mut filter = Where::of(&params.filter);
+        let mut filter = Where::of(&params.filter, 'f', 'j');
         filter.and("f.status = ? AND f.queue = ?", [Value::from(status), Value::from(queue)]);
         if let Some(c) = params.after {
             // Ties are broken by row number.
