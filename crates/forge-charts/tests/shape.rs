@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn every_number_parses_back_to_within_half_a_thousandth(value in -1e8..1e8_f64) {
         let text = number(value);
-        prop_assert!((text.parse::<f64>().unwrap() - value).abs() <= 0.000_5 + value.abs() * 1e-15, "{text}");
+        prop_assert!((text.parse::<f64>().unwrap() - value).abs() <= value.abs().mul_add(1e-15, 0.000_5), "{text}");
         prop_assert!(text.split_once('.').is_none_or(|(_, decimals)| decimals.len() <= 3 && !decimals.ends_with('0')));
     }
 
