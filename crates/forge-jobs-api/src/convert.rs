@@ -155,7 +155,7 @@ impl From<&storage::JobPage> for wire::JobPage {
 /// A page cursor as opaque text.
 #[must_use]
 pub fn cursor(c: storage::PageCursor) -> String {
-    format!("{}.{}", c.at.as_micros(), c.id)
+    format!("{}.{}.{}", c.at.as_micros(), c.row, c.id)
 }
 
 /// A page cursor from its text.
@@ -165,9 +165,10 @@ pub fn cursor(c: storage::PageCursor) -> String {
 /// [`WireError`] when the text did not come from [`cursor`].
 pub fn parse_cursor(text: &str) -> Result<storage::PageCursor, WireError> {
     let parse = || {
-        let (at, id) = text.split_once('.')?;
+        let (at, rest) = text.split_once('.')?;
+        let (row, id) = rest.split_once('.')?;
         let at = domain::Timestamp::from_micros(at.parse().ok()?);
-        Some(storage::PageCursor { at, id: id.parse().ok()? })
+        Some(storage::PageCursor { at, id: id.parse().ok()?, row: row.parse().ok()? })
     };
     parse().ok_or_else(|| WireError {
         field: "after",

@@ -48,7 +48,7 @@ fn paths(manifest: &[u8]) -> Vec<String> {
 fn verify(dir: &Path, manifest: &Path) -> Ended {
     let mut command = Command::new("sha256sum");
     command.args(["--strict", "-c"]).arg(manifest).current_dir(dir).stdin(Stdio::null());
-    Ended::of(command.output().unwrap())
+    Ended::of(&command.output().unwrap())
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn what_cannot_be_read_is_dead_with_its_reason_and_the_rest_is_in_the_manifest()
     for name in ["secret", "closed"] {
         std::fs::set_permissions(tree.join(name), std::fs::Permissions::from_mode(0o000)).unwrap();
     }
-    let ended = Ended::of(command.output().unwrap());
+    let ended = Ended::of(&command.output().unwrap());
     std::fs::set_permissions(tree.join("closed"), std::fs::Permissions::from_mode(0o700)).unwrap();
 
     let summary = summary(&ended);

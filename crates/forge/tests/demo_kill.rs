@@ -4,17 +4,21 @@
 
 mod support;
 
-use forge_jobs::storage::JobFilter;
-use forge_jobs::{JobStatus, Storage};
+use forge_jobs::storage::{DropOutcome, JobFilter, VerbParams};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Storage, Timestamp};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 use support::{Ended, Home, open, wait_for};
 
 /// Files of the tree, beside those with odd names.
 const FILES: u64 = 3_000;
+/// How the names of the files' queues begin.
+const FILES_QUEUE: &str = "demo.files/";
 /// Where this seed comes from another, the kills come at other moments.
 const SEED_VARIABLE: &str = "FORGE_TEST_SEED";
 
@@ -74,7 +78,7 @@ impl Demo<'_> {
     }
 
     fn finish(&self) -> Value {
-        let ended = Ended::of(self.command().output().unwrap());
+        let ended = Ended::of(&self.command().output().unwrap());
         ended.check(0, &[]);
         ended.json()
     }
@@ -93,14 +97,29 @@ impl Demo<'_> {
         child.wait().unwrap();
         assert!(!self.manifest().exists(), "it was killed too late to show anything");
     }
+
+    /// Puts a job for another day into the files' queue. While it is there the run cannot end, so that no kill comes
+    /// too late, however fast or busy the machine.
+    async fn hold_open(&self, storage: &Storage) -> JobId {
+        let queue = wait_for("the queue", async || {
+            let queues = storage.queues.list().await.unwrap();
+            queues.into_iter().map(|q| q.name).find(|name| name.starts_with(FILES_QUEUE))
+        })
+        .await;
+        let tomorrow = Timestamp::now().saturating_add(Duration::from_secs(86_400));
+        let blocker = EnqueueRequest::new("test.blocker", 0).on_queue(queue).with_run_at(tomorrow);
+        let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+        enqueuer.enqueue(blocker).await.unwrap().id
+    }
 }
 
 /// File jobs in the database, and how many of them are finished.
 async fn files(storage: &Storage) -> (u64, u64) {
     let queues = storage.inspect.queue_counts().await.unwrap();
     let (mut all, mut finished) = (0, 0);
-    for queue in queues.iter().filter(|q| q.queue.name.starts_with("demo.files/")) {
-        for (status, count) in queue.counts {
+    for queue in queues.iter().filter(|q| q.queue.name.starts_with(FILES_QUEUE)) {
+        // Nothing but the job that holds the run open is scheduled.
+        for (status, count) in queue.counts.iter().filter(|(s, _)| *s != JobStatus::Scheduled) {
             all += count.count;
             finished += if status.is_finished() { count.count } else { 0 };
         }
@@ -123,9 +142,12 @@ async fn killed_three_times_it_ends_with_the_manifest_of_an_undisturbed_run() {
     let killed = Demo { home: &home, name: "killed" };
     let storage = open(&killed.database()).await;
     // In the walk or just after it; then twice while files are hashed.
-    killed.kill_at(&storage, random.u64(1..files), 0).await;
+    let (blocker, ()) =
+        tokio::join!(killed.hold_open(&storage), killed.kill_at(&storage, random.u64(1..files), 0));
     killed.kill_at(&storage, files, random.u64(files / 20..files / 3)).await;
     killed.kill_at(&storage, files, random.u64(files / 2..files * 3 / 4)).await;
+    let params = VerbParams { ids: vec![blocker], now: None };
+    assert_eq!(storage.jobs.drop_jobs(params).await.unwrap(), [DropOutcome::Dropped]);
     let summary = killed.finish();
 
     assert_eq!(summary["resumed"], true);
@@ -139,7 +161,7 @@ async fn killed_three_times_it_ends_with_the_manifest_of_an_undisturbed_run() {
     let tree = home.path("tree");
     let mut verify = Command::new("sha256sum");
     verify.args(["--strict", "--quiet", "-c"]).arg(killed.manifest()).current_dir(tree).stdin(Stdio::null());
-    let verified = Ended::of(verify.output().unwrap());
+    let verified = Ended::of(&verify.output().unwrap());
     assert_eq!((verified.code, verified.stdout.as_str()), (0, ""), "{verified:?}");
 
     // The database is whole, and nothing of the run is left in it.

@@ -1,1 +1,322 @@
-//! The rules.
+//! The rules that define what a storage is.
+//!
+//! Each rule is a plain async function whose name is what it demands. [`conformance_tests!`](crate::conformance_tests)
+//! turns all of them into tests of your backend, one each:
+//!
+//! ```ignore
+//! struct Mine { storage: forge_jobs::Storage }
+//!
+//! #[forge_jobs::conformance::async_trait]
+//! impl forge_jobs::conformance::Harness for Mine {
+//!     async fn fresh() -> Self { /* a new, empty database */ }
+//!     fn storage(&self) -> forge_jobs::Storage { self.storage.clone() }
+//! }
+//!
+//! forge_jobs::conformance_tests!(Mine);
+//! ```
+//!
+//! The crate under test needs `tokio` with `macros` and `rt-multi-thread`. A backend is done when every rule passes; no
+//! rule is skipped for one of them. After each rule the harness audits the database.
+
+#![allow(clippy::missing_panics_doc, reason = "a rule that does not hold panics: that is its verdict")]
+
+mod rig;
+
+pub mod cancel;
+pub mod claim;
+pub mod enqueue;
+pub mod finish;
+pub mod inspect;
+pub mod operators;
+pub mod processes;
+pub mod promote;
+pub mod queues;
+pub mod races;
+pub mod reap;
+pub mod sweep;
+
+pub use async_trait::async_trait;
+pub use rig::Rig;
+
+use crate::Storage;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A database to try the rules on.
+#[async_trait]
+pub trait Harness: Send + Sync + Sized + 'static {
+    /// A new, empty database.
+    async fn fresh() -> Self;
+
+    /// The storage on it.
+    fn storage(&self) -> Storage;
+
+    /// Checks the database after a rule. Default: no problem is found by
+    /// [`Inspect::checkup`](crate::storage::Inspect::checkup).
+    async fn audit(&self) {
+        match self.storage().inspect.checkup().await {
+            Ok(checkup) => assert_eq!(checkup.problems, Vec::<String>::new(), "the audit found problems"),
+            Err(e) => panic!("the audit failed: {e}"),
+        }
+    }
+}
+
+/// A rule, boxed.
+pub type Rule = for<'a> fn(&'a Rig) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Tries one rule on a new database of a harness.
+///
+/// # Panics
+///
+/// If the rule does not hold, or the audit afterwards finds a problem.
+pub async fn run<H: Harness>(rule: Rule) {
+    let harness = H::fresh().await;
+    try_rule(harness.storage(), rule).await;
+    harness.audit().await;
+}
+
+/// Tries one rule on a storage whose database is new and empty.
+///
+/// # Panics
+///
+/// If the rule does not hold.
+pub async fn try_rule(storage: Storage, rule: Rule) {
+    rule(&Rig::new(storage)).await;
+}
+
+/// The rule of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<Rule> {
+    RULES.iter().find(|(n, _)| *n == name).map(|(_, rule)| *rule)
+}
+
+/// All rules: turned into a list, or into tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_rules {
+    ($($how:tt)*) => {
+        $crate::__conformance_expand! { ($($how)*)
+            enqueue {
+                a_new_job_is_pending_and_comes_back_as_it_was_sent
+                payloads_come_back_byte_for_byte
+                a_payload_of_the_largest_size_is_kept
+                a_job_for_later_is_scheduled
+                a_delay_counts_from_the_databases_clock
+                a_time_in_the_past_means_now
+                without_a_given_time_the_databases_clock_is_used
+                an_unknown_queue_is_created_with_defaults
+                the_same_job_sent_twice_is_there_once
+                another_job_under_a_taken_id_is_refused_and_changes_nothing
+                an_id_is_taken_as_long_as_its_finished_job_is_kept
+                results_come_in_the_order_of_the_members
+                a_twin_within_one_batch_is_seen
+                an_empty_batch_is_fine
+                a_batch_over_the_limit_is_refused_and_changes_nothing
+                a_dedupe_key_admits_one_unfinished_job_per_kind
+                a_dedupe_key_is_of_its_kind_alone
+                a_dedupe_key_holds_while_scheduled_running_and_retrying
+                a_dedupe_key_is_free_once_done
+                a_dedupe_key_is_free_once_dead_cancelled_or_dropped
+                keys_within_one_batch_are_seen
+                enqueued_jobs_tell_waiting_runtimes
+            }
+            claim {
+                a_claim_takes_due_jobs_and_shows_their_data
+                claims_come_by_priority_then_due_time_then_id
+                kinds_do_not_matter_to_the_order
+                a_claim_takes_no_more_than_was_wanted
+                a_claimed_job_is_not_claimed_again
+                claim_numbers_only_grow
+                a_claim_serves_several_queues_at_once
+                a_queue_not_wanted_is_left_alone
+                an_unknown_queue_gives_nothing
+                scheduled_jobs_are_not_claimed
+                only_the_kinds_asked_for_are_claimed
+                foreign_kinds_in_front_hold_nothing_up
+                a_paused_queue_gives_nothing_and_a_resumed_one_everything
+                a_process_that_never_registered_gets_nothing
+                a_process_whose_registration_ended_gets_nothing
+                a_claim_charges_no_attempt
+                an_empty_claim_is_fine
+                a_claim_is_bounded
+            }
+            finish {
+                done_ends_the_job_with_its_output_and_times
+                a_retry_comes_back_after_its_delay_with_the_attempt_charged
+                a_retry_without_delay_is_pending_at_once
+                a_retry_keeps_its_priority
+                a_throttle_comes_back_uncharged
+                throttles_in_a_row_are_counted_and_a_failure_ends_the_row
+                dead_is_final_with_its_reason_and_error
+                every_dead_reason_is_kept
+                a_second_finish_of_the_same_claim_is_stale
+                a_finish_under_another_claim_number_is_stale
+                a_finish_by_another_process_is_stale
+                a_finish_of_a_job_that_never_was_is_stale
+                a_late_finish_after_a_reclaim_elsewhere_changes_nothing
+                a_late_finish_after_a_reclaim_by_the_same_process_changes_nothing
+                a_late_finish_with_the_same_attempt_number_changes_nothing
+                a_late_finish_after_an_operators_retry_changes_nothing
+                a_stale_member_does_not_touch_the_others
+                error_text_that_no_database_takes_is_cleaned
+                an_attempt_record_is_kept_for_each_failure
+                old_attempt_records_go_first
+                a_released_job_is_back_in_its_place_uncharged
+                a_release_under_an_old_lease_changes_nothing
+                progress_is_kept_while_the_claim_is_valid
+            }
+            promote {
+                what_is_due_becomes_pending_and_the_rest_stays
+                a_promotion_tells_when_the_next_job_is_due
+                a_promotion_is_bounded_and_says_so
+                a_promoted_retry_runs_as_the_next_attempt
+                a_promotion_of_nothing_changes_nothing
+                promoted_jobs_are_claimed_by_when_they_became_due
+            }
+            cancel {
+                a_pending_job_is_dead_as_cancelled_at_once
+                scheduled_and_retrying_jobs_are_dead_as_cancelled_at_once
+                a_running_job_is_asked_and_its_process_hears_of_it
+                asking_twice_is_asking_once
+                a_requested_cancel_overrules_a_retry
+                a_requested_cancel_overrules_a_throttle
+                a_done_that_comes_first_wins
+                a_requested_cancel_overrules_a_release
+                a_cancel_of_a_finished_job_says_so
+                a_cancel_of_an_unknown_job_says_so
+                another_process_does_not_hear_of_it
+            }
+            operators {
+                a_retried_dead_job_has_a_fresh_budget
+                a_retrying_job_can_be_retried_at_once
+                other_jobs_are_not_retried
+                a_retry_that_meets_a_twin_changes_nothing
+                a_retried_job_forgets_the_cancel
+                run_now_makes_deferred_jobs_pending_and_keeps_attempts
+                run_now_refuses_what_runs_or_is_finished
+                a_dropped_job_is_gone_with_its_history
+                a_running_job_is_not_dropped
+                verbs_on_unknown_jobs_say_so
+                a_verb_on_too_many_jobs_is_refused
+            }
+            processes {
+                an_identity_registers_once
+                a_heartbeat_is_seen
+                a_heartbeat_after_the_end_is_fenced
+                a_process_that_leaves_hands_its_jobs_back_uncharged
+                leaving_twice_is_leaving_once
+                registered_processes_are_listed_with_what_they_hold
+            }
+            reap {
+                a_silent_process_is_reaped_and_its_jobs_revived
+                a_beating_process_is_not_reaped_however_long_its_jobs_run
+                the_reaper_does_not_reap_itself
+                a_reaping_twice_is_a_reaping_once
+                waiting_jobs_are_no_business_of_the_reaper
+                a_revived_job_is_a_suspect_and_charged_nothing
+                a_suspect_is_claimed_only_alone
+                suspects_are_claimed_one_at_a_time
+                a_crash_after_a_written_start_is_charged
+                the_third_such_crash_is_poison
+                plain_crashes_make_no_poison
+                a_crash_that_uses_up_the_attempts_is_exhausted
+                a_suspect_that_comes_back_is_trusted_again
+                a_crash_after_the_time_alone_is_not_counted
+                a_requested_cancel_outlives_the_crash
+                a_dedupe_key_outlives_the_crash
+                a_reaping_is_bounded_and_goes_on
+            }
+            sweep {
+                finished_jobs_go_after_their_queues_window
+                done_and_dead_have_windows_of_their_own
+                a_window_of_zero_keeps_nothing
+                for_ever_keeps_everything
+                unfinished_jobs_are_never_swept
+                a_sweep_is_bounded_and_says_so
+            }
+            queues {
+                a_queue_is_created_once_and_keeps_its_settings
+                ensure_follows_the_code_until_an_operator_sets_the_workers
+                an_update_changes_what_it_names_and_makes_a_new_version
+                two_edits_in_a_row_both_stick
+                an_edit_of_an_old_version_is_a_conflict_and_changes_nothing
+                an_update_of_an_unknown_queue_is_refused
+                absurd_settings_are_refused_and_change_nothing
+                a_bad_queue_name_is_refused
+                each_edit_grows_the_version_of_all_settings
+                every_setting_comes_back_exactly
+            }
+            inspect {
+                an_unknown_job_is_none
+                lists_filter_by_each_field
+                pages_show_every_job_once_in_order
+                pages_of_each_status_show_every_job_once
+                a_page_is_not_disturbed_by_new_jobs
+                counts_are_exact_below_their_bound
+                unfinished_tells_the_truth_per_queue
+                events_tell_a_jobs_story_in_order
+                a_page_without_rows_or_too_many_is_refused
+            }
+            races {
+                claims_at_once_never_hand_one_job_to_two
+                enqueues_at_once_lose_nothing
+                of_finishes_at_once_one_is_accepted
+                a_cancel_and_a_finish_at_once_agree_on_who_was_first
+                a_reap_and_a_finish_at_once_agree
+                one_key_sent_at_once_is_one_job
+                a_pause_stops_claims_from_its_answer_on
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_expand {
+    ((list) $($family:ident { $($rule:ident)* })*) => {
+        /// Every rule, by name.
+        pub const RULES: &[(&str, $crate::conformance::Rule)] = &[
+            $($((stringify!($rule), |rig| Box::pin($family::$rule(rig))),)*)*
+        ];
+    };
+    ((tests $harness:ty) $($family:ident { $($rule:ident)* })*) => {
+        $(mod $family {
+            #[allow(unused_imports, reason = "the harness may be named by a path")]
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $rule() {
+                    $crate::conformance::run::<$harness>(|rig| {
+                        Box::pin($crate::conformance::$family::$rule(rig))
+                    })
+                    .await;
+                }
+            )*
+        })*
+    };
+}
+
+/// Turns every rule into a test of a [`Harness`], in a module per family.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($harness:ty) => {
+        $crate::__conformance_rules! { tests $harness }
+    };
+}
+
+crate::__conformance_rules! { list }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_there_are_many() {
+        let mut names: Vec<_> = RULES.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RULES.len());
+        assert!(RULES.len() >= 80, "{}", RULES.len());
+        assert!(find("no_such_rule").is_none());
+    }
+}

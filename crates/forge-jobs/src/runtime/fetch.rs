@@ -185,8 +185,11 @@ impl Fetcher {
     async fn claim_ordinary(&mut self, session: &Arc<Session>) -> Result<bool, StorageError> {
         let mut room = MAX_CLAIM_BATCH;
         let mut wants = Vec::new();
+        let mut left_out = false;
         for lane in self.core.lanes() {
-            let limit = lane.want().min(room);
+            let want = lane.want();
+            let limit = want.min(room);
+            left_out |= limit < want;
             if limit > 0 {
                 room -= limit;
                 wants.push(ClaimWant { queue: lane.queue.clone(), limit });
@@ -203,7 +206,9 @@ impl Fetcher {
             self.poll = self.core.config.poll_busy;
         }
         self.hand_out(session, batch, &wants);
-        let again = got > 0 && self.core.lanes().iter().any(|l| l.want() > 0);
+        // A lane of short jobs may ask for all the room there is, and get nothing: the others are next, at once. It ends,
+        // because a lane that got less than it asked for asks no more until it is told, and one that got it has enough.
+        let again = left_out || (got > 0 && self.core.lanes().iter().any(|l| l.want() > 0));
         Ok(again || self.core.settings_heard.load(Ordering::Acquire) > self.settings_version)
     }
 

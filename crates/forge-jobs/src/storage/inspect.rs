@@ -26,6 +26,8 @@ pub struct PageCursor {
     pub at: Timestamp,
     /// The id of the last row seen.
     pub id: JobId,
+    /// Where the storage keeps that row: its own business, like [`Lease::row`](super::Lease::row).
+    pub row: i64,
 }
 
 /// A page of jobs.
@@ -129,7 +131,7 @@ pub trait Inspect: Send + Sync + 'static {
     /// One job; `None` if there is none.
     async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError>;
 
-    /// A page of jobs. Order: newest first by creation; with a status, by what matters there: pending in claim
+    /// A page of jobs. Order: the last that came in first; with a status, by what matters there: pending in claim
     /// order by due time, scheduled and retrying by due time, done and dead by finish, newest first.
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError>;
 

@@ -386,3 +386,18 @@ async fn thousands_of_jobs_on_many_queues_each_run_once() {
     let params = forge_jobs::storage::ListParams { filter, limit: 1, after: None };
     assert_eq!(db.storage.inspect.list(params).await.unwrap().jobs, []);
 }
+
+#[tokio::test]
+async fn an_empty_queue_of_short_jobs_keeps_no_other_queue_from_its_jobs() {
+    let db = Db::new().await;
+    let runtime = runtime(&db.storage, always("k", || JobOutcome::Done));
+    runtime.ensure_queue("a", 50).await.unwrap();
+    runtime.ensure_queue("b", 1).await.unwrap();
+    let handle = runtime.start().await.unwrap();
+    // Runs this short teach the queue to ask for as much as one claim may take, though it has nothing left.
+    for queue in ["a", "b", "a", "b"] {
+        let id = runtime.enqueue(request("k").on_queue(queue)).await.unwrap().id;
+        db.until_status(id, JobStatus::Done).await;
+    }
+    db.stop(handle).await;
+}

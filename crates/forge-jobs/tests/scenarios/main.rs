@@ -4,6 +4,7 @@
 
 mod cancellation;
 mod crash;
+mod faults;
 mod fencing;
 mod lifecycle;
 mod limits;

@@ -8,7 +8,7 @@ use super::upstream;
 use super::walk::{WalkJob, Walked};
 use crate::exit::Failure;
 use forge_jobs::limits::MAX_PAGE;
-use forge_jobs::storage::{JobFilter, ListParams, StorageError, VerbParams};
+use forge_jobs::storage::{JobFilter, StorageError, VerbParams};
 use forge_jobs::{DeadReason, EnqueueRequest, Enqueuer, Job, JobId, JobPayload, JobStatus, Payload, Storage};
 use forge_jobs_api::wire::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -165,7 +165,7 @@ impl Run {
     }
 }
 
-/// The latest walk over these directories.
+/// The latest walk over these directories. Walks are few: one for each run.
 async fn latest_walk(storage: &Storage, key: &str) -> Result<Option<WalkJob>, StorageError> {
     let filter = JobFilter {
         queue: Some(RUN_QUEUE.into()),
@@ -173,9 +173,17 @@ async fn latest_walk(storage: &Storage, key: &str) -> Result<Option<WalkJob>, St
         tag: Some(RunId::directories_tag(key)),
         ..JobFilter::default()
     };
-    let page = storage.inspect.list(ListParams { filter, limit: 1, after: None }).await?;
-    // A walk that cannot be read was made by another version of the demo; its run is not to be resumed.
-    Ok(page.jobs.first().and_then(|job| job.payload.decode().ok()))
+    let mut latest: Option<WalkJob> = None;
+    each_job(&*storage.inspect, filter, |job| {
+        // A walk that cannot be read was made by another version of the demo; its run is not to be resumed.
+        if let Ok(walk) = job.payload.decode::<WalkJob>()
+            && latest.as_ref().is_none_or(|l| l.run.number < walk.run.number)
+        {
+            latest = Some(walk);
+        }
+    })
+    .await?;
+    Ok(latest)
 }
 
 /// Whether nothing of a run is left to do.

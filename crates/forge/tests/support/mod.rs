@@ -66,7 +66,7 @@ impl Home {
     }
 
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
-        Ended::of(self.command(args).stdin(Stdio::null()).output().unwrap())
+        Ended::of(&self.command(args).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Runs it with this standard input.
@@ -84,7 +84,7 @@ impl Home {
         let writer = std::thread::spawn(move || {
             let _ = stdin.write_all(&input);
         });
-        let ended = Ended::of(child.wait_with_output().unwrap());
+        let ended = Ended::of(&child.wait_with_output().unwrap());
         writer.join().unwrap();
         ended
     }
@@ -105,7 +105,7 @@ impl Home {
 }
 
 impl Ended {
-    pub fn of(o: Output) -> Self {
+    pub fn of(o: &Output) -> Self {
         Self {
             code: o.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&o.stdout).into_owned(),
@@ -167,9 +167,9 @@ pub fn end_of(mut child: Child) -> Ended {
     while child.try_wait().unwrap().is_none() {
         if began.elapsed() > LIMIT {
             child.kill().unwrap();
-            panic!("it hangs: {:?}", Ended::of(child.wait_with_output().unwrap()));
+            panic!("it hangs: {:?}", Ended::of(&child.wait_with_output().unwrap()));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    Ended::of(child.wait_with_output().unwrap())
+    Ended::of(&child.wait_with_output().unwrap())
 }

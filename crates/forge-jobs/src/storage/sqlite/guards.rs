@@ -2,7 +2,7 @@
 
 /// A guard that mutation tests switch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(not(feature = "conformance"), allow(dead_code, reason = "only tests switch guards off"))]
+#[cfg_attr(not(feature = "conformance"), expect(unreachable_pub, reason = "public with the feature only"))]
 #[non_exhaustive]
 pub enum Guard {
     /// A claim takes its jobs out of what can be claimed.

@@ -179,7 +179,8 @@ pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fa
     };
     let more = found.len() == wanted;
     found.truncate(params.limit as usize);
-    let next = found.last().filter(|_| more).map(|last| PageCursor { at: last.at, id: last.id });
+    let next =
+        found.last().filter(|_| more).map(|last| PageCursor { at: last.at, id: last.id, row: last.seq });
     let mut jobs = Vec::with_capacity(found.len());
     for found in &found {
         jobs.extend(rows::job(conn, found.seq)?);
@@ -274,10 +275,11 @@ fn plain(
             ("d.due_at, d.id, d.seq", "forge_deferred d JOIN forge_jobs j ON j.seq = d.seq", "d.due_at, d.id")
         }
         _ => {
+            // Rows are numbered as they come in.
             if let Some(c) = after {
-                filter.and("j.id < ?", [id_value(c.id)]);
+                filter.and("j.seq < ?", [Value::from(c.row)]);
             }
-            ("j.created_at, j.id, j.seq", "forge_jobs j", "j.id DESC")
+            ("j.created_at, j.id, j.seq", "forge_jobs j", "j.seq DESC")
         }
     };
     let Where { sql, values } = filter;
@@ -301,10 +303,9 @@ fn finished(
         let mut filter = Where::of(&params.filter);
         filter.and("f.status = ? AND f.queue = ?", [Value::from(status), Value::from(queue)]);
         if let Some(c) = params.after {
-            // Ties are broken by row number; of a job that is gone meanwhile it is not known, and ties come again.
-            let seq = rows::seq_of(conn, c.id)?.unwrap_or(i64::MAX);
-            let at = c.at.as_micros();
-            filter.and("(f.finished_at, f.seq) < (?, ?)", [Value::from(at), Value::from(seq)]);
+            // Ties are broken by row number.
+            let key = [Value::from(c.at.as_micros()), Value::from(c.row)];
+            filter.and("(f.finished_at, f.seq) < (?, ?)", key);
         }
         let Where { sql, values } = filter;
         let sql = format!(

@@ -1,7 +1,7 @@
 //! The embedded storage: one SQLite file that the processes of one host can share, or a database in memory.
 //!
-//! Writes go through one connection on a thread of its own, with group commit ([`writer`]); reads for people have
-//! connections apart. Where a job stands is told by which small table holds it ([`state`], ADR 0003).
+//! Writes go through one connection on a thread of its own, with group commit (`writer`); reads for people have
+//! connections apart. Where a job stands is told by which small table holds it (`state`, ADR 0003).
 
 mod changes;
 mod checkup;

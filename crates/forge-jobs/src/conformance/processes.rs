@@ -1,0 +1,81 @@
+//! Who is alive.
+
+use super::rig::{Rig, STALE, done, request, secs};
+use crate::storage::{BoundedCount, FinishResult, Heartbeat, StorageError};
+use crate::{JobStatus, ProcessId};
+
+/// Protects: a restarted process is not its predecessor (C10).
+pub async fn an_identity_registers_once(rig: &Rig) {
+    let process = ProcessId::new();
+    rig.register(process).await.expect("a new process registers");
+    let again = rig.register(process).await;
+    assert!(matches!(again, Err(StorageError::Conflict { .. })), "{again:?}");
+    rig.deregister(process).await;
+    let again = rig.register(process).await;
+    assert!(matches!(again, Err(StorageError::Conflict { .. })), "{again:?}");
+}
+
+/// Protects: the sign of life.
+pub async fn a_heartbeat_is_seen(rig: &Rig) {
+    let process = rig.process().await;
+    let started = rig.at();
+    rig.advance(secs(10));
+    assert!(matches!(rig.heartbeat(process).await, Heartbeat::Alive { .. }));
+    let rows = rig.storage.inspect.processes().await.expect("processes can be read");
+    assert_eq!((rows[0].started_at, rows[0].beat_at), (started, rig.at()));
+}
+
+/// Protects: a process that was taken for dead is told so (B8).
+pub async fn a_heartbeat_after_the_end_is_fenced(rig: &Rig) {
+    let (left, reaped, never) = (rig.process().await, rig.process().await, ProcessId::new());
+    rig.deregister(left).await;
+    rig.crash_all().await;
+    for process in [left, reaped, never] {
+        assert_eq!(rig.heartbeat(process).await, Heartbeat::Fenced);
+        assert_eq!(rig.heartbeat(process).await, Heartbeat::Fenced, "and stays so");
+    }
+}
+
+/// Protects: a graceful stop.
+pub async fn a_process_that_leaves_hands_its_jobs_back_uncharged(rig: &Rig) {
+    let (process, other) = (rig.process().await, rig.process().await);
+    let ids = rig.put_many(3).await;
+    let claims = rig.claim(process, 3).await;
+    rig.finish(claims[0].lease, done()).await;
+    assert_eq!(rig.deregister(process).await, 2);
+    for id in &ids[1..] {
+        let job = rig.job(*id).await;
+        assert_eq!((job.status, job.attempt, job.suspect, job.crashes), (JobStatus::Pending, 0, false, 0));
+    }
+    assert_eq!(rig.finish(claims[1].lease, done()).await, FinishResult::StaleLease);
+    assert_eq!(rig.claim(other, 10).await.len(), 2, "at once");
+}
+
+/// Protects: it can be sent again.
+pub async fn leaving_twice_is_leaving_once(rig: &Rig) {
+    let process = rig.process().await;
+    rig.running(process).await;
+    assert_eq!((rig.deregister(process).await, rig.deregister(process).await), (1, 0));
+    assert_eq!(rig.deregister(ProcessId::new()).await, 0);
+}
+
+/// Protects: what the person on call sees.
+pub async fn registered_processes_are_listed_with_what_they_hold(rig: &Rig) {
+    let busy = rig.process().await;
+    rig.advance(secs(1));
+    let (idle, left) = (rig.process().await, rig.process().await);
+    rig.deregister(left).await;
+    rig.put(request()).await;
+    rig.put(request()).await;
+    rig.claim(busy, 2).await;
+    let rows = rig.storage.inspect.processes().await.expect("processes can be read");
+    assert_eq!(rows.iter().map(|r| r.id).collect::<Vec<_>>(), [busy, idle]);
+    let holds: Vec<_> = rows.iter().map(|r| r.holds).collect();
+    assert_eq!(holds, [BoundedCount { count: 2, more: false }, BoundedCount::default()]);
+    let row = &rows[0];
+    assert_eq!((row.host.as_str(), row.pid, row.version.as_str()), ("host", 7, "1.2.3"));
+    assert_eq!(row.kinds.as_deref(), Some(&["k".to_owned()][..]));
+    rig.advance(STALE);
+    let still = rig.storage.inspect.processes().await.expect("processes can be read");
+    assert_eq!(still.len(), 2, "silence alone ends no registration");
+}

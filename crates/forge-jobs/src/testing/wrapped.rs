@@ -1,0 +1,211 @@
+//! Forwards every call of a storage, with a hook around it.
+
+use crate::storage::{
+    CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, EnqueueParams,
+    EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobEvent,
+    JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
+    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
+    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
+    VerbParams,
+};
+use crate::{Attempt, Job, JobId};
+use async_trait::async_trait;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A call to a storage, as far as wrappers tell calls apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is named after its method")]
+pub enum Operation {
+    Enqueue,
+    Claim,
+    Finish,
+    Release,
+    EndAlone,
+    RecordProgress,
+    Promote,
+    Cancel,
+    Retry,
+    RunNow,
+    Drop,
+    Sweep,
+    Register,
+    Heartbeat,
+    Deregister,
+    Reap,
+    EnsureQueue,
+    UpdateQueue,
+    /// Any read, of queues or for people.
+    Read,
+}
+
+/// What happens around each call.
+#[async_trait]
+pub(super) trait Hook: Send + Sync + 'static {
+    /// Before the call. An error keeps it from being carried out; `true` carries it out and loses its answer.
+    async fn before(&self, operation: Operation) -> Result<bool, StorageError>;
+}
+
+/// The wrapped storage.
+pub(super) fn wrap(inner: Storage, hook: impl Hook) -> Storage {
+    let capabilities = inner.capabilities;
+    Storage::new(Arc::new(Wrapped { inner, hook }), capabilities)
+}
+
+struct Wrapped<H> {
+    inner: Storage,
+    hook: H,
+}
+
+impl<H: Hook> Wrapped<H> {
+    async fn around<T: Send>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, StorageError>> + Send,
+    ) -> Result<T, StorageError> {
+        let lose_answer = self.hook.before(operation).await?;
+        let answer = call.await?;
+        if !lose_answer {
+            return Ok(answer);
+        }
+        Err(StorageError::Unavailable {
+            detail: "a fault was injected after the call".into(),
+            outcome_unknown: true,
+            source: None,
+        })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> JobQueue for Wrapped<H> {
+    async fn enqueue(&self, params: EnqueueParams) -> Result<Vec<Inserted>, StorageError> {
+        self.around(Operation::Enqueue, self.inner.jobs.enqueue(params)).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
+        self.around(Operation::Claim, self.inner.jobs.claim(params)).await
+    }
+
+    async fn finish(&self, params: FinishParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.around(Operation::Finish, self.inner.jobs.finish(params)).await
+    }
+
+    async fn release(&self, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.around(Operation::Release, self.inner.jobs.release(params)).await
+    }
+
+    async fn end_alone(&self, lease: Lease) -> Result<bool, StorageError> {
+        self.around(Operation::EndAlone, self.inner.jobs.end_alone(lease)).await
+    }
+
+    async fn record_progress(&self, params: ProgressParams) -> Result<(), StorageError> {
+        self.around(Operation::RecordProgress, self.inner.jobs.record_progress(params)).await
+    }
+
+    async fn promote(&self, params: PromoteParams) -> Result<Promoted, StorageError> {
+        self.around(Operation::Promote, self.inner.jobs.promote(params)).await
+    }
+
+    async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
+        self.around(Operation::Cancel, self.inner.jobs.cancel(params)).await
+    }
+
+    async fn retry(&self, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {
+        self.around(Operation::Retry, self.inner.jobs.retry(params)).await
+    }
+
+    async fn run_now(&self, params: VerbParams) -> Result<Vec<RunNowOutcome>, StorageError> {
+        self.around(Operation::RunNow, self.inner.jobs.run_now(params)).await
+    }
+
+    async fn drop_jobs(&self, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
+        self.around(Operation::Drop, self.inner.jobs.drop_jobs(params)).await
+    }
+
+    async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
+        self.around(Operation::Sweep, self.inner.jobs.sweep(params)).await
+    }
+
+    fn changes(&self) -> watch::Receiver<Changes> {
+        self.inner.jobs.changes()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> ProcessRegistry for Wrapped<H> {
+    async fn register(&self, params: RegisterParams) -> Result<(), StorageError> {
+        self.around(Operation::Register, self.inner.processes.register(params)).await
+    }
+
+    async fn heartbeat(&self, params: HeartbeatParams) -> Result<Heartbeat, StorageError> {
+        self.around(Operation::Heartbeat, self.inner.processes.heartbeat(params)).await
+    }
+
+    async fn deregister(&self, params: DeregisterParams) -> Result<u32, StorageError> {
+        self.around(Operation::Deregister, self.inner.processes.deregister(params)).await
+    }
+
+    async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
+        self.around(Operation::Reap, self.inner.processes.reap(params)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> QueueConfig for Wrapped<H> {
+    async fn ensure(&self, params: EnsureQueueParams) -> Result<QueueRow, StorageError> {
+        self.around(Operation::EnsureQueue, self.inner.queues.ensure(params)).await
+    }
+
+    async fn update(&self, params: UpdateQueueParams) -> Result<QueueRow, StorageError> {
+        self.around(Operation::UpdateQueue, self.inner.queues.update(params)).await
+    }
+
+    async fn get(&self, queue: &str) -> Result<Option<QueueRow>, StorageError> {
+        self.around(Operation::Read, self.inner.queues.get(queue)).await
+    }
+
+    async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
+        self.around(Operation::Read, self.inner.queues.list()).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> Inspect for Wrapped<H> {
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.job(id)).await
+    }
+
+    async fn list(&self, params: ListParams) -> Result<JobPage, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.list(params)).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.attempts(id)).await
+    }
+
+    async fn events(&self, id: JobId) -> Result<Vec<JobEvent>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.events(id)).await
+    }
+
+    async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.has_unfinished(queue)).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.queue_counts()).await
+    }
+
+    async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.processes()).await
+    }
+
+    async fn checkup(&self) -> Result<Checkup, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.checkup()).await
+    }
+}

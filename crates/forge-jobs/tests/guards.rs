@@ -1,0 +1,64 @@
+//! Each guard of the embedded storage is switched off once, and the rule that it keeps must notice.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use forge_jobs::conformance::{self, Rule};
+use forge_jobs::storage::sqlite::{Guard, SqliteOptions, SqliteStorage};
+
+/// Guard → what is switched off → the rule that must go red.
+const TABLE: &[(Guard, &str, &str)] = &[
+    (Guard::Claim, "claimed jobs stay claimable", "a_claimed_job_is_not_claimed_again"),
+    (Guard::Claim, "claimed jobs stay claimable", "claims_at_once_never_hand_one_job_to_two"),
+    (Guard::Registration, "an ended process may claim", "a_process_whose_registration_ended_gets_nothing"),
+    (Guard::Finish, "a finish matches the job alone", "a_finish_by_another_process_is_stale"),
+    (
+        Guard::Finish,
+        "a finish matches the job alone",
+        "a_late_finish_after_a_reclaim_elsewhere_changes_nothing",
+    ),
+    (
+        Guard::Finish,
+        "a finish matches the job alone",
+        "a_late_finish_with_the_same_attempt_number_changes_nothing",
+    ),
+    (Guard::Release, "a release matches the job alone", "a_release_under_an_old_lease_changes_nothing"),
+    (Guard::Heartbeat, "a heartbeat revives an ended process", "a_heartbeat_after_the_end_is_fenced"),
+    (Guard::Reap, "everybody counts as silent", "a_beating_process_is_not_reaped_however_long_its_jobs_run"),
+    (Guard::Dedupe, "keys are not looked up", "a_dedupe_key_admits_one_unfinished_job_per_kind"),
+    (Guard::Cancel, "a requested cancel is forgotten", "a_requested_cancel_overrules_a_retry"),
+    (Guard::Cancel, "a requested cancel is forgotten", "a_requested_cancel_outlives_the_crash"),
+    (
+        Guard::Pause,
+        "paused queues are claimed from",
+        "a_paused_queue_gives_nothing_and_a_resumed_one_everything",
+    ),
+];
+
+async fn holds(rule: Rule, options: SqliteOptions) -> bool {
+    let storage = SqliteStorage::open_in_memory(options).await.unwrap().into_bundle();
+    tokio::spawn(conformance::try_rule(storage, rule)).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_goes_red_for_every_guard_that_is_switched_off() {
+    // The panics of rules that go red are wanted.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut unnoticed = Vec::new();
+    println!("{:<14}{:<40}{:<72}verdict", "guard", "mutation", "rule");
+    for (guard, mutation, name) in TABLE {
+        let rule = conformance::find(name).unwrap_or_else(|| panic!("there is no rule {name}"));
+        let whole = holds(rule, SqliteOptions::default()).await;
+        let mutated = holds(rule, SqliteOptions::default().without_guard(*guard)).await;
+        let verdict = match (whole, mutated) {
+            (true, false) => "red, as it must be",
+            (true, true) => "NOT NOTICED",
+            (false, _) => "BROKEN WITHOUT IT",
+        };
+        println!("{:<14}{mutation:<40}{name:<72}{verdict}", format!("{guard:?}"));
+        if (whole, mutated) != (true, false) {
+            unnoticed.push((guard, name));
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+}

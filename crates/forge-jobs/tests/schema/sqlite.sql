@@ -1,0 +1,209 @@
+CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
+
+CREATE TABLE forge_attempts (
+    seq         INTEGER NOT NULL,
+    claim_no    INTEGER NOT NULL,
+    attempt     INTEGER NOT NULL,
+    process     INTEGER,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER NOT NULL,
+    result      INTEGER NOT NULL,             -- 0 failed, 1 throttled, 2 dead, 3 cancelled, 4 crashed
+    next_due_at INTEGER,
+    error       TEXT,
+    PRIMARY KEY (seq, claim_no)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_counters (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE forge_deferred (
+    status   INTEGER NOT NULL,                -- 1 scheduled, 3 retrying
+    due_at   INTEGER NOT NULL,
+    id       BLOB    NOT NULL,
+    seq      INTEGER NOT NULL,
+    queue    INTEGER NOT NULL,
+    PRIMARY KEY (status, due_at, id)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_finished (
+    seq         INTEGER PRIMARY KEY,
+    status      INTEGER NOT NULL,             -- 4 done, 5 dead
+    queue       INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    started_at  INTEGER,
+    attempt     INTEGER NOT NULL,
+    claim_no    INTEGER NOT NULL,
+    process     INTEGER,
+    reason      INTEGER,                      -- 0 exhausted, 1 discarded, 2 cancelled, 3 poison, 4 undecodable
+    error       TEXT,
+    output      TEXT,
+    CHECK ((status = 5) = (reason IS NOT NULL))
+);
+
+CREATE TABLE forge_jobs (
+    seq           INTEGER PRIMARY KEY,
+    id            BLOB    NOT NULL UNIQUE,
+    queue         INTEGER NOT NULL,
+    kind          INTEGER NOT NULL,
+    priority      INTEGER NOT NULL,
+    due_at        INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    attempts      INTEGER NOT NULL DEFAULT 0, -- charged so far
+    max_attempts  INTEGER NOT NULL,
+    throttles     INTEGER NOT NULL DEFAULT 0, -- in a row
+    suspect       INTEGER NOT NULL DEFAULT 0, -- times in a row that its process died with it
+    crashes       INTEGER NOT NULL DEFAULT 0,
+    last_claim_no INTEGER NOT NULL DEFAULT 0, -- of claims that came to an end without finishing the job
+    asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
+    asked_delay   INTEGER NOT NULL DEFAULT 0,
+    dedupe_key    TEXT,
+    tags          TEXT,                       -- JSON array
+    progress      TEXT,                       -- JSON
+    error         TEXT,                       -- the latest
+    payload       TEXT    NOT NULL
+);
+
+CREATE TABLE forge_kinds (
+    no   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT    NOT NULL UNIQUE
+);
+
+CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE forge_notes (
+    seq      INTEGER NOT NULL,
+    no       INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    event    TEXT    NOT NULL,
+    claim_no INTEGER,
+    process  INTEGER,
+    PRIMARY KEY (seq, no)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_processes (
+    no         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         BLOB    NOT NULL UNIQUE,
+    host       TEXT    NOT NULL,
+    pid        INTEGER NOT NULL,
+    version    TEXT    NOT NULL,
+    kinds      TEXT,                       -- JSON array; NULL: any
+    started_at INTEGER NOT NULL,
+    beat_at    INTEGER NOT NULL,
+    ended_at   INTEGER                     -- not NULL: fenced
+);
+
+CREATE TABLE forge_queues (
+    no                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                TEXT    NOT NULL UNIQUE,
+    workers             INTEGER NOT NULL,
+    workers_by_operator INTEGER NOT NULL DEFAULT 0,
+    paused              INTEGER NOT NULL DEFAULT 0,
+    backoff_enabled     INTEGER NOT NULL,
+    backoff_base_us     INTEGER NOT NULL,
+    backoff_max_us      INTEGER NOT NULL,
+    done_retention_us   INTEGER,           -- NULL: for ever
+    dead_retention_us   INTEGER,           -- NULL: for ever
+    version             INTEGER NOT NULL DEFAULT 1
+);
+
+CREATE TABLE forge_ready (
+    queue    INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone
+    kind     INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    due_at   INTEGER NOT NULL,
+    id       BLOB    NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (queue, lane, kind, priority, due_at, id)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_running (
+    seq        INTEGER PRIMARY KEY,
+    claim_no   INTEGER NOT NULL,
+    process    INTEGER NOT NULL,
+    attempt    INTEGER NOT NULL,
+    flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone)
+    queue      INTEGER NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    cancel_at  INTEGER
+);
+
+CREATE TABLE forge_unique (
+    kind INTEGER NOT NULL,
+    key  TEXT    NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+CREATE VIEW forge_inspect_jobs AS
+SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' || substr(hex(j.id), 13, 4) || '-'
+             || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) AS id,
+       k.name AS kind,
+       q.name AS queue,
+       CASE WHEN f.status = 4 THEN 'done' WHEN f.status = 5 THEN 'dead' WHEN r.seq IS NOT NULL THEN 'running'
+            WHEN y.seq IS NOT NULL THEN 'pending' WHEN s.seq IS NOT NULL THEN 'scheduled'
+            WHEN t.seq IS NOT NULL THEN 'retrying' END AS status,
+       CASE f.reason WHEN 0 THEN 'exhausted' WHEN 1 THEN 'discarded' WHEN 2 THEN 'cancelled' WHEN 3 THEN 'poison'
+                     WHEN 4 THEN 'undecodable' END AS dead_reason,
+       coalesce(f.attempt, r.attempt, j.attempts) AS attempt,
+       j.max_attempts,
+       coalesce(f.claim_no, r.claim_no, j.last_claim_no) AS lease,
+       (SELECT lower(hex(p.id)) FROM forge_processes p WHERE p.no = coalesce(f.process, r.process)) AS process,
+       j.priority,
+       j.created_at,
+       j.due_at,
+       coalesce(f.started_at, r.claimed_at) AS started_at,
+       f.finished_at,
+       r.cancel_at AS cancel_requested_at,
+       j.throttles,
+       j.crashes,
+       j.suspect,
+       j.dedupe_key,
+       j.tags,
+       coalesce(f.error, j.error) AS error,
+       j.progress,
+       f.output,
+       j.payload,
+       j.id AS id_bytes
+FROM forge_jobs j
+JOIN forge_kinds k ON k.no = j.kind
+JOIN forge_queues q ON q.no = j.queue
+LEFT JOIN forge_finished f ON f.seq = j.seq
+LEFT JOIN forge_running r ON r.seq = j.seq
+LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.kind = j.kind
+                       AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id
+LEFT JOIN forge_deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
+LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;
+
+CREATE VIEW forge_job_events AS
+SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' || substr(hex(j.id), 13, 4) || '-'
+             || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) AS job,
+       e.at, e.event, e.attempt, e.lease,
+       (SELECT lower(hex(p.id)) FROM forge_processes p WHERE p.no = e.process) AS process,
+       e.detail,
+       j.id AS job_bytes
+FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS lease, NULL AS process,
+             NULL AS detail, 0 AS rank
+      FROM forge_jobs
+      UNION ALL
+      SELECT seq, claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running
+      UNION ALL
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts
+      UNION ALL
+      SELECT seq, ended_at,
+             CASE result WHEN 0 THEN 'failed' WHEN 1 THEN 'throttled' WHEN 2 THEN 'failed' WHEN 3 THEN 'failed'
+                         ELSE 'crashed' END,
+             attempt, claim_no, process, error, 3
+      FROM forge_attempts
+      UNION ALL
+      SELECT seq, at, event, NULL, claim_no, process, NULL, 2 FROM forge_notes
+      UNION ALL
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_finished WHERE status = 4
+      UNION ALL
+      SELECT seq, finished_at,
+             CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END,
+             attempt, claim_no, process, error, 4
+      FROM forge_finished) e
+JOIN forge_jobs j ON j.seq = e.seq;

@@ -1,0 +1,377 @@
+//! What is the embedded storage's own: group commit, files, processes that share one.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use forge_jobs::retry::Transition;
+use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
+use forge_jobs::storage::{
+    ClaimMode, ClaimParams, ClaimWant, EnqueueParams, EnsureQueueParams, Finish, FinishParams, Inserted,
+    KindFilter, PromoteParams, ReapParams, RegisterParams, StorageError, SweepParams,
+};
+use forge_jobs::{
+    DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, NewJob, ProcessId, QueueRuntime,
+    RuntimeConfig, Storage, Timing,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const HANG: Duration = Duration::from_secs(60);
+
+fn dir() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("jobs.db");
+    (dir, file)
+}
+
+async fn open(file: &Path) -> Arc<SqliteStorage> {
+    SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap()
+}
+
+fn job(kind: &str) -> NewJob {
+    EnqueueRequest::new(kind, 1).validate(&DefaultRouter).unwrap()
+}
+
+fn register(process: ProcessId) -> RegisterParams {
+    RegisterParams { process, host: "test".into(), pid: 1, version: "0".into(), kinds: None, now: None }
+}
+
+fn claim(process: ProcessId, limit: u32) -> ClaimParams {
+    let wants = vec![ClaimWant { queue: "default".into(), limit }];
+    ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None }
+}
+
+fn sql(file: &Path, statement: &str) -> String {
+    let conn = rusqlite::Connection::open(file).unwrap();
+    conn.query_row(statement, [], |r| r.get::<_, rusqlite::types::Value>(0)).map_or_else(
+        |e| e.to_string(),
+        |v| match v {
+            rusqlite::types::Value::Integer(n) => n.to_string(),
+            rusqlite::types::Value::Text(t) => t,
+            other => format!("{other:?}"),
+        },
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_enqueues_at_once_make_at_most_four_commits_and_a_bad_one_fails_alone() {
+    let (_dir, file) = dir();
+    let sqlite = open(&file).await;
+    let enqueuer = Arc::new(Enqueuer::new(sqlite.clone().into_bundle(), Arc::new(DefaultRouter)));
+    enqueuer.enqueue(EnqueueRequest::new("k", 0)).await.unwrap();
+    let before = sqlite.commits();
+    // Held back until all of them wait, by a writer of another program.
+    let mut blocker = rusqlite::Connection::open(&file).unwrap();
+    let lock = blocker.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let waiting: Vec<_> = (0..64)
+        .map(|n| {
+            let enqueuer = enqueuer.clone();
+            let kind = if n == 40 { "not a kind!" } else { "k" };
+            tokio::spawn(async move { enqueuer.enqueue(EnqueueRequest::new(kind, n)).await })
+        })
+        .collect();
+    // Every task has sent its command before the lock is given up: they run up to their first await.
+    tokio::task::yield_now().await;
+    lock.commit().unwrap();
+    let mut bad = Vec::new();
+    for (n, waiting) in waiting.into_iter().enumerate() {
+        if tokio::time::timeout(HANG, waiting).await.unwrap().unwrap().is_err() {
+            bad.push(n);
+        }
+    }
+    assert_eq!(bad, [40]);
+    let commits = sqlite.commits() - before;
+    assert!((1..=4).contains(&commits), "{commits} commits");
+    drop(blocker);
+    assert_eq!(sql(&file, "SELECT count(*) FROM forge_jobs"), "64");
+}
+
+#[tokio::test]
+async fn a_member_that_the_database_refuses_fails_alone_in_its_group() {
+    let (_dir, file) = dir();
+    let sqlite = open(&file).await;
+    let storage = sqlite.clone().into_bundle();
+    storage.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
+    // A trigger stands in for a fault that only the database sees.
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch(
+        "CREATE TRIGGER refuse BEFORE INSERT ON forge_jobs WHEN NEW.priority = 13 \
+         BEGIN SELECT RAISE(FAIL, 'refused by a trigger'); END",
+    )
+    .unwrap();
+    drop(conn);
+    let calls = (0..20).map(|n| {
+        let storage = storage.clone();
+        tokio::spawn(async move {
+            let mut jobs = vec![job("new.kind")];
+            if n == 7 {
+                jobs.push(
+                    EnqueueRequest::new("bad.kind", 1).with_priority(13).validate(&DefaultRouter).unwrap(),
+                );
+            }
+            storage.jobs.enqueue(EnqueueParams { jobs, now: None }).await
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    for (n, call) in calls.into_iter().enumerate() {
+        let result = call.await.unwrap();
+        assert_eq!(result.is_err(), n == 7, "{n}: {result:?}");
+    }
+    assert_eq!(sql(&file, "SELECT count(*) FROM forge_jobs"), "20", "nothing of the bad call was kept");
+    assert_eq!(sql(&file, "SELECT count(*) FROM forge_kinds"), "2", "k and new.kind");
+    // The kind that was rolled back is not remembered either.
+    let again = storage.jobs.enqueue(EnqueueParams { jobs: vec![job("bad.kind")], now: None }).await.unwrap();
+    assert_eq!(again, [Inserted::Inserted]);
+    assert_eq!(storage.inspect.checkup().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_idle_process_with_ten_queues_writes_nothing_but_its_heartbeat() {
+    let (_dir, file) = dir();
+    let sqlite = open(&file).await;
+    let mut handlers = HandlerRegistry::new();
+    handlers.register(forge_jobs::NoopEcho);
+    let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(50));
+    config.poll_busy = Duration::from_millis(5);
+    config.poll_idle = Duration::from_millis(10);
+    config.sweep_interval = Duration::from_millis(10);
+    config.reaper_interval = Duration::from_millis(10);
+    let storage = sqlite.clone().into_bundle();
+    let runtime = QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter)).with_config(config);
+    for n in 0..10 {
+        runtime.ensure_queue(&format!("q{n}"), 2).await.unwrap();
+    }
+    // Work that is not due, and work that is done, are no reason to write.
+    runtime
+        .enqueue(EnqueueRequest::new("noop_echo", 1).with_delay(Duration::from_secs(3_600)))
+        .await
+        .unwrap();
+    let handle = runtime.start().await.unwrap();
+    let beats = || async { storage.inspect.processes().await.unwrap()[0].beat_at };
+    // Counts heartbeats by watching their time change; each is one commit, and nothing else may be.
+    let (mut seen, mut last) = (0, beats().await);
+    let before = sqlite.commits();
+    let deadline = tokio::time::Instant::now() + HANG;
+    while seen < 10 {
+        assert!(tokio::time::Instant::now() < deadline, "only {seen} heartbeats");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let now = beats().await;
+        seen += u64::from(now != last);
+        last = now;
+    }
+    let commits = sqlite.commits() - before;
+    assert!(commits <= seen + 2, "{commits} commits for {seen} heartbeats seen");
+    handle.shutdown_graceful(HANG).await;
+}
+
+#[tokio::test]
+async fn calls_that_find_nothing_to_do_commit_nothing() {
+    let (_dir, file) = dir();
+    let sqlite = open(&file).await;
+    let storage = sqlite.clone().into_bundle();
+    let process = ProcessId::new();
+    storage.processes.register(register(process)).await.unwrap();
+    storage.queues.ensure(EnsureQueueParams { queue: "default".into(), workers: 1 }).await.unwrap();
+    let before = sqlite.commits();
+    storage.jobs.claim(claim(process, 10)).await.unwrap();
+    storage.jobs.promote(PromoteParams { limit: 10, now: None }).await.unwrap();
+    storage.jobs.sweep(SweepParams { limit: 10, now: None }).await.unwrap();
+    storage.queues.ensure(EnsureQueueParams { queue: "default".into(), workers: 1 }).await.unwrap();
+    let reap = ReapParams { stale_after: HANG, limit: 10, by: process, now: None };
+    storage.processes.reap(reap).await.unwrap();
+    assert_eq!(sqlite.commits(), before);
+}
+
+async fn refused(file: &Path) -> StorageError {
+    let bytes = std::fs::read(file).unwrap();
+    let e = SqliteStorage::open(file, SqliteOptions::default()).await.unwrap_err();
+    assert_eq!(std::fs::read(file).unwrap(), bytes, "the file was changed");
+    assert!(e.to_string().contains("jobs.db") || matches!(e, StorageError::SchemaTooNew { .. }), "{e}");
+    e
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+    let (_dir, file) = dir();
+    std::fs::write(&file, "not a database, but somebody's notes\n".repeat(500)).unwrap();
+    assert!(matches!(refused(&file).await, StorageError::Corrupt { .. }));
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_and_left_as_it_is() {
+    let (_dir, file) = dir();
+    drop(open(&file).await);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    // Its header, too, says that it is larger.
+    std::fs::write(&file, &bytes).unwrap();
+    let e = SqliteStorage::open(&file, SqliteOptions::default()).await.err();
+    assert!(matches!(e, Some(StorageError::Corrupt { .. })), "{e:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let (_dir, file) = dir();
+    drop(open(&file).await);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute("UPDATE forge_meta SET value = 999 WHERE key = 'schema_version'", []).unwrap();
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(conn);
+    let e = refused(&file).await;
+    assert!(matches!(e, StorageError::SchemaTooNew { found: 999, known: 1 }), "{e}");
+    assert!(e.to_string().contains("999") && e.to_string().contains("upgrade"), "{e}");
+}
+
+#[tokio::test]
+async fn a_directory_in_place_of_the_file_is_a_clear_error() {
+    let (_dir, file) = dir();
+    std::fs::create_dir(&file).unwrap();
+    let e = SqliteStorage::open(&file, SqliteOptions::default()).await.unwrap_err();
+    assert!(matches!(e, StorageError::Unavailable { .. }) && e.to_string().contains("jobs.db"), "{e}");
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_database_and_anothers_tables_stay() {
+    let (_dir, file) = dir();
+    std::fs::write(&file, "").unwrap();
+    drop(open(&file).await);
+    assert_eq!(sql(&file, "PRAGMA auto_vacuum"), "2");
+
+    let (_dir, file) = dir();
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch("PRAGMA user_version = 77; CREATE TABLE mine (x); INSERT INTO mine VALUES (5)")
+        .unwrap();
+    drop(conn);
+    let storage = open(&file).await.into_bundle();
+    storage.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
+    drop(storage);
+    assert_eq!(
+        (sql(&file, "SELECT x FROM mine"), sql(&file, "PRAGMA user_version")),
+        ("5".into(), "77".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_open_an_empty_file_at_once_converge() {
+    for _ in 0..10 {
+        let (_dir, file) = dir();
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let file = file.clone();
+                tokio::spawn(
+                    async move { SqliteStorage::open(file, SqliteOptions::default().normal()).await },
+                )
+            })
+            .collect();
+        for opened in opening {
+            tokio::time::timeout(HANG, opened).await.unwrap().unwrap().unwrap();
+        }
+        assert_eq!(sql(&file, "SELECT value FROM forge_meta WHERE key = 'schema_version'"), "1");
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_commits_wakes_another() {
+    let (_dir, file) = dir();
+    let (one, other) = (open(&file).await.into_bundle(), open(&file).await.into_bundle());
+    let mut changes = other.jobs.changes();
+    for _ in 0..20 {
+        changes.borrow_and_update();
+        one.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
+        tokio::time::timeout(HANG, changes.changed()).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_process_whose_lock_is_free_is_dead_at_once_and_one_that_holds_it_is_not() {
+    let (_dir, file) = dir();
+    let (dying, living) = (open(&file).await.into_bundle(), open(&file).await.into_bundle());
+    let (dead, alive, by) = (ProcessId::new(), ProcessId::new(), ProcessId::new());
+    dying.processes.register(register(dead)).await.unwrap();
+    living.processes.register(register(alive)).await.unwrap();
+    living.processes.register(register(by)).await.unwrap();
+    dying.jobs.enqueue(EnqueueParams { jobs: vec![job("k"), job("k")], now: None }).await.unwrap();
+    let taken = dying.jobs.claim(claim(dead, 1)).await.unwrap().jobs;
+    living.jobs.claim(claim(alive, 1)).await.unwrap();
+    // Closing the storage lets go of the lock, as the end of a process does.
+    drop(dying);
+    let reap = ReapParams { stale_after: Duration::from_secs(3_600), limit: 10, by, now: None };
+    let report = living.processes.reap(reap).await.unwrap();
+    assert_eq!((report.processes, report.revived), (vec![dead], vec![taken[0].job.id]));
+}
+
+#[tokio::test]
+async fn the_views_tell_people_what_the_crate_knows() {
+    let (_dir, file) = dir();
+    let storage = open(&file).await.into_bundle();
+    let process = ProcessId::new();
+    storage.processes.register(register(process)).await.unwrap();
+    let ids = [job("k"), job("k")];
+    let id = ids[0].id;
+    storage.jobs.enqueue(EnqueueParams { jobs: ids.to_vec(), now: None }).await.unwrap();
+    let claimed = storage.jobs.claim(claim(process, 1)).await.unwrap().jobs;
+    let transition = Transition::Dead { reason: forge_jobs::DeadReason::Discarded, error: "no".into() };
+    let members = vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default() }];
+    storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
+    let row = "SELECT kind || ' ' || queue || ' ' || status || ' ' || dead_reason || ' ' || attempt || ' ' || lease \
+         || ' ' || error FROM forge_inspect_jobs WHERE id = ";
+    assert_eq!(sql(&file, &format!("{row} '{id}'")), "k default dead discarded 1 1 no");
+    let by_bytes = format!("SELECT status FROM forge_inspect_jobs WHERE id_bytes = unhex('{id}', '-')");
+    assert_eq!(sql(&file, &by_bytes), "dead");
+    let events = format!(
+        "SELECT group_concat(event) FROM (SELECT event FROM forge_job_events WHERE job = '{id}' ORDER BY at, lease)"
+    );
+    let told = sql(&file, &events);
+    assert!(["enqueued", "started", "dead"].iter().all(|e| told.contains(e)), "{told}");
+    assert_eq!(sql(&file, "SELECT count(*) FROM forge_inspect_jobs WHERE status = 'pending'"), "1");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_private_and_works() {
+    let one: Storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await.unwrap().into_bundle();
+    let other = SqliteStorage::open_in_memory(SqliteOptions::default()).await.unwrap().into_bundle();
+    let new = job("k");
+    one.jobs.enqueue(EnqueueParams { jobs: vec![new.clone()], now: None }).await.unwrap();
+    assert_eq!(one.inspect.job(new.id).await.unwrap().map(|j| j.status), Some(JobStatus::Pending));
+    assert_eq!(other.inspect.job(new.id).await.unwrap(), None);
+    assert!(!one.capabilities.several_processes && one.capabilities.host_clock);
+}
+
+/// Statements of the hot path must use keys, whatever the tables hold.
+#[tokio::test]
+async fn no_hot_statement_scans_a_table() {
+    let (_dir, file) = dir();
+    drop(open(&file).await);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let sources = ["claim", "enqueue", "finish", "promote", "state", "processes"].map(|name| {
+        let path = format!("{}/src/storage/sqlite/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    });
+    let mut checked = 0;
+    for source in &sources {
+        for statement in source.split(": &str =").skip(1) {
+            let text = statement.trim_start().trim_start_matches('"');
+            let text = text[..text.find("\";").unwrap()].replace("\\\n", " ");
+            // Those over small tables, by design: what runs now, and what registers.
+            if !text.contains('?')
+                || text.contains("r.process = ?1")
+                || text.contains("WHERE process = ?1")
+                || text.contains("ended_at <")
+            {
+                continue;
+            }
+            let text = if text.trim_end().ends_with("WHERE") { format!("{text} seq = ?1") } else { text };
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let count = plan.parameter_count();
+            let nulls = rusqlite::params_from_iter(std::iter::repeat_n(rusqlite::types::Null, count));
+            let lines: Vec<String> =
+                plan.query_map(nulls, |r| r.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+            let scans: Vec<_> =
+                lines.iter().filter(|l| l.starts_with("SCAN") || l.contains("TEMP B-TREE")).collect();
+            assert!(scans.is_empty(), "{text}: {scans:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "only {checked} statements were found");
+}
