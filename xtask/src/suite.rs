@@ -147,14 +147,29 @@ fn docs() -> Result<End, String> {
     Ok(End::Done)
 }
 
+/// The version that is installed where it is missing.
+const DENY_VERSION: &str = "0.20.2";
+
 fn deny() -> Result<End, String> {
-    if !cargo(["deny", "--version"]).succeeds() {
-        // Compiling it takes longer than everything above. Sources and bans are checked by `tidy` all the same.
-        let why = "not installed; the licences of dependencies were not checked (cargo install cargo-deny --locked)";
-        println!("cargo-deny is {why}");
-        return Ok(End::Skipped(why.into()));
+    let check = ["--offline", "check", "licenses", "bans", "sources"];
+    if cargo(["deny", "--version"]).succeeds() {
+        cargo(["deny"]).args(check).run()?;
+        return Ok(End::Done);
     }
-    cargo(["deny", "--offline", "check", "licenses", "bans", "sources"]).run()?;
+    let tools = root::workspace().join("target/tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.is_file() {
+        if std::env::var_os("CI").is_none() {
+            // Compiling it takes longer than everything above, so people are asked and CI is not.
+            let why = "not installed; the licences of dependencies were not checked (cargo install cargo-deny --locked)";
+            println!("cargo-deny is {why}");
+            return Ok(End::Skipped(why.into()));
+        }
+        println!("installing cargo-deny {DENY_VERSION} into {}", tools.display());
+        let install = ["install", "cargo-deny", "--version", DENY_VERSION, "--locked", "--quiet", "--root"];
+        cargo(install).args([&tools]).run()?;
+    }
+    Cmd::new(program).args(check).run()?;
     Ok(End::Done)
 }
 

@@ -130,6 +130,7 @@ impl From<StartError> for Failure {
     fn from(e: StartError) -> Self {
         match e {
             StartError::Storage(e) => e.into(),
+            StartError::Config(_) => Self::of(ErrorCode::Invalid, &e),
             e => Self::of(ErrorCode::Failed, &e),
         }
     }

@@ -6,6 +6,8 @@ mod demo;
 mod exit;
 mod output;
 mod paths;
+mod signals;
+mod worker;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -66,6 +68,8 @@ enum Command {
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
+    /// Run jobs until told to stop
+    Worker(cmd::worker::Args),
     /// Create the database, or bring it to this program's version
     Migrate(cmd::migrate::Args),
     /// Check the database, the worker processes and what waits in vain
@@ -111,6 +115,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
+        Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
         Command::Doctor(args) => cmd::doctor::run(&args, &Database::choose(url)?, out).await,
     }

@@ -19,6 +19,6 @@ pub use job::{
     VerbReport, VerbResult,
 };
 pub use page::JobPage;
-pub use process::Process;
+pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
 pub use seconds::Seconds;

@@ -25,3 +25,16 @@ pub struct Process {
     /// Jobs it holds, running or claimed ahead.
     pub holds: BoundedCount,
 }
+
+/// What a worker's stop came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Identity of the boot that stopped.
+    pub process: String,
+    /// Attempts whose end was written while it stopped.
+    pub finished: u64,
+    /// Claims that were given back.
+    pub handed_back: u64,
+    /// Jobs whose handlers still ran when the process ended; they were given back too.
+    pub cut_short: Vec<String>,
+}

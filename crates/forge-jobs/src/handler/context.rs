@@ -5,8 +5,8 @@ use crate::job::payload::{PayloadError, check};
 use crate::limits::{MAX_OUTPUT_BYTES, MAX_PROGRESS_NOTE_BYTES};
 use crate::storage::Lease;
 use crate::{
-    ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, Payload, Progress, Timestamp,
-    job::clean_error,
+    ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, Payload, ProcessId, Progress,
+    Timestamp, job::clean_error,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -123,6 +123,12 @@ impl JobContext {
         self.attempt() >= self.max_attempts()
     }
 
+    /// Throttles in a row before this attempt.
+    #[must_use]
+    pub fn throttles(&self) -> u32 {
+        self.state.job.throttles
+    }
+
     /// When the time limit of this attempt passes; `None` without one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -152,6 +158,12 @@ impl JobContext {
     #[must_use]
     pub fn claim_no(&self) -> i64 {
         self.state.lease.claim_no
+    }
+
+    /// The process that this attempt runs in: one boot of it.
+    #[must_use]
+    pub fn process_id(&self) -> ProcessId {
+        self.state.lease.process
     }
 
     /// Enqueues a job. It is durable when this returns, whatever becomes of the running one: if this attempt fails

@@ -12,3 +12,4 @@ pub(crate) mod migrate;
 pub(crate) mod queue;
 mod queue_list;
 mod queue_set;
+pub(crate) mod worker;

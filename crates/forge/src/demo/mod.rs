@@ -15,7 +15,6 @@ mod manifest;
 mod pages;
 mod progress;
 mod run;
-mod signals;
 mod stats;
 mod summary;
 mod upstream;
@@ -26,15 +25,15 @@ pub(crate) use run::Upstream;
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
+use crate::signals::{Signals, stop};
 use forge_jobs::retry::BackoffPolicy;
 use forge_jobs::storage::{QueueSettingsPatch, Retention, UpdateQueueParams};
-use forge_jobs::{Enqueuer, HandlerRegistry, QueueHandle, QueueRuntime, Router, RuntimeConfig, Storage};
+use forge_jobs::{Enqueuer, HandlerRegistry, QueueRuntime, Router, RuntimeConfig, Storage};
 use forge_jobs_api::convert;
 use forge_jobs_api::wire::ErrorCode;
 use identity::{RUN_QUEUE, UPSTREAM_QUEUE};
 use progress::Progress;
 use run::{Places, Run, State, files_of_database};
-use signals::Signals;
 use stats::Stats;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,8 +44,6 @@ use summary::{Facts, Session, Summary};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Time for handlers to finish when the demo is told to stop: they are all short, or stop when told.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// Time to hand jobs back when the demo is told a second time.
-const GIVE_UP_WITHIN: Duration = Duration::from_millis(1_500);
 /// Workers of the queue of the walk and the manifest.
 const RUN_WORKERS: u32 = 2;
 /// Workers of the flaky upstream's queue.
@@ -118,7 +115,7 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
         }
         Err(failure) => Err(failure),
     };
-    stop(&handle, &mut signals).await;
+    stop(&handle, &mut signals, STOP_WITHIN).await;
     told.map(|()| Exit::Ok)
 }
 
@@ -248,20 +245,5 @@ fn greet(run: &Run, database: &str, ending: Ending) {
     ));
     if ending == Ending::WhenTold {
         say("Ctrl-C stops it; started again, it goes on where it was");
-    }
-}
-
-/// Stops in good order; told again, at once.
-async fn stop(handle: &QueueHandle, signals: &mut Signals) {
-    tokio::select! {
-        report = handle.shutdown_graceful(STOP_WITHIN) => {
-            if !report.still_running.is_empty() {
-                // This program exits now, so what still runs ends with it.
-                let _ = tokio::time::timeout(GIVE_UP_WITHIN, handle.abandon()).await;
-            }
-        }
-        () = signals.next() => {
-            let _ = tokio::time::timeout(GIVE_UP_WITHIN, handle.abandon()).await;
-        }
     }
 }

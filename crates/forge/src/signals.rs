@@ -1,6 +1,11 @@
-//! Signals that ask a program to end.
+//! Signals that ask a program to end, and ending.
 
+use forge_jobs::{QueueHandle, ShutdownReport};
 use std::io;
+use std::time::Duration;
+
+/// Time to hand jobs back when the program is told a second time.
+const GIVE_UP_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Waits for Ctrl-C and, on Unix, for SIGTERM.
 pub(crate) struct Signals {
@@ -42,4 +47,21 @@ impl Signals {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Stops in good order: running jobs have `timeout` to finish. Told again, it stops at once, and `None` is returned.
+pub(crate) async fn stop(
+    handle: &QueueHandle,
+    signals: &mut Signals,
+    timeout: Duration,
+) -> Option<ShutdownReport> {
+    let report = tokio::select! {
+        report = handle.shutdown_graceful(timeout) => Some(report),
+        () = signals.next() => None,
+    };
+    if report.as_ref().is_none_or(|r| !r.still_running.is_empty()) {
+        // This program exits now, so what still runs ends with it.
+        let _ = tokio::time::timeout(GIVE_UP_WITHIN, handle.abandon()).await;
+    }
+    report
 }
