@@ -1,12 +1,13 @@
 //! Opening a database: checks before the first write, pragmas, and the connections for reads.
 
-use super::error::{Fault, at_file, storage_error};
+use super::error::{Fault, at_file, is_busy, storage_error};
 use super::migrate::{migrate, refuse_newer};
+use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::StorageError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Versions before this can damage a WAL database that has several connections (sqlite.org/wal.html#walresetbug).
@@ -59,7 +60,17 @@ pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connect
         migrate(&mut conn)?;
         Ok(conn)
     };
-    open().map_err(|fault| at_file(fault.into_storage(), file))
+    let started = Instant::now();
+    loop {
+        match open() {
+            // The change to WAL needs the file alone, and SQLite answers "busy" at once, without asking the busy handler,
+            // when another process opens the file at the same moment. What was done so far can be done again.
+            Err(Fault::Sql(e)) if is_busy(&e) && started.elapsed() < STORAGE_CALL_LIMIT => {
+                wait_a_little(0);
+            }
+            done => return done.map_err(|fault| at_file(fault.into_storage(), file)),
+        }
+    }
 }
 
 /// Opens a database in memory.
