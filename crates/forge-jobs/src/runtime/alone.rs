@@ -24,6 +24,8 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(1_200);
 /// Suspects that take longer than this in a row let other work have as much time.
 const STINT: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);
+/// Between two tries to write that a time alone is over.
+const END_AGAIN: Duration = Duration::from_millis(200);
 
 /// When to try to be alone, and for how long.
 pub(super) struct Patience {
@@ -100,7 +102,7 @@ impl Fetcher {
             };
             if !ended {
                 // It has outlived its time alone. Before anything runs beside it, a crash must stop counting.
-                in_time(core.storage.jobs.end_alone(suspect.lease)).await?;
+                self.end_alone(session, suspect.lease).await;
             }
             if !ended || begun.elapsed() > STINT {
                 break;
@@ -109,6 +111,18 @@ impl Fetcher {
         self.patience.done(begun.elapsed());
         telemetry::going_alone(false);
         Ok(())
+    }
+
+    /// Writes that a crash does not count any more, as often as it takes: nothing may run beside the suspect before.
+    async fn end_alone(&self, session: &Session, lease: Lease) {
+        while !session.is_lost() && !self.core.is_stopping() {
+            let Err(e) = in_time(self.core.storage.jobs.end_alone(lease)).await else { return };
+            telemetry::storage_failed("end of a time alone", &e);
+            tokio::select! {
+                () = tokio::time::sleep(END_AGAIN) => {}
+                () = stopping(&self.core) => {}
+            }
+        }
     }
 
     /// Claims and starts one suspect, if there is one.
@@ -121,6 +135,12 @@ impl Fetcher {
         }
         let batch = self.claim(session, wants, ClaimMode::Alone).await?;
         self.suspects_waiting = batch.suspects_waiting;
+        if self.core.is_stopping() {
+            // The shutdown has counted what runs: nothing more may start.
+            let held = batch.jobs.into_iter().map(|claimed| Held { claimed, session: session.clone() });
+            self.core.hand_back(held.collect());
+            return Ok(None);
+        }
         let mut jobs = batch.jobs.into_iter();
         let Some(claimed) = jobs.next() else { return Ok(None) };
         // One is what was asked for; anything more goes back.

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     /// Tells the fetcher to look again.
     pub(crate) fetch: Notify,
+    /// Tells the heartbeat that a registration is to be made or ended, before its next beat is due.
+    pub(crate) registrations: Notify,
     /// No more claims, and runners end after their present job: a shutdown.
     pub(crate) stopping: AtomicBool,
     /// Runners end after their present job, because a suspect is to run alone.
@@ -80,6 +82,7 @@ impl Core {
             sessions: Sessions::default(),
             outbox: Outbox::default(),
             fetch: Notify::new(),
+            registrations: Notify::new(),
             stopping: AtomicBool::new(false),
             alone: AtomicBool::new(false),
             ended: watch::Sender::new(false),
@@ -236,13 +239,19 @@ impl Core {
         self.early().retain(|_, since| since.elapsed() < EARLY_CANCEL_KEPT);
     }
 
+    /// Takes a session out of use for new claims; the heartbeat makes another.
+    pub(crate) fn retire(&self, session: &Arc<Session>) {
+        self.sessions.retire(session);
+        self.registrations.notify_one();
+    }
+
     /// This process can no longer prove that the claims of a session are its own: stops their handlers and drops
     /// what was claimed ahead.
     pub(crate) fn lose(&self, session: &Arc<Session>) {
         if !session.lose() {
             return;
         }
-        self.sessions.retire(session);
+        self.retire(session);
         for lane in self.lanes() {
             session.gave_back(lane.take_of(session).len());
         }

@@ -41,6 +41,8 @@ pub(super) struct Fetcher {
     next_refresh: Instant,
     last_refresh: Instant,
     settings_version: i64,
+    /// The queue that found no room in the last claim: first in the next one.
+    turn: Option<String>,
     /// The present wait between two looks without a wake-up.
     poll: Duration,
     next_poll: Instant,
@@ -63,6 +65,7 @@ impl Fetcher {
             next_refresh: now,
             last_refresh: now,
             settings_version: -1,
+            turn: None,
             poll,
             next_poll: now,
             backoff: None,
@@ -87,6 +90,8 @@ impl Fetcher {
                 }
             }
         }
+        // A claim that was under way when the shutdown began may have filled a buffer since.
+        self.core.hand_back_buffers();
     }
 
     /// One look at everything that is due. Says whether the next one should follow at once.
@@ -185,11 +190,17 @@ impl Fetcher {
     async fn claim_ordinary(&mut self, session: &Arc<Session>) -> Result<bool, StorageError> {
         let mut room = MAX_CLAIM_BATCH;
         let mut wants = Vec::new();
-        let mut left_out = false;
-        for lane in self.core.lanes() {
+        let mut lanes = self.core.lanes();
+        if let Some(first) = self.turn.take() {
+            let at = lanes.iter().position(|l| l.queue == first).unwrap_or(0);
+            lanes.rotate_left(at);
+        }
+        for lane in lanes {
             let want = lane.want();
             let limit = want.min(room);
-            left_out |= limit < want;
+            if limit < want && self.turn.is_none() {
+                self.turn = Some(lane.queue.clone());
+            }
             if limit > 0 {
                 room -= limit;
                 wants.push(ClaimWant { queue: lane.queue.clone(), limit });
@@ -208,7 +219,7 @@ impl Fetcher {
         self.hand_out(session, batch, &wants);
         // A lane of short jobs may ask for all the room there is, and get nothing: the others are next, at once. It ends,
         // because a lane that got less than it asked for asks no more until it is told, and one that got it has enough.
-        let again = left_out || (got > 0 && self.core.lanes().iter().any(|l| l.want() > 0));
+        let again = self.turn.is_some() || (got > 0 && self.core.lanes().iter().any(|l| l.want() > 0));
         Ok(again || self.core.settings_heard.load(Ordering::Acquire) > self.settings_version)
     }
 
@@ -236,7 +247,7 @@ impl Fetcher {
             Err(e) => {
                 if e.outcome_unknown() {
                     telemetry::session_retired(session.process, &e);
-                    self.core.sessions.retire(session);
+                    self.core.retire(session);
                 } else if matches!(e, StorageError::NotFound { .. }) {
                     // Not registered any more: the heartbeat would find out later.
                     telemetry::fenced(session.process);

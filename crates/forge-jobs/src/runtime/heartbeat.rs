@@ -24,6 +24,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         tokio::select! {
             _ = ended.wait_for(|e| *e) => return,
             () = tokio::time::sleep(wait) => {}
+            () = core.registrations.notified() => {}
         }
         round(&core).await;
     }
@@ -112,7 +113,12 @@ async fn register(core: &Arc<Core>) {
     match super::finish::in_time(core.register()).await {
         Ok(session) => {
             telemetry::registered_anew(session.process);
-            core.sessions.set_current(session);
+            core.sessions.set_current(session.clone());
+            if core.is_stopping() {
+                // The shutdown may have ended all registrations that it saw: this one came too late for it.
+                core.sessions.retire(&session);
+                return end_retired(core).await;
+            }
             core.fetch.notify_one();
         }
         Err(e) => telemetry::storage_failed("register", &e),

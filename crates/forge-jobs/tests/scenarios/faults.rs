@@ -150,3 +150,49 @@ async fn a_manual_clock_moves_due_times_and_backoff() {
     db.until_status(other, JobStatus::Done).await;
     db.stop(handle).await;
 }
+
+#[tokio::test]
+async fn a_process_whose_claim_is_in_doubt_registers_anew_before_its_next_heartbeat() {
+    let db = Db::new().await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let faults = Faults::new().lose_answer(Operation::Claim, When::First(1));
+    let flaky = FlakyStorage::wrap(db.storage.clone(), faults);
+    let runtime =
+        runtime(&flaky, counting(&runs)).with_config(quick().with_heartbeat(Duration::from_secs(600)));
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    // Far less than a heartbeat, or the support gives up.
+    db.until_status(id, JobStatus::Done).await;
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn nothing_runs_beside_a_suspect_before_the_end_of_its_time_alone_is_written() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let first = runtime(&db.storage, handlers);
+    let suspect = first.enqueue(request("k")).await.unwrap().id;
+    let handle = first.start().await.unwrap();
+    let zombie = next(&mut started).await;
+    crate::fencing::handle_dies(&db, handle).await;
+    drop(zombie);
+
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let faults = Faults::new().refuse(Operation::EndAlone, When::First(4));
+    let flaky = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let mut config = quick();
+    config.alone_window = Duration::from_millis(50);
+    let second = runtime(&flaky, handlers).with_config(config);
+    let handle = second.start().await.unwrap();
+    let alone = next(&mut started).await;
+    assert_eq!(alone.id, suspect);
+    second.enqueue(request("k")).await.unwrap();
+    let beside = next(&mut started).await;
+    assert_eq!(faults.failed(Operation::EndAlone), 4, "it ran beside a suspect whose crash still counted");
+    beside.end(JobOutcome::Done);
+    alone.end(JobOutcome::Done);
+    soon("the queue to drain", handle.drained()).await.unwrap();
+    db.stop(handle).await;
+}

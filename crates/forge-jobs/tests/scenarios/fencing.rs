@@ -2,6 +2,7 @@
 
 use crate::support::{Db, next, puppets, request, runtime, soon, until};
 use forge_jobs::storage::{ReapParams, RegisterParams};
+use forge_jobs::testing::SlowStorage;
 use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
 use std::time::Duration;
 
@@ -76,4 +77,52 @@ async fn suspects_run_one_at_a_time_and_then_ordinary_work_goes_on() {
     drop(started);
     soon("the queue to drain", handle.drained()).await.unwrap();
     db.stop(handle).await;
+}
+
+/// Each call takes so long that the shutdown comes while the claim of the suspect is under way.
+#[tokio::test]
+async fn no_suspect_starts_after_a_shutdown() {
+    for begun in [100, 200, 300, 400, 500, 600, 700, 800, 900, 1_000] {
+        let db = Db::new().await;
+        let mut handlers = HandlerRegistry::new();
+        let (start, mut lives) = tokio::sync::watch::channel(0);
+        handlers.register_fn("k", move |ctx| {
+            let start = start.clone();
+            async move {
+                start.send_modify(|n| *n += 1);
+                ctx.cancel.cancelled().await;
+                start.send_modify(|n| *n -= 1);
+                JobOutcome::Failed("stopped".into())
+            }
+        });
+        let mut first = HandlerRegistry::new();
+        let mut started = puppets(&mut first, "k");
+        let first = runtime(&db.storage, first);
+        first.enqueue(request("k")).await.unwrap();
+        let handle = first.start().await.unwrap();
+        let zombie = next(&mut started).await;
+        handle_dies(&db, handle).await;
+        drop(zombie);
+
+        let slow = SlowStorage::wrap(db.storage.clone(), Duration::from_millis(100));
+        let mut config = crate::support::quick();
+        config.heartbeat_interval = Duration::from_secs(5);
+        config.stale_after = Duration::from_secs(60);
+        let handle = runtime(&slow, handlers).with_config(config).start().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(begun)).await;
+        let report = soon("the shutdown", handle.shutdown_graceful(Duration::ZERO)).await;
+        assert_eq!(report.still_running, []);
+        // One that was started nevertheless would be running by now.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(*lives.borrow_and_update(), 0, "a handler runs after the shutdown begun at {begun} ms");
+        db.check().await;
+    }
+}
+
+/// Its jobs become suspects, as after a crash, and it is gone.
+pub(crate) async fn handle_dies(db: &Db, handle: forge_jobs::QueueHandle) {
+    let me = handle.process_id();
+    reap_everybody(db).await;
+    until("the fence", || async { handle.process_id() != me }).await;
+    handle.abandon().await;
 }

@@ -2,11 +2,13 @@
 
 use crate::support::{Db, next, puppets, request, runtime, soon, until};
 use forge_jobs::storage::JobFilter;
+use forge_jobs::testing::SlowStorage;
 use forge_jobs::{
     DeadReason, EnqueueError, EnqueueOutcome, EnqueueRequest, HandlerRegistry, JobContext, JobId, JobOutcome,
     JobPayload, JobStatus, Timestamp, TypedHandler,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -399,5 +401,43 @@ async fn an_empty_queue_of_short_jobs_keeps_no_other_queue_from_its_jobs() {
         let id = runtime.enqueue(request("k").on_queue(queue)).await.unwrap().id;
         db.until_status(id, JobStatus::Done).await;
     }
+    db.stop(handle).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_of_short_jobs_keeps_no_other_queue_waiting_until_it_is_through() {
+    let db = Db::new().await;
+    let left = Arc::new(AtomicUsize::new(30_000));
+    let seen = Arc::new(Mutex::new(None));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("short", {
+        let left = left.clone();
+        move |_| {
+            left.fetch_sub(1, Ordering::Relaxed);
+            async { JobOutcome::Done }
+        }
+    });
+    handlers.register_fn("other", {
+        let (left, seen) = (left.clone(), seen.clone());
+        move |_| {
+            *seen.lock().unwrap() = Some(left.load(Ordering::Relaxed));
+            async { JobOutcome::Done }
+        }
+    });
+    // The backlog's buffer is empty again whenever a claim answers.
+    let slow = SlowStorage::wrap(db.storage.clone(), Duration::from_millis(20));
+    let runtime = runtime(&slow, handlers);
+    runtime.ensure_queue("a", 8).await.unwrap();
+    runtime.ensure_queue("b", 1).await.unwrap();
+    let backlog = (0..left.load(Ordering::Relaxed)).map(|_| request("short").on_queue("a"));
+    runtime.enqueue_many(backlog).await.into_iter().for_each(|r| assert!(r.is_ok()));
+    let handle = runtime.start().await.unwrap();
+    until("the backlog to be under way", || async { left.load(Ordering::Relaxed) < 27_000 }).await;
+    let id = runtime.enqueue(request("other").on_queue("b")).await.unwrap().id;
+    let before = left.load(Ordering::Relaxed);
+    db.until_status(id, JobStatus::Done).await;
+    let then = seen.lock().unwrap().unwrap();
+    assert!(before - then < 10_000, "the other queue waited for {} jobs of {before}", before - then);
+    soon("the queue to drain", handle.drained()).await.unwrap();
     db.stop(handle).await;
 }

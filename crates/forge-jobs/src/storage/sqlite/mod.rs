@@ -99,6 +99,8 @@ impl SqliteOptions {
 pub struct SqliteStorage {
     writer: Writer,
     readers: Option<Readers>,
+    /// For queue settings, which workers wait for.
+    settings: Option<Readers>,
     locks: Arc<Locks>,
     changes: Arc<watch::Sender<Changes>>,
     /// `None` where the platform offers no watch.
@@ -138,8 +140,9 @@ impl SqliteStorage {
         let changes = Arc::new(watch::Sender::new(Changes::default()));
         let writer = Writer::start(conn, guards, changes.clone())?;
         let readers = file.clone().map(Readers::new);
+        let settings = file.clone().map(Readers::single);
         let locks = Arc::new(Locks::beside(file.as_deref()));
-        Ok(Self { writer, readers, locks, changes, watcher: Mutex::new(None), file })
+        Ok(Self { writer, readers, settings, locks, changes, watcher: Mutex::new(None), file })
     }
 
     /// The bundle for a runtime.
@@ -165,13 +168,26 @@ impl SqliteStorage {
         self.writer.write(lane, run).await
     }
 
-    /// Runs a read: on a connection of its own, or in memory on the only one there is.
+    /// Runs a read for people: on a connection of its own, or in memory on the only one there is.
     async fn read<T, F>(&self, limit: Option<Duration>, run: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        match &self.readers {
+        self.read_by(self.readers.as_ref(), limit, run).await
+    }
+
+    async fn read_by<T, F>(
+        &self,
+        readers: Option<&Readers>,
+        limit: Option<Duration>,
+        run: F,
+    ) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        match readers {
             Some(readers) => readers.read(run, limit).await,
             None => self.writer.write(Lane::Bulk, move |cx| run(cx.conn)).await,
         }
@@ -313,11 +329,11 @@ impl QueueConfig for SqliteStorage {
 
     async fn get(&self, queue: &str) -> Result<Option<QueueRow>, StorageError> {
         let queue = queue.to_owned();
-        self.read(None, move |conn| Ok(queues::get(conn, &queue)?)).await
+        self.read_by(self.settings.as_ref(), None, move |conn| Ok(queues::get(conn, &queue)?)).await
     }
 
     async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
-        self.read(None, |conn| Ok(queues::list(conn)?)).await
+        self.read_by(self.settings.as_ref(), None, |conn| Ok(queues::list(conn)?)).await
     }
 }
 
@@ -368,3 +384,29 @@ impl Inspect for SqliteStorage {
 }
 
 const _: () = assert!(CHECKUP_LIMIT.as_secs() > STORAGE_CALL_LIMIT.as_secs());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_of_people_do_not_keep_workers_from_their_settings() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage =
+            SqliteStorage::open(dir.path().join("jobs.db"), SqliteOptions::default().normal()).await.unwrap();
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        // More than there are connections for.
+        let reads: Vec<_> = (0..8)
+            .map(|_| {
+                let storage = storage.clone();
+                let read = move |c: &Connection| Ok(c.query_row(endless, [], |_| Ok(()))?);
+                tokio::spawn(async move { storage.read(Some(CHECKUP_LIMIT), read).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let settings = tokio::time::timeout(Duration::from_secs(20), QueueConfig::list(&*storage)).await;
+        assert!(settings.expect("the settings wait for people's reads").is_ok());
+        reads.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}

@@ -4,7 +4,7 @@ use super::error::{Fault, at_file, is_busy, storage_error};
 use super::migrate::{migrate, refuse_newer};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::StorageError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +14,10 @@ use tokio::sync::Semaphore;
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Tries of the busy handler: about 5 s in all.
 const BUSY_TRIES: i32 = 2_000;
-/// Connections for reads at most.
+/// Connections for reads of people at most.
 const READERS: usize = 3;
+/// Between two tries to stop a read that takes too long: one may fall between two of its statements.
+const STOP_AGAIN: Duration = Duration::from_millis(20);
 /// Longest time that one read for people may take.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
@@ -148,7 +150,16 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(file: PathBuf) -> Self {
-        Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+        Self::with_connections(file, READERS)
+    }
+
+    /// One connection, for what the workers read: it never waits for people's reads.
+    pub(super) fn single(file: PathBuf) -> Self {
+        Self::with_connections(file, 1)
+    }
+
+    fn with_connections(file: PathBuf, most: usize) -> Self {
+        Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(most)) }
     }
 
     /// Runs a read off the async threads, bounded in time.
@@ -165,18 +176,42 @@ impl Readers {
             Some(conn) => conn,
             None => tokio::task::spawn_blocking(move || open_reader(&file)).await.map_err(panicked)??,
         };
-        let interrupt = conn.get_interrupt_handle();
+        // A caller that goes away stops its read, which would else hold the connection without a limit.
+        let stop = Stop(Arc::new(Mutex::new(Some(conn.get_interrupt_handle()))));
+        let stopped = stop.0.clone();
         let mut reading = tokio::task::spawn_blocking(move || {
             let result = run(&conn).map_err(Fault::into_storage);
+            // Before the next reader gets the connection: a late stop must not hit that one.
+            stopped.lock().unwrap_or_else(PoisonError::into_inner).take();
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
             drop(permit);
             result
         });
-        if let Ok(result) = tokio::time::timeout(limit.unwrap_or(READ_LIMIT), &mut reading).await {
-            return result.map_err(panicked)?;
+        let mut wait = limit.unwrap_or(READ_LIMIT);
+        loop {
+            if let Ok(result) = tokio::time::timeout(wait, &mut reading).await {
+                return result.map_err(panicked)?;
+            }
+            stop.now();
+            wait = STOP_AGAIN;
         }
-        interrupt.interrupt();
-        reading.await.map_err(panicked)?
+    }
+}
+
+/// Stops a read that is still under way when this is dropped.
+struct Stop(Arc<Mutex<Option<InterruptHandle>>>);
+
+impl Stop {
+    fn now(&self) {
+        if let Some(handle) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            handle.interrupt();
+        }
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.now();
     }
 }
 
@@ -193,4 +228,44 @@ fn open_reader(file: &Path) -> Result<Connection, StorageError> {
 
 fn panicked(e: tokio::task::JoinError) -> StorageError {
     StorageError::Internal { detail: "a read panicked or was cancelled".into(), source: Some(Box::new(e)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A read that never ends by itself.
+    fn endless(conn: &Connection) -> Result<(), Fault> {
+        let count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        Ok(conn.query_row(count, [], |_| Ok(()))?)
+    }
+
+    #[tokio::test]
+    async fn a_read_whose_caller_went_away_is_stopped_and_frees_its_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let readers = Readers::single(dir.path().join("jobs.db"));
+        let file = open_file(&readers.file, Synchronous::Normal).unwrap();
+        let gone = tokio::time::timeout(Duration::from_millis(100), readers.read(endless, None)).await;
+        assert!(gone.is_err());
+        let one = |conn: &Connection| Ok(conn.query_row("SELECT 1", [], |r| r.get::<_, i64>(0))?);
+        let next = tokio::time::timeout(Duration::from_secs(30), readers.read(one, None)).await;
+        assert_eq!(next.expect("the connection is held for ever").unwrap(), 1);
+        drop(file);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_takes_too_long_is_stopped_even_between_its_statements() {
+        let dir = tempfile::tempdir().unwrap();
+        let readers = Readers::single(dir.path().join("jobs.db"));
+        let file = open_file(&readers.file, Synchronous::Normal).unwrap();
+        let slow = |conn: &Connection| {
+            // The stop comes while no statement runs, and does nothing.
+            std::thread::sleep(Duration::from_millis(100));
+            endless(conn)
+        };
+        let limit = Some(Duration::from_millis(20));
+        let read = tokio::time::timeout(Duration::from_secs(30), readers.read(slow, limit)).await;
+        assert!(read.expect("it runs for ever").unwrap_err().is_retryable());
+        drop(file);
+    }
 }

@@ -1,0 +1,173 @@
+//! A process is stopped for three times the stale window, in the middle of a job, and then goes on.
+
+use super::{Failure, enqueue, open, verdict};
+use crate::fleet::{Site, Worker};
+use crate::ledger::{self, Line};
+use crate::{audit, since_boot_ns};
+use forge_jobs::storage::VerbParams;
+use forge_jobs::{EnqueueRequest, JobId, JobStatus, Storage};
+use rustix::process::Signal;
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A heartbeat of 200 ms, and so a stale window of 900 ms.
+const BEAT: [&str; 6] = ["--heartbeat-ms", "200", "--poll-ms", "100", "--alone-ms", "1000"];
+const STALE: Duration = Duration::from_millis(900);
+/// How long the job under the knife runs, at least: longer than the freeze.
+const JOB: Duration = Duration::from_millis(3_500);
+/// A zombie must hear within this time.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
+/// Nothing that is waited for takes longer.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Who takes the job over while its process is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heir {
+    /// Another process.
+    Another,
+    /// The frozen process itself, once it goes on.
+    Itself,
+    /// Another process, after an operator has cancelled and retried the job, so that the attempts are equal.
+    Operator,
+}
+
+/// The settings of the campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Freeze {
+    /// How often, for each sort of heir.
+    pub rounds: u32,
+}
+
+/// What a round left to be checked at the end.
+struct Round {
+    job: String,
+    zombie: i64,
+}
+
+impl Freeze {
+    /// Runs it: no late finish is accepted, and each zombie is told to stop within a second.
+    ///
+    /// # Errors
+    ///
+    /// What the audit found, or what kept the campaign from running.
+    pub async fn run(&self, program: &Path) -> Result<String, Failure> {
+        let begun = Instant::now();
+        let mut problems = Vec::new();
+        let mut slowest = Duration::ZERO;
+        for heir in [Heir::Another, Heir::Itself, Heir::Operator] {
+            let site = Site::new(program)?;
+            let storage = open(&site).await?;
+            let workers = if heir == Heir::Itself { 1 } else { 2 };
+            let mut fleet = Vec::new();
+            for _ in 0..workers {
+                fleet.push(site.worker(&[&BEAT[..], &["--queue", "default:2"]].concat())?);
+            }
+            let mut rounds = Vec::new();
+            for n in 0..self.rounds {
+                let (round, heard) =
+                    round(&site, &storage, &fleet, heir).await.map_err(|e| format!("{heir:?} {n}: {e}"))?;
+                slowest = slowest.max(heard);
+                if heard > HEARD_WITHIN {
+                    problems.push(format!("{heir:?} {n}: the zombie was told after {heard:?}"));
+                }
+                rounds.push(round);
+            }
+            for worker in &mut fleet {
+                worker.stop(Duration::from_secs(30))?;
+            }
+            problems.extend(check(&site, &storage, &rounds).await?);
+        }
+        verdict(&problems)?;
+        let took = begun.elapsed();
+        Ok(format!("{} rounds in {took:.1?}, the slowest zombie told after {slowest:.1?}", 3 * self.rounds))
+    }
+}
+
+async fn round(
+    site: &Site,
+    storage: &Storage,
+    fleet: &[Worker],
+    heir: Heir,
+) -> Result<(Round, Duration), Failure> {
+    let job = EnqueueRequest::new("t.sleep", json!({ "ms": JOB.as_millis() }));
+    let id = enqueue(storage, vec![job]).await?.remove(0);
+    let first = wait("the job to start", async || starts(site, &id).map(|s| s.into_iter().next())).await?;
+    let victim = fleet.iter().find(|w| w.pid() == first.pid).ok_or("it runs in no process of ours")?;
+    victim.signal(Signal::STOP)?;
+    let frozen = Instant::now();
+    let job_id: JobId = id.parse()?;
+    if heir == Heir::Operator {
+        // The other process takes it from the frozen one; the operator takes it from both.
+        wait("the job to be revived", async || {
+            let job = storage.inspect.job(job_id).await?;
+            Ok(job.filter(|j| j.process.map(|p| p.to_string()).as_ref() != Some(&first.worker)))
+        })
+        .await?;
+        let verb = || VerbParams { ids: vec![job_id], now: None };
+        storage.jobs.cancel(verb()).await?;
+        wait("the job to be dead", async || {
+            Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Dead))
+        })
+        .await?;
+        storage.jobs.retry(verb()).await?;
+    }
+    if heir != Heir::Itself {
+        wait("an heir to start", async || Ok(starts(site, &id)?.into_iter().find(|s| s.pid != first.pid)))
+            .await?;
+    }
+    tokio::time::sleep((3 * STALE).saturating_sub(frozen.elapsed())).await;
+    let thawed = since_boot_ns();
+    victim.signal(Signal::CONT)?;
+    let told = wait("the zombie to be told", async || {
+        let lines = ledger::read(&site.ledger())?;
+        let is = |l: &Line| l.job == id && l.lease == first.lease && l.ev == "cancelled";
+        Ok(lines.into_iter().find(is))
+    })
+    .await?;
+    wait("the job to be done", async || {
+        Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Done))
+    })
+    .await?;
+    let heard = Duration::from_nanos(told.ts_ns.saturating_sub(thawed));
+    Ok((Round { job: id, zombie: first.lease }, heard))
+}
+
+/// The starts of a job, in the order written.
+fn starts(site: &Site, id: &str) -> Result<Vec<Line>, Failure> {
+    match ledger::read(&site.ledger()) {
+        Ok(lines) => Ok(lines.into_iter().filter(|l| l.job == id && l.ev == "start").collect()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn wait<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if begun.elapsed() > LIMIT {
+            return Err(format!("waited {LIMIT:?} for {what}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn check(site: &Site, storage: &Storage, rounds: &[Round]) -> Result<Vec<String>, Failure> {
+    let executions = ledger::executions(&ledger::read(&site.ledger())?, &[]);
+    let mut problems = audit::file_problems(&site.database(), 64 << 20)?;
+    for Round { job, zombie } in rounds {
+        let row = storage.inspect.job(job.parse()?).await?.ok_or_else(|| format!("{job} is lost"))?;
+        let runs = executions.get(job).map(Vec::as_slice).unwrap_or_default();
+        let last = runs.iter().map(|e| e.lease).max();
+        if row.claim_no <= *zombie || Some(row.claim_no) != last {
+            problems.push(format!("{job} is done under claim {}, of {runs:?}", row.claim_no));
+        }
+    }
+    Ok(problems)
+}

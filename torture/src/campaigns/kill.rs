@@ -1,0 +1,95 @@
+//! Two processes on one file, one of them killed every so often, while jobs run.
+
+use super::{Failure, QUICK, enqueue, open, verdict};
+use crate::audit;
+use crate::fleet::Site;
+use crate::ledger;
+use forge_jobs::EnqueueRequest;
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The settings of the campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Kill {
+    /// What the same harm comes from.
+    pub seed: u64,
+    /// Jobs that sleep for up to 50 ms.
+    pub jobs: usize,
+    /// How long processes are killed.
+    pub harm: Duration,
+    /// Time between two kills.
+    pub every: Duration,
+    /// Longest time until everything is finished, after the harm.
+    pub limit: Duration,
+}
+
+impl Kill {
+    /// Runs it: none lost, each done once in the database, no two executions at once, none dead, the file in order.
+    ///
+    /// # Errors
+    ///
+    /// What the audit found, or what kept the campaign from running.
+    pub async fn run(&self, program: &Path) -> Result<String, Failure> {
+        let site = Site::new(program)?;
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let storage = open(&site).await?;
+        let jobs =
+            (0..self.jobs).map(|_| EnqueueRequest::new("t.sleep", json!({ "ms": rng.u64(0..50) }))).collect();
+        let ids = enqueue(&storage, jobs).await?;
+        let workers = ["--queue", "default:16"];
+        let start = || site.worker(&[&QUICK[..], &workers[..]].concat());
+        let mut fleet = [start()?, start()?];
+        let mut deaths = Vec::new();
+        let begun = Instant::now();
+        while begun.elapsed() < self.harm && !self.is_over(&site)? {
+            tokio::time::sleep(self.every).await;
+            let victim = &mut fleet[rng.usize(0..2)];
+            deaths.push(victim.kill()?);
+            *victim = start()?;
+        }
+        let harmed = begun.elapsed();
+        let deadline = Instant::now() + self.limit;
+        while !self.is_over(&site)? {
+            if Instant::now() > deadline {
+                let done = audit::finished(&site.database())?;
+                return Err(format!("{done} of {} finished within {:?}", self.jobs, self.limit).into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for worker in &mut fleet {
+            worker.stop(Duration::from_secs(30))?;
+        }
+        drop(storage);
+        verdict(&Self::problems(&site, &ids, &deaths)?)?;
+        let took = begun.elapsed();
+        Ok(format!("{} jobs, {} kills in {harmed:.1?}, all done after {took:.1?}", self.jobs, deaths.len()))
+    }
+
+    fn is_over(&self, site: &Site) -> Result<bool, Failure> {
+        Ok(audit::finished(&site.database())? >= self.jobs as u64)
+    }
+
+    fn problems(site: &Site, ids: &[String], deaths: &[(u32, u64)]) -> Result<Vec<String>, Failure> {
+        let ends = audit::ends(&site.database())?;
+        let executions = ledger::executions(&ledger::read(&site.ledger())?, deaths);
+        let mut problems = ledger::problems(&executions);
+        problems.extend(audit::file_problems(&site.database(), 64 << 20)?);
+        if ends.len() != ids.len() {
+            problems.push(format!("{} jobs are there, {} were enqueued", ends.len(), ids.len()));
+        }
+        for id in ids {
+            match ends.get(id) {
+                None => problems.push(format!("{id} is lost")),
+                Some((status, reason)) if status != "done" => {
+                    problems.push(format!("{id} is {status} {reason}"));
+                }
+                Some(_) => {}
+            }
+            if !executions.contains_key(id) {
+                problems.push(format!("{id} is done and never ran"));
+            }
+        }
+        Ok(problems)
+    }
+}

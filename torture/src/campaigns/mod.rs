@@ -1,0 +1,61 @@
+//! Ways of doing harm.
+
+mod freeze;
+mod kill;
+mod poison;
+
+pub use freeze::{Freeze, Heir};
+pub use kill::Kill;
+pub use poison::Poison;
+
+use crate::fleet::Site;
+use forge_jobs::storage::DatabaseConfig;
+use forge_jobs::storage::{PathsError, QueuePaths};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What went wrong in running a campaign, or what its audit found.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// Intervals short enough that a campaign of seconds shows what takes minutes in earnest: a heartbeat of 500 ms, and a
+/// stale window of 2.25 s.
+pub const QUICK: [&str; 6] = ["--heartbeat-ms", "500", "--poll-ms", "200", "--alone-ms", "2000"];
+
+struct NoPaths;
+
+impl QueuePaths for NoPaths {
+    fn config_dir(&self) -> Result<PathBuf, PathsError> {
+        Err(PathsError::new("config", "not in a campaign"))
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, PathsError> {
+        Err(PathsError::new("data", "not in a campaign"))
+    }
+}
+
+/// Opens the database of a site.
+async fn open(site: &Site) -> Result<Storage, Failure> {
+    let url = format!("sqlite:{}", site.database().display());
+    Ok(DatabaseConfig::from_url(&url)?.open_storage(&NoPaths).await?)
+}
+
+/// Enqueues jobs, all of which must be accepted; their ids in the order sent.
+async fn enqueue(storage: &Storage, jobs: Vec<EnqueueRequest>) -> Result<Vec<String>, Failure> {
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    let mut ids = Vec::with_capacity(jobs.len());
+    for result in enqueuer.enqueue_many(jobs).await {
+        ids.push(result?.id.to_string());
+    }
+    Ok(ids)
+}
+
+/// `Ok` without problems.
+fn verdict(problems: &[String]) -> Result<(), Failure> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let named = problems.iter().take(10).cloned().collect::<Vec<_>>().join("\n  ");
+    Err(format!("{} problems, such as\n  {named}", problems.len()).into())
+}

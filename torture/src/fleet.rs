@@ -1,0 +1,148 @@
+//! Worker processes under our thumb.
+
+use crate::since_boot_ns;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where a campaign works: a database, a ledger, and the program under test.
+#[derive(Debug)]
+pub struct Site {
+    dir: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Site {
+    /// A new directory for a campaign.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for it, or the program is not there.
+    pub fn new(program: &Path) -> io::Result<Self> {
+        if !program.is_file() {
+            let text = format!("{} is not there: cargo build -p forge", program.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        Ok(Self { dir: tempfile::tempdir()?, program: program.to_owned() })
+    }
+
+    /// The program as cargo builds it, beside the test or tool that runs.
+    ///
+    /// # Errors
+    ///
+    /// When this program's own place cannot be told.
+    pub fn built_program() -> io::Result<PathBuf> {
+        let here = std::env::current_exe()?;
+        let built = here.ancestors().find(|d| d.file_name().is_some_and(|n| n == "debug" || n == "release"));
+        let built = built.ok_or_else(|| io::Error::other("this program is not where cargo builds"))?;
+        Ok(built.join("forge"))
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.dir.path().join("jobs.db")
+    }
+
+    /// The ledger file.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.dir.path().join("ledger")
+    }
+
+    /// Starts a worker.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be started.
+    pub fn worker(&self, args: &[&str]) -> io::Result<Worker> {
+        let child = Command::new(&self.program)
+            .args(["worker", "--test-handlers", "--database"])
+            .arg(format!("sqlite:{}", self.database().display()))
+            .args(args)
+            .env("FORGE_LEDGER", self.ledger())
+            .env_remove("FORGE_DATABASE_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Worker { child })
+    }
+}
+
+/// A worker process, killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Worker {
+    child: Child,
+}
+
+impl Worker {
+    /// The operating system's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it, and says when it was certainly dead.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn kill(&mut self) -> io::Result<(u32, u64)> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok((self.pid(), since_boot_ns()))
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("no process id"))?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// How it exited, if it has.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn has_exited(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Asks it to stop in good order, and waits.
+    ///
+    /// # Errors
+    ///
+    /// When it has not stopped within `limit`.
+    pub fn stop(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.has_exited()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!(
+                    "worker {} has not stopped within {limit:?}",
+                    self.pid()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
