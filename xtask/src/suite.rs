@@ -151,7 +151,7 @@ fn docs() -> Result<End, String> {
 const DENY_VERSION: &str = "0.20.2";
 
 fn deny() -> Result<End, String> {
-    let check = ["--offline", "check", "licenses", "bans", "sources"];
+    let check = ["--log-level", "error", "--offline", "check", "licenses", "bans", "sources"];
     if cargo(["deny", "--version"]).succeeds() {
         cargo(["deny"]).args(check).run()?;
         return Ok(End::Done);

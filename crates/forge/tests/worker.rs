@@ -54,6 +54,15 @@ impl Worker {
         .await
     }
 
+    /// Until its handler runs. `running` in the database says less: a claim that waits for its start is running too, and
+    /// a stop hands it back at once.
+    async fn until_started(&self, id: &str) {
+        wait_for(&format!("{id} to start"), async || {
+            self.events(id).contains(&"start".to_owned()).then_some(())
+        })
+        .await;
+    }
+
     /// What the ledger says of a job: (event, attempt, lease).
     fn told(&self, id: &str) -> Vec<(String, u64, i64)> {
         let text = std::fs::read_to_string(&self.ledger).unwrap_or_default();
@@ -132,7 +141,7 @@ async fn told_to_stop_it_lets_running_jobs_finish() {
     let home = Home::new();
     let worker = Worker::start(&home, &[]).await;
     let id = home.enqueue(&["t.sleep", r#"{"ms":300}"#]);
-    worker.until(&id, JobStatus::Running).await;
+    worker.until_started(&id).await;
     worker.signal(Signal::TERM);
     let job = worker.until(&id, JobStatus::Done).await;
     assert_eq!((job.attempt, job.claim_no), (1, 1));
@@ -145,7 +154,7 @@ async fn what_does_not_finish_in_time_is_told_to_stop_and_handed_back() {
     let home = Home::new();
     let worker = Worker::start(&home, &["--shutdown-ms", "1"]).await;
     let id = home.enqueue(&["t.sleep", r#"{"ms":600000}"#]);
-    worker.until(&id, JobStatus::Running).await;
+    worker.until_started(&id).await;
     worker.signal(Signal::TERM);
     let job = worker.until(&id, JobStatus::Pending).await;
     assert_eq!((job.attempt, job.suspect), (0, false));
@@ -159,7 +168,7 @@ async fn a_second_signal_ends_it_at_once_whatever_runs() {
     let home = Home::new();
     let worker = Worker::start(&home, &[]).await;
     let id = home.enqueue(&["t.spin", r#"{"ms":600000}"#]);
-    worker.until(&id, JobStatus::Running).await;
+    worker.until_started(&id).await;
     worker.signal(Signal::TERM);
     // Heard: it claims no more, and waits.
     let late = home.enqueue(&["t.echo", "1"]);
