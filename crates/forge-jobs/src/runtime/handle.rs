@@ -6,6 +6,7 @@ use crate::{EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, ProcessId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,8 +17,31 @@ const DRAIN_CHECK: Duration = Duration::from_millis(250);
 
 /// What the engine is told.
 pub(crate) enum Command {
-    Shutdown { timeout: Duration, reply: Option<oneshot::Sender<ShutdownReport>> },
-    Abandon { reply: oneshot::Sender<()> },
+    Shutdown {
+        timeout: Duration,
+        /// What was counted when it was asked for.
+        since: Counted,
+        reply: Option<oneshot::Sender<ShutdownReport>>,
+    },
+    Abandon {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// What a runtime has counted since it started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) finished: u64,
+    pub(crate) handed_back: u64,
+}
+
+impl Counted {
+    pub(crate) fn of(core: &Core) -> Self {
+        Self {
+            finished: core.finished.load(Ordering::Relaxed),
+            handed_back: core.handed_back.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// A running runtime. Cloning is cheap.
@@ -90,7 +114,8 @@ impl QueueHandle {
     /// A second call waits for the same shutdown. Dropping the future does not stop the shutdown.
     pub async fn shutdown_graceful(&self, timeout: Duration) -> ShutdownReport {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.commands.send(Command::Shutdown { timeout, reply: Some(reply) });
+        let since = Counted::of(&self.0.core);
+        let sent = self.0.commands.send(Command::Shutdown { timeout, since, reply: Some(reply) });
         if sent.is_ok()
             && let Ok(report) = answer.await
         {
@@ -173,7 +198,11 @@ async fn cancel(core: &Core, id: JobId) -> Result<CancelOutcome, StorageError> {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Fails when it has ended already.
-        let _ = self.commands.send(Command::Shutdown { timeout: Duration::ZERO, reply: None });
+        let _ = self.commands.send(Command::Shutdown {
+            timeout: Duration::ZERO,
+            since: Counted::of(&self.core),
+            reply: None,
+        });
     }
 }
 

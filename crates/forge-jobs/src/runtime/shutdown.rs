@@ -1,7 +1,7 @@
 //! The end: stop claiming, let running jobs finish, tell the rest to stop, hand back what is left.
 
 use super::core::Core;
-use super::handle::{Command, ShutdownReport};
+use super::handle::{Command, Counted, ShutdownReport};
 use crate::storage::DeregisterParams;
 use crate::{CancelCause, telemetry};
 use std::sync::Arc;
@@ -20,19 +20,20 @@ type Reply = oneshot::Sender<ShutdownReport>;
 pub(crate) async fn follow(core: &Arc<Core>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut replies: Vec<Reply> = Vec::new();
     // A handle that was dropped without a word is a shutdown without patience.
-    let first = commands.recv().await.unwrap_or(Command::Shutdown { timeout: Duration::ZERO, reply: None });
-    let timeout = match first {
+    let silent = || Command::Shutdown { timeout: Duration::ZERO, since: Counted::of(core), reply: None };
+    let first = commands.recv().await.unwrap_or_else(silent);
+    let (timeout, since) = match first {
         Command::Abandon { reply } => return abandon(core, reply, replies).await,
-        Command::Shutdown { timeout, reply } => {
+        Command::Shutdown { timeout, since, reply } => {
             replies.extend(reply);
-            timeout
+            (timeout, since)
         }
     };
     let report = tokio::select! {
         reply = abandoned(&mut commands, |reply| replies.extend(reply)) => {
             return abandon(core, reply, replies).await;
         }
-        report = shut_down(core, timeout) => report,
+        report = shut_down(core, timeout, since) => report,
     };
     // With nothing running the registration is over before anybody is told, so that nothing outlives the answer.
     let lingering = !report.still_running.is_empty();
@@ -80,8 +81,7 @@ fn answer(replies: impl IntoIterator<Item = Reply>, report: &ShutdownReport) {
     }
 }
 
-async fn shut_down(core: &Arc<Core>, timeout: Duration) -> ShutdownReport {
-    let before = (core.finished.load(Ordering::Relaxed), core.handed_back.load(Ordering::Relaxed));
+async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> ShutdownReport {
     core.stopping.store(true, Ordering::Release);
     core.fetch.notify_one();
     core.hand_back_buffers();
@@ -94,13 +94,14 @@ async fn shut_down(core: &Arc<Core>, timeout: Duration) -> ShutdownReport {
     // A claim that was under way when this began may have filled a buffer since.
     core.hand_back_buffers();
     let _ = tokio::time::timeout(LAST_WRITES, core.outbox.flush()).await;
-    report(core, before)
+    report(core, since)
 }
 
-fn report(core: &Core, before: (u64, u64)) -> ShutdownReport {
+fn report(core: &Core, since: Counted) -> ShutdownReport {
+    let now = Counted::of(core);
     ShutdownReport {
-        finished: core.finished.load(Ordering::Relaxed) - before.0,
-        handed_back: core.handed_back.load(Ordering::Relaxed) - before.1,
+        finished: now.finished - since.finished,
+        handed_back: now.handed_back - since.handed_back,
         still_running: core.running().iter().map(|s| s.job.id).collect(),
     }
 }
@@ -129,7 +130,7 @@ async fn abandon(core: &Core, reply: oneshot::Sender<()>, replies: Vec<Reply>) {
     }
     // What has ended should count, if the storage takes it at once.
     let _ = tokio::time::timeout(FAREWELL, core.outbox.flush()).await;
-    let report = report(core, (0, 0));
+    let report = report(core, Counted::default());
     end(core, &report).await;
     answer(replies, &report);
     let _ = reply.send(());
