@@ -8,6 +8,7 @@ mod run;
 mod schema;
 mod suite;
 mod tidy;
+mod torture;
 mod wasm;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ usage: cargo xtask <command>
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
+  torture [ARGS]   kill, poison and freeze real worker processes for minutes, and audit what they leave (try --help)
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let result = match (command.as_str(), rest.as_slice()) {
         ("demo", _) => demo::run(&rest),
         ("test", []) => suite::run(),
+        ("torture", _) => torture::run(&rest),
         ("tidy", []) => tidy::run(),
         ("mutate-guards", []) => guards::run(),
         ("schema", []) => schema::run(),

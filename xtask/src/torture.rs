@@ -1,0 +1,14 @@
+//! `cargo xtask torture`: the long campaigns against real processes.
+
+use crate::root;
+use crate::run::{Cmd, cargo};
+use std::time::Duration;
+
+/// All campaigns together take less, unless one hangs.
+const LIMIT: Duration = Duration::from_secs(2 * 3_600);
+
+/// Builds the program and its tormentor, and lets them meet.
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    cargo(["build", "--quiet", "--package", "forge", "--package", "forge-torture"]).run()?;
+    Cmd::new(root::debug_products()?.join("forge-torture")).args(args).within(LIMIT).run()
+}
