@@ -418,6 +418,7 @@ impl wire::Doctor {
             processes: Vec::new(),
             waiting: Vec::new(),
             problems: checkup.problems.clone(),
+            notes: Vec::new(),
         }
     }
 }

@@ -148,6 +148,7 @@ fn the_json_of_each_type_is_the_one_on_record() {
                 jobs: BoundedCount { count: 1, more: false },
             }],
             problems: vec!["nobody runs it".into()],
+            notes: vec!["queue mail is paused".into()],
         },
     );
     check("migrated", &Migrated { database: "sqlite:/x/forge.db".into() });

@@ -66,7 +66,7 @@ fn an_id_of_another_job_is_a_conflict_and_a_dedupe_key_in_use_is_not() {
 fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
     let home = Home::new();
     let deep = "[".repeat(129) + &"]".repeat(129);
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["enqueue", "k", "{"], "no JSON"),
         (&["enqueue", "k", r#""\u0000""#], "NUL"),
         (&["enqueue", "k", r#""\ud800""#], "surrogate"),
@@ -76,6 +76,7 @@ fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
         (&["enqueue", "k", "1", "--run-at", "tomorrow"], "tomorrow"),
         (&["enqueue", "k", "1", "--priority", "70000"], "70000"),
         (&["enqueue", "k", "1", "--max-attempts", "0"], "max_attempts 0"),
+        (&["enqueue", "k", "1", "--max-attempts", "-1"], "-1"),
         (&["enqueue", "k", "1", "--id", "12"], "12"),
         (&["enqueue", "k"], "payload"),
         (&["enqueue", "-", "--queue", "q"], "standard input"),
@@ -120,6 +121,7 @@ fn lines_are_enqueued_and_bad_ones_are_reported_with_their_number() {
 
     let text = home.feed(["enqueue", "-"], b"{\"kind\":\"k\",\"payload\":1}\nx\n");
     text.check(1, &["line 2:", "1 line enqueued, 1 failed"]);
+    assert!(!text.stderr.contains("line 1"), "{text:?}");
     assert!(text.stdout.ends_with(" inserted\n") && text.stdout.lines().count() == 1, "{text:?}");
 }
 
@@ -175,6 +177,7 @@ fn a_list_is_filtered_and_paged_to_its_end_without_loss() {
 
     for (args, word) in [
         (["--limit", "0"], "0"),
+        (["--limit", "-1"], "-1 is not in 1..=500"),
         (["--limit", "501"], "501"),
         (["--status", "finished"], "retrying"),
         (["--dead-reason", "old"], "poison"),
@@ -320,8 +323,9 @@ fn absurd_settings_are_refused_and_change_nothing() {
     home.enqueue(&["k", "1", "--queue", "mail"]);
     let before = home.run(["queue", "list", "--json"]).stdout;
     for (args, word) in [
-        (["--workers", "1025"], "1025"),
-        (["--workers", "-1"], "-1"),
+        (["--workers", "1025"], "1024"),
+        (["--workers", "-1"], "0..=1024"),
+        (["--max-seconds", "1e300"], "more than"),
         (["--base-seconds", "-1"], "-1"),
         (["--max-seconds", "1e30"], "1e30"),
         (["--base-seconds", "30000"], "30000"),
@@ -379,8 +383,15 @@ fn doctor_names_kinds_that_nobody_runs_and_not_those_of_a_paused_queue() {
     assert_eq!((waiting.kind.as_str(), waiting.queue.as_str(), waiting.jobs.count), ("mail.send", "mail", 1));
     assert!(doctor.problems[0].contains("mail.send"), "{doctor:?}");
 
+    // A pause is wanted, so no problem; but it is why the job did not run.
     home.run(["queue", "pause", "mail"]).check(0, &[]);
-    assert_eq!(home.run(["doctor"]).code, 0);
+    let ended = home.run(["doctor"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("queue mail is paused and has 1 due job(s)"), "{ended:?}");
+    assert!(ended.stdout.contains("forge queue resume mail"), "{ended:?}");
+    assert!(!ended.stdout.contains("all is well"), "{ended:?}");
+    let doctor: Doctor = home.run(["doctor", "--json"]).json();
+    assert_eq!((doctor.healthy, doctor.problems.len(), doctor.notes.len()), (true, 0, 1), "{doctor:?}");
 }
 
 #[test]

@@ -175,7 +175,9 @@ fn the_summary_for_people_says_where_the_manifest_is_and_how_to_look_further() {
     put(&home.path("tree"), "a", "1");
     let ended = demo(&home, &["demo", "--exit-when-idle", "--seed", "7"]);
     ended.check(0, &["seed 7", "run 1"]);
-    for word in ["SHA256SUMS", "1 (1 B)", "throttles", "sha256sum -c", "forge job list --database"] {
+    // As it was called: in a fresh checkout it is not on the search path.
+    let look = format!("{} job list --database", env!("CARGO_BIN_EXE_forge"));
+    for word in ["SHA256SUMS", "1 (1 B)", "throttles", "sha256sum -c", &look] {
         assert!(ended.stdout.contains(word), "no {word:?} in {ended:?}");
     }
 }

@@ -22,6 +22,8 @@ pub struct Doctor {
     pub waiting: Vec<WaitingKind>,
     /// What is wrong and what to do, one sentence each.
     pub problems: Vec<String>,
+    /// What explains that jobs wait and is no problem, because somebody wants it so: paused queues.
+    pub notes: Vec<String>,
 }
 
 /// A fact.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 /// A job to enqueue: one line of bulk input. Only `kind` and `payload` are required; a key that is not listed here
 /// is refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the keys kind and payload")]
 pub struct EnqueueLine {
     /// The name that picks the handler.
     pub kind: String,

@@ -10,7 +10,7 @@ const AFTER_HELP: &str = "\
 What it does: a first job walks the directory and enqueues a job per file, each of which computes SHA-256 and size; \
 when all are finished, a last job writes SHA256SUMS, which `sha256sum -c` reads. Left out are directories named \
 target, anything named .git, links, special files, and the demo's own files. A file that cannot be read ends as a \
-dead job with the reason. Beside it, made-up calls to a flaky upstream show retries, throttles and dead letters; \
+dead job with the reason, and the exit code stays 0. Beside it, made-up calls to a flaky upstream show retries, throttles and dead letters; \
 which of them fail is decided by the seed alone.
 
 Kill it at any moment and start it again: it goes on where it was, and ends with the same SHA256SUMS. Started again \
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     no_upstream: bool,
 
     /// Decides what the flaky upstream does [default: a random one; a run that is resumed keeps its own]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u32>,
 }
 

@@ -46,7 +46,8 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
     Ok(if doctor.healthy { Exit::Ok } else { Exit::Failed })
 }
 
-/// What waits in a queue in vain. A paused queue waits because somebody wants it to.
+/// What waits in a queue in vain. A paused queue waits because somebody wants it to: no problem, but worth a word to
+/// whoever looks for a job that did not run.
 async fn look_at(
     queue: &QueueCounts,
     inspect: &dyn Inspect,
@@ -54,13 +55,25 @@ async fn look_at(
 ) -> Result<(), StorageError> {
     let name = &queue.queue.name;
     let settings = &queue.queue.settings;
-    let pending = queue.counts.iter().find(|(s, _)| *s == JobStatus::Pending).map_or(0, |(_, c)| c.count);
-    if pending == 0 || settings.paused {
+    let pending: BoundedCount = queue
+        .counts
+        .iter()
+        .find(|(status, _)| *status == JobStatus::Pending)
+        .map_or(BoundedCount { count: 0, more: false }, |(_, c)| (*c).into());
+    if pending.count == 0 {
+        return Ok(());
+    }
+    if settings.paused {
+        doctor.notes.push(format!(
+            "queue {name} is paused and has {} due job(s): `forge queue resume {name}` lets them run",
+            count(pending)
+        ));
         return Ok(());
     }
     if settings.workers == 0 {
         doctor.problems.push(format!(
-            "queue {name} has {pending} due job(s) and 0 workers: `forge queue set {name} --workers N`"
+            "queue {name} has {} due job(s) and 0 workers: `forge queue set {name} --workers N`",
+            count(pending)
         ));
     }
     let filter =
@@ -97,11 +110,14 @@ fn text(doctor: &Doctor) -> String {
     ];
     facts.extend(doctor.facts.iter().map(|f| (f.name.as_str(), f.value.clone())));
     let mut out = format!("{}\n{}\n", pairs(&facts), processes(&doctor.processes));
-    if doctor.healthy {
-        out.push_str("all is well\n");
-    }
     for problem in &doctor.problems {
         out.extend(["problem: ", &plain(problem), "\n"]);
+    }
+    for note in &doctor.notes {
+        out.extend(["note: ", &plain(note), "\n"]);
+    }
+    if doctor.healthy {
+        out.push_str(if doctor.notes.is_empty() { "all is well\n" } else { "no problems\n" });
     }
     out
 }

@@ -43,12 +43,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     run_at: Option<Timestamp>,
 
-    /// Lower runs first [default: 0]
+    /// Lower runs first, -32768 to 32767 [default: 0]
     #[arg(long, allow_negative_numbers = true)]
     priority: Option<i16>,
 
-    /// The attempt after which a failure is final [default: 20]
-    #[arg(long, value_name = "N")]
+    /// The attempt after which a failure is final, 1 to 10000 [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_attempts: Option<u32>,
 
     /// At most one unfinished job of this kind has this key

@@ -238,9 +238,17 @@ fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
         return None;
     }
     Some(match serde_json::from_str::<EnqueueLine>(text) {
-        Err(e) => invalid(format!("the line is no job: {e}")),
+        Err(e) => invalid(format!("the line is no job: {}", without_line(&e))),
         Ok(line) => EnqueueRequest::try_from(line).or_else(|e| invalid(e.to_string())),
     })
+}
+
+/// What is wrong and in which column. The parser saw one line and calls it the first, which beside the number of the
+/// line in the input would mislead.
+fn without_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let column = error.column();
+    text.replace(&format!(" at line {} column {column}", error.line()), &format!(" at column {column}"))
 }
 
 #[cfg(test)]
@@ -274,7 +282,8 @@ mod tests {
             let detail = parse(Ok(line.to_vec())).unwrap().unwrap_err();
             assert!(detail.message.contains(word), "{}", detail.message);
         };
-        check(b"{", "EOF");
+        check(b"{", "while parsing an object at column 1");
+        check(b"null", "expected an object with the keys kind and payload");
         check(b"{\"kind\":\"k\",\"payload\":1,\"color\":2}", "color");
         check(b"{\"kind\":\"k\",\"payload\":1,\"run_at\":\"soon\"}", "run_at");
         check(b"\xff", "UTF-8");

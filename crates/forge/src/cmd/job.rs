@@ -21,8 +21,9 @@ pub(crate) enum Command {
     Cancel(job_verbs::Args),
     /// Make dead and retrying jobs pending, with a fresh attempt budget
     #[command(
-        after_help = "Example, every dead job of a queue:\n  forge job list --queue mail --status dead --json \
-        | jq -r '.jobs[].id' | xargs forge job retry"
+        after_help = "Example, the dead jobs of a queue that ran out of attempts, 500 at a time; again until none is \
+        left:\n  forge job list --queue mail --status dead --dead-reason exhausted --limit 500 --json \\\n    | jq -r \
+        '.jobs[].id' | xargs -r forge job retry"
     )]
     Retry(job_verbs::Args),
     /// Make scheduled and retrying jobs pending; their attempts stay as they are

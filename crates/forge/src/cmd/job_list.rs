@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(long)]
     tag: Option<String>,
 
-    /// Rows of the page
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_PAGE,
+    /// Rows of the page, 1 to 500
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_PAGE,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
     limit: u32,
 

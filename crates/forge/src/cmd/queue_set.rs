@@ -4,6 +4,7 @@ use super::queue_list::settings;
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use forge_jobs::limits::MAX_WORKERS;
 use forge_jobs::storage::{QueueSettingsPatch, Retention, UpdateQueueParams};
 use forge_jobs_api::wire::{ErrorCode, Queue};
 use std::time::Duration;
@@ -26,7 +27,8 @@ pub(crate) struct Args {
     name: String,
 
     /// Jobs that one process runs at a time, 0 to 1024
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_WORKERS)))]
     workers: Option<u32>,
 
     /// Whether failed and throttled jobs wait before they come back
@@ -50,7 +52,7 @@ pub(crate) struct Args {
     dead_retention: Option<Retention>,
 
     /// Change nothing unless the queue still has this version
-    #[arg(long, value_name = "V")]
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
     if_version: Option<i64>,
 }
 
@@ -98,7 +100,14 @@ pub(super) async fn update(
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "expected a number of seconds, such as 0.5".to_owned())?;
-    Duration::try_from_secs_f64(number).map_err(|_| "expected a number of seconds of 0 or more".to_owned())
+    Duration::try_from_secs_f64(number).map_err(|_| {
+        let message = if number > 0.0 {
+            "that is more than any setting allows"
+        } else {
+            "expected a number of seconds of 0 or more"
+        };
+        message.to_owned()
+    })
 }
 
 fn parse_retention(text: &str) -> Result<Retention, String> {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(3);
-const BAR: &str = "{bar:30} {pos}/{len} files  {msg}";
+/// The message is cut at the terminal's edge: a line that wraps is redrawn badly.
+const BAR: &str = "{bar:20} {wide_msg}";
 
 /// Shows how far the demo is.
 pub(crate) struct Progress {
@@ -19,7 +20,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn start() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
             // A template is text; if it were wrong, the plain bar would do.
             bar.set_style(ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
@@ -30,7 +31,7 @@ impl Progress {
     pub(crate) fn show(&mut self, stats: &Stats) {
         let (finished, found) = (stats.finished.get(), stats.found.get());
         let message = format!(
-            "{}  retries {}  throttles {}  dead {}",
+            "{finished}/{found} files  {}  retries {}  throttles {}  dead {}",
             bytes(stats.bytes.get()),
             stats.retries.get(),
             stats.throttles.get(),
@@ -38,13 +39,14 @@ impl Progress {
         );
         match &self.bar {
             Some(bar) => {
-                bar.set_length(found.max(finished));
+                // Nothing of nothing would be drawn as a full bar.
+                bar.set_length(found.max(finished).max(1));
                 bar.set_position(finished);
                 bar.set_message(message);
             }
             None if Instant::now() >= self.next_line => {
                 self.next_line = Instant::now() + LINE_EVERY;
-                say(&format!("{finished}/{found} files  {message}"));
+                say(&message);
             }
             None => {}
         }

@@ -144,23 +144,30 @@ impl Summary {
 
     /// How to look further.
     fn further(&self) -> String {
-        let database = quoted(&self.database);
+        let (forge, database) = (program(), quoted(&self.database));
         let mut lines = vec![
             format!("cd {} && sha256sum -c {}", quoted(&self.directory), quoted(&self.manifest)),
-            format!("forge queue list --database {database}"),
+            format!("{forge} queue list --database {database}"),
         ];
         if !self.dead.is_empty() {
             lines.push(format!(
-                "forge job list --database {database} --queue {} --status dead",
+                "{forge} job list --database {database} --queue {} --status dead",
                 self.files_queue
             ));
         }
         if self.upstream.is_some() {
-            lines
-                .push(format!("forge job list --database {database} --queue {UPSTREAM_QUEUE} --status dead"));
+            lines.push(format!(
+                "{forge} job list --database {database} --queue {UPSTREAM_QUEUE} --status dead"
+            ));
         }
         format!("\nlook further:\n  {}\n", lines.join("\n  "))
     }
+}
+
+/// How this program was called, to be pasted into a shell: it need not be on the search path.
+fn program() -> String {
+    let name = std::env::args_os().next().and_then(|name| name.into_string().ok());
+    quoted(name.as_deref().filter(|name| !name.is_empty()).unwrap_or("forge"))
 }
 
 impl Session {
