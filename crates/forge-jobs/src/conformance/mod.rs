@@ -22,9 +22,11 @@
 
 mod rig;
 
+pub mod batches;
 pub mod cancel;
 pub mod claim;
 pub mod enqueue;
+pub mod exact;
 pub mod finish;
 pub mod inspect;
 pub mod operators;
@@ -33,6 +35,7 @@ pub mod promote;
 pub mod queues;
 pub mod races;
 pub mod reap;
+pub mod suspects;
 pub mod sweep;
 
 pub use async_trait::async_trait;
@@ -257,6 +260,52 @@ macro_rules! __conformance_rules {
                 events_tell_a_jobs_story_in_order
                 a_page_without_rows_or_too_many_is_refused
             }
+            batches {
+                a_lease_twice_in_a_finish_counts_once
+                a_lease_twice_in_a_release_counts_once
+                a_job_twice_in_a_cancel_is_cancelled_once
+                a_job_twice_in_a_retry_is_retried_once
+                a_job_twice_in_a_run_now_is_pending_once
+                a_job_twice_in_a_drop_is_dropped_once
+                a_queue_wanted_twice_gives_no_job_twice
+                an_empty_finish_release_or_report_is_fine
+                a_finish_over_the_limit_is_refused_and_changes_nothing
+                a_release_over_the_limit_is_refused_and_changes_nothing
+                a_report_over_the_limit_is_refused_and_changes_nothing
+                batches_of_exactly_the_limit_are_taken
+            }
+            suspects {
+                a_lone_claim_gives_no_ordinary_job
+                a_paused_queue_gives_no_suspect_and_tells_of_none
+                a_suspect_of_a_foreign_kind_is_not_handed_out
+                a_suspect_of_a_queue_not_wanted_is_left_alone
+                a_want_of_none_gives_no_suspect
+                suspects_come_in_claim_order
+                an_operators_retry_clears_suspicion_crashes_and_throttles
+                a_suspect_that_is_throttled_is_trusted_again
+                a_late_finish_of_a_crashed_suspect_changes_nothing
+                after_its_time_alone_a_suspect_can_finish_as_any_job
+            }
+            exact {
+                a_job_is_due_to_the_microsecond
+                a_bounded_promotion_takes_the_longest_due_first
+                a_late_write_keeps_the_times_of_the_work
+                no_attempt_begins_before_its_claim
+                a_window_ends_to_the_microsecond
+                a_window_is_of_its_queue_alone
+                the_oldest_are_swept_first
+                a_swept_job_leaves_nothing_behind
+                the_longest_delay_ends_at_the_last_moment_that_there_is
+                the_extremes_of_priority_keep_their_order
+                outputs_come_back_byte_for_byte
+                tags_and_keys_come_back_as_sent
+                a_dedupe_key_is_compared_exactly
+                waiting_jobs_are_listed_by_due_time
+                finished_jobs_are_listed_by_finish_newest_first
+                counts_stop_at_their_bound_and_say_so
+                a_process_that_leaves_ends_what_was_to_be_cancelled
+                what_makes_jobs_claimable_tells_waiting_runtimes
+            }
             races {
                 claims_at_once_never_hand_one_job_to_two
                 enqueues_at_once_lose_nothing
@@ -265,6 +314,13 @@ macro_rules! __conformance_rules {
                 a_reap_and_a_finish_at_once_agree
                 one_key_sent_at_once_is_one_job
                 a_pause_stops_claims_from_its_answer_on
+                reapers_at_once_revive_each_job_once
+                retries_at_once_bring_a_job_back_once
+                one_id_sent_at_once_is_one_job
+                a_cancel_and_a_release_at_once_agree
+                a_drop_and_a_claim_at_once_agree
+                promotions_at_once_count_each_job_once
+                of_edits_of_one_version_at_once_one_is_made
             }
         }
     };
@@ -318,5 +374,34 @@ mod tests {
         assert_eq!(names.len(), RULES.len());
         assert!(RULES.len() >= 80, "{}", RULES.len());
         assert!(find("no_such_rule").is_none());
+    }
+
+    #[test]
+    fn no_rule_is_written_and_then_not_run() {
+        let families = [
+            include_str!("batches.rs"),
+            include_str!("cancel.rs"),
+            include_str!("claim.rs"),
+            include_str!("enqueue.rs"),
+            include_str!("exact.rs"),
+            include_str!("finish.rs"),
+            include_str!("inspect.rs"),
+            include_str!("operators.rs"),
+            include_str!("processes.rs"),
+            include_str!("promote.rs"),
+            include_str!("queues.rs"),
+            include_str!("races.rs"),
+            include_str!("reap.rs"),
+            include_str!("suspects.rs"),
+            include_str!("sweep.rs"),
+        ];
+        let written: Vec<_> = families
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next())
+            .collect();
+        let unlisted: Vec<_> = written.iter().filter(|name| find(name).is_none()).collect();
+        assert!(unlisted.is_empty(), "not in the list of rules: {unlisted:?}");
+        assert_eq!(written.len(), RULES.len(), "a family is missing from this test");
     }
 }

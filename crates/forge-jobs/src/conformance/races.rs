@@ -3,8 +3,9 @@
 use super::rig::{QUEUE, Rig, checked, done, request};
 use crate::retry::Transition;
 use crate::storage::{
-    CancelOutcome, ClaimMode, ClaimParams, ClaimWant, EnqueueParams, Finish, FinishParams, FinishResult,
-    Inserted, KindFilter, Lease, QueueSettingsPatch, ReapParams, VerbParams,
+    CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams,
+    FinishResult, Inserted, KindFilter, Lease, PromoteParams, QueueSettingsPatch, ReapParams, ReleaseParams,
+    RetryOutcome, StorageError, UpdateQueueParams, VerbParams,
 };
 use crate::{DeadReason, JobId, JobStatus, ProcessId, Storage, Timestamp, Timing};
 use std::collections::HashSet;
@@ -186,4 +187,140 @@ pub async fn a_pause_stops_claims_from_its_answer_on(rig: &Rig) {
         worker.await.expect("no task panics");
     }
     assert_eq!(running().await, at_answer, "something was claimed after the pause was answered");
+}
+
+/// Protects: every process may reap, and they do so at the same moment.
+pub async fn reapers_at_once_revive_each_job_once(rig: &Rig) {
+    let process = rig.process().await;
+    rig.put_many(200).await;
+    rig.claim(process, 200).await;
+    rig.advance(Duration::from_secs(60));
+    let mut reapers = Vec::new();
+    for _ in 0..8 {
+        let (by, storage, now) = (rig.process().await, rig.storage.clone(), rig.now());
+        reapers.push(async move {
+            let params = ReapParams { stale_after: Duration::from_secs(45), limit: 1_000, by, now };
+            storage.processes.reap(params).await.expect("a reaping succeeds")
+        });
+    }
+    let reports = at_once(reapers).await;
+    let revived: Vec<_> = reports.iter().flat_map(|r| &r.revived).collect();
+    assert_eq!((revived.len(), revived.iter().collect::<HashSet<_>>().len()), (200, 200));
+    assert_eq!(reports.iter().map(|r| r.processes.len()).sum::<usize>(), 1, "it is ended once");
+}
+
+/// Protects: two operators with one thought.
+pub async fn retries_at_once_bring_a_job_back_once(rig: &Rig) {
+    let process = rig.process().await;
+    for _ in 0..20 {
+        let id = rig.dead(process).await;
+        let retries = (0..6).map(|_| {
+            let (storage, now) = (rig.storage.clone(), rig.now());
+            async move {
+                storage.jobs.retry(VerbParams { ids: vec![id], now }).await.expect("a retry succeeds")[0]
+            }
+        });
+        let outcomes = at_once(retries.collect()).await;
+        let refused = RetryOutcome::Refused { status: JobStatus::Pending };
+        let count = |o| outcomes.iter().filter(|x| **x == o).count();
+        assert_eq!((count(RetryOutcome::Retried), count(refused)), (1, 5));
+        assert_eq!(rig.claim(process, 10).await.len(), 1);
+    }
+}
+
+/// Protects: an enqueue that was sent again before its first answer came.
+pub async fn one_id_sent_at_once_is_one_job(rig: &Rig) {
+    let job = checked(request());
+    let producers = (0..24).map(|_| {
+        let (storage, now, jobs) = (rig.storage.clone(), rig.now(), vec![job.clone()]);
+        async move { storage.jobs.enqueue(EnqueueParams { jobs, now }).await.expect("an enqueue succeeds")[0] }
+    });
+    let results = at_once(producers.collect()).await;
+    let count = |i| results.iter().filter(|x| **x == i).count();
+    assert_eq!((count(Inserted::Inserted), count(Inserted::AlreadyThere)), (1, 23));
+}
+
+/// Protects: a cancel while a shutdown hands jobs back.
+pub async fn a_cancel_and_a_release_at_once_agree(rig: &Rig) {
+    let process = rig.process().await;
+    for _ in 0..40 {
+        let lease = rig.running(process).await.lease;
+        let (storage, now) = (rig.storage.clone(), rig.now());
+        let release = tokio::spawn(async move {
+            let params = ReleaseParams { leases: vec![lease], now };
+            storage.jobs.release(params).await.expect("a release succeeds")[0]
+        });
+        let cancelled = rig.storage.jobs.cancel(rig.verb([lease.job])).await.expect("a cancel succeeds")[0];
+        let released = release.await.expect("no task panics");
+        let job = rig.job(lease.job).await;
+        // Whichever came first, a cancel that was answered is a cancel.
+        assert_eq!((job.status, job.dead_reason), (JobStatus::Dead, Some(DeadReason::Cancelled)));
+        let expected = match cancelled {
+            CancelOutcome::Cancelled => JobStatus::Pending,
+            CancelOutcome::Requested { .. } => JobStatus::Dead,
+            other => panic!("{other:?} for a job that was running"),
+        };
+        assert!(
+            matches!(released, FinishResult::Applied { status, .. } if status == expected),
+            "{released:?} beside {cancelled:?}"
+        );
+    }
+}
+
+/// Protects: nobody runs a job that is gone, and nobody pulls it from under its handler.
+pub async fn a_drop_and_a_claim_at_once_agree(rig: &Rig) {
+    let process = rig.process().await;
+    for _ in 0..40 {
+        let id = rig.put_many(1).await[0];
+        let claim = tokio::spawn(claim_all(rig.storage.clone(), process, 1, rig.at()));
+        let dropped = rig.storage.jobs.drop_jobs(rig.verb([id])).await.expect("a drop succeeds")[0];
+        let claimed = claim.await.expect("no task panics");
+        match dropped {
+            DropOutcome::Dropped => assert!(claimed.is_empty() && rig.is_gone(id).await),
+            DropOutcome::Refused { status } => assert_eq!((status, claimed), (JobStatus::Running, vec![id])),
+            other => panic!("{other:?} for a job that was there"),
+        }
+    }
+}
+
+/// Protects: every process promotes, and they do so at the same moment.
+pub async fn promotions_at_once_count_each_job_once(rig: &Rig) {
+    let jobs: Vec<_> = (0..300).map(|_| checked(request().with_delay(Duration::from_secs(1)))).collect();
+    rig.enqueue(jobs).await;
+    rig.advance(Duration::from_secs(1));
+    let promoters = (0..8).map(|_| {
+        let (storage, now) = (rig.storage.clone(), rig.now());
+        async move {
+            let mut count = 0;
+            for _ in 0..10 {
+                let params = PromoteParams { limit: 50, now };
+                count += storage.jobs.promote(params).await.expect("a promotion succeeds").count;
+            }
+            count
+        }
+    });
+    assert_eq!(at_once(promoters.collect()).await.iter().sum::<u32>(), 300);
+    let process = rig.process().await;
+    assert_eq!(rig.claim(process, 1_000).await.len(), 300);
+}
+
+/// Protects: two operators who edit one queue: the second is told, not overwritten.
+pub async fn of_edits_of_one_version_at_once_one_is_made(rig: &Rig) {
+    rig.ensure(QUEUE, 1).await;
+    let row = rig.storage.queues.get(QUEUE).await.expect("a queue can be read").expect("it is there");
+    let edits = (10..18).map(|workers| {
+        let storage = rig.storage.clone();
+        let expected_version = Some(row.version);
+        async move {
+            let patch = QueueSettingsPatch::workers(workers);
+            storage.queues.update(UpdateQueueParams { queue: QUEUE.into(), patch, expected_version }).await
+        }
+    });
+    let results = at_once(edits.collect()).await;
+    let made: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
+    assert_eq!(made.len(), 1);
+    let conflicts = results.iter().filter(|r| matches!(r, Err(StorageError::Conflict { .. }))).count();
+    assert_eq!(conflicts, 7);
+    let now = rig.storage.queues.get(QUEUE).await.expect("a queue can be read");
+    assert_eq!(now.as_ref(), Some(made[0]));
 }
