@@ -32,6 +32,8 @@ const TABLE: &[(Guard, &str, &str)] = &[
         "paused queues are claimed from",
         "a_paused_queue_gives_nothing_and_a_resumed_one_everything",
     ),
+    (Guard::Pause, "paused queues are claimed from", "a_paused_queue_gives_no_suspect_and_tells_of_none"),
+    (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
 ];
 
 async fn holds(rule: Rule, options: SqliteOptions) -> bool {
