@@ -425,7 +425,11 @@ impl World {
                 job.charged += 1;
                 job.finish(JobStatus::Done, None, now);
             }
-            Transition::Retry { .. } | Transition::Throttle { .. } if cancelled => {
+            Transition::Retry { .. }
+            | Transition::Throttle { .. }
+            | Transition::Dead { reason: DeadReason::Exhausted, .. }
+                if cancelled =>
+            {
                 job.finish(JobStatus::Dead, Some(DeadReason::Cancelled), now);
             }
             Transition::Retry { after, .. } => {

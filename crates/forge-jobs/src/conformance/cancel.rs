@@ -1,6 +1,7 @@
 //! Cancelling: truthful, and final.
 
 use super::rig::{Rig, applied, applied_dead, dead, done, request, retry, secs, throttle};
+use crate::retry::Transition;
 use crate::storage::{CancelOutcome, Heartbeat};
 use crate::{DeadReason, JobId, JobStatus};
 
@@ -88,6 +89,21 @@ pub async fn a_requested_cancel_overrules_a_throttle(rig: &Rig) {
     cancel(rig, claimed.job.id).await;
     assert_eq!(rig.finish(claimed.lease, throttle(secs(1))).await, applied_dead(DeadReason::Cancelled));
     is_cancelled(rig, claimed.job.id).await;
+}
+
+/// Protects: a failure of the last attempt is a failure like the others: whether somebody cancelled is not decided
+/// by how many attempts were left.
+pub async fn a_requested_cancel_overrules_a_failure_of_the_last_attempt(rig: &Rig) {
+    let process = rig.process().await;
+    let id = rig.put(request().with_max_attempts(1)).await;
+    let claimed = rig.claim_one(process).await;
+    cancel(rig, id).await;
+    // What `decide` makes of `JobOutcome::Failed` when no attempt is left.
+    let exhausted = Transition::Dead { reason: DeadReason::Exhausted, error: "it failed".into() };
+    assert_eq!(rig.finish(claimed.lease, exhausted).await, applied_dead(DeadReason::Cancelled));
+    is_cancelled(rig, id).await;
+    let job = rig.job(id).await;
+    assert_eq!((job.attempt, job.error.as_deref()), (0, Some("it failed")));
 }
 
 /// Protects: work that was done is not called cancelled (G1).

@@ -183,6 +183,7 @@ macro_rules! __conformance_rules {
                 asking_twice_is_asking_once
                 a_requested_cancel_overrules_a_retry
                 a_requested_cancel_overrules_a_throttle
+                a_requested_cancel_overrules_a_failure_of_the_last_attempt
                 a_done_that_comes_first_wins
                 a_requested_cancel_overrules_a_release
                 a_cancel_of_a_finished_job_says_so

@@ -134,7 +134,10 @@ fn finish_one(
             put_finished(cx, &row, claim.is_keyed())?;
             applied(JobStatus::Done, None)
         }
-        Transition::Retry { error, .. } if cancelled => {
+        // A failure of the last attempt is one like the others: `decide`, which knows of no cancel, made it dead.
+        Transition::Retry { error, .. } | Transition::Dead { reason: DeadReason::Exhausted, error }
+            if cancelled =>
+        {
             die(cx, &claim, &span, DeadReason::Cancelled, Some(error))?
         }
         Transition::Throttle { .. } if cancelled => die(cx, &claim, &span, DeadReason::Cancelled, None)?,
