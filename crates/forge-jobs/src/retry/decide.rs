@@ -56,8 +56,8 @@ pub enum Transition {
 
 /// Decides what becomes of a job.
 ///
-/// `unit` in 0..1 picks the jitter. A cancel request that the storage knows of overrules `Retry` and `Throttle`
-/// there, in the transaction that would have brought the job back.
+/// `unit` in 0..1 picks the jitter. A cancel request that the storage knows of overrules `Retry`, `Throttle`
+/// and a death by `Exhausted` there, in the transaction that writes the outcome.
 #[must_use]
 pub fn decide(outcome: JobOutcome, facts: AttemptFacts, policy: &BackoffPolicy, unit: f64) -> Transition {
     match outcome {

@@ -180,8 +180,9 @@ pub struct VerbParams {
 pub enum CancelOutcome {
     /// The job was waiting; it is dead as `cancelled` now.
     Cancelled,
-    /// The job is running; its process was asked to stop it, and whatever it reports but `Done` ends in
-    /// dead/`cancelled`.
+    /// The job is running; its process was asked to stop it. `Done` still makes it done; a failure, a throttle or
+    /// a release ends in dead/`cancelled`; a `Dead` that the handler decided on before its process heard of the
+    /// request keeps its reason.
     Requested {
         /// The process that runs it.
         process: ProcessId,

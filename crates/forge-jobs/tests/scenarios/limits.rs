@@ -10,6 +10,20 @@ fn limit(ms: u64) -> HandlerOptions {
     HandlerOptions::default().with_time_limit(Duration::from_millis(ms))
 }
 
+/// A handler of the kind `spin` that never yields until it is let go.
+fn spinner(handlers: &mut HandlerRegistry, release: &Arc<AtomicBool>) {
+    let release = Arc::clone(release);
+    handlers.register_fn("spin", move |_| {
+        let release = release.clone();
+        async move {
+            while !release.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            JobOutcome::Done
+        }
+    });
+}
+
 #[tokio::test]
 async fn a_handler_past_its_limit_is_told_to_stop_and_the_attempt_has_failed() {
     let db = Db::new().await;
@@ -64,18 +78,7 @@ async fn a_handler_that_never_yields_stops_neither_other_jobs_nor_heartbeats() {
     let db = Db::new().await;
     let release = Arc::new(AtomicBool::new(false));
     let mut handlers = HandlerRegistry::new();
-    handlers.register_fn("spin", {
-        let release = release.clone();
-        move |_| {
-            let release = release.clone();
-            async move {
-                while !release.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-                JobOutcome::Done
-            }
-        }
-    });
+    spinner(&mut handlers, &release);
     handlers.register_fn("good", |_| async { JobOutcome::Done });
     let runtime = runtime(&db.storage, handlers);
     let handle = runtime.start().await.unwrap();
@@ -105,18 +108,7 @@ async fn handlers_that_spin_on_every_thread_do_not_delay_the_heartbeat() {
     let db = Db::new().await;
     let release = Arc::new(AtomicBool::new(false));
     let mut handlers = HandlerRegistry::new();
-    handlers.register_fn("spin", {
-        let release = release.clone();
-        move |_| {
-            let release = release.clone();
-            async move {
-                while !release.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-                JobOutcome::Done
-            }
-        }
-    });
+    spinner(&mut handlers, &release);
     // Two spinning threads and the heartbeat share what cores there are: late is not lost.
     let mut config = crate::support::quick();
     config.stale_after = Duration::from_secs(60);
