@@ -3,48 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod support;
+
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{
-    ClaimMode, ClaimParams, ClaimWant, DeregisterParams, EnqueueParams, EnsureQueueParams, Finish,
-    FinishParams, JobFilter, KindFilter, ListParams, QueueSettingsPatch, ReapParams, RegisterParams,
-    Retention, StorageError, SweepParams, UpdateQueueParams, VerbParams,
+    ClaimParams, ClaimWant, DeregisterParams, EnqueueParams, EnsureQueueParams, Finish, FinishParams,
+    JobFilter, ListParams, QueueSettingsPatch, ReapParams, RegisterParams, Retention, StorageError,
+    SweepParams, UpdateQueueParams, VerbParams,
 };
-use forge_jobs::{DefaultRouter, EnqueueRequest, JobStatus, NewJob, ProcessId, Timestamp, Timing};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use forge_jobs::{DefaultRouter, EnqueueRequest, JobStatus, ProcessId, Timestamp, Timing};
 use std::time::Duration;
-use tempfile::TempDir;
-
-const HANG: Duration = Duration::from_secs(60);
-
-fn dir() -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("jobs.db");
-    (dir, file)
-}
-
-async fn open(file: &Path) -> Arc<SqliteStorage> {
-    SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap()
-}
-
-fn job(kind: &str) -> NewJob {
-    EnqueueRequest::new(kind, 1).validate(&DefaultRouter).unwrap()
-}
-
-fn register(process: ProcessId) -> RegisterParams {
-    RegisterParams { process, host: "test".into(), pid: 1, version: "0".into(), kinds: None, now: None }
-}
-
-fn claim(process: ProcessId, limit: u32) -> ClaimParams {
-    let wants = vec![ClaimWant { queue: "default".into(), limit }];
-    ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None }
-}
-
-fn sql(file: &Path, statement: &str) -> String {
-    let conn = rusqlite::Connection::open(file).unwrap();
-    conn.query_row(statement, [], |r| r.get::<_, i64>(0)).map_or_else(|e| e.to_string(), |n| n.to_string())
-}
+use support::{HANG, claim, dir, job, open, register, sql};
 
 #[tokio::test]
 async fn a_job_put_off_for_ever_is_listed_once() {

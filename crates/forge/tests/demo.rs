@@ -198,6 +198,16 @@ async fn pause(storage: &Storage, queue: &str, paused: bool) {
     storage.queues.update(params).await.unwrap();
 }
 
+/// Starts the demo, and does not wait for its end.
+fn begin(home: &Home) -> std::process::Child {
+    let (dir, out) = (home.path("tree"), home.path("out"));
+    home.command([&DEMO[..], &["--dir", dir.to_str().unwrap(), "--out", out.to_str().unwrap()]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[tokio::test]
 async fn files_that_vanish_between_walk_and_hash_are_reported_and_left_out() {
     let home = Home::new();
@@ -210,13 +220,7 @@ async fn files_that_vanish_between_walk_and_hash_are_reported_and_left_out() {
     let queue = first["files_queue"].as_str().unwrap().to_owned();
     let storage = storage(&home).await;
     pause(&storage, &queue, true).await;
-    let (dir, out) = (home.path("tree"), home.path("out"));
-    let child = home
-        .command([&DEMO[..], &["--dir", dir.to_str().unwrap(), "--out", out.to_str().unwrap()]].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = begin(&home);
     wait_for("the second walk", async || {
         (count(&storage, "demo.walk", JobStatus::Done).await == 2
             && count(&storage, "demo.file", JobStatus::Pending).await == 4)
@@ -351,13 +355,7 @@ async fn told_in_the_middle_it_stops_in_good_order_and_goes_on_when_started_agai
     let queue = summary(&demo(&home, &DEMO))["files_queue"].as_str().unwrap().to_owned();
     let storage = storage(&home).await;
     pause(&storage, &queue, true).await;
-    let (dir, out) = (home.path("tree"), home.path("out"));
-    let child = home
-        .command([&DEMO[..], &["--dir", dir.to_str().unwrap(), "--out", out.to_str().unwrap()]].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = begin(&home);
     wait_for("the second walk", async || {
         (count(&storage, "demo.walk", JobStatus::Done).await == 2).then_some(())
     })
