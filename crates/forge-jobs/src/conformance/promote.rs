@@ -26,6 +26,31 @@ pub async fn a_promotion_tells_when_the_next_job_is_due(rig: &Rig) {
     assert_eq!(rig.promote().await, Promoted { count: 1, next_due_in: Some(secs(30)) });
 }
 
+/// Protects: a flood of retries holds no scheduled job back, nor the other way round.
+pub async fn a_bounded_promotion_takes_the_earliest_whatever_they_wait_for(rig: &Rig) {
+    let process = rig.process().await;
+    let mut order = Vec::new();
+    for n in 0..6 {
+        let job = if n % 2 == 0 {
+            rig.put(request().with_delay(secs(10 + n))).await
+        } else {
+            let claimed = rig.running(process).await;
+            rig.finish(claimed.lease, retry(secs(10 + n))).await;
+            claimed.job.id
+        };
+        order.push(job);
+    }
+    rig.advance(secs(20));
+    for done in 1..=3 {
+        let params = PromoteParams { limit: 2, now: rig.now() };
+        assert_eq!(rig.storage.jobs.promote(params).await.expect("a promotion succeeds").count, 2);
+        for (n, id) in order.iter().enumerate() {
+            let pending = rig.status(*id).await == JobStatus::Pending;
+            assert_eq!(pending, n < 2 * done, "job {n} after {done}");
+        }
+    }
+}
+
 /// Protects: a million jobs due at once do not stop the world.
 pub async fn a_promotion_is_bounded_and_says_so(rig: &Rig) {
     let jobs: Vec<_> = (0..25).map(|_| checked(request().with_delay(secs(1)))).collect();

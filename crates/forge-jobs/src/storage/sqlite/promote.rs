@@ -8,25 +8,27 @@ use rusqlite::params;
 use std::time::Duration;
 
 const DUE: &str =
-    "SELECT seq FROM forge_deferred WHERE status = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3";
+    "SELECT due_at, seq FROM forge_deferred WHERE status = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3";
 const NEXT: &str = "SELECT min(due_at) FROM forge_deferred WHERE status = ?1";
 
-/// Moves what is due from deferred to ready, the earliest first within each status.
+/// Moves what is due from deferred to ready, the earliest first.
 pub(super) fn promote(cx: &mut Cx<'_>, params: &PromoteParams) -> Result<Promoted, Fault> {
     let now = time(params.now);
     let mut count = 0;
+    let mut due = Vec::new();
     for status in [RETRYING, SCHEDULED] {
-        let due: Vec<i64> = {
-            let mut statement = cx.conn.prepare_cached(DUE)?;
-            let rows = statement.query_map(params![status, now, params.limit - count], |r| r.get(0))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        };
-        for seq in due {
-            let Some(job) = JobRow::by_seq(cx, seq)? else { continue };
-            take_deferred(cx, &job, status)?;
-            put_ready(cx, &job)?;
-            count += 1;
-        }
+        let mut statement = cx.conn.prepare_cached(DUE)?;
+        let rows = statement
+            .query_map(params![status, now, params.limit], |r| Ok((r.get(0)?, r.get(1)?, status)))?;
+        due.extend(rows.collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()?);
+    }
+    due.sort_unstable();
+    due.truncate(params.limit as usize);
+    for (_, seq, status) in due {
+        let Some(job) = JobRow::by_seq(cx, seq)? else { continue };
+        take_deferred(cx, &job, status)?;
+        put_ready(cx, &job)?;
+        count += 1;
     }
     Ok(Promoted { count, next_due_in: next_due_in(cx, now)? })
 }
