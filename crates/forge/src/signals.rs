@@ -1,11 +1,15 @@
 //! Signals that ask a program to end, and ending.
 
+use crate::output::say;
 use forge_jobs::{QueueHandle, ShutdownReport};
 use std::io;
 use std::time::Duration;
 
 /// Time to hand jobs back when the program is told a second time.
 const GIVE_UP_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// A stop that takes longer than this says what it waits for.
+const SILENT_FOR: Duration = Duration::from_millis(300);
 
 /// Waits for Ctrl-C and, on Unix, for SIGTERM.
 pub(crate) struct Signals {
@@ -55,7 +59,14 @@ pub(crate) async fn stop(
     signals: &mut Signals,
     timeout: Duration,
 ) -> Option<ShutdownReport> {
+    let patience = async {
+        tokio::time::sleep(SILENT_FOR).await;
+        let most = timeout.as_secs_f64();
+        say(&format!("stopping: running jobs have up to {most} s to end; Ctrl-C again ends it at once"));
+        std::future::pending().await
+    };
     let report = tokio::select! {
+        report = patience => report,
         report = handle.shutdown_graceful(timeout) => Some(report),
         () = signals.next() => None,
     };

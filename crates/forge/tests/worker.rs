@@ -9,6 +9,7 @@ use forge_jobs::{DeadReason, Job, JobId, JobStatus, Storage};
 use forge_jobs_api::wire::Stopped;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use support::{Home, end_of, open, wait_for};
@@ -166,11 +167,15 @@ async fn what_does_not_finish_in_time_is_told_to_stop_and_handed_back() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once_whatever_runs() {
     let home = Home::new();
-    let worker = Worker::start(&home, &[]).await;
+    let mut worker = Worker::start(&home, &[]).await;
     let id = home.enqueue(&["t.spin", r#"{"ms":600000}"#]);
     worker.until_started(&id).await;
     worker.signal(Signal::TERM);
-    // Heard: it claims no more, and waits.
+    // Heard: it claims no more, and waits, and says so.
+    let mut said = BufReader::new(worker.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(
+        said.any(|line| line.contains("running jobs have up to 25 s to end; Ctrl-C again ends it at once"))
+    );
     let late = home.enqueue(&["t.echo", "1"]);
     worker.signal(Signal::INT);
     let job = worker.until(&id, JobStatus::Pending).await;
@@ -198,9 +203,12 @@ async fn it_runs_the_queues_it_was_told_with_the_workers_it_was_told() {
 #[test]
 fn absurd_intervals_and_queues_are_refused() {
     let home = Home::new();
-    for (args, words) in
-        [(vec!["worker", "--queue", "a b"], "a b"), (vec!["worker", "--heartbeat-ms", "x"], "heartbeat-ms")]
-    {
+    for (args, words) in [
+        (vec!["worker", "--queue", "a b"], "a b"),
+        (vec!["worker", "--heartbeat-ms", "x"], "heartbeat-ms"),
+        (vec!["worker", "--shutdown-ms", "-1"], "-1' for '--shutdown-ms"),
+        (vec!["worker", "--queue", "q:0"], "0 workers"),
+    ] {
         home.run(args).check(2, &[words]);
     }
     home.run(["worker", "--heartbeat-ms", "1000", "--stale-ms", "3999"]).check(2, &["stale_after", "4s"]);

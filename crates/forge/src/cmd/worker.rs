@@ -35,28 +35,28 @@ pub(crate) struct Args {
     test_handlers: bool,
 
     /// How often to confirm that this process is alive [default: 10000]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     heartbeat_ms: Option<u64>,
 
     /// Silence after which another process counts as dead; at least four heartbeats [default: 45000, or 4.5
     /// heartbeats]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     stale_ms: Option<u64>,
 
     /// How often to look for dead processes [default: 15000, or 1.5 heartbeats]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     reaper_ms: Option<u64>,
 
     /// Longest wait between two looks at the database [default: 1000 with work, 5000 without]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     poll_ms: Option<u64>,
 
     /// How long a job whose process died runs alone at first [default: 30000]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     alone_ms: Option<u64>,
 
     /// Time for running jobs to finish when told to stop [default: 25000]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     shutdown_ms: Option<u64>,
 }
 
@@ -74,6 +74,11 @@ impl FromStr for QueueArg {
         let (name, workers) = match text.rsplit_once(':') {
             Some((name, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
                 let workers = number.parse().map_err(|_| format!("{number} workers are too many"))?;
+                if workers == 0 {
+                    return Err(format!(
+                        "0 workers run nothing: leave the queue out, or pause it with `forge queue pause {name}`"
+                    ));
+                }
                 (name, Some(workers))
             }
             _ => (text, None),
@@ -159,7 +164,8 @@ mod tests {
         let arg = |name: &str, workers| Ok(QueueArg { name: name.into(), workers });
         assert_eq!("mail".parse(), arg("mail", None));
         assert_eq!("mail:4".parse(), arg("mail", Some(4)));
-        assert_eq!("a:b:0".parse(), arg("a:b", Some(0)));
+        assert_eq!("a:b:2".parse(), arg("a:b", Some(2)));
+        assert!("a:0".parse::<QueueArg>().unwrap_err().contains("forge queue pause a"));
         assert_eq!("a:b".parse(), arg("a:b", None));
         assert!("a b:4".parse::<QueueArg>().is_err());
         assert!(":4".parse::<QueueArg>().is_err());
