@@ -148,14 +148,18 @@ impl From<&storage::JobEvent> for wire::JobEvent {
 
 impl From<&storage::JobPage> for wire::JobPage {
     fn from(page: &storage::JobPage) -> Self {
-        Self { jobs: page.jobs.iter().map(Into::into).collect(), next: page.next.map(cursor) }
+        Self {
+            jobs: page.jobs.iter().map(Into::into).collect(),
+            next: page.next.map(cursor),
+            unknown: page.unknown.iter().map(|field| (*field).to_owned()).collect(),
+        }
     }
 }
 
 /// A page cursor as opaque text.
 #[must_use]
 pub fn cursor(c: storage::PageCursor) -> String {
-    format!("{}.{}.{}", c.at.as_micros(), c.row, c.id)
+    format!("{}.{}.{:x}.{}", c.at.as_micros(), c.row, c.filter, c.id)
 }
 
 /// A page cursor from its text.
@@ -166,9 +170,11 @@ pub fn cursor(c: storage::PageCursor) -> String {
 pub fn parse_cursor(text: &str) -> Result<storage::PageCursor, WireError> {
     let parse = || {
         let (at, rest) = text.split_once('.')?;
-        let (row, id) = rest.split_once('.')?;
+        let (row, rest) = rest.split_once('.')?;
+        let (filter, id) = rest.split_once('.')?;
         let at = domain::Timestamp::from_micros(at.parse().ok()?);
-        Some(storage::PageCursor { at, id: id.parse().ok()?, row: row.parse().ok()? })
+        let filter = u64::from_str_radix(filter, 16).ok()?;
+        Some(storage::PageCursor { at, id: id.parse().ok()?, row: row.parse().ok()?, filter })
     };
     parse().ok_or_else(|| WireError {
         field: "after",
@@ -237,7 +243,8 @@ impl From<&storage::QueueCounts> for wire::Queue {
     }
 }
 
-/// A process; it counts as live if it beat within the default stale window before `now`.
+/// A process; it counts as live if it beat within the default stale window before `now`, and is not known to have
+/// died.
 #[must_use]
 pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Process {
     wire::Process {
@@ -246,9 +253,10 @@ pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Proce
         pid: row.pid,
         version: row.version.clone(),
         kinds: row.kinds.clone(),
+        queues: row.queues.clone(),
         started_at: time(row.started_at),
         beat_at: time(row.beat_at),
-        live: now.saturating_since(row.beat_at) < domain::limits::STALE_AFTER,
+        live: !row.died && now.saturating_since(row.beat_at) < domain::limits::STALE_AFTER,
         holds: row.holds.into(),
     }
 }
@@ -387,6 +395,8 @@ impl From<&storage::StorageError> for wire::ErrorCode {
             storage::StorageError::Invalid(_) => Self::Invalid,
             storage::StorageError::Unavailable { .. }
             | storage::StorageError::Corrupt { .. }
+            | storage::StorageError::NotForge { .. }
+            | storage::StorageError::SchemaTooOld { .. }
             | storage::StorageError::SchemaTooNew { .. } => Self::Unavailable,
             _ => Self::Failed,
         }

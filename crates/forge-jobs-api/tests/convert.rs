@@ -63,7 +63,7 @@ fn times_are_exact_and_always_of_one_form() {
 
 #[test]
 fn a_cursor_comes_back_and_anything_else_is_refused() {
-    let cursor = PageCursor { at: Timestamp::from_micros(-5), id: JobId::new(), row: 7 };
+    let cursor = PageCursor { at: Timestamp::from_micros(-5), id: JobId::new(), row: 7, filter: u64::MAX };
     assert_eq!(convert::parse_cursor(&convert::cursor(cursor)), Ok(cursor));
     for bad in
         ["", "5", "5.x", "5.01890a5d-ac96-774b-bcce-b302099a8057", "x.1.01890a5d-ac96-774b-bcce-b302099a8057"]

@@ -57,6 +57,7 @@ fn process() -> Process {
         pid: 7,
         version: "0.1.0".into(),
         kinds: Some(vec!["mail.send".into()]),
+        queues: None,
         started_at: AT.into(),
         beat_at: AT.into(),
         live: true,
@@ -93,7 +94,14 @@ fn check<T: Serialize + DeserializeOwned>(name: &str, value: &T) {
 
 #[test]
 fn the_json_of_each_type_is_the_one_on_record() {
-    check("job_page", &JobPage { jobs: vec![job()], next: Some(format!("1764000000000001.{ID}")) });
+    check(
+        "job_page",
+        &JobPage {
+            jobs: vec![job()],
+            next: Some(format!("1764000000000001.{ID}")),
+            unknown: vec!["kind".into()],
+        },
+    );
     let attempt = Attempt {
         attempt: 1,
         claim_no: 15,

@@ -105,7 +105,10 @@ impl fmt::Debug for Timestamp {
 
 /// The text is not an RFC 3339 time with an offset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no RFC 3339 time with an offset, such as 2026-11-24T08:00:00Z: {reason}")]
+#[error(
+    "{text:?} cannot be used as a time: use RFC 3339 with an offset, such as 2026-11-24T08:00:00Z, up to {}: {reason}",
+    Timestamp::MAX
+)]
 pub struct TimestampParseError {
     text: String,
     reason: String,

@@ -224,8 +224,15 @@ impl World {
     async fn boot(&self) -> Boot {
         let id = ProcessId::new();
         let host = "model".to_owned();
-        let params =
-            RegisterParams { process: id, host, pid: 1, version: "0".into(), kinds: None, now: self.at() };
+        let params = RegisterParams {
+            process: id,
+            host,
+            pid: 1,
+            version: "0".into(),
+            kinds: None,
+            queues: None,
+            now: self.at(),
+        };
         self.storage.processes.register(params).await.unwrap();
         Boot { id, beat: self.now, ended: false }
     }

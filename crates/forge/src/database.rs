@@ -58,6 +58,17 @@ impl Database {
             );
             return Err(Failure::new(ErrorCode::Unavailable, message));
         }
+        if self.file()?.is_none() {
+            return Err(private_memory());
+        }
+        Ok(self.config.open_existing(&UserPaths).await?)
+    }
+
+    /// Opens it, creates and migrates it if need be, for something that must be there when the command has ended.
+    pub(crate) async fn open_lasting(&self) -> Result<Storage, Failure> {
+        if self.file()?.is_none() {
+            return Err(private_memory());
+        }
         self.open().await
     }
 
@@ -70,6 +81,11 @@ impl Database {
     pub(crate) fn describe(&self) -> Result<String, Failure> {
         Ok(self.config.describe(&UserPaths)?)
     }
+}
+
+fn private_memory() -> Failure {
+    let message = "sqlite::memory: is private to one program and gone when it ends: name a file, sqlite:PATH";
+    Failure::new(ErrorCode::Invalid, message)
 }
 
 fn from_url(url: &str) -> Result<DatabaseConfig, Failure> {

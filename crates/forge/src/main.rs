@@ -58,7 +58,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Hash every file of a directory as thousands of jobs, beside a flaky upstream
+    /// Hash every file of a directory, a job each, beside calls to a flaky upstream
     Demo(cmd::demo::Args),
     /// Put jobs into the queue
     Enqueue(cmd::enqueue::Args),

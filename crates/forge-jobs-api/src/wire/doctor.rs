@@ -18,7 +18,7 @@ pub struct Doctor {
     pub facts: Vec<Fact>,
     /// All registered processes, oldest first.
     pub processes: Vec<Process>,
-    /// Kinds with due jobs that no live process can run. Looked for among the first 500 due jobs of each queue.
+    /// Kinds with due jobs that no live process can run, because it has no handler or does not work on the queue.
     pub waiting: Vec<WaitingKind>,
     /// What is wrong and what to do, one sentence each.
     pub problems: Vec<String>,

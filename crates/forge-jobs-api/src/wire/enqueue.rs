@@ -1,7 +1,8 @@
 //! Enqueuing.
 
 use super::ErrorDetail;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// A job to enqueue: one line of bulk input. Only `kind` and `payload` are required; a key that is not listed here
@@ -19,11 +20,11 @@ pub struct EnqueueLine {
     /// The earliest moment to run at, RFC 3339 with an offset; default: now.
     #[serde(default)]
     pub run_at: Option<String>,
-    /// Lower runs first; default 0.
-    #[serde(default)]
+    /// Lower runs first, -32768 to 32767; default 0.
+    #[serde(default, deserialize_with = "priority")]
     pub priority: Option<i16>,
-    /// The attempt after which a failure is final; default 20.
-    #[serde(default)]
+    /// The attempt after which a failure is final, 1 to 10000; default 20.
+    #[serde(default, deserialize_with = "max_attempts")]
     pub max_attempts: Option<u32>,
     /// At most one unfinished job of this kind has this key.
     #[serde(default)]
@@ -34,6 +35,25 @@ pub struct EnqueueLine {
     /// The job's id, so that the line can be sent again without a twin; default: a new one.
     #[serde(default)]
     pub id: Option<String>,
+}
+
+fn priority<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i16>, D::Error> {
+    number(from, "priority", "-32768 to 32767")
+}
+
+fn max_attempts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    number(from, "max_attempts", "1 to 10000")
+}
+
+/// A number whose refusal names the field and its range: the parser's own would name a type of this language.
+fn number<'de, D, N>(from: D, field: &str, range: &str) -> Result<Option<N>, D::Error>
+where
+    D: Deserializer<'de>,
+    N: TryFrom<i64>,
+{
+    let Some(number) = Option::<i64>::deserialize(from)? else { return Ok(None) };
+    let out_of_range = |_| D::Error::custom(format_args!("{field} {number} is out of range: use {range}"));
+    N::try_from(number).map(Some).map_err(out_of_range)
 }
 
 /// The receipt of an enqueue.

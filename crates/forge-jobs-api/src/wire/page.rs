@@ -10,4 +10,7 @@ pub struct JobPage {
     pub jobs: Vec<Job>,
     /// Opaque: pass it to get the next page. `null` at the end.
     pub next: Option<String>,
+    /// The fields of the filter, `queue` or `kind`, whose value no job ever had: a slip, most likely.
+    #[serde(default)]
+    pub unknown: Vec<String>,
 }

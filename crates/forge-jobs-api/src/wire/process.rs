@@ -16,11 +16,13 @@ pub struct Process {
     pub version: String,
     /// The kinds it can run; `null`: any.
     pub kinds: Option<Vec<String>>,
+    /// The queues it works on; `null`: all.
+    pub queues: Option<Vec<String>>,
     /// When it registered.
     pub started_at: String,
     /// Its last confirmed heartbeat.
     pub beat_at: String,
-    /// Whether that is recent enough to count as alive.
+    /// Whether that is recent enough to count as alive, and the process is not known to have died.
     pub live: bool,
     /// Jobs it holds, running or claimed ahead.
     pub holds: BoundedCount,

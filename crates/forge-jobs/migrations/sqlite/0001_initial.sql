@@ -40,6 +40,7 @@ CREATE TABLE forge_processes (
     pid        INTEGER NOT NULL,
     version    TEXT    NOT NULL,
     kinds      TEXT,                       -- JSON array; NULL: any
+    queues     TEXT,                       -- JSON array; NULL: all
     started_at INTEGER NOT NULL,
     beat_at    INTEGER NOT NULL,
     ended_at   INTEGER                     -- not NULL: fenced
@@ -164,8 +165,10 @@ SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' ||
                      WHEN 4 THEN 'undecodable' END AS dead_reason,
        coalesce(f.attempt, r.attempt, j.attempts) AS attempt,
        j.max_attempts,
-       coalesce(f.claim_no, r.claim_no, j.last_claim_no) AS lease,
-       (SELECT lower(hex(p.id)) FROM forge_processes p WHERE p.no = coalesce(f.process, r.process)) AS process,
+       coalesce(f.claim_no, r.claim_no, j.last_claim_no) AS claim_no,
+       (SELECT lower(substr(hex(p.id), 1, 8) || '-' || substr(hex(p.id), 9, 4) || '-' || substr(hex(p.id), 13, 4) || '-'
+                      || substr(hex(p.id), 17, 4) || '-' || substr(hex(p.id), 21))
+        FROM forge_processes p WHERE p.no = coalesce(f.process, r.process)) AS process,
        j.priority,
        j.created_at,
        j.due_at,
@@ -195,11 +198,13 @@ LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.
 CREATE VIEW forge_job_events AS
 SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' || substr(hex(j.id), 13, 4) || '-'
              || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) AS job,
-       e.at, e.event, e.attempt, e.lease,
-       (SELECT lower(hex(p.id)) FROM forge_processes p WHERE p.no = e.process) AS process,
+       e.at, e.event, e.attempt, e.claim_no,
+       (SELECT lower(substr(hex(p.id), 1, 8) || '-' || substr(hex(p.id), 9, 4) || '-' || substr(hex(p.id), 13, 4) || '-'
+                      || substr(hex(p.id), 17, 4) || '-' || substr(hex(p.id), 21))
+        FROM forge_processes p WHERE p.no = e.process) AS process,
        e.detail,
        j.id AS job_bytes
-FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS lease, NULL AS process,
+FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process,
              NULL AS detail, 0 AS rank
       FROM forge_jobs
       UNION ALL

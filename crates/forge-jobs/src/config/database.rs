@@ -24,11 +24,14 @@ const DATABASE_NAME: &str = "forge.db";
 /// # full (default): an acknowledged job survives a power cut.
 /// # normal: it survives a crash of the process, not a power cut; several times as fast on slow disks.
 /// synchronous = "full"
+/// # true: the file may hold the program's own tables too. false (default): such a file is refused as a slip.
+/// share_file = false
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseConfig {
     target: Target,
     synchronous: Synchronous,
+    share_file: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,8 @@ struct DatabaseSection {
 struct SqliteSection {
     #[serde(default)]
     synchronous: Synchronous,
+    #[serde(default)]
+    share_file: bool,
 }
 
 impl DatabaseConfig {
@@ -112,10 +117,11 @@ impl DatabaseConfig {
                 reason,
             })?,
         };
-        Ok(Self { target, synchronous: parsed.sqlite.synchronous })
+        Ok(Self { target, synchronous: parsed.sqlite.synchronous, share_file: parsed.sqlite.share_file })
     }
 
-    /// From a URL: `sqlite:PATH`, `sqlite::memory:`.
+    /// From a URL: `sqlite:PATH`, or `sqlite::memory:`. `sqlite:///DIR/FILE` is an absolute path, as in the URLs of
+    /// other drivers; with two slashes it is a file in the current directory. Parameters are not supported.
     ///
     /// # Errors
     ///
@@ -123,7 +129,7 @@ impl DatabaseConfig {
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
         let target =
             Target::parse(url).map_err(|reason| ConfigError::Url { from: "the URL".into(), reason })?;
-        Ok(Self { target, synchronous: Synchronous::default() })
+        Ok(Self { target, synchronous: Synchronous::default(), share_file: false })
     }
 
     /// The same with SQLite's `synchronous = NORMAL`: an acknowledged job survives a crash of the process, but not a
@@ -131,6 +137,13 @@ impl DatabaseConfig {
     #[must_use]
     pub const fn with_synchronous_normal(mut self) -> Self {
         self.synchronous = Synchronous::Normal;
+        self
+    }
+
+    /// The same, in a file that may hold the program's own tables too. Without this such a file is refused.
+    #[must_use]
+    pub const fn with_shared_file(mut self) -> Self {
+        self.share_file = true;
         self
     }
 
@@ -166,22 +179,35 @@ impl DatabaseConfig {
     ///
     /// [`OpenError`]; nothing is changed in a file that is no database of ours or of a newer version.
     pub async fn open_storage(&self, paths: &(impl QueuePaths + ?Sized)) -> Result<Storage, OpenError> {
-        let file = match &self.target {
-            Target::Default => Some(paths.data_dir().map_err(ConfigError::from)?.join(DATABASE_NAME)),
-            Target::SqliteFile(path) => Some(path.clone()),
-            Target::SqliteMemory => None,
-        };
-        self.open_sqlite(file).await
+        let file = self.sqlite_file(paths).map_err(ConfigError::from)?;
+        self.open_sqlite(file, false).await
+    }
+
+    /// Opens the database as it is, for a look or an order: it is neither made nor brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing is changed in whatever the file holds.
+    pub async fn open_existing(&self, paths: &(impl QueuePaths + ?Sized)) -> Result<Storage, OpenError> {
+        let file = self.sqlite_file(paths).map_err(ConfigError::from)?;
+        self.open_sqlite(file, true).await
     }
 
     #[cfg(feature = "sqlite")]
-    async fn open_sqlite(&self, file: Option<PathBuf>) -> Result<Storage, OpenError> {
+    async fn open_sqlite(&self, file: Option<PathBuf>, existing: bool) -> Result<Storage, OpenError> {
         use crate::storage::sqlite::{SqliteOptions, SqliteStorage};
-        let normal = self.synchronous == Synchronous::Normal;
-        let options = if normal { SqliteOptions::default().normal() } else { SqliteOptions::default() };
+        let mut options = SqliteOptions::default();
+        if self.synchronous == Synchronous::Normal {
+            options = options.normal();
+        }
+        if existing {
+            options = options.existing_only();
+        } else if self.share_file {
+            options = options.share_file();
+        }
         let storage = match file {
             Some(file) => {
-                if let Some(dir) = file.parent().filter(|d| !d.as_os_str().is_empty()) {
+                if let Some(dir) = file.parent().filter(|d| !existing && !d.as_os_str().is_empty()) {
                     std::fs::create_dir_all(dir)
                         .map_err(|source| ConfigError::CreateDir { dir: dir.into(), source })?;
                 }
@@ -194,7 +220,7 @@ impl DatabaseConfig {
 
     #[cfg(not(feature = "sqlite"))]
     #[expect(clippy::unused_async, reason = "one signature for both sets of features")]
-    async fn open_sqlite(&self, _file: Option<PathBuf>) -> Result<Storage, OpenError> {
+    async fn open_sqlite(&self, _file: Option<PathBuf>, _existing: bool) -> Result<Storage, OpenError> {
         Err(ConfigError::FeatureOff { feature: "sqlite" }.into())
     }
 }
@@ -203,11 +229,19 @@ impl Target {
     fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", ":memory:")) => Ok(Self::SqliteMemory),
-            Some(("sqlite", path)) if !path.is_empty() => {
-                // `sqlite:///x` is the absolute path /x, as in the URLs of other drivers.
-                let path = path.strip_prefix("//").unwrap_or(path);
-                Ok(Self::SqliteFile(PathBuf::from(path)))
+            Some(("sqlite", path)) if path.contains('?') => {
+                Err("parameters after a ? are not supported: set them in forge.toml or in code".into())
             }
+            Some(("sqlite", path)) if !matches!(path, "" | "/" | "//") => match path.strip_prefix("//") {
+                // With three slashes it is an absolute path, as in the URLs of other drivers.
+                Some(rest) if rest.contains('/') && !rest.starts_with('/') => Err(
+                    "directories after sqlite:// can be read in two ways: use sqlite:DIR/FILE for a path from the \
+                     current directory, sqlite:///DIR/FILE for an absolute one"
+                        .into(),
+                ),
+                Some(rest) => Ok(Self::SqliteFile(PathBuf::from(rest))),
+                None => Ok(Self::SqliteFile(PathBuf::from(path))),
+            },
             Some(("sqlite", _)) => Err("sqlite: needs a path, as in sqlite:jobs.db".into()),
             Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+') => {
                 Err(format!("the scheme {scheme:?} is not supported: use sqlite:PATH or sqlite::memory:"))
@@ -292,13 +326,19 @@ mod tests {
     #[test]
     fn a_missing_file_means_the_defaults() {
         let config = DatabaseConfig::load_file(Path::new("/nowhere/forge.toml")).unwrap();
-        assert_eq!(config, DatabaseConfig { target: Target::Default, synchronous: Synchronous::Full });
+        assert_eq!(
+            config,
+            DatabaseConfig { target: Target::Default, synchronous: Synchronous::Full, share_file: false }
+        );
     }
 
     #[test]
     fn a_file_sets_url_and_synchronous() {
-        let config =
-            load("[database]\nurl = \"sqlite:/x/y.db\"\n[sqlite]\nsynchronous = \"normal\"\n").unwrap();
+        let config = load(
+            "[database]\nurl = \"sqlite:/x/y.db\"\n[sqlite]\nsynchronous = \"normal\"\nshare_file = true\n",
+        )
+        .unwrap();
+        assert!(config.share_file);
         assert_eq!(config.target, Target::SqliteFile("/x/y.db".into()));
         assert_eq!(config.synchronous, Synchronous::Normal);
     }
@@ -321,10 +361,21 @@ mod tests {
     fn urls_are_understood_or_refused_without_being_shown() {
         for (url, expected) in [
             ("sqlite:a.db", Target::SqliteFile("a.db".into())),
+            ("sqlite:b/a.db", Target::SqliteFile("b/a.db".into())),
+            ("sqlite:/b/a.db", Target::SqliteFile("/b/a.db".into())),
+            ("sqlite://a.db", Target::SqliteFile("a.db".into())),
             ("sqlite:///a.db", Target::SqliteFile("/a.db".into())),
             ("sqlite::memory:", Target::SqliteMemory),
         ] {
             assert_eq!(Target::parse(url), Ok(expected), "{url}");
+        }
+        for (url, remedy) in [
+            ("sqlite://a.db/x.db", "sqlite:///DIR/FILE"),
+            ("sqlite:x.db?mode=ro", "parameters"),
+            ("sqlite://", "needs a path"),
+        ] {
+            let e = DatabaseConfig::from_url(url).unwrap_err().to_string();
+            assert!(e.contains(remedy), "{e}");
         }
         for url in ["sqlite:", "mysql://me:hunter2@host/db", "a.db", ""] {
             let e = DatabaseConfig::from_url(url).unwrap_err().to_string();

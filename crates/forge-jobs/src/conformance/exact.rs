@@ -256,6 +256,7 @@ pub async fn what_makes_jobs_claimable_tells_waiting_runtimes(rig: &Rig) {
     let mut changes = rig.storage.jobs.changes();
     let claimed = rig.running(process).await;
     let waiting = rig.put(request().with_delay(secs(60))).await;
+    rig.edit(QUEUE, QueueSettingsPatch::paused(true)).await;
     for step in ["release", "run now", "resume", "promotion"] {
         let before = *changes.borrow_and_update();
         match step {

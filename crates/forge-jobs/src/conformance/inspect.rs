@@ -28,6 +28,68 @@ async fn all(rig: &Rig, filter: JobFilter, limit: u32) -> Vec<JobId> {
     ids
 }
 
+/// Protects: a cursor that is pasted into another list skips nothing in silence.
+pub async fn a_cursor_of_another_list_is_refused(rig: &Rig) {
+    for _ in 0..3 {
+        rig.put(request().with_tag("t")).await;
+    }
+    let filters = [
+        JobFilter::default(),
+        JobFilter { queue: Some("default".into()), ..JobFilter::default() },
+        JobFilter { kind: Some("k".into()), ..JobFilter::default() },
+        JobFilter { tag: Some("t".into()), ..JobFilter::default() },
+        JobFilter { status: Some(JobStatus::Pending), ..JobFilter::default() },
+    ];
+    for from in &filters {
+        let after = page(rig, from.clone(), 1, None).await.1;
+        for to in &filters {
+            let params = ListParams { filter: to.clone(), limit: 2, after };
+            match rig.storage.inspect.list(params).await {
+                Ok(page) => assert_eq!((from, page.jobs.len()), (to, 2)),
+                Err(StorageError::Invalid(e)) => {
+                    assert_eq!(e.field, "after");
+                    assert_ne!(from, to);
+                }
+                Err(e) => panic!("{e}"),
+            }
+        }
+    }
+}
+
+/// Protects: a typo in a filter is told from "there are none".
+pub async fn a_list_names_what_no_job_ever_had(rig: &Rig) {
+    rig.put(EnqueueRequest::new("known", 1).on_queue("q")).await;
+    for (queue, kind, expected) in [
+        (Some("q"), Some("known"), vec![]),
+        (Some("qq"), Some("known"), vec!["queue"]),
+        (Some("q"), Some("knwon"), vec!["kind"]),
+        (Some("qq"), Some("knwon"), vec!["queue", "kind"]),
+    ] {
+        let filter = JobFilter {
+            queue: queue.map(Into::into),
+            kind: kind.map(Into::into),
+            status: Some(JobStatus::Dead),
+            ..JobFilter::default()
+        };
+        let page = rig.storage.inspect.list(ListParams { filter, limit: 1, after: None }).await;
+        assert_eq!(page.expect("jobs can be listed").unknown, expected);
+    }
+}
+
+/// Protects: `doctor` names what waits in vain, whatever stands before it.
+pub async fn pending_kinds_are_counted_per_queue(rig: &Rig) {
+    let process = rig.process().await;
+    for (kind, queue) in [("a", "q1"), ("a", "q1"), ("b", "q1"), ("a", "q2")] {
+        rig.put(EnqueueRequest::new(kind, 1).on_queue(queue)).await;
+    }
+    rig.put(EnqueueRequest::new("later", 1).with_delay(secs(60))).await;
+    rig.running(process).await;
+    let found = rig.storage.inspect.pending_kinds().await.expect("pending kinds can be read");
+    let found: Vec<_> =
+        found.iter().map(|p| (p.queue.as_str(), p.kind.as_str(), p.jobs.count, p.jobs.more)).collect();
+    assert_eq!(found, [("q1", "a", 2, false), ("q1", "b", 1, false), ("q2", "a", 1, false)]);
+}
+
 /// Protects: a look-up tells that there is nothing.
 pub async fn an_unknown_job_is_none(rig: &Rig) {
     let id = JobId::new();

@@ -171,6 +171,7 @@ macro_rules! __conformance_rules {
             promote {
                 what_is_due_becomes_pending_and_the_rest_stays
                 a_promotion_tells_when_the_next_job_is_due
+                a_bounded_promotion_takes_the_earliest_whatever_they_wait_for
                 a_promotion_is_bounded_and_says_so
                 a_promoted_retry_runs_as_the_next_attempt
                 a_promotion_of_nothing_changes_nothing
@@ -242,6 +243,7 @@ macro_rules! __conformance_rules {
                 a_queue_is_created_once_and_keeps_its_settings
                 ensure_follows_the_code_until_an_operator_sets_the_workers
                 an_update_changes_what_it_names_and_makes_a_new_version
+                an_update_that_changes_nothing_makes_no_new_version
                 two_edits_in_a_row_both_stick
                 an_edit_of_an_old_version_is_a_conflict_and_changes_nothing
                 an_update_of_an_unknown_queue_is_refused
@@ -252,6 +254,9 @@ macro_rules! __conformance_rules {
             }
             inspect {
                 an_unknown_job_is_none
+                a_cursor_of_another_list_is_refused
+                a_list_names_what_no_job_ever_had
+                pending_kinds_are_counted_per_queue
                 lists_filter_by_each_field
                 pages_show_every_job_once_in_order
                 pages_of_each_status_show_every_job_once

@@ -75,6 +75,8 @@ pub async fn registered_processes_are_listed_with_what_they_hold(rig: &Rig) {
     let row = &rows[0];
     assert_eq!((row.host.as_str(), row.pid, row.version.as_str()), ("host", 7, "1.2.3"));
     assert_eq!(row.kinds.as_deref(), Some(&["k".to_owned()][..]));
+    assert_eq!(row.queues.as_deref(), Some(&["default".to_owned(), "other".to_owned()][..]));
+    assert!(!row.died);
     rig.advance(STALE);
     let still = rig.storage.inspect.processes().await.expect("processes can be read");
     assert_eq!(still.len(), 2, "silence alone ends no registration");

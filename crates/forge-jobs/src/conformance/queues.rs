@@ -25,6 +25,19 @@ async fn get(rig: &Rig, queue: &str) -> Option<QueueRow> {
     rig.storage.queues.get(queue).await.expect("a queue can be read")
 }
 
+/// Protects: whoever looked before a pause that was none already may still edit.
+pub async fn an_update_that_changes_nothing_makes_no_new_version(rig: &Rig) {
+    let first = ensure(rig, "q", 3).await.expect("a queue can be created");
+    for patch in [QueueSettingsPatch::paused(false), QueueSettingsPatch::default()] {
+        let after = update(rig, patch, None).await.expect("a queue can be edited");
+        assert_eq!(after, first);
+    }
+    // Not nothing: from now on no program sets the workers.
+    let patch = QueueSettingsPatch { workers: Some(3), ..QueueSettingsPatch::default() };
+    let after = update(rig, patch, None).await.expect("a queue can be edited");
+    assert!(after.version > first.version && after.workers_set_by_operator);
+}
+
 /// Protects: a restart changes nothing.
 pub async fn a_queue_is_created_once_and_keeps_its_settings(rig: &Rig) {
     let first = ensure(rig, "q", 3).await.expect("a queue can be created");

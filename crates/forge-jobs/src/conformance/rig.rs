@@ -55,8 +55,9 @@ impl Rig {
 
     pub(super) async fn register(&self, process: ProcessId) -> Result<(), StorageError> {
         let kinds = Some(vec!["k".to_owned()]);
+        let queues = Some(vec!["default".to_owned(), "other".to_owned()]);
         let (host, version) = ("host".to_owned(), "1.2.3".to_owned());
-        let params = RegisterParams { process, host, pid: 7, version, kinds, now: self.now() };
+        let params = RegisterParams { process, host, pid: 7, version, kinds, queues, now: self.now() };
         self.storage.processes.register(params).await
     }
 

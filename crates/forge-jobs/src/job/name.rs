@@ -13,7 +13,7 @@ pub enum NameError {
     Charset {
         /// What it was to name: `queue`, `kind` or `scope`.
         what: &'static str,
-        /// The name, cut to 64 characters.
+        /// The name, cut to 64 characters, with its length.
         name: String,
     },
     /// An empty, overlong or unprintable tag or key.
@@ -21,7 +21,7 @@ pub enum NameError {
     Text {
         /// `tag` or `dedupe key`.
         what: &'static str,
-        /// The text, cut to 64 characters.
+        /// The text, cut to 64 characters, with its length.
         value: String,
         /// Most bytes.
         limit: usize,
@@ -67,8 +67,13 @@ fn check_text(what: &'static str, value: &str, limit: usize) -> Result<(), NameE
     Ok(())
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(64).collect()
+/// What fits into a message; of the rest it says that it is there.
+pub(crate) fn cut(text: &str) -> String {
+    const SHOWN: usize = 64;
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
+    }
 }
 
 #[cfg(test)]
@@ -84,6 +89,8 @@ mod tests {
             let e = check_name("queue", bad).unwrap_err();
             assert!(e.to_string().contains("queue"), "{e}");
         }
+        let e = check_name("queue", &"x".repeat(129)).unwrap_err().to_string();
+        assert!(e.contains("x… (129 bytes)"), "{e}");
     }
 
     #[test]

@@ -109,12 +109,14 @@ impl Core {
     /// Registers this process under a new identity.
     pub(crate) async fn register(&self) -> Result<Arc<Session>, StorageError> {
         let session = Session::new();
+        let queues = &self.config.queues;
         let params = RegisterParams {
             process: session.process,
             host: host_name(),
             pid: std::process::id(),
             version: self.config.version.clone(),
             kinds: Some(self.handlers.kinds()),
+            queues: (!queues.is_empty()).then(|| queues.keys().cloned().collect()),
             now: self.clock.storage_now(),
         };
         self.storage.processes.register(params).await?;

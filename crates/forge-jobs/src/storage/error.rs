@@ -51,12 +51,34 @@ pub enum StorageError {
         #[source]
         source: Option<Source>,
     },
+    /// The database is not one of Forge's, or none yet, and the caller did not allow to make it one. Nothing was
+    /// changed.
+    #[error("{detail}")]
+    NotForge {
+        /// Which database, what it holds, and the remedy.
+        detail: String,
+    },
+    /// The database is of an older version, and the caller did not allow to bring it up to date. Nothing was changed.
+    #[error(
+        "{database} has schema version {found}, this program works with {known}: `forge migrate`, or the next start \
+         of the program that uses it, brings it up to date"
+    )]
+    SchemaTooOld {
+        /// Which database.
+        database: String,
+        /// The version found.
+        found: i64,
+        /// The version needed.
+        known: i64,
+    },
     /// A newer version of this crate made the database.
     #[error(
-        "the database has schema version {found}, this program knows up to {known}: \
+        "{database} has schema version {found}, this program knows up to {known}: \
          it was made by a newer version; upgrade this program (it will not change the database)"
     )]
     SchemaTooNew {
+        /// Which database.
+        database: String,
         /// The version found.
         found: i64,
         /// The newest version known.
@@ -112,7 +134,13 @@ impl StorageError {
             Self::Corrupt { detail, source } => {
                 Self::Corrupt { detail: detail.clone(), source: text(source) }
             }
-            Self::SchemaTooNew { found, known } => Self::SchemaTooNew { found: *found, known: *known },
+            Self::NotForge { detail } => Self::NotForge { detail: detail.clone() },
+            Self::SchemaTooOld { database, found, known } => {
+                Self::SchemaTooOld { database: database.clone(), found: *found, known: *known }
+            }
+            Self::SchemaTooNew { database, found, known } => {
+                Self::SchemaTooNew { database: database.clone(), found: *found, known: *known }
+            }
             Self::Closed => Self::Closed,
             Self::Internal { detail, source } => {
                 Self::Internal { detail: detail.clone(), source: text(source) }

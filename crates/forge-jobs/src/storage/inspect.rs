@@ -19,6 +19,24 @@ pub struct JobFilter {
     pub tag: Option<String>,
 }
 
+impl JobFilter {
+    /// A number that two different filters do not share, but for chance; the same in all versions and processes.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let status = self.status.map(JobStatus::as_str);
+        let reason = self.dead_reason.map(DeadReason::as_str);
+        let parts = [self.queue.as_deref(), status, self.kind.as_deref(), reason, self.tag.as_deref()];
+        // FNV-1a. Neither NUL nor SOH is in a name or a tag.
+        let bytes = parts.iter().flat_map(|p| {
+            let mark: &[u8] = if p.is_some() { b"\x01" } else { b"\0" };
+            [mark, p.unwrap_or_default().as_bytes(), b"\0"]
+        });
+        bytes.flatten().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}
+
 /// Where the next page begins: opaque to callers, in the list's own order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageCursor {
@@ -28,6 +46,9 @@ pub struct PageCursor {
     pub id: JobId,
     /// Where the storage keeps that row: its own business, like [`Lease::row`](super::Lease::row).
     pub row: i64,
+    /// Which list it belongs to: [`JobFilter::fingerprint`]. In another one it would skip rows in silence, so it is
+    /// refused there.
+    pub filter: u64,
 }
 
 /// A page of jobs.
@@ -37,6 +58,8 @@ pub struct JobPage {
     pub jobs: Vec<Job>,
     /// Pass it to get the next page; `None` at the end.
     pub next: Option<PageCursor>,
+    /// The fields of the filter, `queue` or `kind`, whose value no job ever had: a slip, most likely.
+    pub unknown: Vec<&'static str>,
 }
 
 /// For [`Inspect::list`].
@@ -101,12 +124,29 @@ pub struct ProcessRow {
     pub version: String,
     /// The kinds it can run; `None`: any.
     pub kinds: Option<Vec<String>>,
+    /// The queues it works on; `None`: all.
+    pub queues: Option<Vec<String>>,
     /// When it registered.
     pub started_at: Timestamp,
     /// Its last confirmed heartbeat.
     pub beat_at: Timestamp,
     /// Jobs it holds, running or claimed ahead.
     pub holds: BoundedCount,
+    /// Whether it has certainly died, without a farewell. `false` where that cannot be told: silence for the stale
+    /// window decides then.
+    pub died: bool,
+}
+
+/// Pending jobs of one kind in one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingKind {
+    /// The queue.
+    pub queue: String,
+    /// The kind.
+    pub kind: String,
+    /// How many, up to [`COUNT_CAP`](crate::limits::COUNT_CAP).
+    pub jobs: BoundedCount,
 }
 
 /// What a check of the database found.
@@ -131,7 +171,7 @@ pub trait Inspect: Send + Sync + 'static {
     /// One job; `None` if there is none.
     async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError>;
 
-    /// A page of jobs. Order: the last that came in first; with a status, by what matters there: pending in claim
+    /// A page of jobs; [`StorageError::Invalid`] for a cursor of another list. Order: the last that came in first; with a status, by what matters there: pending in claim
     /// order by due time, scheduled and retrying by due time, done and dead by finish, newest first.
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError>;
 
@@ -143,6 +183,9 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// All queues with their counts, by name.
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError>;
+
+    /// Which kinds are pending in which queues, by queue and kind.
+    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError>;
 
     /// Whether any job is pending, scheduled, running or retrying in the queue (`None`: in any). Cheap.
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError>;

@@ -16,8 +16,8 @@ pub mod sqlite;
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, QueuePaths};
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
-    BoundedCount, Checkup, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
-    QueueCounts,
+    BoundedCount, Checkup, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor, PendingKind,
+    ProcessRow, QueueCounts,
 };
 pub use job_queue::{Changes, JobQueue};
 pub use lease::{FinishResult, Lease};

@@ -285,6 +285,8 @@ pub struct RegisterParams {
     pub version: String,
     /// The kinds it can run, for people; `None`: any.
     pub kinds: Option<Vec<String>>,
+    /// The queues it works on, for people; `None`: all.
+    pub queues: Option<Vec<String>>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }

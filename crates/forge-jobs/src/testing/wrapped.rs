@@ -3,10 +3,10 @@
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, EnqueueParams,
     EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobEvent,
-    JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
-    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
-    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
-    VerbParams,
+    JobPage, JobQueue, Lease, ListParams, PendingKind, ProcessRegistry, ProcessRow, ProgressParams,
+    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
+    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
+    UpdateQueueParams, VerbParams,
 };
 use crate::{Attempt, Job, JobId};
 use async_trait::async_trait;
@@ -199,6 +199,10 @@ impl<H: Hook> Inspect for Wrapped<H> {
 
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError> {
         self.around(Operation::Read, self.inner.inspect.queue_counts()).await
+    }
+
+    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.pending_kinds()).await
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {

@@ -10,7 +10,15 @@ use std::time::Duration;
 async fn reap_everybody(db: &Db) {
     let by = ProcessId::new();
     let host = "test".to_owned();
-    let params = RegisterParams { process: by, host, pid: 0, version: "0".into(), kinds: None, now: None };
+    let params = RegisterParams {
+        process: by,
+        host,
+        pid: 0,
+        version: "0".into(),
+        kinds: None,
+        queues: None,
+        now: None,
+    };
     db.storage.processes.register(params).await.unwrap();
     let later = Timestamp::now().saturating_add(Duration::from_secs(3_600));
     let reap = ReapParams { stale_after: Duration::from_secs(60), limit: 1_000, by, now: Some(later) };

@@ -25,7 +25,7 @@ Examples:
   cd ~/Pictures && sha256sum -c /tmp/SHA256SUMS
   forge demo --no-upstream --exit-when-idle --json";
 
-/// Hash every file of a directory as thousands of jobs, beside a flaky upstream.
+/// Hash every file of a directory, a job each, beside calls to a flaky upstream.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

@@ -4,12 +4,10 @@ use super::queue_list::{count, processes};
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, pairs, plain};
-use forge_jobs::limits::MAX_PAGE;
-use forge_jobs::storage::{Inspect, JobFilter, ListParams, QueueCounts, StorageError};
+use forge_jobs::storage::{PendingKind, QueueCounts};
 use forge_jobs::{JobStatus, Timestamp};
 use forge_jobs_api::convert;
 use forge_jobs_api::wire::{BoundedCount, Doctor, Process, WaitingKind};
-use std::collections::BTreeMap;
 
 const AFTER_HELP: &str = "\
 Reads the whole database: on a large one it takes a while. The exit code is 1 if there are problems.
@@ -38,21 +36,24 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
             count(process.holds)
         ));
     }
-    for queue in inspect.queue_counts().await? {
-        look_at(&queue, &*inspect, &mut doctor).await?;
+    let queues = inspect.queue_counts().await?;
+    let mut idle = Vec::new();
+    for queue in &queues {
+        look_at(queue, &mut doctor, &mut idle);
+    }
+    for waiting in inspect.pending_kinds().await? {
+        if !idle.contains(&waiting.queue.as_str()) {
+            look_for_worker(waiting, &mut doctor);
+        }
     }
     doctor.healthy = doctor.problems.is_empty();
     out.answer(&doctor, text)?;
     Ok(if doctor.healthy { Exit::Ok } else { Exit::Failed })
 }
 
-/// What waits in a queue in vain. A paused queue waits because somebody wants it to: no problem, but worth a word to
-/// whoever looks for a job that did not run.
-async fn look_at(
-    queue: &QueueCounts,
-    inspect: &dyn Inspect,
-    doctor: &mut Doctor,
-) -> Result<(), StorageError> {
+/// A queue that is set so that nothing runs, which `idle` gets the name of. A paused queue waits because somebody
+/// wants it to: no problem, but worth a word to whoever looks for a job that did not run.
+fn look_at<'a>(queue: &'a QueueCounts, doctor: &mut Doctor, idle: &mut Vec<&'a str>) {
     let name = &queue.queue.name;
     let settings = &queue.queue.settings;
     let pending: BoundedCount = queue
@@ -60,46 +61,43 @@ async fn look_at(
         .iter()
         .find(|(status, _)| *status == JobStatus::Pending)
         .map_or(BoundedCount { count: 0, more: false }, |(_, c)| (*c).into());
-    if pending.count == 0 {
-        return Ok(());
+    if pending.count == 0 || !(settings.paused || settings.workers == 0) {
+        return;
     }
+    idle.push(name);
     if settings.paused {
         doctor.notes.push(format!(
             "queue {name} is paused and has {} due job(s): `forge queue resume {name}` lets them run",
             count(pending)
         ));
-        return Ok(());
-    }
-    if settings.workers == 0 {
+    } else {
         doctor.problems.push(format!(
             "queue {name} has {} due job(s) and 0 workers: `forge queue set {name} --workers N`",
             count(pending)
         ));
     }
-    let filter =
-        JobFilter { queue: Some(name.clone()), status: Some(JobStatus::Pending), ..JobFilter::default() };
-    let page = inspect.list(ListParams { filter, limit: MAX_PAGE, after: None }).await?;
-    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    for job in &page.jobs {
-        *kinds.entry(&job.kind).or_default() += 1;
-    }
-    for (kind, seen) in kinds {
-        if doctor.processes.iter().any(|p| p.live && can_run(p, kind)) {
-            continue;
-        }
-        let jobs = BoundedCount { count: seen, more: page.next.is_some() };
-        doctor.problems.push(format!(
-            "{} due job(s) of the kind {kind} wait in the queue {name}, and no live process can run them: start one \
-             with a handler for it",
-            count(jobs)
-        ));
-        doctor.waiting.push(WaitingKind { kind: kind.to_owned(), queue: name.clone(), jobs });
-    }
-    Ok(())
 }
 
-fn can_run(process: &Process, kind: &str) -> bool {
-    process.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == kind))
+/// Due jobs of a kind in a queue, and whether any live process would run them.
+fn look_for_worker(waiting: PendingKind, doctor: &mut Doctor) {
+    let has =
+        |list: &Option<Vec<String>>, name: &str| list.as_ref().is_none_or(|l| l.iter().any(|n| n == name));
+    let PendingKind { queue, kind, jobs, .. } = waiting;
+    let serving: Vec<&Process> =
+        doctor.processes.iter().filter(|p| p.live && has(&p.queues, &queue)).collect();
+    if serving.iter().any(|p| has(&p.kinds, &kind)) {
+        return;
+    }
+    let jobs = BoundedCount::from(jobs);
+    let why = match serving.len() {
+        0 if !doctor.processes.iter().any(|p| p.live) => "no process is alive: start the program".to_owned(),
+        0 => "no live process works on that queue: start one that does".to_owned(),
+        _ => "no live process of that queue can run them: start one with a handler for the kind".to_owned(),
+    };
+    doctor
+        .problems
+        .push(format!("{} due job(s) of the kind {kind} wait in the queue {queue}: {why}", count(jobs)));
+    doctor.waiting.push(WaitingKind { kind, queue, jobs });
 }
 
 fn text(doctor: &Doctor) -> String {

@@ -115,7 +115,7 @@ pub(crate) async fn run(mut args: Args, database: &Database, out: &mut Output) -
     // Checked before the database is opened, so that a typo creates nothing.
     let request = args.into_request(payload);
     request.clone().validate(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
-    let enqueuer = Enqueuer::new(database.open().await?, Arc::new(DefaultRouter));
+    let enqueuer = Enqueuer::new(database.open_lasting().await?, Arc::new(DefaultRouter));
     let receipt = Enqueued::from(enqueuer.enqueue(request).await?);
     out.answer(&receipt, |r| format!("{} {}\n", r.id, word(r.outcome)))?;
     Ok(Exit::Ok)

@@ -25,7 +25,7 @@ type Line = (u64, Result<EnqueueRequest, ErrorDetail>);
 type Batch = Result<Vec<Line>, io::Error>;
 
 pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let enqueuer = Enqueuer::new(database.open().await?, Arc::new(DefaultRouter));
+    let enqueuer = Enqueuer::new(database.open_lasting().await?, Arc::new(DefaultRouter));
     let (batches, mut incoming) = mpsc::channel(2);
     // A thread of its own: a read of standard input may never return, and must not hold up the end.
     std::thread::spawn(move || read(BufReader::with_capacity(READ_BYTES, io::stdin()), &batches));
@@ -231,7 +231,8 @@ fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
         }
     };
     let text = match str::from_utf8(&line) {
-        Ok(text) => text.trim(),
+        // Some editors begin a file with a mark of its byte order.
+        Ok(text) => text.trim_start_matches('\u{feff}').trim(),
         Err(e) => return Some(invalid(format!("the line is no UTF-8 after byte {}", e.valid_up_to()))),
     };
     if text.is_empty() {
@@ -287,6 +288,11 @@ mod tests {
         check(b"{\"kind\":\"k\",\"payload\":1,\"color\":2}", "color");
         check(b"{\"kind\":\"k\",\"payload\":1,\"run_at\":\"soon\"}", "run_at");
         check(b"\xff", "UTF-8");
+        check(
+            b"{\"kind\":\"k\",\"payload\":1,\"priority\":99999}",
+            "priority 99999 is out of range: use -32768 to 32767",
+        );
         assert!(parse(Ok(b" \r".to_vec())).is_none());
+        assert!(parse(Ok("\u{feff}{\"kind\":\"k\",\"payload\":1}".into())).unwrap().is_ok());
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
-use crate::output::{Align, Output, short, table, when};
+use crate::output::{Align, Output, say, short, table, when};
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
 use forge_jobs::storage::{JobFilter, ListParams};
 use forge_jobs::{DeadReason, JobStatus};
 use forge_jobs_api::convert;
-use forge_jobs_api::wire::{Job, JobPage, JobStatus as WireStatus};
+use forge_jobs_api::wire::{ErrorCode, Job, JobPage, JobStatus as WireStatus};
 
 const AFTER_HELP: &str = "\
 Newest first. With --status in the order that matters there: pending, scheduled and retrying by the time they are \
@@ -52,16 +52,25 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    if let (Some(reason), Some(status)) = (args.dead_reason, args.status.filter(|s| *s != JobStatus::Dead)) {
+        let message = format!("a job that is {status} has no dead reason {reason}: leave one of the two out");
+        return Err(Failure::new(ErrorCode::Invalid, message));
+    }
     let after = args.after.as_deref().map(convert::parse_cursor).transpose()?;
     let filter = JobFilter {
         queue: args.queue,
-        status: args.status,
+        // Only dead jobs have a reason.
+        status: args.status.or_else(|| args.dead_reason.map(|_| JobStatus::Dead)),
         kind: args.kind,
         dead_reason: args.dead_reason,
         tag: args.tag,
     };
     let storage = database.open_existing().await?;
-    let page = storage.inspect.list(ListParams { filter, limit: args.limit, after }).await?;
+    let page = storage.inspect.list(ListParams { filter: filter.clone(), limit: args.limit, after }).await?;
+    for field in &page.unknown {
+        let value = if *field == "queue" { &filter.queue } else { &filter.kind };
+        say(&format!("note: no job was ever of the {field} {:?}", value.as_deref().unwrap_or_default()));
+    }
     out.answer(&JobPage::from(&page), text)?;
     Ok(Exit::Ok)
 }

@@ -37,7 +37,7 @@ fn text(detail: &JobDetail) -> String {
         out.push_str("\nattempts that did not end in done\n");
         let head = [
             ("attempt", Align::Right),
-            ("lease", Align::Right),
+            ("claim", Align::Right),
             ("result", Align::Left),
             ("ended", Align::Left),
             ("error", Align::Left),
@@ -50,7 +50,7 @@ fn text(detail: &JobDetail) -> String {
             ("at", Align::Left),
             ("event", Align::Left),
             ("attempt", Align::Right),
-            ("lease", Align::Right),
+            ("claim", Align::Right),
             ("detail", Align::Left),
         ];
         out.push_str(&table(&head, &detail.events.iter().map(event).collect::<Vec<_>>()));
@@ -66,7 +66,7 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
         ("status", status(job)),
         ("attempt", format!("{} of {}", job.attempt, job.max_attempts)),
         ("priority", job.priority.to_string()),
-        ("lease", job.claim_no.to_string()),
+        ("claim", job.claim_no.to_string()),
         ("created", job.created_at.clone()),
         ("due", job.due_at.clone()),
     ];

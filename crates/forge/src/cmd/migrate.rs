@@ -15,7 +15,7 @@ pub(crate) struct Args {}
 
 pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
     // Opening migrates.
-    let _storage = database.open().await?;
+    let _storage = database.open_lasting().await?;
     let answer = Migrated { database: database.describe()? };
     out.answer(&answer, |a| format!("{} is up to date\n", a.database))?;
     Ok(Exit::Ok)

@@ -145,17 +145,20 @@ impl Summary {
     /// How to look further.
     fn further(&self) -> String {
         let (forge, database) = (program(), quoted(&self.database));
-        let mut lines = vec![
-            format!("cd {} && sha256sum -c {}", quoted(&self.directory), quoted(&self.manifest)),
-            format!("{forge} queue list --database {database}"),
-        ];
-        if !self.dead.is_empty() {
+        let mut lines =
+            vec![format!("cd {} && sha256sum -c {}", quoted(&self.directory), quoted(&self.manifest))];
+        // A database in memory ends with this program.
+        let lasts = self.database != "sqlite::memory:";
+        if lasts {
+            lines.push(format!("{forge} queue list --database {database}"));
+        }
+        if lasts && !self.dead.is_empty() {
             lines.push(format!(
                 "{forge} job list --database {database} --queue {} --status dead",
                 self.files_queue
             ));
         }
-        if self.upstream.is_some() {
+        if lasts && self.upstream.is_some() {
             lines.push(format!(
                 "{forge} job list --database {database} --queue {UPSTREAM_QUEUE} --status dead"
             ));

@@ -1,13 +1,14 @@
 //! Reads for people: bounded, by key, on connections of their own.
 
 use super::error::Fault;
+use super::locks::Locks;
 use super::queues;
 use super::rows;
 use super::state::{DEAD, DONE, RETRYING, SCHEDULED, reason_no};
 use crate::limits::{COUNT_CAP, MAX_PAGE};
 use crate::storage::{
-    BoundedCount, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
-    QueueCounts, StorageError,
+    BoundedCount, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, PendingKind,
+    ProcessRow, QueueCounts, StorageError,
 };
 use crate::{Job, JobId, JobStatus, ProcessId, Timestamp};
 use rusqlite::types::Value;
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 
 /// Deferred jobs that a count per queue looks at, at most.
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
-const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.lease, p.id, e.detail FROM (\
-     SELECT created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS lease, NULL AS process, NULL AS detail, \
+const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, p.id, e.detail FROM (\
+     SELECT created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process, NULL AS detail, \
             0 AS rank FROM forge_jobs WHERE seq = ?1 \
      UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running WHERE seq = ?1 \
      UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts WHERE seq = ?1 \
@@ -29,10 +30,15 @@ const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.lease, p.id, e.detail F
             WHERE seq = ?1 AND status = 4 \
      UNION ALL SELECT finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END, \
             attempt, claim_no, process, error, 4 FROM forge_finished WHERE seq = ?1) e \
-     LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.lease, e.rank";
-const PROCESSES: &str = "SELECT id, host, pid, version, kinds, started_at, beat_at, \
+     LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.claim_no, e.rank";
+const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, \
      (SELECT count(*) FROM (SELECT 1 FROM forge_running r WHERE r.process = p.no LIMIT ?1)) \
      FROM forge_processes p WHERE ended_at IS NULL ORDER BY no";
+/// A look into the index for each queue and kind, and so many entries of it as are counted.
+const PENDING_KINDS: &str = "SELECT q.name, k.name, \
+     (SELECT count(*) FROM (SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 0 AND kind = k.no \
+        UNION ALL SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 1 AND kind = k.no LIMIT ?1)) AS jobs \
+     FROM forge_queues q CROSS JOIN forge_kinds k WHERE jobs > 0 ORDER BY q.name, k.name";
 const UNFINISHED: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready) OR EXISTS (SELECT 1 FROM forge_running) \
      OR EXISTS (SELECT 1 FROM forge_deferred)";
 const UNFINISHED_IN: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready WHERE queue = q.no) \
@@ -79,20 +85,32 @@ pub(super) fn has_unfinished(conn: &Connection, queue: Option<&str>) -> Result<b
     }
 }
 
+/// Which kinds are pending in which queues.
+pub(super) fn pending_kinds(conn: &Connection) -> Result<Vec<PendingKind>, Fault> {
+    let mut statement = conn.prepare_cached(PENDING_KINDS)?;
+    let rows = statement.query_map([COUNT_CAP + 1], |r| {
+        Ok(PendingKind { queue: r.get(0)?, kind: r.get(1)?, jobs: bounded(r.get(2)?) })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// All registered processes, oldest first.
-pub(super) fn processes(conn: &Connection) -> Result<Vec<ProcessRow>, Fault> {
+pub(super) fn processes(conn: &Connection, locks: &Locks) -> Result<Vec<ProcessRow>, Fault> {
     let mut statement = conn.prepare_cached(PROCESSES)?;
     let rows = statement.query_map([COUNT_CAP + 1], |r| {
-        let kinds: Option<String> = r.get(4)?;
+        let list = |column: usize| r.get::<_, Option<String>>(column).map(|l| l.map(|l| rows::tags(&l)));
+        let id = ProcessId::from_bytes(r.get(0)?);
         Ok(ProcessRow {
-            id: ProcessId::from_bytes(r.get(0)?),
+            id,
             host: r.get(1)?,
             pid: r.get(2)?,
             version: r.get(3)?,
-            kinds: kinds.map(|k| rows::tags(&k)),
-            started_at: Timestamp::from_micros(r.get(5)?),
-            beat_at: Timestamp::from_micros(r.get(6)?),
-            holds: bounded(r.get(7)?),
+            kinds: list(4)?,
+            queues: list(5)?,
+            started_at: Timestamp::from_micros(r.get(6)?),
+            beat_at: Timestamp::from_micros(r.get(7)?),
+            holds: bounded(r.get(8)?),
+            died: locks.has_died(id),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -171,6 +189,12 @@ pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fa
         let value = params.limit.to_string();
         return Err(StorageError::from(InvalidValue { field: "limit", value, remedy }).into());
     }
+    let filter = params.filter.fingerprint();
+    if let Some(after) = params.after.filter(|after| after.filter != filter) {
+        let remedy = "it belongs to a list with another filter: pass the same filter as for the page before";
+        let value = format!("{after:?}");
+        return Err(StorageError::from(InvalidValue { field: "after", value, remedy: remedy.into() }).into());
+    }
     // One more than asked for tells whether there is a next page.
     let wanted = params.limit as usize + 1;
     let mut found = match params.filter.status {
@@ -180,13 +204,28 @@ pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fa
     };
     let more = found.len() == wanted;
     found.truncate(params.limit as usize);
-    let next =
-        found.last().filter(|_| more).map(|last| PageCursor { at: last.at, id: last.id, row: last.seq });
+    let last = found.last().filter(|_| more);
+    let next = last.map(|last| PageCursor { at: last.at, id: last.id, row: last.seq, filter });
     let mut jobs = Vec::with_capacity(found.len());
     for found in &found {
         jobs.extend(rows::job(conn, found.seq)?);
     }
-    Ok(JobPage { jobs, next })
+    Ok(JobPage { jobs, next, unknown: unknown(conn, &params.filter)? })
+}
+
+/// The fields of a filter whose value was never heard of.
+fn unknown(conn: &Connection, filter: &JobFilter) -> rusqlite::Result<Vec<&'static str>> {
+    let mut unknown = Vec::new();
+    for (field, value, table) in
+        [("queue", &filter.queue, "forge_queues"), ("kind", &filter.kind, "forge_kinds")]
+    {
+        if let Some(value) = value
+            && !conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE name = ?1"))?.exists([value])?
+        {
+            unknown.push(field);
+        }
+    }
+    Ok(unknown)
 }
 
 /// A row of a list before its job is read: what the list is ordered by.

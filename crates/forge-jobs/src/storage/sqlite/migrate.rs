@@ -1,6 +1,7 @@
 //! Bringing a database to the schema that this version knows. Forward only.
 
 use super::error::Fault;
+use super::open::Purpose;
 use crate::storage::StorageError;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -23,22 +24,65 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     Ok(conn.query_row(VERSION, [], |r| r.get(0)).optional()?.unwrap_or(0))
 }
 
-/// Refuses a database that a newer version made, before anything is written to it.
-pub(super) fn refuse_newer(conn: &Connection) -> Result<i64, Fault> {
+/// Refuses a database that a newer version made, one that belongs to somebody else, and for a look one that would have
+/// to be made or brought up to date first: before anything is written to it.
+pub(super) fn refuse_unfit(conn: &Connection, purpose: Purpose) -> Result<i64, Fault> {
+    // On one state of the database: another process may be making it right now.
+    let _snapshot = if conn.is_autocommit() { Some(conn.unchecked_transaction()?) } else { None };
+    let known = KNOWN;
+    let database = || conn.path().filter(|p| !p.is_empty()).unwrap_or("the database").to_owned();
     let found = version(conn)?;
-    if found > KNOWN {
-        return Err(StorageError::SchemaTooNew { found, known: KNOWN }.into());
+    if found > known {
+        return Err(StorageError::SchemaTooNew { database: database(), found, known }.into());
+    }
+    let ours = conn.prepare(HAS_META)?.exists([])?;
+    if !ours && purpose != Purpose::Share {
+        let others = others(conn)?;
+        if let Some(names) = others {
+            let detail = format!(
+                "{} is no Forge database: it holds {names}. Check the path; to keep the queue in that file all the \
+                 same, set `sqlite.share_file = true` in forge.toml, or SqliteOptions::share_file in code",
+                database()
+            );
+            return Err(StorageError::NotForge { detail }.into());
+        }
+    }
+    if purpose == Purpose::Look {
+        if !ours {
+            let detail = format!(
+                "{} is empty and no Forge database yet: `forge migrate`, `forge enqueue` and the programs that use it \
+                 make it one",
+                database()
+            );
+            return Err(StorageError::NotForge { detail }.into());
+        }
+        if found < known {
+            return Err(StorageError::SchemaTooOld { database: database(), found, known }.into());
+        }
     }
     Ok(found)
 }
 
+/// What a database holds, for people; `None` for an empty one.
+fn others(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let count: u64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let mut statement =
+        conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid LIMIT 3")?;
+    let names: Vec<String> = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let more = if count > names.len() as u64 { ", …" } else { "" };
+    Ok(Some(format!("{}{more}", names.join(", "))))
+}
+
 /// Carries out what is missing, each step in a transaction of its own that other processes wait for.
-pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
-    let mut found = refuse_newer(conn)?;
+pub(super) fn migrate(conn: &mut Connection, purpose: Purpose) -> Result<(), Fault> {
+    let mut found = refuse_unfit(conn, purpose)?;
     while found < KNOWN {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been first.
-        found = refuse_newer(&tx)?;
+        found = refuse_unfit(&tx, purpose)?;
         if let Some(step) = usize::try_from(found).ok().and_then(|at| MIGRATIONS.get(at)) {
             tx.execute_batch(META)?;
             tx.execute_batch(step)?;

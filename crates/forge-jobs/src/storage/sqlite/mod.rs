@@ -38,16 +38,16 @@ use self::error::Fault;
 use self::guards::Guards;
 use self::identity::Identity;
 use self::locks::Locks;
-use self::open::{Readers, Synchronous};
+use self::open::{Purpose, Readers, Synchronous};
 use self::writer::{Cx, Lane, Writer};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
-    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
-    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
-    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
-    UpdateQueueParams, VerbParams,
+    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, PendingKind, ProcessRegistry, ProcessRow,
+    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
+    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
+    SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::{Attempt, Job, JobId, ProcessId};
 use async_trait::async_trait;
@@ -66,12 +66,13 @@ const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     synchronous: Synchronous,
+    purpose: Purpose,
     guards: Guards,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { synchronous: Synchronous::Full, guards: Guards::default() }
+        Self { synchronous: Synchronous::Full, purpose: Purpose::Use, guards: Guards::default() }
     }
 }
 
@@ -81,6 +82,22 @@ impl SqliteOptions {
     #[must_use]
     pub const fn normal(mut self) -> Self {
         self.synchronous = Synchronous::Normal;
+        self
+    }
+
+    /// Only a database that is Forge's already and of this version: a look neither makes one, nor brings one up to
+    /// date, nor touches somebody else's file. For tools that people point at a file.
+    #[must_use]
+    pub const fn existing_only(mut self) -> Self {
+        self.purpose = Purpose::Look;
+        self
+    }
+
+    /// Beside the tables of the program itself, in one file: Forge's own are prefixed `forge_`. The file becomes a WAL
+    /// database. Without this a database that holds other tables is refused, since the path is most likely a slip.
+    #[must_use]
+    pub const fn share_file(mut self) -> Self {
+        self.purpose = Purpose::Share;
         self
     }
 
@@ -113,8 +130,9 @@ impl SqliteStorage {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Corrupt`] for a file that is no database, [`StorageError::SchemaTooNew`] for one that a newer
-    /// version made (neither is changed), [`StorageError::Unavailable`] when the file cannot be opened or locked, or
+    /// [`StorageError::Corrupt`] for a file that is no database, [`StorageError::NotForge`] for one that holds tables
+    /// of somebody else, [`StorageError::SchemaTooNew`] for one that a newer version made (none of them is changed),
+    /// [`StorageError::SchemaTooOld`] with [`SqliteOptions::existing_only`], [`StorageError::Unavailable`] when the file cannot be opened or locked, or
     /// is on a network file system.
     pub async fn open(file: impl Into<PathBuf>, options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
         // Connections for reads are opened later, when the program may have changed its directory.
@@ -124,7 +142,7 @@ impl SqliteStorage {
             source: Some(Box::new(e)),
         })?;
         let path = file.clone();
-        let conn = blocking(move || open::open_file(&path, options.synchronous)).await?;
+        let conn = blocking(move || open::open_file(&path, options.synchronous, options.purpose)).await?;
         let storage = Self::build(conn, options.guards, Some(file.clone()))?;
         let watcher = changes::watch_log(&file, storage.writer.looker());
         *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
@@ -373,13 +391,18 @@ impl Inspect for SqliteStorage {
         self.read(None, inspect::queue_counts).await
     }
 
+    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError> {
+        self.read(None, inspect::pending_kinds).await
+    }
+
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
         let queue = queue.map(str::to_owned);
         self.read(None, move |conn| inspect::has_unfinished(conn, queue.as_deref())).await
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
-        self.read(None, inspect::processes).await
+        let locks = self.locks.clone();
+        self.read(None, move |conn| inspect::processes(conn, &locks)).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

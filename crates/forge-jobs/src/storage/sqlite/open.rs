@@ -1,9 +1,10 @@
 //! Opening a database: checks before the first write, pragmas, and the connections for reads.
 
 use super::error::{Fault, at_file, is_busy, storage_error};
-use super::migrate::{migrate, refuse_newer};
+use super::migrate::{migrate, refuse_unfit};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::StorageError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,13 +37,28 @@ impl Synchronous {
     }
 }
 
-/// Opens and migrates a file.
-pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connection, StorageError> {
+/// What a database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To work with it as it is: neither made nor brought up to date.
+    Look,
+    /// To use it: made if there is nothing, brought up to date if it is older.
+    Use,
+    /// The same, beside tables of somebody else.
+    Share,
+}
+
+/// Opens a file, and migrates it if that is allowed.
+pub(super) fn open_file(
+    file: &Path,
+    synchronous: Synchronous,
+    purpose: Purpose,
+) -> Result<Connection, StorageError> {
     refuse_old_sqlite()?;
     refuse_network(file)?;
     let started = Instant::now();
     loop {
-        match open_once(file, synchronous) {
+        match open_once(file, synchronous, purpose) {
             // Several processes that make a new file a WAL database at once: SQLite refuses one of them without asking
             // its busy handler, since waiting could not help it.
             Err(Fault::Sql(e)) if is_busy(&e) && started.elapsed() < STORAGE_CALL_LIMIT => {
@@ -53,14 +69,18 @@ pub(super) fn open_file(file: &Path, synchronous: Synchronous) -> Result<Connect
     }
 }
 
-fn open_once(file: &Path, synchronous: Synchronous) -> Result<Connection, Fault> {
+fn open_once(file: &Path, synchronous: Synchronous, purpose: Purpose) -> Result<Connection, Fault> {
     // Not as a URI: a file may have any name.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let mut conn = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, purpose != Purpose::Look);
+    let mut conn = Connection::open_with_flags(file, flags)?;
     conn.busy_handler(Some(wait_a_little))?;
+    // Closing somebody else's database must not move its log into it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // The first read of the file tells whether it is a database at all, and one for us: before any write.
     let fresh: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
-    refuse_newer(&conn)?;
+    refuse_unfit(&conn, purpose)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     if conn.is_readonly("main")? {
         // SQLite falls back to reading alone, and the first job would tell.
         let detail = "the file is read-only for this program: it needs to write to it and to its directory";
@@ -78,7 +98,7 @@ fn open_once(file: &Path, synchronous: Synchronous) -> Result<Connection, Fault>
         .into());
     }
     settle(&conn, synchronous)?;
-    migrate(&mut conn)?;
+    migrate(&mut conn, purpose)?;
     Ok(conn)
 }
 
@@ -87,7 +107,7 @@ pub(super) fn open_memory() -> Result<Connection, StorageError> {
     refuse_old_sqlite()?;
     let mut conn = Connection::open_in_memory().map_err(storage_error)?;
     settle(&conn, Synchronous::Normal).map_err(storage_error)?;
-    migrate(&mut conn).map_err(Fault::into_storage)?;
+    migrate(&mut conn, Purpose::Use).map_err(Fault::into_storage)?;
     Ok(conn)
 }
 
@@ -274,7 +294,7 @@ mod tests {
     fn readers() -> (tempfile::TempDir, PathBuf, Arc<Readers>) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("jobs.db");
-        drop(open_file(&file, Synchronous::Normal).unwrap());
+        drop(open_file(&file, Synchronous::Normal, Purpose::Use).unwrap());
         let readers = Arc::new(Readers::new(file.clone()));
         (dir, file, readers)
     }

@@ -10,8 +10,8 @@ use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, Lease, Regist
 use crate::{JobId, ProcessId};
 use rusqlite::{OptionalExtension, params};
 
-const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, started_at, beat_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO NOTHING";
+const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, queues, started_at, \
+     beat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (id) DO NOTHING";
 const BEAT: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 AND ended_at IS NULL RETURNING no";
 /// With [`Guard::Heartbeat`] off.
 const BEAT_ALWAYS: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 RETURNING no";
@@ -29,9 +29,10 @@ const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
 /// Registers a boot of a process.
 pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault> {
     // A list of strings always has a JSON form.
-    let kinds = params.kinds.as_ref().and_then(|k| serde_json::to_string(k).ok());
+    let json = |list: &Option<Vec<String>>| list.as_ref().and_then(|l| serde_json::to_string(l).ok());
+    let (kinds, queues) = (json(&params.kinds), json(&params.queues));
     let id = &params.process.as_bytes()[..];
-    let values = params![id, params.host, params.pid, params.version, kinds, time(params.now)];
+    let values = params![id, params.host, params.pid, params.version, kinds, queues, time(params.now)];
     if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
         return Err(registered_before(params.process).into());
     }

@@ -97,6 +97,9 @@ pub(super) fn update(cx: &mut Cx<'_>, params: &UpdateQueueParams) -> Result<Queu
     }
     let s = params.patch.apply(row.settings).map_err(StorageError::from)?;
     let by_operator = row.workers_set_by_operator || params.patch.workers.is_some();
+    if s == row.settings && by_operator == row.workers_set_by_operator {
+        return Ok(row);
+    }
     let kept = |r: Retention| match r {
         Retention::For(d) => Some(micros(d)),
         Retention::Forever => None,
