@@ -30,6 +30,8 @@ const GROUP_TIME: Duration = Duration::from_millis(50);
 const GROUP_SIZE: usize = 1_024;
 /// Another process's commits are looked for at most this often.
 const LOOK_GAP: Duration = Duration::from_millis(1);
+/// The gaps between looks grow up to this one, the last.
+const LAST_LOOK_GAP: Duration = Duration::from_millis(128);
 
 /// Which commands go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,7 @@ impl Writer {
             shared: shared.clone(),
             data_version: 0,
             looked,
+            look_again: None,
             again: VecDeque::new(),
         };
         let spawned = std::thread::Builder::new().name("forge-sqlite".into()).spawn(move || worker.run());
@@ -230,6 +233,8 @@ struct Worker {
     shared: Arc<Shared>,
     data_version: i64,
     looked: Instant,
+    /// The next wait between two looks; `None` when there is nothing to be expected.
+    look_again: Option<Duration>,
     /// Members of a group that was rolled back because of another one.
     again: VecDeque<Box<dyn Command>>,
 }
@@ -261,29 +266,35 @@ impl Worker {
             if queue.closed {
                 return None;
             }
-            if queue.look {
-                let wait = LOOK_GAP.saturating_sub(self.looked.elapsed());
-                if wait.is_zero() {
-                    queue.look = false;
-                    drop(queue);
-                    self.look();
-                } else {
-                    drop(self.shared.filled.wait_timeout(queue, wait));
-                }
-            } else {
+            if std::mem::take(&mut queue.look) {
+                self.look_again = Some(LOOK_GAP);
+            }
+            let Some(gap) = self.look_again else {
                 drop(self.shared.filled.wait(queue));
+                continue;
+            };
+            let wait = gap.saturating_sub(self.looked.elapsed());
+            if wait.is_zero() {
+                drop(queue);
+                self.look();
+            } else {
+                drop(self.shared.filled.wait_timeout(queue, wait));
             }
         }
     }
 
-    /// This connection's own commits do not change its data version; another process's do.
+    /// This connection's own commits do not change its data version; another process's do. The log tells of a commit
+    /// when it is written, and others see it when it is on the disk: so without a change it is looked again, a few
+    /// times.
     fn look(&mut self) {
         self.looked = Instant::now();
+        self.look_again = self.look_again.map(|gap| gap * 2).filter(|gap| *gap <= LAST_LOOK_GAP);
         let version =
             self.conn.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
         if let Ok(version) = version
             && std::mem::replace(&mut self.data_version, version) != version
         {
+            self.look_again = None;
             announce(&self.changes, Effects::ANY);
         }
     }
