@@ -1,5 +1,6 @@
 //! `forge`: the command line. Here are its arguments and its end; each command has a file of its own in `cmd`.
 
+mod bench;
 mod cmd;
 mod database;
 mod demo;
@@ -70,6 +71,8 @@ enum Command {
     Queue(cmd::queue::Command),
     /// Run jobs until told to stop
     Worker(cmd::worker::Args),
+    /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor
+    Bench(cmd::bench::Args),
     /// Create the database, or bring it to this program's version
     Migrate(cmd::migrate::Args),
     /// Check the database, the worker processes and what waits in vain
@@ -116,6 +119,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
+        Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
         Command::Doctor(args) => cmd::doctor::run(&args, &Database::choose(url)?, out).await,
     }
@@ -147,7 +151,11 @@ fn refuse(e: &clap::Error) -> ExitCode {
         let text = e.render().to_string();
         // What is wrong stands before the first empty line, what the usage is after it.
         let wrong: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        let message = wrong.join(" ").trim_start_matches("error: ").to_owned();
+        let message = if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            "a command is missing: the help on standard error names those there are".to_owned()
+        } else {
+            wrong.join(" ").trim_start_matches("error: ").to_owned()
+        };
         let body = ErrorBody { error: ErrorDetail { code: ErrorCode::Invalid, message } };
         let _ = Output::new(Format::Json).json(&body);
     }

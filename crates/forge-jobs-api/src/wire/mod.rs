@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 text in UTC with six digits of a second. Values that are absent are `null`.
 
+mod bench;
 mod doctor;
 mod enqueue;
 mod error;
@@ -11,6 +12,7 @@ mod process;
 mod queue;
 mod seconds;
 
+pub use bench::{Measurement, MeasurementSettings};
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};

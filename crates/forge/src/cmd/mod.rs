@@ -1,5 +1,6 @@
 //! One file per command: its arguments, its work, its answer.
 
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;

@@ -67,14 +67,16 @@ impl Ledger {
     }
 }
 
+/// Nanoseconds on the clock of the lines.
 #[cfg(target_os = "linux")]
-fn since_boot() -> u128 {
+pub(crate) fn since_boot() -> u128 {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let second = 1_000_000_000;
     u128::try_from(t.tv_sec).unwrap_or(0) * second + u128::try_from(t.tv_nsec).unwrap_or(0)
 }
 
+/// Nanoseconds on the clock of the lines.
 #[cfg(not(target_os = "linux"))]
-fn since_boot() -> u128 {
+pub(crate) fn since_boot() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
