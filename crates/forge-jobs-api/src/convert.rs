@@ -243,10 +243,13 @@ impl From<&storage::QueueCounts> for wire::Queue {
     }
 }
 
-/// A process; it counts as live if it beat within the default stale window before `now`, and is not known to have
-/// died.
+/// A process; it counts as live if it beat within its stale window before `now`, and is not known to have died.
 #[must_use]
 pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Process {
+    let silence = now.saturating_since(row.beat_at);
+    let live = !row.died && silence < row.stale_after;
+    // A beat may take a moment to be written.
+    let late = live && silence > row.heartbeat_interval * 2 + Duration::from_secs(1);
     wire::Process {
         id: row.id.to_string(),
         host: row.host.clone(),
@@ -256,7 +259,11 @@ pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Proce
         queues: row.queues.clone(),
         started_at: time(row.started_at),
         beat_at: time(row.beat_at),
-        live: !row.died && now.saturating_since(row.beat_at) < domain::limits::STALE_AFTER,
+        heartbeat_seconds: seconds(row.heartbeat_interval),
+        stale_seconds: seconds(row.stale_after),
+        stopping: row.stopping,
+        late,
+        live,
         holds: row.holds.into(),
     }
 }

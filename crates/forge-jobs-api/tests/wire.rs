@@ -60,6 +60,10 @@ fn process() -> Process {
         queues: None,
         started_at: AT.into(),
         beat_at: AT.into(),
+        heartbeat_seconds: Seconds(10.0),
+        stale_seconds: Seconds(45.0),
+        stopping: false,
+        late: false,
         live: true,
         holds: BoundedCount { count: 2, more: false },
     }

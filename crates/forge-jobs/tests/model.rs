@@ -231,6 +231,8 @@ impl World {
             version: "0".into(),
             kinds: None,
             queues: None,
+            heartbeat_interval: Duration::from_secs(10),
+            stale_after: Duration::from_secs(45),
             now: self.at(),
         };
         self.storage.processes.register(params).await.unwrap();
@@ -492,7 +494,7 @@ impl World {
     }
 
     async fn heartbeat(&mut self, process: usize) -> Result<(), String> {
-        let params = HeartbeatParams { process: self.boots[process].id, now: self.at() };
+        let params = HeartbeatParams { process: self.boots[process].id, stopping: false, now: self.at() };
         let got = self.storage.processes.heartbeat(params).await.unwrap();
         if self.boots[process].ended {
             self.boots[process] = self.boot().await;

@@ -1,14 +1,19 @@
 //! Which database a command works on, and opening it.
 
 use crate::exit::Failure;
+use crate::output::say;
 use crate::paths::UserPaths;
 use forge_jobs::Storage;
 use forge_jobs::storage::{DatabaseConfig, QueuePaths};
 use forge_jobs_api::wire::ErrorCode;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The demo's own file in the data directory.
 const DEMO_NAME: &str = "demo.db";
+
+/// Opening that takes longer says what it waits for.
+const SILENT_FOR: Duration = Duration::from_secs(1);
 
 /// A database, not yet opened.
 pub(crate) struct Database {
@@ -43,7 +48,7 @@ impl Database {
 
     /// Opens it, creates and migrates it if need be.
     pub(crate) async fn open(&self) -> Result<Storage, Failure> {
-        Ok(self.config.open_storage(&UserPaths).await?)
+        Ok(patiently(self.config.open_storage(&UserPaths)).await?)
     }
 
     /// Opens it if it is there: a look at a database that does not exist must not create one.
@@ -61,7 +66,7 @@ impl Database {
         if self.file()?.is_none() {
             return Err(private_memory());
         }
-        Ok(self.config.open_existing(&UserPaths).await?)
+        Ok(patiently(self.config.open_existing(&UserPaths)).await?)
     }
 
     /// Opens it, creates and migrates it if need be, for something that must be there when the command has ended.
@@ -83,13 +88,27 @@ impl Database {
     }
 }
 
+/// Says so when opening takes long: another program may hold a lock.
+async fn patiently<T>(open: impl Future<Output = T>) -> T {
+    let silence = async {
+        tokio::time::sleep(SILENT_FOR).await;
+        say("waiting for the database: another program may hold its lock");
+        std::future::pending::<T>().await
+    };
+    tokio::select! {
+        opened = open => opened,
+        never = silence => never,
+    }
+}
+
 fn private_memory() -> Failure {
     let message = "sqlite::memory: is private to one program and gone when it ends: name a file, sqlite:PATH";
     Failure::new(ErrorCode::Invalid, message)
 }
 
 fn from_url(url: &str) -> Result<DatabaseConfig, Failure> {
-    DatabaseConfig::from_url(url).map_err(|e| {
+    // The other settings hold for every database.
+    DatabaseConfig::load_from_directory(&UserPaths)?.with_url(url).map_err(|e| {
         // "the URL: …" is true and unhelpful where the user typed an option.
         let text = e.to_string();
         let reason = text.strip_prefix("the URL: ").unwrap_or(&text);

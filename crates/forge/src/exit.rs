@@ -44,7 +44,7 @@ impl From<ErrorCode> for Exit {
 }
 
 /// Why a command ended without an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
@@ -89,7 +89,11 @@ impl Failure {
 
 impl From<StorageError> for Failure {
     fn from(e: StorageError) -> Self {
-        Self::of((&e).into(), &e)
+        let mut failure = Self::of((&e).into(), &e);
+        if matches!(e, StorageError::NotFound { what: "queue", .. }) {
+            failure.message.push_str(": `forge queue list` names those that there are");
+        }
+        failure
     }
 }
 

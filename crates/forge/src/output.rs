@@ -143,7 +143,12 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
 
 /// Text on one line without control characters.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || turns_text_around(c) { '\u{FFFD}' } else { c }).collect()
+}
+
+/// Marks that make what follows read in another order than it is stored in.
+const fn turns_text_around(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text on one line, at most `width` columns wide.

@@ -53,26 +53,32 @@ impl Signals {
     }
 }
 
-/// Stops in good order: running jobs have `timeout` to finish. Told again, it stops at once, and `None` is returned.
-pub(crate) async fn stop(
-    handle: &QueueHandle,
-    signals: &mut Signals,
-    timeout: Duration,
-) -> Option<ShutdownReport> {
+/// Stops in good order: running jobs have `timeout` to finish. Told again, it stops at once, and what still ran is in
+/// the report.
+pub(crate) async fn stop(handle: &QueueHandle, signals: &mut Signals, timeout: Duration) -> ShutdownReport {
     let patience = async {
         tokio::time::sleep(SILENT_FOR).await;
         let most = timeout.as_secs_f64();
         say(&format!("stopping: running jobs have up to {most} s to end; Ctrl-C again ends it at once"));
         std::future::pending().await
     };
-    let report = tokio::select! {
-        report = patience => report,
-        report = handle.shutdown_graceful(timeout) => Some(report),
-        () = signals.next() => None,
+    let shutdown = handle.shutdown_graceful(timeout);
+    tokio::pin!(shutdown);
+    let (mut report, again) = tokio::select! {
+        never = patience => never,
+        report = &mut shutdown => (report, false),
+        () = signals.next() => {
+            let mut report = ShutdownReport::default();
+            report.still_running = handle.running();
+            (report, true)
+        }
     };
-    if report.as_ref().is_none_or(|r| !r.still_running.is_empty()) {
+    if again || !report.still_running.is_empty() {
         // This program exits now, so what still runs ends with it.
         let _ = tokio::time::timeout(GIVE_UP_WITHIN, handle.abandon()).await;
+        if again && let Ok(end) = tokio::time::timeout(GIVE_UP_WITHIN, shutdown).await {
+            (report.finished, report.handed_back) = (end.finished, end.handed_back);
+        }
     }
     report
 }

@@ -7,12 +7,12 @@ mod support;
 use forge_jobs::storage::{ClaimMode, ClaimParams, ClaimWant, KindFilter, RegisterParams};
 use forge_jobs::{JobId, ProcessId};
 use forge_jobs_api::wire::{
-    BulkResult, Doctor, EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, JobDetail, JobPage, JobStatus,
-    Migrated, Queue, QueueList, Retention, Seconds, VerbOutcome, VerbReport,
+    BulkResult, EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, JobDetail, JobPage, JobStatus, Migrated,
+    Queue, QueueList, Retention, Seconds, VerbOutcome, VerbReport,
 };
 use std::io::Read;
-use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 use support::{Home, open};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -76,7 +76,7 @@ fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
         (&["enqueue", "k", "1", "--queue", "q!"], "q!"),
         (&["enqueue", "k", "1", "--run-at", "tomorrow"], "tomorrow"),
         (&["enqueue", "k", "1", "--priority", "70000"], "70000"),
-        (&["enqueue", "k", "1", "--max-attempts", "0"], "max_attempts 0"),
+        (&["enqueue", "k", "1", "--max-attempts", "0"], "'0' for '--max-attempts"),
         (&["enqueue", "k", "1", "--max-attempts", "-1"], "-1"),
         (&["enqueue", "k", "1", "--id", "12"], "12"),
         (&["enqueue", "k"], "payload"),
@@ -252,6 +252,8 @@ async fn a_running_job_is_asked_to_stop_and_cannot_be_dropped() {
         version: "0".into(),
         kinds: Some(vec!["k".into()]),
         queues: None,
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
         now: None,
     };
     storage.processes.register(register).await.unwrap();
@@ -361,72 +363,6 @@ fn a_look_at_a_database_that_is_not_there_makes_none() {
 }
 
 #[test]
-fn migrate_makes_a_database_and_doctor_finds_it_well() {
-    let home = Home::new();
-    let made: Migrated = home.run(["migrate", "--json"]).json();
-    assert_eq!(made.database, format!("sqlite:{}", home.database().display()));
-    let ended = home.run(["doctor", "--json"]);
-    let doctor: Doctor = ended.json();
-    assert_eq!((ended.code, doctor.healthy, doctor.problems.len()), (0, true, 0), "{doctor:?}");
-    assert!(doctor.schema_version >= 1 && doctor.engine_version.contains("3."), "{doctor:?}");
-    let text = home.run(["doctor"]);
-    assert!(text.stdout.contains("all is well"), "{text:?}");
-}
-
-#[test]
-fn doctor_names_kinds_that_nobody_runs_and_not_those_of_a_paused_queue() {
-    let home = Home::new();
-    home.enqueue(&["mail.send", "1", "--queue", "mail"]);
-    home.enqueue(&["later", "1", "--run-at", "2050-01-01T00:00:00Z"]);
-    let ended = home.run(["doctor", "--json"]);
-    let doctor: Doctor = ended.json();
-    assert_eq!((ended.code, doctor.healthy, doctor.waiting.len()), (1, false, 1), "{doctor:?}");
-    let waiting = &doctor.waiting[0];
-    assert_eq!((waiting.kind.as_str(), waiting.queue.as_str(), waiting.jobs.count), ("mail.send", "mail", 1));
-    assert!(doctor.problems[0].contains("mail.send"), "{doctor:?}");
-
-    // A pause is wanted, so no problem; but it is why the job did not run.
-    home.run(["queue", "pause", "mail"]).check(0, &[]);
-    let ended = home.run(["doctor"]);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stdout.contains("queue mail is paused and has 1 due job(s)"), "{ended:?}");
-    assert!(ended.stdout.contains("forge queue resume mail"), "{ended:?}");
-    assert!(!ended.stdout.contains("all is well"), "{ended:?}");
-    let doctor: Doctor = home.run(["doctor", "--json"]).json();
-    assert_eq!((doctor.healthy, doctor.problems.len(), doctor.notes.len()), (true, 0, 1), "{doctor:?}");
-}
-
-#[tokio::test]
-async fn doctor_names_queues_that_no_live_process_works_on_and_counts_no_dead_one_as_alive() {
-    let home = Home::new();
-    home.enqueue(&["k", "1", "--queue", "mail"]);
-    let storage = open(&home.database()).await;
-    let register = RegisterParams {
-        process: ProcessId::new(),
-        host: "here".into(),
-        pid: 1,
-        version: "0".into(),
-        kinds: None,
-        queues: Some(vec!["other".into()]),
-        now: None,
-    };
-    let on_mail =
-        RegisterParams { process: ProcessId::new(), queues: Some(vec!["mail".into()]), ..register.clone() };
-    storage.processes.register(register).await.unwrap();
-    let doctor: Doctor = home.run(["doctor", "--json"]).json();
-    assert!(doctor.problems[0].contains("no live process works on that queue"), "{doctor:?}");
-    assert_eq!((doctor.waiting.len(), doctor.processes[0].live), (1, true), "{doctor:?}");
-
-    storage.processes.register(on_mail).await.unwrap();
-    home.run(["doctor"]).check(0, &[]);
-    // The end of a process lets go of its locks.
-    drop(storage);
-    let doctor: Doctor = home.run(["doctor", "--json"]).json();
-    assert!(doctor.processes.iter().all(|p| !p.live), "{doctor:?}");
-    assert!(doctor.problems[0].contains("no process is alive"), "{doctor:?}");
-}
-
-#[test]
 fn a_slip_in_a_filter_is_told_and_a_cursor_of_another_list_refused() {
     let home = Home::new();
     home.enqueue(&["k", "1"]);
@@ -455,102 +391,6 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
         assert_eq!(ended.json::<ErrorBody>().error.code, ErrorCode::Unavailable);
     }
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
-}
-
-/// All that stands beside a file, and its bytes.
-fn around(file: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(file.parent().unwrap()).unwrap().map(Result::unwrap);
-    let mut all: Vec<_> = entries
-        .map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap()))
-        // An index of the log that every reader makes anew.
-        .filter(|(name, _)| !name.ends_with("-shm"))
-        .collect();
-    all.sort();
-    all
-}
-
-const LOOKS: [&[&str]; 7] = [
-    &["job", "list"],
-    &["job", "show", ID],
-    &["job", "retry", ID],
-    &["queue", "list"],
-    &["queue", "pause", "q"],
-    &["queue", "set", "q", "--workers", "1"],
-    &["doctor"],
-];
-const USES: [&[&str]; 4] =
-    [&["enqueue", "k", "1"], &["enqueue", "-"], &["migrate"], &["worker", "--test-handlers"]];
-
-#[test]
-fn the_database_of_another_program_is_refused_and_left_alone() {
-    let home = Home::new();
-    std::fs::create_dir(home.path("other")).unwrap();
-    let file = home.path("other/notes.db");
-    let url = format!("sqlite:{}", file.display());
-    let other = rusqlite::Connection::open(&file).unwrap();
-    other.execute_batch("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").unwrap();
-    for log in ["DELETE", "WAL"] {
-        other.query_row(&format!("PRAGMA journal_mode = {log}"), [], |_| Ok(())).unwrap();
-        other.execute_batch("INSERT INTO notes VALUES ('and mine')").unwrap();
-        let before = around(&file);
-        for args in LOOKS.iter().chain(&USES) {
-            let ended = home.run([args, &["--database", &url][..]].concat());
-            ended.check(5, &["notes.db is no Forge database: it holds notes", "share_file"]);
-        }
-        assert_eq!(around(&file), before, "{log}");
-    }
-    drop(other);
-    // Nor when nobody has it open, and its log waits for the next one who does.
-    let other = rusqlite::Connection::open(&file).unwrap();
-    other.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
-    other.execute_batch("INSERT INTO notes VALUES ('in the log')").unwrap();
-    drop(other);
-    let before = around(&file);
-    assert!(before.len() > 1);
-    for args in LOOKS.iter().chain(&USES) {
-        home.run([args, &["--database", &url][..]].concat()).check(5, &["no Forge database"]);
-    }
-    assert_eq!(around(&file), before);
-
-    // It can be wanted.
-    home.write_config("[sqlite]\nshare_file = true\n");
-    let mut command = home.command(["enqueue", "k", "1"]);
-    let ended = command.env("FORGE_DATABASE_URL", &url).output().unwrap();
-    assert!(ended.status.success(), "{ended:?}");
-    let ended = home.run(["job", "list", "--database", &url]);
-    assert!(ended.code == 0 && ended.stdout.contains("pending"), "{ended:?}");
-}
-
-#[test]
-fn a_look_makes_no_database_out_of_an_empty_file_and_brings_none_up_to_date() {
-    let home = Home::new();
-    std::fs::create_dir(home.path("other")).unwrap();
-    let file = home.path("other/empty.db");
-    let url = format!("sqlite:{}", file.display());
-    std::fs::write(&file, "").unwrap();
-    for args in LOOKS {
-        home.run([args, &["--database", &url]].concat()).check(5, &["empty.db is empty", "forge migrate"]);
-    }
-    assert_eq!(around(&file), [("empty.db".into(), Vec::new())]);
-    home.run(["migrate", "--database", &url]).check(0, &[]);
-
-    let db = rusqlite::Connection::open(&file).unwrap();
-    db.execute_batch("UPDATE forge_meta SET value = 0").unwrap();
-    for args in LOOKS {
-        let ended = home.run([args, &["--database", &url]].concat());
-        ended.check(5, &["empty.db has schema version 0", "forge migrate"]);
-    }
-    let version: i64 = db.query_row("SELECT value FROM forge_meta", [], |r| r.get(0)).unwrap();
-    assert_eq!(version, 0);
-}
-
-#[test]
-fn a_database_in_memory_is_refused_where_it_would_be_gone_at_once() {
-    let home = Home::new();
-    for args in LOOKS.iter().chain(&USES[..3]) {
-        let ended = home.run([args, &["--database", "sqlite::memory:"][..]].concat());
-        ended.check(2, &["private to one program", "sqlite:PATH"]);
-    }
 }
 
 #[test]

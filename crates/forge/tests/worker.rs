@@ -212,7 +212,7 @@ fn absurd_intervals_and_queues_are_refused() {
         home.run(args).check(2, &[words]);
     }
     home.run(["worker", "--heartbeat-ms", "1000", "--stale-ms", "3999"]).check(2, &["stale_after", "4s"]);
-    home.run(["worker", "--heartbeat-ms", "0"]).check(2, &["heartbeat_interval"]);
+    home.run(["worker", "--heartbeat-ms", "0"]).check(2, &["'0' for '--heartbeat-ms", "1 to 86400000"]);
     let file = home.path("ledger/not/there");
     let mut command = home.command(["worker"]);
     let ended = command.env("FORGE_LEDGER", &file).output().unwrap();

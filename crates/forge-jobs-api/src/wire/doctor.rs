@@ -4,7 +4,7 @@ use super::{BoundedCount, Process};
 use serde::{Deserialize, Serialize};
 
 /// The findings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Doctor {
     /// Whether there are no problems.
     pub healthy: bool,

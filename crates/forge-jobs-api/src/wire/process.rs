@@ -1,10 +1,10 @@
 //! Worker processes.
 
-use super::BoundedCount;
+use super::{BoundedCount, Seconds};
 use serde::{Deserialize, Serialize};
 
 /// A registered process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Process {
     /// Identity of this boot.
     pub id: String,
@@ -22,7 +22,15 @@ pub struct Process {
     pub started_at: String,
     /// Its last confirmed heartbeat.
     pub beat_at: String,
-    /// Whether that is recent enough to count as alive, and the process is not known to have died.
+    /// How often it beats, in seconds.
+    pub heartbeat_seconds: Seconds,
+    /// The silence after which it counts as dead, in seconds.
+    pub stale_seconds: Seconds,
+    /// Whether it is about to end: it takes nothing on any more.
+    pub stopping: bool,
+    /// Whether it was silent for more than two heartbeats, and is not taken for dead yet.
+    pub late: bool,
+    /// Whether its last heartbeat is recent enough to count as alive, and it is not known to have died.
     pub live: bool,
     /// Jobs it holds, running or claimed ahead.
     pub holds: BoundedCount,

@@ -41,6 +41,9 @@ CREATE TABLE forge_processes (
     version    TEXT    NOT NULL,
     kinds      TEXT,                       -- JSON array; NULL: any
     queues     TEXT,                       -- JSON array; NULL: all
+    beats_every INTEGER NOT NULL,
+    stale_after INTEGER NOT NULL,
+    stopping   INTEGER NOT NULL DEFAULT 0,
     started_at INTEGER NOT NULL,
     beat_at    INTEGER NOT NULL,
     ended_at   INTEGER                     -- not NULL: fenced

@@ -82,8 +82,7 @@ impl DatabaseConfig {
     ///
     /// [`ConfigError`], naming file, line and key, or the variable.
     pub fn load(paths: &(impl QueuePaths + ?Sized)) -> Result<Self, ConfigError> {
-        let file = paths.config_dir()?.join(FILE_NAME);
-        let mut config = Self::load_file(&file)?;
+        let mut config = Self::load_from_directory(paths)?;
         if let Some(url) = std::env::var_os(URL_VARIABLE).filter(|v| !v.is_empty()) {
             config.target = Target::parse(&url.to_string_lossy())
                 .map_err(|reason| ConfigError::Url { from: URL_VARIABLE.into(), reason })?;
@@ -130,6 +129,26 @@ impl DatabaseConfig {
         let target =
             Target::parse(url).map_err(|reason| ConfigError::Url { from: "the URL".into(), reason })?;
         Ok(Self { target, synchronous: Synchronous::default(), share_file: false })
+    }
+
+    /// The same settings, for the database of this URL; see [`Self::from_url`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Url`].
+    pub fn with_url(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.target =
+            Target::parse(url).map_err(|reason| ConfigError::Url { from: "the URL".into(), reason })?;
+        Ok(self)
+    }
+
+    /// Reads `forge.toml`, if there is one, without the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming file, line and key.
+    pub fn load_from_directory(paths: &(impl QueuePaths + ?Sized)) -> Result<Self, ConfigError> {
+        Self::load_file(&paths.config_dir()?.join(FILE_NAME))
     }
 
     /// The same with SQLite's `synchronous = NORMAL`: an acknowledged job survives a crash of the process, but not a
@@ -229,6 +248,9 @@ impl Target {
     fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", ":memory:")) => Ok(Self::SqliteMemory),
+            Some(("sqlite", path)) if path.starts_with("~/") => {
+                Err("~ is the shell's, which replaces it only at the beginning of a word: write the path out".into())
+            }
             Some(("sqlite", path)) if path.contains('?') => {
                 Err("parameters after a ? are not supported: set them in forge.toml or in code".into())
             }
@@ -372,6 +394,7 @@ mod tests {
         for (url, remedy) in [
             ("sqlite://a.db/x.db", "sqlite:///DIR/FILE"),
             ("sqlite:x.db?mode=ro", "parameters"),
+            ("sqlite:~/x.db", "write the path out"),
             ("sqlite://", "needs a path"),
         ] {
             let e = DatabaseConfig::from_url(url).unwrap_err().to_string();

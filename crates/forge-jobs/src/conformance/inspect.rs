@@ -77,17 +77,30 @@ pub async fn a_list_names_what_no_job_ever_had(rig: &Rig) {
 }
 
 /// Protects: `doctor` names what waits in vain, whatever stands before it.
-pub async fn pending_kinds_are_counted_per_queue(rig: &Rig) {
+pub async fn due_kinds_are_counted_per_queue(rig: &Rig) {
     let process = rig.process().await;
     for (kind, queue) in [("a", "q1"), ("a", "q1"), ("b", "q1"), ("a", "q2")] {
         rig.put(EnqueueRequest::new(kind, 1).on_queue(queue)).await;
     }
     rig.put(EnqueueRequest::new("later", 1).with_delay(secs(60))).await;
+    rig.put(EnqueueRequest::new("b", 1).on_queue("q1").with_delay(secs(2))).await;
+    let failed = rig.running(process).await;
+    rig.finish(failed.lease, retry(secs(1))).await;
     rig.running(process).await;
-    let found = rig.storage.inspect.pending_kinds().await.expect("pending kinds can be read");
-    let found: Vec<_> =
-        found.iter().map(|p| (p.queue.as_str(), p.kind.as_str(), p.jobs.count, p.jobs.more)).collect();
-    assert_eq!(found, [("q1", "a", 2, false), ("q1", "b", 1, false), ("q2", "a", 1, false)]);
+    let due = async || {
+        let found = rig.storage.inspect.due_kinds(rig.now()).await.expect("due kinds can be read");
+        assert!(found.iter().all(|d| !d.jobs.more));
+        found.into_iter().map(|d| (d.queue, d.kind, d.jobs.count)).collect::<Vec<_>>()
+    };
+    let row = |queue: &str, kind: &str, count| (queue.to_owned(), kind.to_owned(), count);
+    let pending = [row("q1", "a", 2), row("q1", "b", 1), row("q2", "a", 1)];
+    assert_eq!(due().await, pending);
+    // Past their time, and nobody has promoted them.
+    rig.advance(secs(2));
+    assert_eq!(
+        due().await,
+        [row("default", "k", 1), row("q1", "a", 2), row("q1", "b", 2), row("q2", "a", 1)]
+    );
 }
 
 /// Protects: a look-up tells that there is nothing.

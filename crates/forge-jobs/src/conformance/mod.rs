@@ -256,7 +256,7 @@ macro_rules! __conformance_rules {
                 an_unknown_job_is_none
                 a_cursor_of_another_list_is_refused
                 a_list_names_what_no_job_ever_had
-                pending_kinds_are_counted_per_queue
+                due_kinds_are_counted_per_queue
                 lists_filter_by_each_field
                 pages_show_every_job_once_in_order
                 pages_of_each_status_show_every_job_once

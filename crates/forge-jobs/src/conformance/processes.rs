@@ -1,7 +1,7 @@
 //! Who is alive.
 
-use super::rig::{Rig, STALE, done, request, secs};
-use crate::storage::{BoundedCount, FinishResult, Heartbeat, StorageError};
+use super::rig::{BEAT, Rig, STALE, done, request, secs};
+use crate::storage::{BoundedCount, FinishResult, Heartbeat, HeartbeatParams, StorageError};
 use crate::{JobStatus, ProcessId};
 
 /// Protects: a restarted process is not its predecessor (C10).
@@ -76,7 +76,12 @@ pub async fn registered_processes_are_listed_with_what_they_hold(rig: &Rig) {
     assert_eq!((row.host.as_str(), row.pid, row.version.as_str()), ("host", 7, "1.2.3"));
     assert_eq!(row.kinds.as_deref(), Some(&["k".to_owned()][..]));
     assert_eq!(row.queues.as_deref(), Some(&["default".to_owned(), "other".to_owned()][..]));
-    assert!(!row.died);
+    assert!(!row.died && !row.stopping);
+    assert_eq!((row.heartbeat_interval, row.stale_after), (BEAT, STALE));
+    let params = HeartbeatParams { process: busy, stopping: true, now: rig.now() };
+    rig.storage.processes.heartbeat(params).await.expect("a process can beat");
+    let rows = rig.storage.inspect.processes().await.expect("processes can be read");
+    assert_eq!(rows.iter().map(|r| r.stopping).collect::<Vec<_>>(), [true, false]);
     rig.advance(STALE);
     let still = rig.storage.inspect.processes().await.expect("processes can be read");
     assert_eq!(still.len(), 2, "silence alone ends no registration");

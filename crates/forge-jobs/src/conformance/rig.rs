@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// Silence after which the rules' processes count as dead.
 pub(super) const STALE: Duration = Duration::from_secs(45);
+pub(super) const BEAT: Duration = Duration::from_secs(10);
 /// The queue of rules that need but one.
 pub(super) const QUEUE: &str = "default";
 
@@ -57,7 +58,17 @@ impl Rig {
         let kinds = Some(vec!["k".to_owned()]);
         let queues = Some(vec!["default".to_owned(), "other".to_owned()]);
         let (host, version) = ("host".to_owned(), "1.2.3".to_owned());
-        let params = RegisterParams { process, host, pid: 7, version, kinds, queues, now: self.now() };
+        let params = RegisterParams {
+            process,
+            host,
+            pid: 7,
+            version,
+            kinds,
+            queues,
+            heartbeat_interval: BEAT,
+            stale_after: STALE,
+            now: self.now(),
+        };
         self.storage.processes.register(params).await
     }
 
@@ -143,7 +154,7 @@ impl Rig {
     }
 
     pub(super) async fn heartbeat(&self, process: ProcessId) -> Heartbeat {
-        let params = HeartbeatParams { process, now: self.now() };
+        let params = HeartbeatParams { process, stopping: false, now: self.now() };
         self.storage.processes.heartbeat(params).await.expect("a heartbeat succeeds")
     }
 

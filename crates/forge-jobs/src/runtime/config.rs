@@ -39,8 +39,8 @@ pub struct RuntimeConfig {
     /// How long a job whose process died while it ran runs alone at first. Default 30 s; see
     /// [`ALONE_WINDOW`](limits::ALONE_WINDOW).
     pub alone_window: Duration,
-    /// Run only these queues, with this many workers each (`None`: what the queue's settings say). Empty, the
-    /// default: every queue, also those that are created later.
+    /// Run only these queues, with this many workers each (`None`: what the queue's settings say; a queue that is
+    /// set to 0 workers rests in any case). Empty, the default: every queue, also those that are created later.
     pub queues: BTreeMap<String, Option<u32>>,
     /// The version of the program, shown to people. Default: the version of this crate.
     pub version: String,
@@ -81,7 +81,12 @@ impl RuntimeConfig {
         self
     }
 
-    pub(super) fn validate(&self) -> Result<(), InvalidValue> {
+    /// Checks all values, as [`QueueRuntime::start`](crate::QueueRuntime::start) does.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`], naming the field and the remedy.
+    pub fn check(&self) -> Result<(), InvalidValue> {
         for (field, value) in [
             ("heartbeat_interval", self.heartbeat_interval),
             ("stale_after", self.stale_after),
@@ -133,13 +138,13 @@ mod tests {
     use super::*;
 
     fn check(config: &RuntimeConfig, words: &[&str]) {
-        let e = config.validate().unwrap_err().to_string();
+        let e = config.check().unwrap_err().to_string();
         assert!(words.iter().all(|w| e.contains(w)), "{e}");
     }
 
     #[test]
     fn the_defaults_are_within_bounds() {
-        assert_eq!(RuntimeConfig::default().validate(), Ok(()));
+        assert_eq!(RuntimeConfig::default().check(), Ok(()));
     }
 
     #[test]
@@ -161,6 +166,6 @@ mod tests {
     fn a_faster_heartbeat_keeps_the_proportions() {
         let config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
         assert_eq!((config.stale_after.as_millis(), config.reaper_interval.as_millis()), (450, 150));
-        assert_eq!(config.validate(), Ok(()));
+        assert_eq!(config.check(), Ok(()));
     }
 }

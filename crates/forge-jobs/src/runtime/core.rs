@@ -116,6 +116,8 @@ impl Core {
             pid: std::process::id(),
             version: self.config.version.clone(),
             kinds: Some(self.handlers.kinds()),
+            heartbeat_interval: self.config.heartbeat_interval,
+            stale_after: self.config.stale_after,
             queues: (!queues.is_empty()).then(|| queues.keys().cloned().collect()),
             now: self.clock.storage_now(),
         };

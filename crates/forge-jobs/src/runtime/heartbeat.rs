@@ -71,7 +71,11 @@ async fn round(core: &Arc<Core>) {
 
 async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
     let sent = BootInstant::now();
-    let params = HeartbeatParams { process: session.process, now: core.clock.storage_now() };
+    let params = HeartbeatParams {
+        process: session.process,
+        stopping: core.is_stopping(),
+        now: core.clock.storage_now(),
+    };
     let limit = fence_in(core, session).max(Duration::from_millis(1));
     let answer = tokio::time::timeout(limit, core.storage.processes.heartbeat(params)).await;
     match answer {

@@ -72,7 +72,8 @@ impl Lane {
     /// or has no workers any more.
     pub(crate) fn apply(&self, settings: &QueueSettings, workers: Option<u32>) -> Vec<Held> {
         let mut inner = self.lock();
-        let slots = workers.unwrap_or(settings.workers);
+        // A number of this program's own holds, but where an operator has closed the queue.
+        let slots = if settings.workers == 0 { 0 } else { workers.unwrap_or(settings.workers) };
         let opened = (inner.paused && !settings.paused) || slots > inner.slots;
         inner.slots = slots;
         inner.paused = settings.paused;
@@ -313,5 +314,7 @@ mod tests {
         lane.apply(&QueueSettings::default(), Some(3));
         lane.hint_more();
         assert_eq!(lane.want(), 3);
+        lane.apply(&QueueSettings { workers: 0, ..Default::default() }, Some(3));
+        assert_eq!(lane.want(), 0, "closed by an operator");
     }
 }

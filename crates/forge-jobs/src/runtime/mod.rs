@@ -143,7 +143,7 @@ impl QueueRuntime {
         if let Some(error) = self.handlers.first_error() {
             return Err(error.into());
         }
-        self.config.validate()?;
+        self.config.check()?;
         let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let core = Arc::new(Core::new(
             self.storage.clone(),

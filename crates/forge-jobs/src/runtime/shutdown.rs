@@ -84,6 +84,8 @@ fn answer(replies: impl IntoIterator<Item = Reply>, report: &ShutdownReport) {
 async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> ShutdownReport {
     core.stopping.store(true, Ordering::Release);
     core.fetch.notify_one();
+    // A beat that tells people: what this process still runs may take long, and it takes on nothing more.
+    core.registrations.notify_one();
     core.hand_back_buffers();
     if tokio::time::timeout(timeout, core.quiet()).await.is_err() {
         for state in core.running() {

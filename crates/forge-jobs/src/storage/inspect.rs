@@ -3,6 +3,7 @@
 use super::{QueueRow, StorageError};
 use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp};
 use async_trait::async_trait;
+use std::time::Duration;
 
 /// Which jobs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,21 +127,27 @@ pub struct ProcessRow {
     pub kinds: Option<Vec<String>>,
     /// The queues it works on; `None`: all.
     pub queues: Option<Vec<String>>,
+    /// How often it beats.
+    pub heartbeat_interval: Duration,
+    /// The silence after which it counts as dead.
+    pub stale_after: Duration,
     /// When it registered.
     pub started_at: Timestamp,
     /// Its last confirmed heartbeat.
     pub beat_at: Timestamp,
     /// Jobs it holds, running or claimed ahead.
     pub holds: BoundedCount,
+    /// Whether it is about to end: it takes nothing on any more.
+    pub stopping: bool,
     /// Whether it has certainly died, without a farewell. `false` where that cannot be told: silence for the stale
     /// window decides then.
     pub died: bool,
 }
 
-/// Pending jobs of one kind in one queue.
+/// Due jobs of one kind in one queue: pending, or scheduled or retrying and past their time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PendingKind {
+pub struct DueKind {
     /// The queue.
     pub queue: String,
     /// The kind.
@@ -184,8 +191,9 @@ pub trait Inspect: Send + Sync + 'static {
     /// All queues with their counts, by name.
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError>;
 
-    /// Which kinds are pending in which queues, by queue and kind.
-    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError>;
+    /// Which kinds have jobs in which queues that could run now, by queue and kind: pending ones, and scheduled and
+    /// retrying ones whose time has come and that nobody has promoted yet.
+    async fn due_kinds(&self, now: Option<Timestamp>) -> Result<Vec<DueKind>, StorageError>;
 
     /// Whether any job is pending, scheduled, running or retrying in the queue (`None`: in any). Cheap.
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError>;

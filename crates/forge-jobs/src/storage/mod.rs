@@ -16,7 +16,7 @@ pub mod sqlite;
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, QueuePaths};
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
-    BoundedCount, Checkup, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor, PendingKind,
+    BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor,
     ProcessRow, QueueCounts,
 };
 pub use job_queue::{Changes, JobQueue};

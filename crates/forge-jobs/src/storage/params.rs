@@ -287,6 +287,10 @@ pub struct RegisterParams {
     pub kinds: Option<Vec<String>>,
     /// The queues it works on, for people; `None`: all.
     pub queues: Option<Vec<String>>,
+    /// How often it will beat, for people.
+    pub heartbeat_interval: Duration,
+    /// The silence after which it counts as dead, for people; each reaper goes by its own.
+    pub stale_after: Duration,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -296,6 +300,8 @@ pub struct RegisterParams {
 pub struct HeartbeatParams {
     /// Who is alive.
     pub process: ProcessId,
+    /// Whether it is about to end: it takes nothing on any more.
+    pub stopping: bool,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }

@@ -1,14 +1,14 @@
 //! Forwards every call of a storage, with a hook around it.
 
 use crate::storage::{
-    CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, EnqueueParams,
-    EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobEvent,
-    JobPage, JobQueue, Lease, ListParams, PendingKind, ProcessRegistry, ProcessRow, ProgressParams,
+    CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
+    EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
+    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
     PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
     ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
     UpdateQueueParams, VerbParams,
 };
-use crate::{Attempt, Job, JobId};
+use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
 use std::future::Future;
 use std::sync::Arc;
@@ -201,8 +201,8 @@ impl<H: Hook> Inspect for Wrapped<H> {
         self.around(Operation::Read, self.inner.inspect.queue_counts()).await
     }
 
-    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError> {
-        self.around(Operation::Read, self.inner.inspect.pending_kinds()).await
+    async fn due_kinds(&self, now: Option<Timestamp>) -> Result<Vec<DueKind>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.due_kinds(now)).await
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {

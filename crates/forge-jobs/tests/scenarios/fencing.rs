@@ -17,6 +17,8 @@ async fn reap_everybody(db: &Db) {
         version: "0".into(),
         kinds: None,
         queues: None,
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
         now: None,
     };
     db.storage.processes.register(params).await.unwrap();

@@ -35,6 +35,8 @@ pub fn register(process: ProcessId) -> RegisterParams {
         version: "0".into(),
         kinds: None,
         queues: None,
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
         now: None,
     }
 }

@@ -4,10 +4,11 @@ use super::queue_list::{count, processes};
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, pairs, plain};
-use forge_jobs::storage::{PendingKind, QueueCounts};
-use forge_jobs::{JobStatus, Timestamp};
+use forge_jobs::Timestamp;
+use forge_jobs::storage::{DueKind, QueueRow};
 use forge_jobs_api::convert;
 use forge_jobs_api::wire::{BoundedCount, Doctor, Process, WaitingKind};
+use std::collections::BTreeMap;
 
 const AFTER_HELP: &str = "\
 Reads the whole database: on a large one it takes a while. The exit code is 1 if there are problems.
@@ -21,7 +22,8 @@ Example:
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let inspect = database.open_existing().await?.inspect;
+    let storage = database.open_existing().await?;
+    let inspect = &storage.inspect;
     let mut doctor = Doctor::of_checkup(&inspect.checkup().await?);
     let now = Timestamp::now();
     doctor.processes = inspect.processes().await?.iter().map(|p| convert::process(p, now)).collect();
@@ -36,14 +38,20 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
             count(process.holds)
         ));
     }
-    let queues = inspect.queue_counts().await?;
-    let mut idle = Vec::new();
-    for queue in &queues {
-        look_at(queue, &mut doctor, &mut idle);
+    for process in doctor.processes.iter().filter(|p| p.late) {
+        doctor.notes.push(format!(
+            "process {} (pid {} on {}) has not been heard of since {}, and beats every {} s: it may be stopped, or \
+             starved",
+            process.id, process.pid, process.host, process.beat_at, process.heartbeat_seconds.0
+        ));
     }
-    for waiting in inspect.pending_kinds().await? {
-        if !idle.contains(&waiting.queue.as_str()) {
-            look_for_worker(waiting, &mut doctor);
+    let mut due: BTreeMap<String, Vec<DueKind>> = BTreeMap::new();
+    for kind in inspect.due_kinds(None).await? {
+        due.entry(kind.queue.clone()).or_default().push(kind);
+    }
+    for row in storage.queues.list().await? {
+        if let Some(kinds) = due.remove(&row.name) {
+            look_at(&row, kinds, &mut doctor);
         }
     }
     doctor.healthy = doctor.problems.is_empty();
@@ -51,49 +59,54 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
     Ok(if doctor.healthy { Exit::Ok } else { Exit::Failed })
 }
 
-/// A queue that is set so that nothing runs, which `idle` gets the name of. A paused queue waits because somebody
-/// wants it to: no problem, but worth a word to whoever looks for a job that did not run.
-fn look_at<'a>(queue: &'a QueueCounts, doctor: &mut Doctor, idle: &mut Vec<&'a str>) {
-    let name = &queue.queue.name;
-    let settings = &queue.queue.settings;
-    let pending: BoundedCount = queue
-        .counts
-        .iter()
-        .find(|(status, _)| *status == JobStatus::Pending)
-        .map_or(BoundedCount { count: 0, more: false }, |(_, c)| (*c).into());
-    if pending.count == 0 || !(settings.paused || settings.workers == 0) {
-        return;
-    }
-    idle.push(name);
+/// A queue with due jobs: is it set so that nothing runs, or is nobody there to run them? A paused queue waits because
+/// somebody wants it to: no problem, but worth a word to whoever looks for a job that did not run.
+fn look_at(row: &QueueRow, kinds: Vec<DueKind>, doctor: &mut Doctor) {
+    let QueueRow { name, settings, .. } = row;
+    let all = kinds.iter().fold(BoundedCount { count: 0, more: false }, |sum, kind| BoundedCount {
+        count: sum.count + kind.jobs.count,
+        more: sum.more || kind.jobs.more,
+    });
     if settings.paused {
         doctor.notes.push(format!(
-            "queue {name} is paused and has {} due job(s): `forge queue resume {name}` lets them run",
-            count(pending)
+            "queue {name} is paused and has {} due job(s): `forge queue resume {name}` lets workers claim them",
+            count(all)
         ));
-    } else {
+    } else if settings.workers == 0 {
         doctor.problems.push(format!(
             "queue {name} has {} due job(s) and 0 workers: `forge queue set {name} --workers N`",
-            count(pending)
+            count(all)
         ));
+    } else {
+        for kind in kinds {
+            look_for_worker(kind, doctor);
+        }
     }
 }
 
 /// Due jobs of a kind in a queue, and whether any live process would run them.
-fn look_for_worker(waiting: PendingKind, doctor: &mut Doctor) {
+fn look_for_worker(due: DueKind, doctor: &mut Doctor) {
     let has =
         |list: &Option<Vec<String>>, name: &str| list.as_ref().is_none_or(|l| l.iter().any(|n| n == name));
-    let PendingKind { queue, kind, jobs, .. } = waiting;
-    let serving: Vec<&Process> =
-        doctor.processes.iter().filter(|p| p.live && has(&p.queues, &queue)).collect();
-    if serving.iter().any(|p| has(&p.kinds, &kind)) {
+    let DueKind { queue, kind, jobs, .. } = due;
+    let of_queue = |p: &&Process| p.live && has(&p.queues, &queue) && has(&p.kinds, &kind);
+    let able: Vec<&Process> = doctor.processes.iter().filter(of_queue).collect();
+    if able.iter().any(|p| !p.stopping && !p.late) {
         return;
     }
-    let jobs = BoundedCount::from(jobs);
-    let why = match serving.len() {
-        0 if !doctor.processes.iter().any(|p| p.live) => "no process is alive: start the program".to_owned(),
-        0 => "no live process works on that queue: start one that does".to_owned(),
-        _ => "no live process of that queue can run them: start one with a handler for the kind".to_owned(),
+    let any = |is: &dyn Fn(&Process) -> bool| doctor.processes.iter().any(|p| p.live && is(p));
+    let why = if able.iter().any(|p| p.late) {
+        "the only process that could run them has not been heard of for more than two heartbeats"
+    } else if !able.is_empty() {
+        "the only process that could run them is about to end: start another one"
+    } else if !any(&|_| true) {
+        "no process is alive: start the program"
+    } else if !any(&|p| has(&p.queues, &queue)) {
+        "no live process works on that queue: start one that does"
+    } else {
+        "no live process of that queue can run them: start one with a handler for the kind"
     };
+    let jobs = BoundedCount::from(jobs);
     doctor
         .problems
         .push(format!("{} due job(s) of the kind {kind} wait in the queue {queue}: {why}", count(jobs)));

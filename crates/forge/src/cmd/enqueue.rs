@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use clap::builder::NonEmptyStringValueParser;
+use forge_jobs::limits::MAX_MAX_ATTEMPTS;
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, Timestamp};
 use forge_jobs_api::wire::{EnqueueOutcome, Enqueued, ErrorCode};
 use std::sync::Arc;
@@ -44,11 +45,11 @@ pub(crate) struct Args {
     run_at: Option<Timestamp>,
 
     /// Lower runs first, -32768 to 32767 [default: 0]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = priority)]
     priority: Option<i16>,
 
     /// The attempt after which a failure is final, 1 to 10000 [default: 20]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = max_attempts)]
     max_attempts: Option<u32>,
 
     /// At most one unfinished job of this kind has this key
@@ -62,6 +63,15 @@ pub(crate) struct Args {
     /// The job's id, so that the command can be repeated without a twin [default: a new one]
     #[arg(long, value_name = "UUID")]
     id: Option<JobId>,
+}
+
+fn priority(text: &str) -> Result<i16, String> {
+    text.parse().map_err(|_| "use a whole number from -32768 to 32767".into())
+}
+
+fn max_attempts(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (1..=MAX_MAX_ATTEMPTS).contains(n));
+    number.ok_or_else(|| format!("use a whole number from 1 to {MAX_MAX_ATTEMPTS}"))
 }
 
 impl Args {

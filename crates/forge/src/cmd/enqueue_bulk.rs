@@ -25,21 +25,38 @@ type Line = (u64, Result<EnqueueRequest, ErrorDetail>);
 type Batch = Result<Vec<Line>, io::Error>;
 
 pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let enqueuer = Enqueuer::new(database.open_lasting().await?, Arc::new(DefaultRouter));
     let (batches, mut incoming) = mpsc::channel(2);
     // A thread of its own: a read of standard input may never return, and must not hold up the end.
     std::thread::spawn(move || read(BufReader::with_capacity(READ_BYTES, io::stdin()), &batches));
+    // Opened for the first good line: a slip creates nothing.
+    let mut enqueuer = None;
     let mut report = Report::new(out);
-    report.begin()?;
     let mut stop = None;
     while let Some(batch) = incoming.recv().await {
-        match batch {
-            Ok(lines) => stop = enqueue(&enqueuer, lines, &mut report).await?,
-            Err(e) => {
-                stop = Some(Failure::new(ErrorCode::Failed, format!("standard input cannot be read: {e}")));
+        let failure = match batch {
+            Ok(lines) => {
+                if enqueuer.is_none() && lines.iter().any(|(_, line)| line.is_ok()) {
+                    let storage = database.open_lasting().await;
+                    enqueuer = Some(storage.map(|s| Enqueuer::new(s, Arc::new(DefaultRouter))));
+                }
+                if report.is_empty()
+                    && let Some(Err(failure)) = enqueuer
+                {
+                    return Err(failure);
+                }
+                enqueue(enqueuer.as_ref(), lines, &mut report).await?
             }
-        }
-        if stop.is_some() {
+            Err(e) => {
+                let failure = Failure::new(ErrorCode::Failed, format!("standard input cannot be read: {e}"));
+                if report.is_empty() {
+                    return Err(failure);
+                }
+                report.line(report.last + 1, Err(failure.detail()))?;
+                Some(failure)
+            }
+        };
+        if failure.is_some() {
+            stop = failure;
             break;
         }
     }
@@ -48,54 +65,68 @@ pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, F
 
 /// Enqueues a batch. Gives the failure that makes it useless to go on.
 async fn enqueue(
-    enqueuer: &Enqueuer,
+    enqueuer: Option<&Result<Enqueuer, Failure>>,
     lines: Vec<Line>,
     report: &mut Report<'_>,
 ) -> Result<Option<Failure>, Failure> {
-    let requests: Vec<EnqueueRequest> =
-        lines.iter().filter_map(|(_, line)| line.as_ref().ok().cloned()).collect();
-    let mut receipts = enqueuer.enqueue_many(requests).await.into_iter();
     let mut stop = None;
+    let mut receipts = Vec::new().into_iter();
+    match enqueuer {
+        Some(Ok(enqueuer)) => {
+            let requests: Vec<_> = lines.iter().filter_map(|(_, line)| line.as_ref().ok().cloned()).collect();
+            receipts = enqueuer.enqueue_many(requests).await.into_iter();
+        }
+        Some(Err(failure)) => stop = Some(failure.clone()),
+        // Every line is a bad one.
+        None => {}
+    }
     for (number, line) in lines {
-        let result = match line {
-            Err(detail) => Err(detail),
-            Ok(_) => match receipts.next() {
-                Some(Ok(receipt)) => Ok(receipt),
-                Some(Err(e)) => {
-                    let broken = matches!(e, EnqueueError::Storage(_));
-                    let failure = Failure::from(e);
-                    let detail = failure.detail();
-                    if broken {
-                        stop = Some(failure);
-                    }
-                    Err(detail)
+        // Only good lines have receipts.
+        let receipt = if line.is_ok() { receipts.next() } else { None };
+        let result = match (line, receipt) {
+            (Err(detail), _) => Err(detail),
+            (Ok(_), Some(Ok(receipt))) => Ok(receipt),
+            (Ok(_), Some(Err(e))) => {
+                let broken = matches!(e, EnqueueError::Storage(_));
+                let failure = Failure::from(e);
+                let detail = failure.detail();
+                if broken {
+                    stop = Some(failure);
                 }
-                None => Err(ErrorDetail { code: ErrorCode::Failed, message: "no answer".into() }),
-            },
+                Err(detail)
+            }
+            (Ok(_), None) => Err(stop.as_ref().map_or_else(no_answer, Failure::detail)),
         };
         report.line(number, result)?;
     }
     Ok(stop)
 }
 
+fn no_answer() -> ErrorDetail {
+    ErrorDetail { code: ErrorCode::Failed, message: "no answer".into() }
+}
+
 /// What came of the lines, written as they are done: memory stays bounded however long the input.
 struct Report<'a> {
     out: &'a mut Output,
+    /// The number of the last line that was answered.
+    last: u64,
     enqueued: u64,
     failed: u64,
 }
 
 impl<'a> Report<'a> {
     const fn new(out: &'a mut Output) -> Self {
-        Self { out, enqueued: 0, failed: 0 }
+        Self { out, last: 0, enqueued: 0, failed: 0 }
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
-        if self.out.is_json() { self.out.text("[") } else { Ok(()) }
+    const fn is_empty(&self) -> bool {
+        self.enqueued + self.failed == 0
     }
 
     fn line(&mut self, line: u64, result: Result<Enqueued, ErrorDetail>) -> Result<(), Failure> {
-        let first = self.enqueued + self.failed == 0;
+        let first = self.is_empty();
+        self.last = line;
         let answer = match result {
             Ok(receipt) => {
                 self.enqueued += 1;
@@ -108,7 +139,7 @@ impl<'a> Report<'a> {
             }
         };
         if self.out.is_json() {
-            let separator = if first { "\n" } else { ",\n" };
+            let separator = if first { "[\n" } else { ",\n" };
             return self.out.text(&format!("{separator}{}", to_json(&answer)?));
         }
         match answer {
@@ -125,7 +156,7 @@ impl<'a> Report<'a> {
 
     fn end(self, stop: Option<&Failure>) -> Result<Exit, Failure> {
         if self.out.is_json() {
-            self.out.text("\n]\n")?;
+            self.out.text(if self.is_empty() { "[]\n" } else { "\n]\n" })?;
         }
         let exit = match stop {
             Some(failure) => {

@@ -6,7 +6,7 @@ use crate::output::{Output, plain};
 use forge_jobs::JobId;
 use forge_jobs::limits::MAX_VERB_BATCH;
 use forge_jobs::storage::{JobQueue, StorageError, VerbParams};
-use forge_jobs_api::wire::{VerbOutcome, VerbReport, VerbResult};
+use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport, VerbResult};
 
 /// The jobs.
 #[derive(Debug, clap::Args)]
@@ -85,6 +85,9 @@ fn words(r: &VerbResult) -> String {
         VerbOutcome::MadePending => "made pending".into(),
         VerbOutcome::AlreadyPending => "already pending".into(),
         VerbOutcome::Dropped => "dropped".into(),
+        VerbOutcome::Refused if r.status == Some(JobStatus::Running) => {
+            format!("refused: it is running; `forge job cancel {}` asks it to stop", r.id)
+        }
         VerbOutcome::Refused => format!("refused: it is {status}"),
         VerbOutcome::Duplicate => {
             let holder = r.duplicate_of.as_deref().unwrap_or_default();

@@ -94,10 +94,20 @@ pub(super) fn processes(processes: &[Process]) -> String {
             p.pid.to_string(),
             p.version.clone(),
             count(p.holds),
-            if p.live { when(&p.beat_at) } else { format!("{}, stale", when(&p.beat_at)) },
+            format!("{}{}", when(&p.beat_at), state(p)),
         ]
     };
     table(&head, &processes.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What is to be said of a process beside its last heartbeat.
+const fn state(p: &Process) -> &'static str {
+    match (p.live, p.stopping, p.late) {
+        (false, _, _) => ", gone",
+        (true, true, _) => ", stopping",
+        (true, false, true) => ", late",
+        (true, false, false) => "",
+    }
 }
 
 /// `17`, `10000+`.

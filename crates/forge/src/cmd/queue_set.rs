@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// The queue
     name: String,
 
-    /// Jobs that one process runs at a time, 0 to 1024
+    /// Jobs that one process runs at a time, 0 to 1024; a process that was started with a number of its own keeps that,
+    /// unless this is 0
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_WORKERS)))]
     workers: Option<u32>,

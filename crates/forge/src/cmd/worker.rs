@@ -6,7 +6,7 @@ use crate::output::{Output, say};
 use crate::signals::{Signals, stop};
 use crate::worker::handlers::{self, HELP};
 use crate::worker::ledger::{self, Ledger};
-use forge_jobs::limits::SHUTDOWN_TIMEOUT;
+use forge_jobs::limits::{MAX_WORKERS, SHUTDOWN_TIMEOUT};
 use forge_jobs::{DefaultRouter, HandlerRegistry, NoopEcho, QueueRuntime, RuntimeConfig};
 use forge_jobs_api::wire::{ErrorCode, Stopped};
 use std::str::FromStr;
@@ -35,28 +35,28 @@ pub(crate) struct Args {
     test_handlers: bool,
 
     /// How often to confirm that this process is alive [default: 10000]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     heartbeat_ms: Option<u64>,
 
     /// Silence after which another process counts as dead; at least four heartbeats [default: 45000, or 4.5
     /// heartbeats]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     stale_ms: Option<u64>,
 
     /// How often to look for dead processes [default: 15000, or 1.5 heartbeats]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     reaper_ms: Option<u64>,
 
     /// Longest wait between two looks at the database [default: 1000 with work, 5000 without]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     poll_ms: Option<u64>,
 
     /// How long a job whose process died runs alone at first [default: 30000]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     alone_ms: Option<u64>,
 
     /// Time for running jobs to finish when told to stop [default: 25000]
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = patience)]
     shutdown_ms: Option<u64>,
 }
 
@@ -73,7 +73,11 @@ impl FromStr for QueueArg {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, workers) = match text.rsplit_once(':') {
             Some((name, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
-                let workers = number.parse().map_err(|_| format!("{number} workers are too many"))?;
+                let workers = number
+                    .parse()
+                    .ok()
+                    .filter(|n| *n <= MAX_WORKERS)
+                    .ok_or_else(|| format!("{number} workers are too many: use 1 to {MAX_WORKERS}"))?;
                 if workers == 0 {
                     return Err(format!(
                         "0 workers run nothing: leave the queue out, or pause it with `forge queue pause {name}`"
@@ -86,6 +90,18 @@ impl FromStr for QueueArg {
         forge_jobs::check_name("queue", name).map_err(|e| e.to_string())?;
         Ok(Self { name: name.to_owned(), workers })
     }
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+fn interval(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|ms| (1..=DAY_MS).contains(ms));
+    number.ok_or_else(|| format!("use whole milliseconds from 1 to {DAY_MS}"))
+}
+
+fn patience(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|ms| *ms <= DAY_MS);
+    number.ok_or_else(|| format!("use whole milliseconds from 0 to {DAY_MS}"))
 }
 
 impl Args {
@@ -112,13 +128,16 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
     let mut signals = Signals::listen()
         .map_err(|e| Failure::new(ErrorCode::Failed, format!("signals cannot be listened to: {e}")))?;
     let ledger = open_ledger()?;
+    let config = args.config();
+    // Before the database is opened, so that a slip creates nothing.
+    config.check().map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
     let storage = database.open().await?;
     let mut registry = HandlerRegistry::new();
     registry.register(NoopEcho);
     if args.test_handlers {
         handlers::register(&mut registry, &ledger);
     }
-    let runtime = QueueRuntime::new(storage, registry, Arc::new(DefaultRouter)).with_config(args.config());
+    let runtime = QueueRuntime::new(storage, registry, Arc::new(DefaultRouter)).with_config(config);
     for queue in &args.queues {
         if let Some(workers) = queue.workers {
             runtime.ensure_queue(&queue.name, workers).await?;
@@ -131,8 +150,7 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
     say("stopping");
     let timeout = args.shutdown_ms.map_or(SHUTDOWN_TIMEOUT, Duration::from_millis);
     let report = stop(&handle, &mut signals, timeout).await;
-    let clean = report.as_ref().is_some_and(|r| r.still_running.is_empty());
-    let report = report.unwrap_or_default();
+    let clean = report.still_running.is_empty();
     let answer = Stopped {
         process,
         finished: report.finished,

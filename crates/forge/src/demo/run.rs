@@ -9,7 +9,9 @@ use super::walk::{WalkJob, Walked};
 use crate::exit::Failure;
 use forge_jobs::limits::MAX_PAGE;
 use forge_jobs::storage::{JobFilter, StorageError, VerbParams};
-use forge_jobs::{DeadReason, EnqueueRequest, Enqueuer, Job, JobId, JobPayload, JobStatus, Payload, Storage};
+use forge_jobs::{
+    DeadReason, EnqueueError, EnqueueRequest, Enqueuer, Job, JobId, JobPayload, JobStatus, Payload, Storage,
+};
 use forge_jobs_api::wire::ErrorCode;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -85,11 +87,11 @@ impl Run {
                 .on_queue(RUN_QUEUE)
                 .with_id(run.walk_id())
                 .with_tag(RunId::directories_tag(&run.key));
-            enqueuer.enqueue(walk).await?;
+            enqueuer.enqueue(walk).await.map_err(refused)?;
         }
         if self.upstream == Upstream::Present {
             for result in enqueuer.enqueue_many(upstream::requests(run, self.walk.seed)).await {
-                result?;
+                result.map_err(refused)?;
             }
         }
         Ok(())
@@ -249,4 +251,13 @@ pub(crate) fn files_of_database(file: &Path) -> Vec<PathBuf> {
         PathBuf::from(name)
     };
     ["", "-wal", "-shm", "-journal", "-forge"].map(beside).to_vec()
+}
+/// The ids of a run's jobs follow from its number: another demo that began the same run has other ones under them.
+fn refused(e: EnqueueError) -> Failure {
+    if matches!(e, EnqueueError::IdTaken { .. }) {
+        let message = "another demo began the same run on this database at the same moment: start this one again, and it \
+                       goes on with that run, or give it a database of its own with --database";
+        return Failure::new(ErrorCode::Conflict, message);
+    }
+    e.into()
 }

@@ -7,13 +7,14 @@ use super::rows;
 use super::state::{DEAD, DONE, RETRYING, SCHEDULED, reason_no};
 use crate::limits::{COUNT_CAP, MAX_PAGE};
 use crate::storage::{
-    BoundedCount, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, PendingKind,
-    ProcessRow, QueueCounts, StorageError,
+    BoundedCount, DueKind, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
+    QueueCounts, StorageError,
 };
 use crate::{Job, JobId, JobStatus, ProcessId, Timestamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
-use std::collections::HashMap;
+use rusqlite::{Connection, Row, params, params_from_iter};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 /// Deferred jobs that a count per queue looks at, at most.
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
@@ -31,14 +32,21 @@ const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, p.id, e.detai
      UNION ALL SELECT finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END, \
             attempt, claim_no, process, error, 4 FROM forge_finished WHERE seq = ?1) e \
      LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.claim_no, e.rank";
-const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, \
+const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, beats_every, \
+     stale_after, stopping, \
      (SELECT count(*) FROM (SELECT 1 FROM forge_running r WHERE r.process = p.no LIMIT ?1)) \
      FROM forge_processes p WHERE ended_at IS NULL ORDER BY no";
 /// A look into the index for each queue and kind, and so many entries of it as are counted.
 const PENDING_KINDS: &str = "SELECT q.name, k.name, \
      (SELECT count(*) FROM (SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 0 AND kind = k.no \
         UNION ALL SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 1 AND kind = k.no LIMIT ?1)) AS jobs \
-     FROM forge_queues q CROSS JOIN forge_kinds k WHERE jobs > 0 ORDER BY q.name, k.name";
+     FROM forge_queues q CROSS JOIN forge_kinds k WHERE jobs > 0";
+/// Where processes are alive there are hardly any.
+const OVERDUE_KINDS: &str = "SELECT q.name, k.name, count(*) FROM \
+     (SELECT queue, seq FROM forge_deferred WHERE status = 1 AND due_at <= ?1 UNION ALL \
+      SELECT queue, seq FROM forge_deferred WHERE status = 3 AND due_at <= ?1 LIMIT ?2) d \
+     JOIN forge_jobs j ON j.seq = d.seq JOIN forge_queues q ON q.no = d.queue JOIN forge_kinds k ON k.no = j.kind \
+     GROUP BY q.name, k.name";
 const UNFINISHED: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready) OR EXISTS (SELECT 1 FROM forge_running) \
      OR EXISTS (SELECT 1 FROM forge_deferred)";
 const UNFINISHED_IN: &str = "SELECT EXISTS (SELECT 1 FROM forge_ready WHERE queue = q.no) \
@@ -85,13 +93,19 @@ pub(super) fn has_unfinished(conn: &Connection, queue: Option<&str>) -> Result<b
     }
 }
 
-/// Which kinds are pending in which queues.
-pub(super) fn pending_kinds(conn: &Connection) -> Result<Vec<PendingKind>, Fault> {
-    let mut statement = conn.prepare_cached(PENDING_KINDS)?;
-    let rows = statement.query_map([COUNT_CAP + 1], |r| {
-        Ok(PendingKind { queue: r.get(0)?, kind: r.get(1)?, jobs: bounded(r.get(2)?) })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// Which kinds have jobs in which queues that could run now.
+pub(super) fn due_kinds(conn: &Connection, now: i64) -> Result<Vec<DueKind>, Fault> {
+    let mut due: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut add = |r: &Row<'_>| -> rusqlite::Result<()> {
+        *due.entry((r.get(0)?, r.get(1)?)).or_default() += r.get::<_, u64>(2)?;
+        Ok(())
+    };
+    conn.prepare_cached(PENDING_KINDS)?
+        .query_map([COUNT_CAP + 1], &mut add)?
+        .collect::<rusqlite::Result<()>>()?;
+    let values = params![now, DEFERRED_SCAN];
+    conn.prepare_cached(OVERDUE_KINDS)?.query_map(values, &mut add)?.collect::<rusqlite::Result<()>>()?;
+    Ok(due.into_iter().map(|((queue, kind), jobs)| DueKind { queue, kind, jobs: bounded(jobs) }).collect())
 }
 
 /// All registered processes, oldest first.
@@ -109,7 +123,10 @@ pub(super) fn processes(conn: &Connection, locks: &Locks) -> Result<Vec<ProcessR
             queues: list(5)?,
             started_at: Timestamp::from_micros(r.get(6)?),
             beat_at: Timestamp::from_micros(r.get(7)?),
-            holds: bounded(r.get(8)?),
+            heartbeat_interval: Duration::from_micros(r.get(8)?),
+            stale_after: Duration::from_micros(r.get(9)?),
+            stopping: r.get(10)?,
+            holds: bounded(r.get(11)?),
             died: locks.has_died(id),
         })
     })?;
@@ -191,8 +208,8 @@ pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fa
     }
     let filter = params.filter.fingerprint();
     if let Some(after) = params.after.filter(|after| after.filter != filter) {
-        let remedy = "it belongs to a list with another filter: pass the same filter as for the page before";
-        let value = format!("{after:?}");
+        let remedy = "pass the filter of the page before with it, or leave it out";
+        let value = format!("(the cursor of a list with another filter, at {})", after.at);
         return Err(StorageError::from(InvalidValue { field: "after", value, remedy: remedy.into() }).into());
     }
     // One more than asked for tells whether there is a next page.

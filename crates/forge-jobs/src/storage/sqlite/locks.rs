@@ -28,6 +28,11 @@ impl Locks {
         Self { directory, held: Mutex::default() }
     }
 
+    /// Where they are; empty in memory.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.as_deref().unwrap_or_else(|| Path::new(""))
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<ProcessId, File>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,7 +45,8 @@ impl Locks {
     pub(super) fn take(&self, process: ProcessId) -> io::Result<()> {
         let (Some(directory), Some(path)) = (&self.directory, self.path(process)) else { return Ok(()) };
         std::fs::create_dir_all(directory)?;
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        give_to_owner(directory, &path);
         file.try_lock().map_err(|e| match e {
             TryLockError::Error(e) => e,
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
@@ -79,6 +85,25 @@ impl Locks {
         file.try_lock().is_ok()
     }
 }
+
+/// The superuser leaves nothing behind that the database's own user cannot use: as SQLite does with its files.
+#[cfg(unix)]
+fn give_to_owner(directory: &Path, lock: &Path) {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let database = directory.to_str().and_then(|d| d.strip_suffix("-forge")).map(Path::new);
+    if let Some(owner) = database.and_then(|d| d.metadata().ok()) {
+        for path in [directory, lock] {
+            // Where it is not possible, whoever comes next is told.
+            let _ = chown(path, Some(owner.uid()), Some(owner.gid()));
+        }
+    }
+}
+
+#[cfg(not(unix))]
+const fn give_to_owner(_directory: &Path, _lock: &Path) {}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 /// One step each; never edited once released.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_initial.sql")];
 const META: &str = "CREATE TABLE IF NOT EXISTS forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID";
-const HAS_META: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'forge_meta'";
+/// Another program may have a table of one of these names, but hardly of both.
+const IS_OURS: &str =
+    "SELECT count(*) = 2 FROM sqlite_schema WHERE type = 'table' AND name IN ('forge_meta', 'forge_jobs')";
 const VERSION: &str = "SELECT value FROM forge_meta WHERE key = 'schema_version'";
 const SET_VERSION: &str = "INSERT OR REPLACE INTO forge_meta (key, value) VALUES ('schema_version', ?1)";
 
@@ -18,10 +20,14 @@ pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 /// The schema version of a database; 0 for one without our tables.
 pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
-    if !conn.prepare(HAS_META)?.exists([])? {
+    if !is_ours(conn)? {
         return Ok(0);
     }
     Ok(conn.query_row(VERSION, [], |r| r.get(0)).optional()?.unwrap_or(0))
+}
+
+fn is_ours(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row(IS_OURS, [], |r| r.get(0))
 }
 
 /// Refuses a database that a newer version made, one that belongs to somebody else, and for a look one that would have
@@ -35,7 +41,7 @@ pub(super) fn refuse_unfit(conn: &Connection, purpose: Purpose) -> Result<i64, F
     if found > known {
         return Err(StorageError::SchemaTooNew { database: database(), found, known }.into());
     }
-    let ours = conn.prepare(HAS_META)?.exists([])?;
+    let ours = is_ours(conn)?;
     if !ours && purpose != Purpose::Share {
         let others = others(conn)?;
         if let Some(names) = others {

@@ -18,6 +18,7 @@ mod migrate;
 mod mounts;
 mod names;
 mod open;
+mod place;
 mod processes;
 mod progress;
 mod promote;
@@ -39,17 +40,17 @@ use self::guards::Guards;
 use self::identity::Identity;
 use self::locks::Locks;
 use self::open::{Purpose, Readers, Synchronous};
-use self::writer::{Cx, Lane, Writer};
+use self::writer::{Cx, Lane, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
-    EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
-    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, PendingKind, ProcessRegistry, ProcessRow,
+    DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
+    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow,
     ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
     RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
     SweepReport, UpdateQueueParams, VerbParams,
 };
-use crate::{Attempt, Job, JobId, ProcessId};
+use crate::{Attempt, Job, JobId, ProcessId, Timestamp};
 use async_trait::async_trait;
 use notify::RecommendedWatcher;
 use rusqlite::Connection;
@@ -136,7 +137,7 @@ impl SqliteStorage {
     /// is on a network file system.
     pub async fn open(file: impl Into<PathBuf>, options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
         // Connections for reads are opened later, when the program may have changed its directory.
-        let file = std::path::absolute(file.into()).map_err(|e| StorageError::Unavailable {
+        let file = place::real(&file.into()).map_err(|e| StorageError::Unavailable {
             detail: format!("the path of the database cannot be made absolute: {e}"),
             outcome_unknown: false,
             source: Some(Box::new(e)),
@@ -335,7 +336,10 @@ impl SqliteStorage {
                 Err(processes::registered_before(process))
             }
             Err(e) => Err(StorageError::Unavailable {
-                detail: format!("the lock file of this process beside the database cannot be locked: {e}"),
+                detail: format!(
+                    "no lock file of this process can be made in {}: {e}",
+                    self.locks.directory().display()
+                ),
                 outcome_unknown: false,
                 source: Some(Box::new(e)),
             }),
@@ -391,8 +395,8 @@ impl Inspect for SqliteStorage {
         self.read(None, inspect::queue_counts).await
     }
 
-    async fn pending_kinds(&self) -> Result<Vec<PendingKind>, StorageError> {
-        self.read(None, inspect::pending_kinds).await
+    async fn due_kinds(&self, now: Option<Timestamp>) -> Result<Vec<DueKind>, StorageError> {
+        self.read(None, move |conn| inspect::due_kinds(conn, time(now))).await
     }
 
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {

@@ -56,6 +56,7 @@ pub(super) fn open_file(
 ) -> Result<Connection, StorageError> {
     refuse_old_sqlite()?;
     refuse_network(file)?;
+    super::place::refuse(file, purpose)?;
     let started = Instant::now();
     loop {
         match open_once(file, synchronous, purpose) {

@@ -3,6 +3,7 @@
 use super::error::Fault;
 use super::finish::give_back;
 use super::guards::Guard;
+use super::names::micros;
 use super::queues::settings_version;
 use super::state::RunningRow;
 use super::writer::{Cx, time};
@@ -10,11 +11,12 @@ use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, Lease, Regist
 use crate::{JobId, ProcessId};
 use rusqlite::{OptionalExtension, params};
 
-const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, queues, started_at, \
-     beat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (id) DO NOTHING";
-const BEAT: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 AND ended_at IS NULL RETURNING no";
+const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, queues, beats_every, \
+     stale_after, started_at, beat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO NOTHING";
+const BEAT: &str =
+    "UPDATE forge_processes SET beat_at = ?2, stopping = ?3 WHERE id = ?1 AND ended_at IS NULL RETURNING no";
 /// With [`Guard::Heartbeat`] off.
-const BEAT_ALWAYS: &str = "UPDATE forge_processes SET beat_at = ?2 WHERE id = ?1 RETURNING no";
+const BEAT_ALWAYS: &str = "UPDATE forge_processes SET beat_at = ?2, stopping = ?3 WHERE id = ?1 RETURNING no";
 const CANCELS: &str = "SELECT j.id, r.claim_no, r.seq FROM forge_running r JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.process = ?1 AND r.cancel_at IS NOT NULL";
 const NUMBER: &str = "SELECT no FROM forge_processes WHERE id = ?1";
@@ -32,7 +34,9 @@ pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault
     let json = |list: &Option<Vec<String>>| list.as_ref().and_then(|l| serde_json::to_string(l).ok());
     let (kinds, queues) = (json(&params.kinds), json(&params.queues));
     let id = &params.process.as_bytes()[..];
-    let values = params![id, params.host, params.pid, params.version, kinds, queues, time(params.now)];
+    let (beats, stale) = (micros(params.heartbeat_interval), micros(params.stale_after));
+    let now = time(params.now);
+    let values = params![id, params.host, params.pid, params.version, kinds, queues, beats, stale, now];
     if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
         return Err(registered_before(params.process).into());
     }
@@ -48,7 +52,7 @@ pub(super) fn registered_before(process: ProcessId) -> StorageError {
 /// Confirms that a process is alive.
 pub(super) fn heartbeat(cx: &Cx<'_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
     let sql = if cx.guards(Guard::Heartbeat) { BEAT } else { BEAT_ALWAYS };
-    let key = params![&params.process.as_bytes()[..], time(params.now)];
+    let key = params![&params.process.as_bytes()[..], time(params.now), params.stopping];
     let no: Option<i64> = cx.conn.prepare_cached(sql)?.query_row(key, |r| r.get(0)).optional()?;
     let Some(no) = no else { return Ok(Heartbeat::Fenced) };
     let mut statement = cx.conn.prepare_cached(CANCELS)?;
