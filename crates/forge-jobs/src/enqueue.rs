@@ -6,6 +6,7 @@ use crate::{Clock, EnqueueRequest, InvalidRequest, JobId, NewJob, Router};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// Puts jobs into a storage. A runtime has one; programs that only enqueue make their own.
 #[derive(Clone)]
@@ -45,55 +46,96 @@ impl Enqueuer {
         enqueued(id, inserted)
     }
 
-    /// Checks and inserts many jobs, in one transaction per 2,000 of them. Results come in the order of the
+    /// Checks and inserts many jobs, in transactions of 2,000 of them or more. Results come in the order of the
     /// requests; one that is refused does not touch the others.
+    ///
+    /// Not cancel safe: what was handed over when the call is dropped is inserted all the same.
     pub async fn enqueue_many(
         &self,
         requests: impl IntoIterator<Item = EnqueueRequest> + Send,
     ) -> Vec<Result<Enqueued, EnqueueError>> {
-        // Checked up front, so that no iterator of the caller's lives across an await.
-        let checked: Vec<_> = requests.into_iter().map(|r| r.validate(&*self.router)).collect();
-        let mut results = Vec::with_capacity(checked.len());
-        let mut chunk = Vec::new();
-        // The places in `results` that the chunk's members will fill.
-        let mut places = Vec::new();
-        for request in checked {
-            match request {
-                Ok(job) => {
-                    places.push((results.len(), job.id));
-                    chunk.push(job);
-                    results.push(Err(no_answer().into()));
-                }
-                Err(e) => results.push(Err(e.into())),
+        // Collected up front, so that no iterator of the caller's lives across an await.
+        let requests: Vec<EnqueueRequest> = requests.into_iter().collect();
+        let mut results: Vec<_> = (0..requests.len()).map(|_| Err(no_answer().into())).collect();
+        let mut requests = requests.into_iter().enumerate();
+        // While one chunk is written, the next is checked and handed over: the storage never waits for this side.
+        let mut before = None;
+        loop {
+            let chunk = self.check_chunk(&mut requests, &mut results);
+            let call = (!chunk.jobs.is_empty()).then(|| self.insert(chunk)).map(Box::pin);
+            let (call, at_once) = match call {
+                // Polled once, which hands it over.
+                Some(mut call) => match futures_util::poll!(&mut call) {
+                    Poll::Ready(end) => (None, Some(end)),
+                    Poll::Pending => (Some(call), None),
+                },
+                None => (None, None),
+            };
+            let over = call.is_none() && at_once.is_none();
+            if let Some(before) = std::mem::replace(&mut before, call) {
+                fill(&mut results, before.await);
             }
-            if chunk.len() == MAX_ENQUEUE_BATCH {
-                self.insert(std::mem::take(&mut chunk), &mut places, &mut results).await;
+            if let Some(end) = at_once {
+                fill(&mut results, end);
+            }
+            if over {
+                return results;
             }
         }
-        self.insert(chunk, &mut places, &mut results).await;
-        results
     }
 
-    async fn insert(
+    /// The next requests that can be inserted together. What is refused has its result at once.
+    fn check_chunk(
         &self,
-        jobs: Vec<NewJob>,
-        places: &mut Vec<(usize, JobId)>,
+        requests: &mut impl Iterator<Item = (usize, EnqueueRequest)>,
         results: &mut [Result<Enqueued, EnqueueError>],
-    ) {
-        if jobs.is_empty() {
-            return;
-        }
-        let params = EnqueueParams { jobs, now: self.clock.storage_now() };
-        match self.storage.jobs.enqueue(params).await {
-            Ok(inserted) => {
-                for ((place, id), inserted) in places.drain(..).zip(inserted) {
-                    results[place] = enqueued(id, inserted);
+    ) -> Chunk {
+        let mut chunk = Chunk::default();
+        for (place, request) in requests {
+            match request.validate(&*self.router) {
+                Ok(job) => {
+                    chunk.places.push((place, job.id));
+                    chunk.jobs.push(job);
                 }
+                Err(e) => results[place] = Err(e.into()),
             }
-            Err(e) => {
-                for (place, _) in places.drain(..) {
-                    results[place] = Err(e.duplicate().into());
-                }
+            if chunk.jobs.len() == MAX_ENQUEUE_BATCH {
+                break;
+            }
+        }
+        chunk
+    }
+
+    async fn insert(&self, chunk: Chunk) -> Written {
+        let params = EnqueueParams { jobs: chunk.jobs, now: self.clock.storage_now() };
+        Written { places: chunk.places, end: self.storage.jobs.enqueue(params).await }
+    }
+}
+
+/// Jobs of one call to the storage.
+#[derive(Default)]
+struct Chunk {
+    jobs: Vec<NewJob>,
+    /// Where each one's result goes.
+    places: Vec<(usize, JobId)>,
+}
+
+/// What came of a chunk.
+struct Written {
+    places: Vec<(usize, JobId)>,
+    end: Result<Vec<Inserted>, StorageError>,
+}
+
+fn fill(results: &mut [Result<Enqueued, EnqueueError>], written: Written) {
+    match written.end {
+        Ok(inserted) => {
+            for ((place, id), inserted) in written.places.into_iter().zip(inserted) {
+                results[place] = enqueued(id, inserted);
+            }
+        }
+        Err(e) => {
+            for (place, _) in written.places {
+                results[place] = Err(e.duplicate().into());
             }
         }
     }

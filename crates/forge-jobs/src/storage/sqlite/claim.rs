@@ -2,7 +2,7 @@
 
 use super::error::Fault;
 use super::guards::Guard;
-use super::queues::settings_version;
+use super::hot::Hot;
 use super::state::{ALONE, KEYED};
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;
@@ -10,36 +10,36 @@ use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
 };
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
-use rusqlite::{CachedStatement, OptionalExtension, params};
+use rusqlite::{OptionalExtension, Statement, params};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-const ANY_READY: &str = "SELECT 1 FROM forge_ready LIMIT 1";
-const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1 AND ended_at IS NULL";
+pub(super) const ANY_READY: &str = "SELECT 1 FROM forge_ready LIMIT 1";
+pub(super) const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1 AND ended_at IS NULL";
 /// With [`Guard::Registration`] off.
 const ANY_PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
-const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
+pub(super) const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
 /// The next kind that is pending in a queue's lane, by number: a step from one kind to the next costs one seek,
 /// however many jobs of it wait.
-const NEXT_KIND: &str =
+pub(super) const NEXT_KIND: &str =
     "SELECT kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind > ?3 ORDER BY kind LIMIT 1";
 /// A piece of one kind's pending jobs, in claim order, out of the primary key alone.
 ///
 /// Tried before (ADR 0003): one key for all kinds in claim order, which is as fast while every kind can be run and
 /// reads every foreign job at each claim else; and DELETE with RETURNING, which cost half as much again as SELECT and
 /// DELETE by key.
-const PIECE: &str = "SELECT priority, due_at, id, seq FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
+pub(super) const PIECE: &str = "SELECT priority, due_at, id, seq FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
      AND (priority, due_at, id) > (?4, ?5, ?6) ORDER BY priority, due_at, id LIMIT ?7";
-const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
+pub(super) const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
      FROM forge_jobs WHERE seq = ?1";
-const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 \
+pub(super) const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 \
      AND due_at = ?4 AND id = ?5";
-const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
+pub(super) const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 /// With [`Guard::Claim`] off.
 const RUN_AGAIN: &str = "INSERT OR REPLACE INTO forge_running (seq, claim_no, process, attempt, flags, queue, \
      claimed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const NEXT_CLAIM: &str =
+pub(super) const NEXT_CLAIM: &str =
     "UPDATE forge_counters SET value = value + 1 WHERE name = 'claim_no' RETURNING value";
 
 impl Picked {
@@ -59,7 +59,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn next(&mut self, cx: &Cx<'_>) -> rusqlite::Result<Option<Picked>> {
+    fn next(&mut self, cx: &Cx<'_, '_>) -> rusqlite::Result<Option<Picked>> {
         let Some(next) = self.ahead.pop_front() else { return Ok(None) };
         if self.ahead.is_empty() && !self.ended {
             self.fill(cx, Some(next.key()))?;
@@ -67,9 +67,9 @@ impl Stream {
         Ok(Some(next))
     }
 
-    fn fill(&mut self, cx: &Cx<'_>, after: Option<(i64, i64, [u8; 16])>) -> rusqlite::Result<()> {
+    fn fill(&mut self, cx: &Cx<'_, '_>, after: Option<(i64, i64, [u8; 16])>) -> rusqlite::Result<()> {
         let (priority, due_at, id) = after.unwrap_or((i64::MIN, 0, [0; 16]));
-        let mut statement = cx.conn.prepare_cached(PIECE)?;
+        let mut statement = cx.hot(Hot::Piece)?;
         let key = params![self.queue, self.lane, self.kind, priority, due_at, &id[..], self.piece];
         let rows = statement.query_map(key, |r| {
             Ok(Picked {
@@ -104,11 +104,14 @@ struct Picked {
 }
 
 /// Claims jobs of every wanted queue.
-pub(super) fn claim(cx: &mut Cx<'_>, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
+pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
     let process = registered(cx, params.process)?;
-    let mut batch = ClaimBatch { settings_version: settings_version(cx.conn)?, ..ClaimBatch::default() };
+    let mut batch = ClaimBatch {
+        settings_version: cx.hot(Hot::SettingsVersion)?.query_row([], |r| r.get(0))?,
+        ..ClaimBatch::default()
+    };
     // An idle process asks often; one look answers for all queues.
-    if !cx.conn.prepare_cached(ANY_READY)?.exists([])? {
+    if !cx.hot(Hot::AnyReady)?.exists([])? {
         return Ok(batch);
     }
     let mut claim = Claim {
@@ -152,14 +155,18 @@ pub(super) fn claim(cx: &mut Cx<'_>, params: &ClaimParams) -> Result<ClaimBatch,
     Ok(batch)
 }
 
-fn registered(cx: &Cx<'_>, process: ProcessId) -> Result<i64, Fault> {
-    let sql = if cx.guards(Guard::Registration) { PROCESS } else { ANY_PROCESS };
-    let no = cx.conn.prepare_cached(sql)?.query_row([&process.as_bytes()[..]], |r| r.get(0)).optional()?;
+fn registered(cx: &Cx<'_, '_>, process: ProcessId) -> Result<i64, Fault> {
+    let key = [&process.as_bytes()[..]];
+    let no = if cx.guards(Guard::Registration) {
+        cx.hot(Hot::Registered)?.query_row(key, |r| r.get(0)).optional()?
+    } else {
+        cx.conn.prepare_cached(ANY_PROCESS)?.query_row(key, |r| r.get(0)).optional()?
+    };
     no.ok_or_else(|| StorageError::NotFound { what: "registered process", name: process.to_string() }.into())
 }
 
-fn is_paused(cx: &Cx<'_>, queue: i64) -> rusqlite::Result<bool> {
-    let paused = cx.conn.prepare_cached(IS_PAUSED)?.query_row([queue], |r| r.get(0))?;
+fn is_paused(cx: &Cx<'_, '_>, queue: i64) -> rusqlite::Result<bool> {
+    let paused = cx.hot(Hot::IsPaused)?.query_row([queue], |r| r.get(0))?;
     Ok(paused && cx.guards(Guard::Pause))
 }
 
@@ -170,7 +177,7 @@ struct Kinds<'a> {
 }
 
 impl Kinds<'_> {
-    fn allow(&mut self, cx: &mut Cx<'_>, kind: i64) -> rusqlite::Result<bool> {
+    fn allow(&mut self, cx: &mut Cx<'_, '_>, kind: i64) -> rusqlite::Result<bool> {
         if let Some(allowed) = self.known.get(&kind) {
             return Ok(*allowed);
         }
@@ -193,7 +200,7 @@ impl Claim<'_> {
     /// The first jobs of a queue's lane, in claim order, that this process can run: the merge of its kinds.
     fn pick(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Cx<'_, '_>,
         queue: &Open<'_>,
         lane: i64,
         limit: u32,
@@ -222,9 +229,8 @@ impl Claim<'_> {
     }
 
     /// The kinds pending in a queue's lane that this process can run.
-    fn pending_kinds(&mut self, cx: &mut Cx<'_>, queue: i64, lane: i64) -> rusqlite::Result<Vec<i64>> {
-        let conn = cx.conn;
-        let mut statement = conn.prepare_cached(NEXT_KIND)?;
+    fn pending_kinds(&mut self, cx: &mut Cx<'_, '_>, queue: i64, lane: i64) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = cx.hot(Hot::NextKind)?;
         let mut kinds = Vec::new();
         let mut last = 0;
         while let Some(kind) = statement.query_row(params![queue, lane, last], |r| r.get(0)).optional()? {
@@ -239,7 +245,7 @@ impl Claim<'_> {
     /// Moves jobs from ready to running.
     fn take(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &mut Cx<'_, '_>,
         queue: &Open<'_>,
         lane: i64,
         picked: Vec<Picked>,
@@ -251,13 +257,13 @@ impl Claim<'_> {
         let conn = cx.conn;
         let claim_no = match self.number {
             Some(no) => no,
-            None => conn.prepare_cached(NEXT_CLAIM)?.query_row([], |r| r.get(0))?,
+            None => cx.hot(Hot::NextClaim)?.query_row([], |r| r.get(0))?,
         };
         self.number = Some(claim_no);
         let guarded = cx.guards(Guard::Claim);
-        let mut job = conn.prepare_cached(JOB)?;
-        let mut take = conn.prepare_cached(TAKE)?;
-        let mut run = conn.prepare_cached(if guarded { RUN } else { RUN_AGAIN })?;
+        let mut job = cx.hot(Hot::ReadJob)?;
+        let mut take = cx.hot(Hot::TakeReady)?;
+        let mut run = cx.hot(Hot::Run)?;
         claimed.reserve(picked.len());
         for p in picked {
             if guarded {
@@ -266,7 +272,12 @@ impl Claim<'_> {
             let kind = cx.names.kind_name(conn, p.kind)?;
             let (job, keyed) = read_job(&mut job, &p, &kind, queue)?;
             let flags = if keyed { KEYED } else { 0 } | if lane == 1 { ALONE } else { 0 };
-            run.execute(params![p.seq, claim_no, self.process, job.attempt, flags, queue.no, self.now])?;
+            let row = params![p.seq, claim_no, self.process, job.attempt, flags, queue.no, self.now];
+            if guarded {
+                run.execute(row)?;
+            } else {
+                conn.prepare_cached(RUN_AGAIN)?.execute(row)?;
+            }
             let lease = Lease { job: job.id, claim_no, process: self.id, row: p.seq };
             claimed.push(Claimed { job, lease });
         }
@@ -275,7 +286,7 @@ impl Claim<'_> {
 }
 
 fn read_job(
-    statement: &mut CachedStatement<'_>,
+    statement: &mut Statement<'_>,
     p: &Picked,
     kind: &Arc<str>,
     queue: &Open<'_>,

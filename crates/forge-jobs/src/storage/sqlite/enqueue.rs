@@ -1,6 +1,7 @@
 //! Inserting jobs.
 
 use super::error::Fault;
+use super::hot::Hot;
 use super::names::{WORKERS, micros};
 use super::queues::bump_settings;
 use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
@@ -10,7 +11,7 @@ use crate::storage::{EnqueueParams, Inserted, InvalidValue, StorageError};
 use crate::{Due, JobId, NewJob, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
-const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
+pub(super) const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
      asked_delay, dedupe_key, tags, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
      ON CONFLICT (id) DO NOTHING";
 const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload \
@@ -29,13 +30,13 @@ pub(super) fn check_batch(field: &'static str, count: usize, limit: usize) -> Re
 }
 
 /// Inserts every job that can be inserted.
-pub(super) fn enqueue(cx: &mut Cx<'_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
+pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
     check_batch("jobs", params.jobs.len(), MAX_ENQUEUE_BATCH)?;
     let now = time(params.now);
     params.jobs.iter().map(|job| insert(cx, job, now)).collect()
 }
 
-fn insert(cx: &mut Cx<'_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
+fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
     let (queue, new) = cx.names.queue_or_new(cx.conn, &job.queue, WORKERS)?;
     if new {
         bump_settings(cx)?;
@@ -71,7 +72,7 @@ fn insert(cx: &mut Cx<'_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
         asked.tags,
         job.payload.as_str()
     ];
-    if cx.conn.prepare_cached(INSERT)?.execute(values)? == 0 {
+    if cx.hot(Hot::Insert)?.execute(values)? == 0 {
         return Ok(compare(cx, job, &asked)?.unwrap_or(Inserted::IdTaken));
     }
     let row = JobRow {
@@ -149,7 +150,7 @@ impl Asked {
 }
 
 /// What is known under the job's id; `None` if nothing is.
-fn compare(cx: &Cx<'_>, job: &NewJob, asked: &Asked) -> rusqlite::Result<Option<Inserted>> {
+fn compare(cx: &Cx<'_, '_>, job: &NewJob, asked: &Asked) -> rusqlite::Result<Option<Inserted>> {
     let mut statement = cx.conn.prepare_cached(SAME_ID)?;
     let same = |r: &Row<'_>| Ok(Asked::read(r)? == *asked && r.get_ref(8)?.as_str()? == job.payload.as_str());
     let known = statement.query_row([&job.id.as_bytes()[..]], same).optional()?;
@@ -157,7 +158,7 @@ fn compare(cx: &Cx<'_>, job: &NewJob, asked: &Asked) -> rusqlite::Result<Option<
 }
 
 /// The unfinished job that holds a key.
-pub(super) fn key_holder(cx: &Cx<'_>, kind: i64, key: &str) -> rusqlite::Result<Option<JobId>> {
+pub(super) fn key_holder(cx: &Cx<'_, '_>, kind: i64, key: &str) -> rusqlite::Result<Option<JobId>> {
     if !cx.guards(super::Guard::Dedupe) {
         return Ok(None);
     }
@@ -167,6 +168,6 @@ pub(super) fn key_holder(cx: &Cx<'_>, kind: i64, key: &str) -> rusqlite::Result<
 }
 
 /// Takes a key for a job.
-pub(super) fn hold_key(cx: &Cx<'_>, kind: i64, key: &str, seq: i64) -> rusqlite::Result<()> {
+pub(super) fn hold_key(cx: &Cx<'_, '_>, kind: i64, key: &str, seq: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(HOLD_KEY)?.execute(params![kind, key, seq]).map(drop)
 }

@@ -3,6 +3,7 @@
 use super::enqueue::check_batch;
 use super::error::Fault;
 use super::guards::Guard;
+use super::hot::Hot;
 use super::names::micros;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
@@ -17,8 +18,8 @@ use rusqlite::{OptionalExtension, params};
 use std::borrow::Cow;
 use std::time::Duration;
 
-const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
-const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
+pub(super) const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
+pub(super) const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
      WHERE seq = ?1 AND claim_no = ?2 AND process = ?3";
 const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, throttles = ?4, suspect = 0, \
      last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
@@ -29,7 +30,7 @@ const END_ALONE: &str = "UPDATE forge_running SET flags = ?2 WHERE seq = ?1";
 const STALE: FinishResult = FinishResult::StaleLease;
 
 /// Writes what became of each attempt whose claim is valid.
-pub(super) fn finish(cx: &mut Cx<'_>, params: &FinishParams) -> Result<Vec<FinishResult>, Fault> {
+pub(super) fn finish(cx: &mut Cx<'_, '_>, params: &FinishParams) -> Result<Vec<FinishResult>, Fault> {
     check_batch("members", params.members.len(), MAX_FINISH_BATCH)?;
     let now = time(params.now);
     let mut processes = Processes::default();
@@ -37,7 +38,7 @@ pub(super) fn finish(cx: &mut Cx<'_>, params: &FinishParams) -> Result<Vec<Finis
 }
 
 /// Gives each claim back that is valid.
-pub(super) fn release(cx: &mut Cx<'_>, params: &ReleaseParams) -> Result<Vec<FinishResult>, Fault> {
+pub(super) fn release(cx: &mut Cx<'_, '_>, params: &ReleaseParams) -> Result<Vec<FinishResult>, Fault> {
     check_batch("leases", params.leases.len(), MAX_FINISH_BATCH)?;
     let now = time(params.now);
     let mut processes = Processes::default();
@@ -52,7 +53,7 @@ pub(super) fn release(cx: &mut Cx<'_>, params: &ReleaseParams) -> Result<Vec<Fin
 }
 
 /// A crash from now on does not count against a suspect.
-pub(super) fn end_alone(cx: &Cx<'_>, lease: &Lease) -> Result<bool, Fault> {
+pub(super) fn end_alone(cx: &Cx<'_, '_>, lease: &Lease) -> Result<bool, Fault> {
     let Some(claim) = valid(cx, lease, &mut Processes::default(), Guard::Finish)? else { return Ok(false) };
     if claim.is_alone() {
         cx.conn.prepare_cached(END_ALONE)?.execute(params![claim.seq, claim.flags & !ALONE])?;
@@ -65,14 +66,13 @@ pub(super) fn end_alone(cx: &Cx<'_>, lease: &Lease) -> Result<bool, Fault> {
 struct Processes(Option<(ProcessId, Option<i64>)>);
 
 impl Processes {
-    fn number(&mut self, cx: &Cx<'_>, process: ProcessId) -> rusqlite::Result<Option<i64>> {
+    fn number(&mut self, cx: &Cx<'_, '_>, process: ProcessId) -> rusqlite::Result<Option<i64>> {
         if let Some((known, no)) = self.0
             && known == process
         {
             return Ok(no);
         }
-        let no =
-            cx.conn.prepare_cached(PROCESS)?.query_row([&process.as_bytes()[..]], |r| r.get(0)).optional()?;
+        let no = cx.hot(Hot::Process)?.query_row([&process.as_bytes()[..]], |r| r.get(0)).optional()?;
         self.0 = Some((process, no));
         Ok(no)
     }
@@ -80,7 +80,7 @@ impl Processes {
 
 /// The claim that a lease proves, if it is still valid: row, number and process together.
 fn valid(
-    cx: &Cx<'_>,
+    cx: &Cx<'_, '_>,
     lease: &Lease,
     processes: &mut Processes,
     guard: Guard,
@@ -90,7 +90,7 @@ fn valid(
     }
     let Some(process) = processes.number(cx, lease.process)? else { return Ok(None) };
     let key = params![lease.row, lease.claim_no, process];
-    cx.conn.prepare_cached(CLAIM)?.query_row(key, RunningRow::read).optional()
+    cx.hot(Hot::Claim)?.query_row(key, RunningRow::read).optional()
 }
 
 /// When an attempt began and ended, by the database's clock, out of durations measured by the worker.
@@ -108,7 +108,7 @@ impl Span {
 }
 
 fn finish_one(
-    cx: &mut Cx<'_>,
+    cx: &mut Cx<'_, '_>,
     member: &Finish,
     now: i64,
     processes: &mut Processes,
@@ -164,7 +164,7 @@ fn clean(error: &str) -> Cow<'_, str> {
 
 /// Ends a job for good. The attempt is charged unless it was cancelled.
 fn die(
-    cx: &Cx<'_>,
+    cx: &Cx<'_, '_>,
     claim: &RunningRow,
     span: &Span,
     reason: DeadReason,
@@ -204,7 +204,7 @@ fn die(
 
 /// Brings a job back: with an error it has failed, without one it was throttled.
 fn come_back(
-    cx: &mut Cx<'_>,
+    cx: &mut Cx<'_, '_>,
     claim: &RunningRow,
     span: &Span,
     now: i64,
@@ -244,7 +244,7 @@ fn come_back(
 }
 
 /// Puts a claimed job back into its old place, uncharged; or ends it, if a cancel was requested.
-pub(super) fn give_back(cx: &mut Cx<'_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
+pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
     take_running(cx, claim.seq)?;
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
         let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at) };

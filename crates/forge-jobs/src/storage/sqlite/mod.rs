@@ -10,6 +10,7 @@ mod enqueue;
 mod error;
 mod finish;
 mod guards;
+mod hot;
 mod identity;
 mod inspect;
 mod locks;
@@ -188,7 +189,7 @@ impl SqliteStorage {
     async fn write<T, F>(&self, lane: Lane, run: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
     {
         self.writer.write(lane, run).await
     }

@@ -29,7 +29,7 @@ const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
      AND NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.process = forge_processes.no)";
 
 /// Registers a boot of a process.
-pub(super) fn register(cx: &Cx<'_>, params: &RegisterParams) -> Result<(), Fault> {
+pub(super) fn register(cx: &Cx<'_, '_>, params: &RegisterParams) -> Result<(), Fault> {
     // A list of strings always has a JSON form.
     let json = |list: &Option<Vec<String>>| list.as_ref().and_then(|l| serde_json::to_string(l).ok());
     let (kinds, queues) = (json(&params.kinds), json(&params.queues));
@@ -50,7 +50,7 @@ pub(super) fn registered_before(process: ProcessId) -> StorageError {
 }
 
 /// Confirms that a process is alive.
-pub(super) fn heartbeat(cx: &Cx<'_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
+pub(super) fn heartbeat(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
     let sql = if cx.guards(Guard::Heartbeat) { BEAT } else { BEAT_ALWAYS };
     let key = params![&params.process.as_bytes()[..], time(params.now), params.stopping];
     let no: Option<i64> = cx.conn.prepare_cached(sql)?.query_row(key, |r| r.get(0)).optional()?;
@@ -65,7 +65,7 @@ pub(super) fn heartbeat(cx: &Cx<'_>, params: &HeartbeatParams) -> Result<Heartbe
 }
 
 /// Ends a registration in good order; what the process holds goes back.
-pub(super) fn deregister(cx: &mut Cx<'_>, params: &DeregisterParams) -> Result<u32, Fault> {
+pub(super) fn deregister(cx: &mut Cx<'_, '_>, params: &DeregisterParams) -> Result<u32, Fault> {
     let now = time(params.now);
     let id = &params.process.as_bytes()[..];
     let no: Option<i64> = cx.conn.prepare_cached(NUMBER)?.query_row([id], |r| r.get(0)).optional()?;
@@ -86,12 +86,12 @@ pub(super) fn deregister(cx: &mut Cx<'_>, params: &DeregisterParams) -> Result<u
 }
 
 /// Forgets processes that ended before `before`, when no finished job of theirs is kept any more.
-pub(super) fn forget_ended(cx: &Cx<'_>, before: i64) -> rusqlite::Result<()> {
+pub(super) fn forget_ended(cx: &Cx<'_, '_>, before: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FORGET)?.execute([before]).map(drop)
 }
 
 /// Marks a registration as ended.
-pub(super) fn end(cx: &Cx<'_>, no: i64, now: i64) -> rusqlite::Result<()> {
+pub(super) fn end(cx: &Cx<'_, '_>, no: i64, now: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(END)?.execute(params![no, now]).map(drop)
 }
 

@@ -12,7 +12,7 @@ const SAY: &str = "UPDATE forge_jobs SET progress = ?4 WHERE seq = ?1 AND EXISTS
      JOIN forge_processes p ON p.no = r.process WHERE r.seq = ?1 AND r.claim_no = ?2 AND p.id = ?3)";
 
 /// Keeps each report whose claim is valid.
-pub(super) fn record(cx: &Cx<'_>, params: &ProgressParams) -> Result<(), Fault> {
+pub(super) fn record(cx: &Cx<'_, '_>, params: &ProgressParams) -> Result<(), Fault> {
     check_batch("members", params.members.len(), MAX_FINISH_BATCH)?;
     for (lease, progress) in &params.members {
         let values = params![lease.row, lease.claim_no, &lease.process.as_bytes()[..], text(progress)];

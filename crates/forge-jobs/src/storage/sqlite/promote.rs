@@ -12,7 +12,7 @@ const DUE: &str =
 const NEXT: &str = "SELECT min(due_at) FROM forge_deferred WHERE status = ?1";
 
 /// Moves what is due from deferred to ready, the earliest first.
-pub(super) fn promote(cx: &mut Cx<'_>, params: &PromoteParams) -> Result<Promoted, Fault> {
+pub(super) fn promote(cx: &mut Cx<'_, '_>, params: &PromoteParams) -> Result<Promoted, Fault> {
     let now = time(params.now);
     let mut count = 0;
     let mut due = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn promote(cx: &mut Cx<'_>, params: &PromoteParams) -> Result<Promote
     Ok(Promoted { count, next_due_in: next_due_in(cx, now)? })
 }
 
-fn next_due_in(cx: &Cx<'_>, now: i64) -> rusqlite::Result<Option<Duration>> {
+fn next_due_in(cx: &Cx<'_, '_>, now: i64) -> rusqlite::Result<Option<Duration>> {
     let mut next: Option<i64> = None;
     for status in [RETRYING, SCHEDULED] {
         let due: Option<i64> = cx.conn.prepare_cached(NEXT)?.query_row([status], |r| r.get(0))?;

@@ -19,7 +19,7 @@ const UPDATE: &str = "UPDATE forge_queues SET workers = ?2, workers_by_operator 
      backoff_enabled = ?5, backoff_base_us = ?6, backoff_max_us = ?7, done_retention_us = ?8, \
      dead_retention_us = ?9, version = version + 1 WHERE name = ?1";
 const BUMP: &str = "UPDATE forge_counters SET value = value + 1 WHERE name = 'settings_version'";
-const VERSION: &str = "SELECT value FROM forge_counters WHERE name = 'settings_version'";
+pub(super) const VERSION: &str = "SELECT value FROM forge_counters WHERE name = 'settings_version'";
 
 /// The version of all queue settings.
 pub(super) fn settings_version(conn: &Connection) -> rusqlite::Result<i64> {
@@ -27,7 +27,7 @@ pub(super) fn settings_version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Settings have changed: every process reads them again.
-pub(super) fn bump_settings(cx: &mut Cx<'_>) -> rusqlite::Result<()> {
+pub(super) fn bump_settings(cx: &mut Cx<'_, '_>) -> rusqlite::Result<()> {
     cx.effects.claimable = true;
     cx.conn.prepare_cached(BUMP)?.execute([]).map(drop)
 }
@@ -67,7 +67,7 @@ pub(super) fn list(conn: &Connection) -> rusqlite::Result<Vec<QueueRow>> {
 }
 
 /// Creates a queue, or sets its workers unless an operator did.
-pub(super) fn ensure(cx: &mut Cx<'_>, params: &EnsureQueueParams) -> Result<QueueRow, Fault> {
+pub(super) fn ensure(cx: &mut Cx<'_, '_>, params: &EnsureQueueParams) -> Result<QueueRow, Fault> {
     check_queue(&params.queue)?;
     if params.workers > MAX_WORKERS {
         let remedy = format!("use 0 to {MAX_WORKERS}");
@@ -86,7 +86,7 @@ pub(super) fn ensure(cx: &mut Cx<'_>, params: &EnsureQueueParams) -> Result<Queu
 }
 
 /// Changes settings.
-pub(super) fn update(cx: &mut Cx<'_>, params: &UpdateQueueParams) -> Result<QueueRow, Fault> {
+pub(super) fn update(cx: &mut Cx<'_, '_>, params: &UpdateQueueParams) -> Result<QueueRow, Fault> {
     let row = must(get(cx.conn, &params.queue)?, &params.queue)?;
     if let Some(expected) = params.expected_version
         && expected != row.version

@@ -27,7 +27,7 @@ const CRASHES: &str = "UPDATE forge_jobs SET crashes = ?2 WHERE seq = ?1";
 const ERROR: &str = "its process died";
 
 /// Ends the registrations of dead processes and revives their jobs.
-pub(super) fn reap(cx: &mut Cx<'_>, params: &ReapParams, locks: &Locks) -> Result<ReapReport, Fault> {
+pub(super) fn reap(cx: &mut Cx<'_, '_>, params: &ReapParams, locks: &Locks) -> Result<ReapReport, Fault> {
     let now = time(params.now);
     let mut report = ReapReport::default();
     for process in registered(cx)? {
@@ -48,7 +48,7 @@ pub(super) fn reap(cx: &mut Cx<'_>, params: &ReapParams, locks: &Locks) -> Resul
     Ok(report)
 }
 
-fn registered(cx: &Cx<'_>) -> rusqlite::Result<Vec<Registered>> {
+fn registered(cx: &Cx<'_, '_>) -> rusqlite::Result<Vec<Registered>> {
     let mut statement = cx.conn.prepare_cached(REGISTERED)?;
     let rows = statement.query_map([], |r| {
         Ok(Registered { no: r.get(0)?, id: ProcessId::from_bytes(r.get(1)?), beat_at: r.get(2)? })
@@ -56,12 +56,12 @@ fn registered(cx: &Cx<'_>) -> rusqlite::Result<Vec<Registered>> {
     rows.collect()
 }
 
-fn is_dead(cx: &Cx<'_>, process: &Registered, params: &ReapParams, now: i64, locks: &Locks) -> bool {
+fn is_dead(cx: &Cx<'_, '_>, process: &Registered, params: &ReapParams, now: i64, locks: &Locks) -> bool {
     let silent = now.saturating_sub(process.beat_at) > micros(params.stale_after);
     silent || !cx.guards(Guard::Reap) || locks.has_died(process.id)
 }
 
-fn revive(cx: &mut Cx<'_>, claim: &RunningRow, now: i64, report: &mut ReapReport) -> Result<(), Fault> {
+fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapReport) -> Result<(), Fault> {
     let Some(mut job) = JobRow::by_seq(cx, claim.seq)? else {
         return Ok(take_running(cx, claim.seq)?);
     };
@@ -108,7 +108,7 @@ const fn crashed(claim: &RunningRow, now: i64) -> AttemptRow<'static> {
     }
 }
 
-fn bury(cx: &Cx<'_>, claim: &RunningRow, now: i64, reason: DeadReason) -> rusqlite::Result<()> {
+fn bury(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -> rusqlite::Result<()> {
     let row = FinishedRow {
         seq: claim.seq,
         queue: claim.queue,

@@ -1,5 +1,6 @@
 //! Moving jobs among the small tables that tell where they stand. A job is in exactly one of them.
 
+use super::hot::Hot;
 use super::writer::Cx;
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
 use crate::{AttemptResult, DeadReason, JobStatus};
@@ -18,7 +19,7 @@ pub(super) const ALONE: i64 = 2;
 
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
      last_claim_no, dedupe_key FROM forge_jobs WHERE ";
-const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const TAKE_READY: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const IS_READY: &str = "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const PUT_DEFERRED: &str =
@@ -26,9 +27,9 @@ const PUT_DEFERRED: &str =
 const TAKE_DEFERRED: &str = "DELETE FROM forge_deferred WHERE status = ?1 AND due_at = ?2 AND id = ?3";
 const IS_DEFERRED: &str = "SELECT 1 FROM forge_deferred WHERE status = ?1 AND due_at = ?2 AND id = ?3";
 const RUNNING_ROW: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running WHERE seq = ?1";
-const TAKE_RUNNING: &str = "DELETE FROM forge_running WHERE seq = ?1";
+pub(super) const TAKE_RUNNING: &str = "DELETE FROM forge_running WHERE seq = ?1";
 const FINISHED: &str = "SELECT status, reason FROM forge_finished WHERE seq = ?1";
-const PUT_FINISHED: &str = "INSERT OR FAIL INTO forge_finished (seq, status, queue, finished_at, started_at, attempt, \
+pub(super) const PUT_FINISHED: &str = "INSERT OR FAIL INTO forge_finished (seq, status, queue, finished_at, started_at, attempt, \
      claim_no, process, reason, error, output) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const FREE_KEY: &str =
     "DELETE FROM forge_unique WHERE (kind, key) = (SELECT kind, dedupe_key FROM forge_jobs WHERE seq = ?1)";
@@ -82,11 +83,11 @@ impl JobRow {
         i64::from(self.suspect > 0)
     }
 
-    pub(super) fn by_seq(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn by_seq(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<Option<Self>> {
         cx.conn.prepare_cached(&format!("{JOB} seq = ?1"))?.query_row([seq], Self::read).optional()
     }
 
-    pub(super) fn by_id(cx: &Cx<'_>, id: &[u8; 16]) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn by_id(cx: &Cx<'_, '_>, id: &[u8; 16]) -> rusqlite::Result<Option<Self>> {
         cx.conn.prepare_cached(&format!("{JOB} id = ?1"))?.query_row([&id[..]], Self::read).optional()
     }
 }
@@ -118,7 +119,7 @@ impl RunningRow {
         })
     }
 
-    pub(super) fn get(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn get(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<Option<Self>> {
         cx.conn.prepare_cached(RUNNING_ROW)?.query_row([seq], Self::read).optional()
     }
 
@@ -153,7 +154,7 @@ impl Place {
 }
 
 /// Finds a job's place; `None` for a job in no table, which the check-up reports as damage.
-pub(super) fn place_of(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<Option<Place>> {
+pub(super) fn place_of(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<Option<Place>> {
     let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     if cx.conn.prepare_cached(IS_READY)?.exists(key)? {
         return Ok(Some(Place::Ready));
@@ -172,32 +173,32 @@ pub(super) fn place_of(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<Option<Pla
 }
 
 /// Makes a job claimable: in its queue, by its priority, due since `job.due_at`.
-pub(super) fn put_ready(cx: &mut Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
+pub(super) fn put_ready(cx: &mut Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
     let values = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.seq, job.kind];
-    cx.conn.prepare_cached(PUT_READY)?.execute(values)?;
+    cx.hot(Hot::PutReady)?.execute(values)?;
     cx.effects.claimable = true;
     Ok(())
 }
 
-pub(super) fn take_ready(cx: &Cx<'_>, job: &JobRow) -> rusqlite::Result<()> {
+pub(super) fn take_ready(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
     let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
     cx.conn.prepare_cached(TAKE_READY)?.execute(key).map(drop)
 }
 
 /// Puts a job off until `job.due_at`.
-pub(super) fn put_deferred(cx: &mut Cx<'_>, job: &JobRow, status: i64) -> rusqlite::Result<()> {
+pub(super) fn put_deferred(cx: &mut Cx<'_, '_>, job: &JobRow, status: i64) -> rusqlite::Result<()> {
     let values = params![status, job.due_at, &job.id[..], job.seq, job.queue];
     cx.conn.prepare_cached(PUT_DEFERRED)?.execute(values)?;
     cx.effects.deferred = true;
     Ok(())
 }
 
-pub(super) fn take_deferred(cx: &Cx<'_>, job: &JobRow, status: i64) -> rusqlite::Result<()> {
+pub(super) fn take_deferred(cx: &Cx<'_, '_>, job: &JobRow, status: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(TAKE_DEFERRED)?.execute(params![status, job.due_at, &job.id[..]]).map(drop)
 }
 
-pub(super) fn take_running(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<()> {
-    cx.conn.prepare_cached(TAKE_RUNNING)?.execute([seq]).map(drop)
+pub(super) fn take_running(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
+    cx.hot(Hot::TakeRunning)?.execute([seq]).map(drop)
 }
 
 /// A row of `forge_finished`.
@@ -216,7 +217,7 @@ pub(super) struct FinishedRow<'a> {
 }
 
 /// Finishes a job for good and frees its dedupe key.
-pub(super) fn put_finished(cx: &Cx<'_>, row: &FinishedRow<'_>, keyed: bool) -> rusqlite::Result<()> {
+pub(super) fn put_finished(cx: &Cx<'_, '_>, row: &FinishedRow<'_>, keyed: bool) -> rusqlite::Result<()> {
     let values = params![
         row.seq,
         if row.reason.is_some() { DEAD } else { DONE },
@@ -230,17 +231,17 @@ pub(super) fn put_finished(cx: &Cx<'_>, row: &FinishedRow<'_>, keyed: bool) -> r
         row.error,
         row.output
     ];
-    cx.conn.prepare_cached(PUT_FINISHED)?.execute(values)?;
+    cx.hot(Hot::PutFinished)?.execute(values)?;
     if keyed { free_key(cx, row.seq) } else { Ok(()) }
 }
 
-pub(super) fn free_key(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<()> {
+pub(super) fn free_key(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FREE_KEY)?.execute([seq]).map(drop)
 }
 
 /// Notes a rare event that no other table tells of.
 pub(super) fn note(
-    cx: &Cx<'_>,
+    cx: &Cx<'_, '_>,
     seq: i64,
     at: i64,
     event: &str,
@@ -262,7 +263,7 @@ pub(super) struct AttemptRow<'a> {
 }
 
 /// Keeps an attempt; of too many the oldest go.
-pub(super) fn keep_attempt(cx: &Cx<'_>, row: &AttemptRow<'_>) -> rusqlite::Result<()> {
+pub(super) fn keep_attempt(cx: &Cx<'_, '_>, row: &AttemptRow<'_>) -> rusqlite::Result<()> {
     let AttemptRow { claim, .. } = row;
     let values = params![
         claim.seq,

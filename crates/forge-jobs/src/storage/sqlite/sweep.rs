@@ -18,7 +18,7 @@ const EXPIRED: &str = "SELECT seq FROM forge_finished WHERE status = ?1 AND queu
 const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 
 /// Deletes at most `limit` finished jobs.
-pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fault> {
+pub(super) fn sweep(cx: &Cx<'_, '_>, params: &SweepParams) -> Result<SweepReport, Fault> {
     let now = time(params.now);
     let windows: Vec<(i64, [Option<i64>; 2])> = {
         let mut statement = cx.conn.prepare_cached(WINDOWS)?;
@@ -49,7 +49,7 @@ pub(super) fn sweep(cx: &Cx<'_>, params: &SweepParams) -> Result<SweepReport, Fa
     Ok(report)
 }
 
-fn sweep_one(cx: &Cx<'_>, status: i64, queue: i64, until: i64, limit: u32) -> rusqlite::Result<u32> {
+fn sweep_one(cx: &Cx<'_, '_>, status: i64, queue: i64, until: i64, limit: u32) -> rusqlite::Result<u32> {
     if limit == 0 {
         return Ok(0);
     }

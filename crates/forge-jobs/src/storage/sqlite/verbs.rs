@@ -34,10 +34,10 @@ const FORGET: [&str; 4] = [
 
 /// Finds each job and its place, and asks `verb` about those that there are.
 fn each<T>(
-    cx: &mut Cx<'_>,
+    cx: &mut Cx<'_, '_>,
     params: &VerbParams,
     unknown: T,
-    verb: impl Fn(&mut Cx<'_>, JobRow, Place, i64) -> Result<T, Fault>,
+    verb: impl Fn(&mut Cx<'_, '_>, JobRow, Place, i64) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault>
 where
     T: Copy,
@@ -54,13 +54,13 @@ where
     Ok(outcomes)
 }
 
-fn find(cx: &Cx<'_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>> {
+fn find(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>> {
     let Some(job) = JobRow::by_id(cx, id.as_bytes())? else { return Ok(None) };
     Ok(place_of(cx, &job)?.map(|place| (job, place)))
 }
 
 /// Cancels waiting jobs at once and running ones by request.
-pub(super) fn cancel(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<CancelOutcome>, Fault> {
+pub(super) fn cancel(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<CancelOutcome>, Fault> {
     each(cx, params, CancelOutcome::Unknown, |cx, job, place, now| match place {
         Place::Ready => {
             take_ready(cx, &job)?;
@@ -75,7 +75,7 @@ pub(super) fn cancel(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<CancelO
     })
 }
 
-fn cancel_waiting(cx: &Cx<'_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
+fn cancel_waiting(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
     let row = FinishedRow {
         seq: job.seq,
         queue: job.queue,
@@ -92,7 +92,7 @@ fn cancel_waiting(cx: &Cx<'_>, job: &JobRow, now: i64) -> Result<CancelOutcome, 
     Ok(CancelOutcome::Cancelled)
 }
 
-fn request(cx: &Cx<'_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, Fault> {
+fn request(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, Fault> {
     if cx.conn.prepare_cached(ASK)?.execute(params![claim.seq, now])? > 0 {
         note(cx, claim.seq, now, "cancel_requested", Some(claim))?;
     }
@@ -104,7 +104,7 @@ fn request(cx: &Cx<'_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, F
 }
 
 /// Makes dead and retrying jobs pending, with a fresh attempt budget.
-pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
+pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
     each(cx, params, RetryOutcome::Unknown, |cx, mut job, place, now| {
         let mut last_claim = job.last_claim_no;
         let status = place.status();
@@ -135,7 +135,7 @@ pub(super) fn retry(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RetryOut
 }
 
 /// Makes scheduled and retrying jobs pending; attempts stay.
-pub(super) fn run_now(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RunNowOutcome>, Fault> {
+pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RunNowOutcome>, Fault> {
     each(cx, params, RunNowOutcome::Unknown, |cx, mut job, place, now| match place {
         Place::Ready => Ok(RunNowOutcome::AlreadyPending),
         Place::Deferred(status) => {
@@ -151,7 +151,7 @@ pub(super) fn run_now(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<RunNow
 }
 
 /// Deletes jobs for good, running ones excepted.
-pub(super) fn drop_jobs(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
+pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
     each(cx, params, DropOutcome::Unknown, |cx, job, place, _now| {
         match place {
             Place::Ready => take_ready(cx, &job)?,
@@ -168,6 +168,6 @@ pub(super) fn drop_jobs(cx: &mut Cx<'_>, params: &VerbParams) -> Result<Vec<Drop
 }
 
 /// Deletes a job and its history. It must not be in ready, deferred or running any more.
-pub(super) fn forget(cx: &Cx<'_>, seq: i64) -> rusqlite::Result<()> {
+pub(super) fn forget(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
     FORGET.iter().try_for_each(|sql| cx.conn.prepare_cached(sql)?.execute([seq]).map(drop))
 }

@@ -10,12 +10,14 @@
 use super::changes::{Effects, announce};
 use super::error::{Fault, commit_error, is_busy, storage_error};
 use super::guards::{Guard, Guards};
+use super::hot::{Hot, Statements};
 use super::identity::Identity;
 use super::names::Names;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{Changes, StorageError};
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
+use std::cell::RefMut;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,14 +45,20 @@ pub(super) enum Lane {
 }
 
 /// What a command works with.
-pub(super) struct Cx<'a> {
-    pub(super) conn: &'a Connection,
+pub(super) struct Cx<'a, 'c> {
+    pub(super) conn: &'c Connection,
+    statements: &'a Statements<'c>,
     pub(super) names: &'a mut Names,
     pub(super) effects: &'a mut Effects,
     guards: &'a Guards,
 }
 
-impl Cx<'_> {
+impl<'a, 'c> Cx<'a, 'c> {
+    /// A statement of the hot path.
+    pub(super) fn hot(&self, which: Hot) -> rusqlite::Result<RefMut<'a, Statement<'c>>> {
+        self.statements.get(which)
+    }
+
     /// Whether a guard is on: always, outside of mutation tests.
     #[cfg_attr(
         not(feature = "conformance"),
@@ -68,7 +76,7 @@ pub(super) fn time(now: Option<Timestamp>) -> i64 {
 
 trait Command: Send {
     /// Runs it, for the first time or again after a rollback.
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault>;
+    fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Fault>;
     /// Answers its caller.
     fn answer(self: Box<Self>, end: Result<(), StorageError>);
 }
@@ -81,10 +89,10 @@ struct Task<F, T> {
 
 impl<F, T> Command for Task<F, T>
 where
-    F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send,
+    F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send,
     T: Send,
 {
-    fn run(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+    fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Fault> {
         self.result = Some((self.run)(cx)?);
         Ok(())
     }
@@ -144,21 +152,25 @@ impl Writer {
     ) -> Result<Self, StorageError> {
         let shared =
             Arc::new(Shared { queue: Mutex::default(), filled: Condvar::new(), commits: AtomicU64::new(0) });
-        let looked = Instant::now();
-        let mut worker = Worker {
-            conn,
-            identity,
-            patience,
-            guards,
-            changes,
-            names: Names::default(),
-            shared: shared.clone(),
-            data_version: 0,
-            looked,
-            look_again: None,
-            again: VecDeque::new(),
+        let (looked, for_thread) = (Instant::now(), shared.clone());
+        let worker = move |conn: &Connection| {
+            Worker {
+                conn,
+                statements: Statements::new(conn),
+                identity,
+                patience,
+                guards,
+                changes,
+                names: Names::default(),
+                shared: for_thread,
+                data_version: 0,
+                looked,
+                look_again: None,
+                again: VecDeque::new(),
+            }
+            .run();
         };
-        let spawned = std::thread::Builder::new().name("forge-sqlite".into()).spawn(move || worker.run());
+        let spawned = std::thread::Builder::new().name("forge-sqlite".into()).spawn(move || worker(&conn));
         let thread = spawned.map_err(|e| StorageError::Internal {
             detail: "the writing thread could not be started".into(),
             source: Some(Box::new(e)),
@@ -172,7 +184,7 @@ impl Writer {
     pub(super) async fn write<T, F>(&self, lane: Lane, run: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
-        F: FnMut(&mut Cx<'_>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let command = Box::new(Task { run, result: None, reply });
@@ -221,8 +233,9 @@ impl Drop for Writer {
     }
 }
 
-struct Worker {
-    conn: Connection,
+struct Worker<'c> {
+    conn: &'c Connection,
+    statements: Statements<'c>,
     /// `None` in memory.
     identity: Option<Identity>,
     /// Longest wait for other processes' locks.
@@ -239,7 +252,7 @@ struct Worker {
     again: VecDeque<Box<dyn Command>>,
 }
 
-impl Worker {
+impl Worker<'_> {
     /// The next command: what must not wait, then what had its turn before, then the rest.
     fn pop_from(queue: &mut Queue, again: &mut VecDeque<Box<dyn Command>>) -> Option<Box<dyn Command>> {
         queue.urgent.pop_front().or_else(|| again.pop_front()).or_else(|| queue.bulk.pop_front())
@@ -289,8 +302,7 @@ impl Worker {
     fn look(&mut self) {
         self.looked = Instant::now();
         self.look_again = self.look_again.map(|gap| gap * 2).filter(|gap| *gap <= LAST_LOOK_GAP);
-        let version =
-            self.conn.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0)));
+        let version = self.statements.get(Hot::DataVersion).and_then(|mut s| s.query_row([], |r| r.get(0)));
         if let Ok(version) = version
             && std::mem::replace(&mut self.data_version, version) != version
         {
@@ -368,7 +380,13 @@ impl Worker {
     }
 
     fn run_one(&mut self, command: &mut dyn Command, effects: &mut Effects) -> Result<(), Fault> {
-        let mut cx = Cx { conn: &self.conn, names: &mut self.names, effects, guards: &self.guards };
+        let mut cx = Cx {
+            conn: self.conn,
+            statements: &self.statements,
+            names: &mut self.names,
+            effects,
+            guards: &self.guards,
+        };
         std::panic::catch_unwind(AssertUnwindSafe(|| command.run(&mut cx))).unwrap_or_else(|_| {
             // What it wrote before it panicked must go: rolled back like a failed statement.
             Err(Fault::Panicked)
@@ -379,7 +397,7 @@ impl Worker {
     fn begin(&mut self) -> Result<(), StorageError> {
         let deadline = Instant::now() + self.patience;
         loop {
-            match self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])) {
+            match self.statements.get(Hot::Begin).and_then(|mut s| s.execute([])) {
                 Ok(_) => break,
                 Err(e) if is_busy(&e) && Instant::now() < deadline => {}
                 Err(e) => return Err(storage_error(e)),
@@ -393,7 +411,7 @@ impl Worker {
     }
 
     fn commit(&mut self, changed_before: u64, effects: Effects) -> Result<(), StorageError> {
-        match self.conn.prepare_cached("COMMIT").and_then(|mut s| s.execute([])) {
+        match self.statements.get(Hot::Commit).and_then(|mut s| s.execute([])) {
             Ok(_) => {
                 self.names.keep();
                 if self.conn.total_changes() != changed_before {

@@ -1,0 +1,63 @@
+//! Statements of the hot path, prepared once for the writing connection. To find one again by its text takes as long
+//! as to run it, and each job takes several.
+
+use super::{claim, enqueue, finish, queues, state};
+use rusqlite::{Connection, Statement};
+use std::cell::{OnceCell, RefCell, RefMut};
+
+macro_rules! statements {
+    ($($name:ident = $text:expr),+ $(,)?) => {
+        /// A statement of the hot path.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Hot {
+            $($name),+
+        }
+
+        const TEXTS: &[&str] = &[$($text),+];
+        const COUNT: usize = TEXTS.len();
+    };
+}
+
+statements! {
+    Begin = "BEGIN IMMEDIATE",
+    Commit = "COMMIT",
+    DataVersion = "PRAGMA data_version",
+    Insert = enqueue::INSERT,
+    PutReady = state::PUT_READY,
+    AnyReady = claim::ANY_READY,
+    Registered = claim::PROCESS,
+    SettingsVersion = queues::VERSION,
+    IsPaused = claim::IS_PAUSED,
+    NextKind = claim::NEXT_KIND,
+    NextClaim = claim::NEXT_CLAIM,
+    Piece = claim::PIECE,
+    ReadJob = claim::JOB,
+    TakeReady = claim::TAKE,
+    Run = claim::RUN,
+    Process = finish::PROCESS,
+    Claim = finish::CLAIM,
+    TakeRunning = state::TAKE_RUNNING,
+    PutFinished = state::PUT_FINISHED,
+}
+
+/// The statements of one connection, each prepared when it is first needed.
+pub(super) struct Statements<'c> {
+    conn: &'c Connection,
+    prepared: [OnceCell<RefCell<Statement<'c>>>; COUNT],
+}
+
+impl<'c> Statements<'c> {
+    pub(super) const fn new(conn: &'c Connection) -> Self {
+        Self { conn, prepared: [const { OnceCell::new() }; COUNT] }
+    }
+
+    /// The statement, to be run. One is not run while it is being run.
+    pub(super) fn get(&self, which: Hot) -> rusqlite::Result<RefMut<'_, Statement<'c>>> {
+        let slot = &self.prepared[which as usize];
+        if let Some(statement) = slot.get() {
+            return Ok(statement.borrow_mut());
+        }
+        let statement = self.conn.prepare(TEXTS[which as usize])?;
+        Ok(slot.get_or_init(|| RefCell::new(statement)).borrow_mut())
+    }
+}
