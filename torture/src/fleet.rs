@@ -2,6 +2,8 @@
 
 use crate::since_boot_ns;
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 pub struct Site {
     dir: tempfile::TempDir,
     program: PathBuf,
+    /// Set for every process that is started.
+    env: Vec<(&'static str, OsString)>,
 }
 
 impl Site {
@@ -21,11 +25,23 @@ impl Site {
     ///
     /// When there is no room for it, or the program is not there.
     pub fn new(program: &Path) -> io::Result<Self> {
+        Self::below(program, &std::env::temp_dir())
+    }
+
+    /// The same, in a directory below this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn below(program: &Path, parent: &Path) -> io::Result<Self> {
         if !program.is_file() {
             let text = format!("{} is not there: cargo build -p forge", program.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
-        Ok(Self { dir: tempfile::tempdir()?, program: program.to_owned() })
+        let dir = tempfile::tempdir_in(parent)?;
+        // Configuration of its own, so that nobody's settings are at work.
+        let env = vec![("XDG_CONFIG_HOME", dir.path().join("config").into_os_string())];
+        Ok(Self { dir, program: program.to_owned(), env })
     }
 
     /// The program as cargo builds it, beside the test or tool that runs.
@@ -38,6 +54,28 @@ impl Site {
         let built = here.ancestors().find(|d| d.file_name().is_some_and(|n| n == "debug" || n == "release"));
         let built = built.ok_or_else(|| io::Error::other("this program is not where cargo builds"))?;
         Ok(built.join("forge"))
+    }
+
+    /// A variable for every process that is started from now on.
+    pub fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.env.push((name, value.into()));
+    }
+
+    /// The settings that the processes find, as `forge.toml`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn configure(&self, text: &str) -> io::Result<()> {
+        let dir = self.path("config/forge");
+        std::fs::create_dir_all(&dir)?;
+        std::fs::write(dir.join("forge.toml"), text)
+    }
+
+    /// A file of the campaign.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// The database file.
@@ -58,17 +96,31 @@ impl Site {
     ///
     /// When the process cannot be started.
     pub fn worker(&self, args: &[&str]) -> io::Result<Worker> {
-        let child = Command::new(&self.program)
-            .args(["worker", "--test-handlers", "--database"])
-            .arg(format!("sqlite:{}", self.database().display()))
-            .args(args)
-            .env("FORGE_LEDGER", self.ledger())
-            .env_remove("FORGE_DATABASE_URL")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut command = self.command(&["worker", "--test-handlers"]);
+        let child =
+            command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log()?).spawn()?;
         Ok(Worker { child })
+    }
+
+    /// The program with some arguments, on this site's database.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(args)
+            .arg("--database")
+            .arg(format!("sqlite:{}", self.database().display()))
+            .env("FORGE_LEDGER", self.ledger())
+            .env_remove("FORGE_DATABASE_URL");
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// What the processes say on standard error, to be read when something is wrong.
+    fn log(&self) -> io::Result<File> {
+        File::options().create(true).append(true).open(self.path("log"))
     }
 }
 
@@ -79,6 +131,17 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A process that was started in another way.
+    #[must_use]
+    pub const fn of(child: Child) -> Self {
+        Self { child }
+    }
+
+    /// The process.
+    pub const fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// The operating system's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {

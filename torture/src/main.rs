@@ -1,9 +1,11 @@
 //! `cargo xtask torture`: the long forms of the campaigns.
 
 use clap::{Parser, Subcommand};
-use forge_torture::campaigns::{Failure, Freeze, Kill, Poison};
+use forge_torture::campaigns::{
+    Clock, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
+};
 use forge_torture::fleet::Site;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ struct Cli {
     /// Do the same harm again [default: a random one]
     #[arg(long, global = true)]
     seed: Option<u64>,
+    /// The form of seconds that the tests run
+    #[arg(long, global = true)]
+    short: bool,
     #[command(subcommand)]
     campaign: Option<Campaign>,
 }
@@ -28,15 +33,37 @@ enum Campaign {
     Poison,
     /// 150 times a process is stopped for three times the stale window, in the middle of a job
     Freeze,
+    /// The power is cut 50 times; then with synchronous = NORMAL, which must lose something
+    Power,
+    /// A file system of 8 MiB is full for 20 s
+    Disk,
+    /// The wall clock steps by an hour both ways, and all processes freeze for 60 s
+    Clock,
+    /// Handlers keep every thread busy
+    Spin,
+    /// 10,000 ready jobs beside a million scheduled and a million done ones
+    Depth,
+    /// Jobs come and go for 10 minutes; then a million are enqueued at once
+    Memory,
 }
 
-const ALL: [Campaign; 3] = [Campaign::Kill, Campaign::Poison, Campaign::Freeze];
+const ALL: [Campaign; 9] = [
+    Campaign::Kill,
+    Campaign::Poison,
+    Campaign::Freeze,
+    Campaign::Power,
+    Campaign::Disk,
+    Campaign::Clock,
+    Campaign::Spin,
+    Campaign::Depth,
+    Campaign::Memory,
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let seed = cli.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000));
-    let program = match cli.program.map_or_else(Site::built_program, Ok) {
+    let program = match cli.program.clone().map_or_else(Site::built_program, Ok) {
         Ok(program) => program,
         Err(e) => {
             eprintln!("{e}");
@@ -46,7 +73,7 @@ async fn main() -> ExitCode {
     let (mut passed, mut failed) = (0, 0);
     for campaign in cli.campaign.map_or_else(|| ALL.to_vec(), |c| vec![c]) {
         println!("{campaign:?}, seed {seed} …");
-        match run(campaign, seed, &program).await {
+        match run(campaign, seed, &cli, &program).await {
             Ok(report) => {
                 passed += 1;
                 println!("  ok: {report}");
@@ -61,13 +88,46 @@ async fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(campaign: Campaign, seed: u64, program: &std::path::Path) -> Result<String, Failure> {
+async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result<String, Failure> {
     let secs = Duration::from_secs;
+    let limit = secs(600);
+    let pick = |long, short| if cli.short { short } else { long };
     match campaign {
-        Campaign::Kill => {
-            Kill { seed, jobs: 20_000, harm: secs(60), every: secs(1), limit: secs(600) }.run(program).await
+        Campaign::Kill if cli.short => {
+            let every = Duration::from_millis(500);
+            Kill { seed, jobs: 1_000, harm: secs(4), every, limit }.run(program).await
         }
-        Campaign::Poison => Poison { seed, bad: 20, good: 2_000, limit: secs(600) }.run(program).await,
-        Campaign::Freeze => Freeze { rounds: 50 }.run(program).await,
+        Campaign::Kill => {
+            Kill { seed, jobs: 20_000, harm: secs(60), every: secs(1), limit }.run(program).await
+        }
+        Campaign::Poison => {
+            let (bad, good) = if cli.short { (2, 100) } else { (20, 2_000) };
+            Poison { seed, bad, good, limit }.run(program).await
+        }
+        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(program).await,
+        Campaign::Power => {
+            let full = Power { seed, rounds: pick(50, 2), sync: Synchronous::Full }.run(program).await?;
+            let normal = Power { seed, rounds: 3, sync: Synchronous::Normal }.run(program).await?;
+            Ok(format!("{full}; {normal}"))
+        }
+        Campaign::Disk => {
+            let tormentor = std::env::current_exe()?;
+            let seconds = if cli.short { 2 } else { 20 };
+            let mut args = vec!["--program", program.to_str().ok_or("the path is no UTF-8")?, "disk"];
+            if cli.short {
+                args.push("--short");
+            }
+            Disk { mib: 8, full_for: secs(seconds) }.run(program, &tormentor, &args).await
+        }
+        Campaign::Clock => if cli.short { Clock::short() } else { Clock::long() }.run(program).await,
+        Campaign::Spin => {
+            let time = secs(if cli.short { 3 } else { 30 });
+            Spin { time, longest: secs(1) }.run(program).await
+        }
+        Campaign::Depth => Depth { others: pick(1_000_000, 20_000), ready: 10_000 }.run(program).await,
+        Campaign::Memory => {
+            let churn = secs(if cli.short { 9 } else { 600 });
+            Memory { churn, storm: pick(1_000_000, 20_000) }.run(program).await
+        }
     }
 }

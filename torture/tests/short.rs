@@ -1,10 +1,13 @@
 //! The short forms of the campaigns. They need the program: `cargo test --workspace` builds it, `cargo build -p forge`
 //! does too.
 
-use forge_torture::campaigns::{Failure, Freeze, Kill, Poison};
+use forge_torture::campaigns::{
+    Clock, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
+};
 use forge_torture::fleet::Site;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -19,8 +22,15 @@ fn program() -> Result<PathBuf, Failure> {
     Ok(Site::built_program()?)
 }
 
+/// One campaign at a time: each keeps the machine busy in its own way.
+async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
 #[tokio::test]
 async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once() -> Result<(), Failure> {
+    let _turn = turn().await;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
     let report = Kill { seed: seed(), jobs: 1_000, harm, every, limit: LIMIT }.run(&program()?).await?;
     println!("{report}");
@@ -29,6 +39,7 @@ async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once(
 
 #[tokio::test]
 async fn jobs_that_abort_end_as_poison_and_the_good_ones_are_done() -> Result<(), Failure> {
+    let _turn = turn().await;
     let report = Poison { seed: seed(), bad: 2, good: 100, limit: LIMIT }.run(&program()?).await?;
     println!("{report}");
     Ok(())
@@ -36,7 +47,63 @@ async fn jobs_that_abort_end_as_poison_and_the_good_ones_are_done() -> Result<()
 
 #[tokio::test]
 async fn a_frozen_process_gets_no_late_finish_accepted_and_hears_that_it_is_late() -> Result<(), Failure> {
+    let _turn = turn().await;
     let report = Freeze { rounds: 1 }.run(&program()?).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_power_cut_takes_nothing_that_was_acknowledged() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let report = Power { seed: seed(), rounds: 2, sync: Synchronous::Full }.run(&program()?).await?;
+    println!("{report}");
+    Ok(())
+}
+
+/// Without this the test above could pass because the power was never really cut.
+#[tokio::test]
+async fn a_power_cut_at_synchronous_normal_takes_what_was_acknowledged_last() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let report = Power { seed: seed(), rounds: 3, sync: Synchronous::Normal }.run(&program()?).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_clear_error_and_work_goes_on_once_there_is_room() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let program = program()?;
+    let tormentor = Path::new(env!("CARGO_BIN_EXE_forge-torture"));
+    let args = ["--program", program.to_str().ok_or("the path is no UTF-8")?, "--short", "disk"];
+    let full_for = Duration::from_secs(2);
+    let report = Disk { mib: 8, full_for }.run(&program, tormentor, &args).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_step_of_the_clock_and_a_freeze_of_all_take_nobody_for_dead() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let report = Clock::short().run(&program()?).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn handlers_that_keep_every_thread_busy_do_not_stop_the_heartbeats() -> Result<(), Failure> {
+    let _turn = turn().await;
+    // Up to the stale window: the long form asks for more.
+    let (time, longest) = (Duration::from_secs(3), Duration::from_millis(2_250));
+    let report = Spin { time, longest }.run(&program()?).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn memory_stays_flat_while_jobs_come_and_go_and_in_a_storm() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let report = Memory { churn: Duration::from_secs(9), storm: 20_000 }.run(&program()?).await?;
     println!("{report}");
     Ok(())
 }

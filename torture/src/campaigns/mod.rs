@@ -1,19 +1,31 @@
 //! Ways of doing harm.
 
+mod clock;
+mod depth;
+mod disk;
 mod freeze;
 mod kill;
+mod memory;
 mod poison;
+mod power;
+mod spin;
 
+pub use clock::Clock;
+pub use depth::Depth;
+pub use disk::Disk;
 pub use freeze::{Freeze, Heir};
 pub use kill::Kill;
+pub use memory::Memory;
 pub use poison::Poison;
+pub use power::{Power, Synchronous};
+pub use spin::Spin;
 
 use crate::fleet::Site;
 use forge_jobs::storage::DatabaseConfig;
 use forge_jobs::storage::{PathsError, QueuePaths};
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What went wrong in running a campaign, or what its audit found.
@@ -37,7 +49,11 @@ impl QueuePaths for NoPaths {
 
 /// Opens the database of a site.
 async fn open(site: &Site) -> Result<Storage, Failure> {
-    let url = format!("sqlite:{}", site.database().display());
+    open_file(&site.database()).await
+}
+
+async fn open_file(database: &Path) -> Result<Storage, Failure> {
+    let url = format!("sqlite:{}", database.display());
     Ok(DatabaseConfig::from_url(&url)?.open_storage(&NoPaths).await?)
 }
 

@@ -9,8 +9,16 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A round is skipped when wall and boot clock disagree by more than this about the time since the last one.
+/// Wall and boot clock may disagree by this about the time since the last round, and a round may be late by it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+
+/// What tells that a process is dead.
+enum Trust {
+    /// Silence for the stale window, up to this time (`None`: the database's own), or certain death.
+    Silence(Option<Timestamp>),
+    /// Certain death alone: its lock is free.
+    DeathAlone,
+}
 
 /// Revives the jobs of dead processes.
 pub(crate) struct Reaper {
@@ -23,21 +31,27 @@ impl Reaper {
         Self { core, last: None }
     }
 
-    /// Whether the wall clock was stepped since the last round. On a storage whose clock is the host's, a step by
-    /// an hour makes everybody's last heartbeat look an hour old; until the next round all have beaten again.
-    fn clock_was_stepped(&mut self) -> bool {
+    /// By what this round goes. On a storage whose clock is the host's, a step by an hour makes everybody's last
+    /// heartbeat look an hour old; and so does a sleep of the machine, or of this process and the others with it.
+    /// Until the next round all who live have beaten again.
+    fn trust(&mut self) -> Trust {
         let now = (Timestamp::now(), BootInstant::now());
-        let Some(last) = self.last.replace(now) else { return false };
+        let last = self.last.replace(now);
         if !self.core.storage.capabilities.host_clock || self.core.clock.storage_now().is_some() {
-            return false;
+            return Trust::Silence(self.core.clock.storage_now());
         }
+        // Whether the clock was stepped just before this start nobody can tell.
+        let Some(last) = last else { return Trust::DeathAlone };
         let boot = now.1.saturating_since(last.1);
         let wall = now.0.saturating_since(last.0);
         let stepped = now.0 < last.0 || boot.abs_diff(wall) > CLOCK_TOLERANCE;
-        if stepped {
+        let was_away = boot > 2 * self.core.config.reaper_interval + CLOCK_TOLERANCE;
+        if stepped || was_away {
             telemetry::reaper_skipped(wall, boot);
+            return Trust::DeathAlone;
         }
-        stepped
+        // The time that was checked: a step from here on changes nothing.
+        Trust::Silence(Some(now.0))
     }
 }
 
@@ -57,17 +71,13 @@ impl Service for Reaper {
     }
 
     async fn run_once(&mut self) -> Result<(), StorageError> {
-        if self.clock_was_stepped() {
-            return Ok(());
-        }
+        let (stale_after, now) = match self.trust() {
+            Trust::Silence(now) => (self.core.config.stale_after, now),
+            Trust::DeathAlone => (Duration::MAX, None),
+        };
         loop {
             let Some(session) = self.core.sessions.current() else { return Ok(()) };
-            let params = ReapParams {
-                stale_after: self.core.config.stale_after,
-                limit: MAX_CLAIM_BATCH,
-                by: session.process,
-                now: self.core.clock.storage_now(),
-            };
+            let params = ReapParams { stale_after, limit: MAX_CLAIM_BATCH, by: session.process, now };
             let report = in_time(self.core.storage.processes.reap(params)).await?;
             telemetry::reaped(&report);
             if !report.more || self.core.is_stopping() {
