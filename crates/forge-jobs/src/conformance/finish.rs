@@ -9,6 +9,28 @@ use std::time::Duration;
 
 const STALE: FinishResult = FinishResult::StaleLease;
 
+/// Protects: a lease that went through other hands is as good as the storage's own.
+pub async fn a_lease_without_the_storages_memo_finishes_the_same(rig: &Rig) {
+    let process = rig.process().await;
+    let mut ends = Vec::new();
+    for keep in [true, false] {
+        let id = rig.put(request().with_dedupe_key(format!("{keep}"))).await;
+        let mut lease = rig.claim(process, 1).await[0].lease;
+        if !keep {
+            lease.memo = None;
+        }
+        assert!(rig.finish(lease, done()).await.is_applied());
+        assert_eq!(rig.finish(lease, done()).await, STALE, "once");
+        let job = rig.job(id).await;
+        ends.push((job.status, job.attempt, job.started_at, job.finished_at, job.process));
+        // Its key is free again.
+        assert_ne!(rig.put(request().with_dedupe_key(format!("{keep}"))).await, id);
+        let again = rig.claim(process, 1).await[0].lease;
+        rig.finish(again, done()).await;
+    }
+    assert_eq!(ends[0], ends[1]);
+}
+
 /// Protects: the record of a success.
 pub async fn done_ends_the_job_with_its_output_and_times(rig: &Rig) {
     let process = rig.process().await;
@@ -173,7 +195,7 @@ pub async fn a_finish_by_another_process_is_stale(rig: &Rig) {
 /// Protects: dropped jobs stay dropped.
 pub async fn a_finish_of_a_job_that_never_was_is_stale(rig: &Rig) {
     let process = rig.process().await;
-    let lease = Lease { job: JobId::new(), claim_no: 1, process, row: 77 };
+    let lease = Lease { job: JobId::new(), claim_no: 1, process, row: 77, memo: None };
     assert_eq!(rig.finish(lease, done()).await, STALE);
     assert_eq!(rig.release(lease).await, STALE);
 }

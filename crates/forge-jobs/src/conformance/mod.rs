@@ -145,6 +145,7 @@ macro_rules! __conformance_rules {
             }
             finish {
                 done_ends_the_job_with_its_output_and_times
+                a_lease_without_the_storages_memo_finishes_the_same
                 a_retry_comes_back_after_its_delay_with_the_attempt_charged
                 a_retry_without_delay_is_pending_at_once
                 a_retry_keeps_its_priority

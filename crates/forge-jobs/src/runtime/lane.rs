@@ -250,7 +250,7 @@ mod tests {
             tags: Vec::new(),
             suspicions: 0,
         };
-        let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0 };
+        let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0, memo: None };
         Held { claimed: Claimed { job, lease }, session: session.clone() }
     }
 

@@ -10,7 +10,7 @@ use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
 };
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
-use rusqlite::{OptionalExtension, Statement, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -23,30 +23,30 @@ pub(super) const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?
 /// however many jobs of it wait.
 pub(super) const NEXT_KIND: &str =
     "SELECT kind FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind > ?3 ORDER BY kind LIMIT 1";
-/// A piece of one kind's pending jobs, in claim order, out of the primary key alone.
+/// A piece of one kind's pending jobs, in claim order, with what their handlers need.
 ///
 /// Tried before (ADR 0003): one key for all kinds in claim order, which is as fast while every kind can be run and
-/// reads every foreign job at each claim else; and DELETE with RETURNING, which cost half as much again as SELECT and
-/// DELETE by key.
-pub(super) const PIECE: &str = "SELECT priority, due_at, id, seq FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
-     AND (priority, due_at, id) > (?4, ?5, ?6) ORDER BY priority, due_at, id LIMIT ?7";
-pub(super) const JOB: &str = "SELECT created_at, attempts, max_attempts, throttles, dedupe_key IS NOT NULL, tags, payload, suspect \
-     FROM forge_jobs WHERE seq = ?1";
-pub(super) const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 \
-     AND due_at = ?4 AND id = ?5";
+/// reads every foreign job at each claim else; DELETE with RETURNING, which cost half as much again; and a statement
+/// per job for each of reading, taking and running it.
+pub(super) const PIECE: &str = "SELECT r.priority, r.due_at, r.id, r.seq, j.created_at, j.attempts, j.max_attempts, \
+     j.throttles, j.tags, j.payload, j.suspect, j.dedupe_key IS NOT NULL \
+     FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
+     WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) > (?4, ?5, ?6) \
+     ORDER BY r.priority, r.due_at, r.id LIMIT ?7";
+/// What is picked of a kind is all of it up to a key, so one statement moves it.
 pub(super) const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+     SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | ?9, ?1, ?10 \
+     FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
+     WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) <= (?4, ?5, ?6)";
+pub(super) const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
+     AND (priority, due_at, id) <= (?4, ?5, ?6)";
 /// With [`Guard::Claim`] off.
 const RUN_AGAIN: &str = "INSERT OR REPLACE INTO forge_running (seq, claim_no, process, attempt, flags, queue, \
-     claimed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+     claimed_at) SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | ?9, ?1, ?10 \
+     FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
+     WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) <= (?4, ?5, ?6)";
 pub(super) const NEXT_CLAIM: &str =
     "UPDATE forge_counters SET value = value + 1 WHERE name = 'claim_no' RETURNING value";
-
-impl Picked {
-    const fn key(&self) -> (i64, i64, [u8; 16]) {
-        (self.priority, self.due_at, self.id)
-    }
-}
 
 /// The pending jobs of one kind, read a piece at a time.
 struct Stream {
@@ -67,19 +67,11 @@ impl Stream {
         Ok(Some(next))
     }
 
-    fn fill(&mut self, cx: &Cx<'_, '_>, after: Option<(i64, i64, [u8; 16])>) -> rusqlite::Result<()> {
+    fn fill(&mut self, cx: &Cx<'_, '_>, after: Option<Key>) -> rusqlite::Result<()> {
         let (priority, due_at, id) = after.unwrap_or((i64::MIN, 0, [0; 16]));
         let mut statement = cx.hot(Hot::Piece)?;
         let key = params![self.queue, self.lane, self.kind, priority, due_at, &id[..], self.piece];
-        let rows = statement.query_map(key, |r| {
-            Ok(Picked {
-                priority: r.get(0)?,
-                due_at: r.get(1)?,
-                id: r.get(2)?,
-                seq: r.get(3)?,
-                kind: self.kind,
-            })
-        })?;
+        let rows = statement.query_map(key, |r| Picked::read(r, self.kind))?;
         for row in rows {
             self.ahead.push_back(row?);
         }
@@ -101,7 +93,42 @@ struct Picked {
     id: [u8; 16],
     seq: i64,
     kind: i64,
+    created_at: i64,
+    attempts: u32,
+    max_attempts: u32,
+    throttles: u32,
+    tags: Vec<String>,
+    payload: Payload,
+    suspicions: u32,
+    keyed: bool,
 }
+
+impl Picked {
+    fn read(r: &Row<'_>, kind: i64) -> rusqlite::Result<Self> {
+        Ok(Self {
+            priority: r.get(0)?,
+            due_at: r.get(1)?,
+            id: r.get(2)?,
+            seq: r.get(3)?,
+            kind,
+            created_at: r.get(4)?,
+            attempts: r.get(5)?,
+            max_attempts: r.get(6)?,
+            throttles: r.get(7)?,
+            tags: r.get_ref(8)?.as_str_or_null()?.map(super::rows::tags).unwrap_or_default(),
+            payload: Payload::from_storage(r.get_ref(9)?.as_str()?),
+            suspicions: r.get(10)?,
+            keyed: r.get(11)?,
+        })
+    }
+
+    const fn key(&self) -> Key {
+        (self.priority, self.due_at, self.id)
+    }
+}
+
+/// Where a job stands among those of its kind.
+type Key = (i64, i64, [u8; 16]);
 
 /// Claims jobs of every wanted queue.
 pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
@@ -150,7 +177,7 @@ pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBa
         }
     }
     for queue in &open {
-        batch.suspects_waiting = batch.suspects_waiting || !claim.pick(cx, queue, 1, 1)?.is_empty();
+        batch.suspects_waiting = batch.suspects_waiting || !claim.pending_kinds(cx, queue.no, 1)?.is_empty();
     }
     Ok(batch)
 }
@@ -242,7 +269,7 @@ impl Claim<'_> {
         Ok(kinds)
     }
 
-    /// Moves jobs from ready to running.
+    /// Moves jobs from ready to running. Of each kind they are the first ones, without a gap.
     fn take(
         &mut self,
         cx: &mut Cx<'_, '_>,
@@ -250,64 +277,66 @@ impl Claim<'_> {
         lane: i64,
         picked: Vec<Picked>,
         claimed: &mut Vec<Claimed>,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), Fault> {
         if picked.is_empty() {
             return Ok(());
         }
-        let conn = cx.conn;
         let claim_no = match self.number {
             Some(no) => no,
             None => cx.hot(Hot::NextClaim)?.query_row([], |r| r.get(0))?,
         };
         self.number = Some(claim_no);
-        let guarded = cx.guards(Guard::Claim);
-        let mut job = cx.hot(Hot::ReadJob)?;
-        let mut take = cx.hot(Hot::TakeReady)?;
-        let mut run = cx.hot(Hot::Run)?;
-        claimed.reserve(picked.len());
-        for p in picked {
-            if guarded {
-                take.execute(params![queue.no, lane, p.priority, p.due_at, &p.id[..], p.kind])?;
+        let mut last: Vec<(i64, Key)> = Vec::new();
+        for p in &picked {
+            match last.iter_mut().find(|(kind, _)| *kind == p.kind) {
+                Some((_, key)) => *key = p.key(),
+                None => last.push((p.kind, p.key())),
             }
-            let kind = cx.names.kind_name(conn, p.kind)?;
-            let (job, keyed) = read_job(&mut job, &p, &kind, queue)?;
-            let flags = if keyed { KEYED } else { 0 } | if lane == 1 { ALONE } else { 0 };
-            let row = params![p.seq, claim_no, self.process, job.attempt, flags, queue.no, self.now];
-            if guarded {
-                run.execute(row)?;
+        }
+        let flags = if lane == 1 { ALONE } else { 0 };
+        let mut moved = 0;
+        for (kind, (priority, due_at, id)) in last {
+            let (process, now) = (self.process, self.now);
+            let run = params![queue.no, lane, kind, priority, due_at, &id[..], claim_no, process, flags, now];
+            if cx.guards(Guard::Claim) {
+                moved += cx.hot(Hot::Run)?.execute(run)?;
+                cx.hot(Hot::TakeReady)?.execute(params![queue.no, lane, kind, priority, due_at, &id[..]])?;
             } else {
-                conn.prepare_cached(RUN_AGAIN)?.execute(row)?;
+                moved += cx.conn.prepare_cached(RUN_AGAIN)?.execute(run)?;
             }
-            let lease = Lease { job: job.id, claim_no, process: self.id, row: p.seq };
-            claimed.push(Claimed { job, lease });
+        }
+        if moved != picked.len() {
+            let detail = format!("{} jobs were picked and {moved} were claimed", picked.len());
+            return Err(StorageError::Corrupt { detail, source: None }.into());
+        }
+        claimed.reserve(moved);
+        for p in picked {
+            let kind = cx.names.kind_name(cx.conn, p.kind)?;
+            claimed.push(self.claimed(p, &kind, queue, claim_no, flags));
         }
         Ok(())
     }
-}
 
-fn read_job(
-    statement: &mut Statement<'_>,
-    p: &Picked,
-    kind: &Arc<str>,
-    queue: &Open<'_>,
-) -> rusqlite::Result<(ClaimedJob, bool)> {
-    statement.query_row([p.seq], |r| {
-        let attempts: u32 = r.get(1)?;
-        let tags = r.get_ref(5)?.as_str_or_null()?.map(super::rows::tags).unwrap_or_default();
+    fn claimed(&self, p: Picked, kind: &Arc<str>, queue: &Open<'_>, claim_no: i64, flags: i64) -> Claimed {
+        let id = JobId::from_bytes(p.id);
+        let attempt = p.attempts.saturating_add(1);
+        let flags = flags | if p.keyed { KEYED } else { 0 };
+        let memo = Some([attempt.into(), flags, queue.no, self.now]);
+        let lease = Lease { job: id, claim_no, process: self.id, row: p.seq, memo };
         let job = ClaimedJob {
-            id: JobId::from_bytes(p.id),
+            id,
             kind: kind.to_string(),
             queue: queue.want.queue.clone(),
-            payload: Payload::from_storage(r.get_ref(6)?.as_str()?),
-            attempt: attempts.saturating_add(1),
-            max_attempts: r.get(2)?,
+            payload: p.payload,
+            attempt,
+            max_attempts: p.max_attempts,
             priority: i16::try_from(p.priority).unwrap_or_default(),
-            throttles: r.get(3)?,
-            created_at: Timestamp::from_micros(r.get(0)?),
+            throttles: p.throttles,
+            created_at: Timestamp::from_micros(p.created_at),
             due_at: Timestamp::from_micros(p.due_at),
-            tags,
-            suspicions: r.get(7)?,
+            tags: p.tags,
+            suspicions: p.suspicions,
         };
-        Ok((job, r.get(4)?))
-    })
+        Claimed { job, lease }
+    }
 }

@@ -21,6 +21,9 @@ use std::time::Duration;
 pub(super) const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
 pub(super) const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
      WHERE seq = ?1 AND claim_no = ?2 AND process = ?3";
+/// Ends a claim and says whether it was valid, in one step.
+pub(super) const TAKE_CLAIM: &str =
+    "DELETE FROM forge_running WHERE seq = ?1 AND claim_no = ?2 AND process = ?3";
 const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, throttles = ?4, suspect = 0, \
      last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
 const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
@@ -93,6 +96,30 @@ fn valid(
     cx.hot(Hot::Claim)?.query_row(key, RunningRow::read).optional()
 }
 
+/// Ends a claim whose row this storage remembers: nothing in it changes while the claim is valid but a request to
+/// cancel, which a job that is done overrules.
+fn take_remembered(
+    cx: &Cx<'_, '_>,
+    lease: &Lease,
+    processes: &mut Processes,
+) -> rusqlite::Result<Option<RunningRow>> {
+    let Some([attempt, flags, queue, claimed_at]) = lease.memo.filter(|_| cx.guards(Guard::Finish)) else {
+        return Ok(None);
+    };
+    let Some(process) = processes.number(cx, lease.process)? else { return Ok(None) };
+    let taken = cx.hot(Hot::TakeClaim)?.execute(params![lease.row, lease.claim_no, process])? == 1;
+    Ok(taken.then_some(RunningRow {
+        seq: lease.row,
+        claim_no: lease.claim_no,
+        process,
+        attempt,
+        flags,
+        queue,
+        claimed_at,
+        cancel_at: None,
+    }))
+}
+
 /// When an attempt began and ended, by the database's clock, out of durations measured by the worker.
 struct Span {
     started_at: i64,
@@ -113,27 +140,17 @@ fn finish_one(
     now: i64,
     processes: &mut Processes,
 ) -> Result<FinishResult, Fault> {
+    if let Transition::Done { output } = &member.transition
+        && let Some(claim) = take_remembered(cx, &member.lease, processes)?
+    {
+        return done(cx, &claim, &Span::of(&claim, member, now), output.as_ref());
+    }
     let Some(claim) = valid(cx, &member.lease, processes, Guard::Finish)? else { return Ok(STALE) };
     take_running(cx, claim.seq)?;
     let span = Span::of(&claim, member, now);
     let cancelled = claim.cancel_at.is_some() && cx.guards(Guard::Cancel);
     let result = match &member.transition {
-        Transition::Done { output } => {
-            let row = FinishedRow {
-                seq: claim.seq,
-                queue: claim.queue,
-                finished_at: span.ended_at,
-                started_at: Some(span.started_at),
-                attempt: claim.attempt,
-                claim_no: claim.claim_no,
-                process: Some(claim.process),
-                reason: None,
-                error: None,
-                output: output.as_ref().map(crate::Payload::as_str),
-            };
-            put_finished(cx, &row, claim.is_keyed())?;
-            applied(JobStatus::Done, None)
-        }
+        Transition::Done { output } => done(cx, &claim, &span, output.as_ref())?,
         // A failure of the last attempt is one like the others: `decide`, which knows of no cancel, made it dead.
         Transition::Retry { error, .. } | Transition::Dead { reason: DeadReason::Exhausted, error }
             if cancelled =>
@@ -146,6 +163,28 @@ fn finish_one(
         Transition::Dead { reason, error } => die(cx, &claim, &span, *reason, Some(error))?,
     };
     Ok(result)
+}
+
+fn done(
+    cx: &Cx<'_, '_>,
+    claim: &RunningRow,
+    span: &Span,
+    output: Option<&crate::Payload>,
+) -> Result<FinishResult, Fault> {
+    let row = FinishedRow {
+        seq: claim.seq,
+        queue: claim.queue,
+        finished_at: span.ended_at,
+        started_at: Some(span.started_at),
+        attempt: claim.attempt,
+        claim_no: claim.claim_no,
+        process: Some(claim.process),
+        reason: None,
+        error: None,
+        output: output.map(crate::Payload::as_str),
+    };
+    put_finished(cx, &row, claim.is_keyed())?;
+    Ok(applied(JobStatus::Done, None))
 }
 
 const fn applied(status: JobStatus, dead_reason: Option<DeadReason>) -> FinishResult {

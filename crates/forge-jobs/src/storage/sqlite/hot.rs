@@ -31,12 +31,12 @@ statements! {
     NextKind = claim::NEXT_KIND,
     NextClaim = claim::NEXT_CLAIM,
     Piece = claim::PIECE,
-    ReadJob = claim::JOB,
     TakeReady = claim::TAKE,
     Run = claim::RUN,
     Process = finish::PROCESS,
     Claim = finish::CLAIM,
     TakeRunning = state::TAKE_RUNNING,
+    TakeClaim = finish::TAKE_CLAIM,
     PutFinished = state::PUT_FINISHED,
 }
 

@@ -58,7 +58,7 @@ pub(super) fn heartbeat(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> Result<Hea
     let mut statement = cx.conn.prepare_cached(CANCELS)?;
     let cancels = statement.query_map([no], |r| {
         let job = JobId::from_bytes(r.get(0)?);
-        Ok(Lease { job, claim_no: r.get(1)?, process: params.process, row: r.get(2)? })
+        Ok(Lease { job, claim_no: r.get(1)?, process: params.process, row: r.get(2)?, memo: None })
     })?;
     let cancels = cancels.collect::<rusqlite::Result<_>>()?;
     Ok(Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)? })
