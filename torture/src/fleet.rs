@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 pub struct Site {
     dir: tempfile::TempDir,
     program: PathBuf,
+    /// What the processes say on standard error goes here.
+    log: PathBuf,
     /// Set for every process that is started.
     env: Vec<(&'static str, OsString)>,
 }
@@ -41,7 +43,8 @@ impl Site {
         let dir = tempfile::tempdir_in(parent)?;
         // Configuration of its own, so that nobody's settings are at work.
         let env = vec![("XDG_CONFIG_HOME", dir.path().join("config").into_os_string())];
-        Ok(Self { dir, program: program.to_owned(), env })
+        let log = dir.path().join("log");
+        Ok(Self { dir, program: program.to_owned(), log, env })
     }
 
     /// The program as cargo builds it, beside the test or tool that runs.
@@ -118,9 +121,17 @@ impl Site {
         command
     }
 
+    /// The end of what the processes said.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
     /// What the processes say on standard error, to be read when something is wrong.
     fn log(&self) -> io::Result<File> {
-        File::options().create(true).append(true).open(self.path("log"))
+        File::options().create(true).append(true).open(&self.log)
     }
 }
 

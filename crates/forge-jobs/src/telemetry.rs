@@ -5,10 +5,17 @@
 
 use crate::storage::{FinishResult, Lease, ReapReport, StorageError, SweepReport};
 use crate::{CancelCause, ClaimedJob, ProcessId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tracing::{Span, debug, error, info, info_span, warn};
 
 const TARGET: &str = "forge_jobs";
+
+/// A subscriber may panic, as a common one does when it cannot write to a full disk. That must not stop the queue,
+/// least of all then.
+fn quietly(event: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(event));
+}
 
 /// The span that a handler runs in.
 pub(crate) fn job_span(job: &ClaimedJob) -> Span {
@@ -16,19 +23,25 @@ pub(crate) fn job_span(job: &ClaimedJob) -> Span {
 }
 
 pub(crate) fn started(process: ProcessId, kinds: usize) {
-    info!(target: TARGET, event = "process.started", %process, kinds);
+    quietly(|| {
+        info!(target: TARGET, event = "process.started", %process, kinds);
+    });
 }
 
 pub(crate) fn stopped(process: ProcessId, finished: u64, handed_back: u64) {
-    info!(target: TARGET, event = "process.stopped", %process, finished, handed_back);
+    quietly(|| {
+        info!(target: TARGET, event = "process.stopped", %process, finished, handed_back);
+    });
 }
 
 pub(crate) fn claimed(count: usize, alone: bool) {
-    debug!(target: TARGET, event = "jobs.claimed", count, alone);
+    quietly(|| {
+        debug!(target: TARGET, event = "jobs.claimed", count, alone);
+    });
 }
 
 pub(crate) fn finished(lease: &Lease, result: FinishResult) {
-    match result {
+    quietly(|| match result {
         FinishResult::Applied { status, .. } => {
             debug!(target: TARGET, event = "job.finished", job = %lease.job, claim_no = lease.claim_no, %status);
         }
@@ -38,76 +51,100 @@ pub(crate) fn finished(lease: &Lease, result: FinishResult) {
                 "the result of an attempt was refused: its claim is not valid any more"
             );
         }
-    }
+    });
 }
 
 pub(crate) fn handler_stuck(lease: &Lease, kind: &str, cause: CancelCause, for_: Duration) {
-    warn!(
-        target: TARGET, event = "handler.stuck", job = %lease.job, kind, ?cause, seconds = for_.as_secs(),
-        "a handler still runs although it was told to stop"
-    );
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "handler.stuck", job = %lease.job, kind, ?cause, seconds = for_.as_secs(),
+            "a handler still runs although it was told to stop"
+        );
+    });
 }
 
 pub(crate) fn fenced(process: ProcessId) {
-    warn!(
-        target: TARGET, event = "process.fenced", %process,
-        "this process was taken for dead and its jobs were revived; it stops them and registers anew"
-    );
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "process.fenced", %process,
+            "this process was taken for dead and its jobs were revived; it stops them and registers anew"
+        );
+    });
 }
 
 pub(crate) fn self_fenced(process: ProcessId, unconfirmed: Duration) {
-    warn!(
-        target: TARGET, event = "process.self_fenced", %process, seconds = unconfirmed.as_secs_f64(),
-        "no heartbeat could be confirmed for half of the stale window; this process stops its jobs"
-    );
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "process.self_fenced", %process, seconds = unconfirmed.as_secs_f64(),
+            "no heartbeat could be confirmed for half of the stale window; this process stops its jobs"
+        );
+    });
 }
 
 pub(crate) fn registered_anew(process: ProcessId) {
-    info!(target: TARGET, event = "process.registered_anew", %process);
+    quietly(|| {
+        info!(target: TARGET, event = "process.registered_anew", %process);
+    });
 }
 
 pub(crate) fn session_retired(process: ProcessId, why: &StorageError) {
-    warn!(
-        target: TARGET, event = "process.retired", %process, error = %why,
-        "a claim's outcome is unknown; new claims go under a new identity, and what the old one holds goes back"
-    );
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "process.retired", %process, error = %why,
+            "a claim's outcome is unknown; new claims go under a new identity, and what the old one holds goes back"
+        );
+    });
 }
 
 pub(crate) fn storage_failed(doing: &'static str, error: &StorageError) {
-    warn!(target: TARGET, event = "storage.failed", doing, %error);
+    quietly(|| {
+        warn!(target: TARGET, event = "storage.failed", doing, %error);
+    });
 }
 
 pub(crate) fn outcome_dropped(lease: &Lease, why: &'static str) {
-    warn!(target: TARGET, event = "job.outcome_dropped", job = %lease.job, claim_no = lease.claim_no, why);
+    quietly(|| {
+        warn!(target: TARGET, event = "job.outcome_dropped", job = %lease.job, claim_no = lease.claim_no, why);
+    });
 }
 
 pub(crate) fn loop_panicked(name: &'static str, message: &str) {
-    error!(target: TARGET, event = "loop.panicked", name, message, "a loop of the runtime panicked");
+    quietly(|| {
+        error!(target: TARGET, event = "loop.panicked", name, message, "a loop of the runtime panicked");
+    });
 }
 
 pub(crate) fn reaped(report: &ReapReport) {
-    if !report.processes.is_empty() || !report.revived.is_empty() {
-        warn!(
-            target: TARGET, event = "processes.reaped",
-            processes = report.processes.len(), revived = report.revived.len(), poisoned = report.poisoned.len(),
-            exhausted = report.exhausted.len(), cancelled = report.cancelled.len(),
-        );
-    }
+    quietly(|| {
+        if !report.processes.is_empty() || !report.revived.is_empty() {
+            warn!(
+                target: TARGET, event = "processes.reaped",
+                processes = report.processes.len(), revived = report.revived.len(), poisoned = report.poisoned.len(),
+                exhausted = report.exhausted.len(), cancelled = report.cancelled.len(),
+            );
+        }
+    });
 }
 
 pub(crate) fn reaper_skipped(wall: Duration, boot: Duration) {
-    warn!(
-        target: TARGET, event = "reaper.skipped", wall_seconds = wall.as_secs_f64(), boot_seconds = boot.as_secs_f64(),
-        "the wall clock was stepped; this round of the reaper is skipped"
-    );
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "reaper.skipped", wall_seconds = wall.as_secs_f64(), boot_seconds = boot.as_secs_f64(),
+            "the wall clock was stepped; this round of the reaper is skipped"
+        );
+    });
 }
 
 pub(crate) fn swept(report: SweepReport) {
-    if report.done + report.dead > 0 {
-        debug!(target: TARGET, event = "jobs.swept", done = report.done, dead = report.dead);
-    }
+    quietly(|| {
+        if report.done + report.dead > 0 {
+            debug!(target: TARGET, event = "jobs.swept", done = report.done, dead = report.dead);
+        }
+    });
 }
 
 pub(crate) fn going_alone(suspects: bool) {
-    info!(target: TARGET, event = "process.alone", running_a_suspect = suspects);
+    quietly(|| {
+        info!(target: TARGET, event = "process.alone", running_a_suspect = suspects);
+    });
 }

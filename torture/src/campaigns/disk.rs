@@ -65,6 +65,7 @@ impl Disk {
         if !mounted.success() {
             return Err(format!("no tmpfs can be mounted: {mounted}").into());
         }
+        // The log of the worker is on the full disk, too, as it mostly is.
         let site = Site::below(program, outer.path())?;
         let ballast = site.path("ballast");
         std::fs::write(&ballast, vec![7_u8; 2 << 20])?;
@@ -112,7 +113,7 @@ impl Disk {
                 problems.push(format!("the first {what} came {time:?} after there was room"));
             }
         }
-        verdict(&problems)?;
+        verdict(&problems).map_err(|e| format!("{e}\nThe worker said:\n{}", site.last_words()))?;
         Ok(format!(
             "{} MiB: {} jobs accepted, {} refused in {:?} without room; enqueues went on {taken:.1?} and finishes \
              {finishing:.1?} after there was",

@@ -65,8 +65,9 @@ impl Freeze {
             }
             let mut rounds = Vec::new();
             for n in 0..self.rounds {
-                let (round, heard) =
-                    round(&site, &storage, &fleet, heir).await.map_err(|e| format!("{heir:?} {n}: {e}"))?;
+                let (round, heard) = round(&site, &storage, &fleet, heir)
+                    .await
+                    .map_err(|e| format!("{heir:?} {n}: {e}\nThe workers said:\n{}", site.last_words()))?;
                 slowest = slowest.max(heard);
                 if heard > HEARD_WITHIN {
                     problems.push(format!("{heir:?} {n}: the zombie was told after {heard:?}"));
