@@ -59,7 +59,7 @@ async fn round(core: &Arc<Core>) {
             telemetry::self_fenced(session.process, session.unconfirmed_for());
             core.lose(&session);
         }
-        if !session.is_lost() {
+        if !session.is_lost() && !session.is_leaving() {
             beat(core, &session).await;
         }
     }
@@ -88,6 +88,8 @@ async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
                 core.fetch.notify_one();
             }
         }
+        // It was under way when this process said farewell.
+        Ok(Ok(Heartbeat::Fenced)) if session.is_leaving() => {}
         Ok(Ok(Heartbeat::Fenced)) => {
             telemetry::fenced(session.process);
             core.lose(session);

@@ -17,6 +17,8 @@ pub(crate) struct Session {
     outstanding: AtomicUsize,
     /// Whether the claims are not ours any more, as far as this process can prove.
     lost: AtomicBool,
+    /// Whether its registration is being ended by this process itself.
+    leaving: AtomicBool,
     confirmed: Mutex<BootInstant>,
 }
 
@@ -26,12 +28,22 @@ impl Session {
             process: ProcessId::new(),
             outstanding: AtomicUsize::new(0),
             lost: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             confirmed: Mutex::new(BootInstant::now()),
         })
     }
 
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+
+    /// From now on it is no news that the registration has ended.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
     }
 
     /// Says whether this call was the first.

@@ -111,6 +111,7 @@ fn report(core: &Core, since: Counted) -> ShutdownReport {
 /// Ends every registration; what the database thinks we hold goes back.
 async fn end(core: &Core, report: &ShutdownReport) {
     for session in core.sessions.all() {
+        session.leave();
         let params = DeregisterParams { process: session.process, now: core.clock.storage_now() };
         let ended = tokio::time::timeout(LAST_WRITES, core.storage.processes.deregister(params)).await;
         match ended {
