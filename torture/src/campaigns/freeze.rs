@@ -6,6 +6,7 @@ use crate::ledger::{self, Line};
 use crate::{audit, since_boot_ns};
 use forge_jobs::storage::VerbParams;
 use forge_jobs::{EnqueueRequest, JobId, JobStatus, Storage};
+use rusqlite::{Connection, ErrorCode};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::Path;
@@ -95,7 +96,7 @@ async fn round(
     let id = enqueue(storage, vec![job]).await?.remove(0);
     let first = wait("the job to start", async || starts(site, &id).map(|s| s.into_iter().next())).await?;
     let victim = fleet.iter().find(|w| w.pid() == first.pid).ok_or("it runs in no process of ours")?;
-    victim.signal(Signal::STOP)?;
+    stop_between_writes(site, victim).await?;
     let frozen = Instant::now();
     let job_id: JobId = id.parse()?;
     if heir == Heir::Operator {
@@ -132,6 +133,24 @@ async fn round(
     .await?;
     let heard = Duration::from_nanos(told.ts_ns.saturating_sub(thawed));
     Ok((Round { job: id, zombie: first.lease }, heard))
+}
+
+/// Stops a process where it does not hold the database's lock. In the middle of a write it would keep everybody from
+/// writing for as long as it is stopped, and nobody could take its job over: that is SQLite's nature, and documented.
+async fn stop_between_writes(site: &Site, victim: &Worker) -> Result<(), Failure> {
+    let conn = Connection::open(site.database())?;
+    conn.busy_timeout(Duration::from_millis(100))?;
+    for _ in 0..100 {
+        victim.signal(Signal::STOP)?;
+        match conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
+            Ok(()) => return Ok(()),
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            Err(e) => return Err(e.into()),
+        }
+        victim.signal(Signal::CONT)?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err("it could never be stopped between two writes".into())
 }
 
 /// The starts of a job, in the order written.
