@@ -3,6 +3,7 @@
 mod demo;
 mod features;
 mod guards;
+mod peers;
 mod root;
 mod run;
 mod schema;
@@ -21,7 +22,8 @@ usage: cargo xtask <command>
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
-  torture [ARGS]   kill, poison and freeze real worker processes for minutes, and audit what they leave (try --help)
+  torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
+  peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --dir DIR), and print one table
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let result = match (command.as_str(), rest.as_slice()) {
         ("demo", _) => demo::run(&rest),
         ("test", []) => suite::run(),
+        ("peers", _) => peers::run(&rest),
         ("torture", _) => torture::run(&rest),
         ("tidy", []) => tidy::run(),
         ("mutate-guards", []) => guards::run(),

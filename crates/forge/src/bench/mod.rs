@@ -102,7 +102,7 @@ fn cases(plan: &Plan) -> Vec<Case> {
             match workload {
                 Workload::Enqueue => cases.extend([case(8, 80_000), case(64, 160_000)]),
                 Workload::Bulk => cases.push(case(1, 100_000)),
-                Workload::Drain => cases.extend([case(50, 100_000), case(10, 100_000), case(1, 100_000)]),
+                Workload::Drain => cases.extend([case(50, 50_000), case(10, 50_000), case(1, 50_000)]),
                 Workload::PickUp => cases.push(case(1, 1_000)),
                 Workload::PickUpAcross => cases.push(case(1, 500)),
                 Workload::Mixed => cases.push(case(2_000, 20_000)),
