@@ -7,7 +7,8 @@ use crate::storage::{
     CancelOutcome, ClaimMode, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams, FinishResult,
     Inserted, Lease, ProgressParams, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
 };
-use crate::{DeadReason, JobStatus, Progress, Timing};
+use crate::{DeadReason, EnqueueRequest, JobStatus, Progress, Timing};
+use std::collections::HashSet;
 
 fn member(lease: Lease, transition: Transition) -> Finish {
     Finish { lease, transition, timing: Timing::default() }
@@ -15,6 +16,36 @@ fn member(lease: Lease, transition: Transition) -> Finish {
 
 async fn finish_all(rig: &Rig, members: Vec<Finish>) -> Result<Vec<FinishResult>, StorageError> {
     rig.storage.jobs.finish(FinishParams { members, now: rig.now() }).await
+}
+
+/// Protects: a storage may insert many at once, and one that stands out changes nothing for the others, nor their order.
+pub async fn a_large_enqueue_answers_for_each_as_if_it_came_alone(rig: &Rig) {
+    let process = rig.process().await;
+    let known = checked(request());
+    rig.enqueue(vec![known.clone()]).await;
+    let mut jobs: Vec<_> = (0..300).map(|n| checked(request().with_tag(format!("{n}")))).collect();
+    let mut expected = vec![Inserted::Inserted; jobs.len()];
+    // One sent twice, one whose id is taken, one that comes again within the call, a later one, and two with a key.
+    (jobs[3], expected[3]) = (known.clone(), Inserted::AlreadyThere);
+    (jobs[40], expected[40]) =
+        (checked(EnqueueRequest::new("other", 2).with_id(known.id)), Inserted::IdTaken);
+    (jobs[77], expected[77]) = (jobs[70].clone(), Inserted::AlreadyThere);
+    jobs[130] = checked(request().with_delay(secs(5)));
+    jobs[170] = checked(request().with_dedupe_key("key"));
+    (jobs[171], expected[171]) =
+        (checked(request().with_dedupe_key("key")), Inserted::Duplicate { of: jobs[170].id });
+    let params = EnqueueParams { jobs: jobs.clone(), now: rig.now() };
+    let results = rig.storage.jobs.enqueue(params).await.expect("an enqueue succeeds");
+    assert_eq!(results, expected);
+    let claimed: HashSet<_> = rig.claim(process, 1_000).await.iter().map(|c| c.job.id).collect();
+    for (n, job) in jobs.iter().enumerate() {
+        let ran = expected[n] == Inserted::Inserted && n != 130;
+        assert_eq!(claimed.contains(&job.id), ran || job.id == known.id || n == 77, "job {n}");
+        if ran {
+            let kept = rig.job(job.id).await;
+            assert_eq!((kept.tags, kept.payload), (job.tags.clone(), job.payload.clone()), "job {n}");
+        }
+    }
 }
 
 /// Protects: one accepted finish per claim, within a batch too; the first of two counts.

@@ -268,6 +268,7 @@ macro_rules! __conformance_rules {
                 a_page_without_rows_or_too_many_is_refused
             }
             batches {
+                a_large_enqueue_answers_for_each_as_if_it_came_alone
                 a_lease_twice_in_a_finish_counts_once
                 a_lease_twice_in_a_release_counts_once
                 a_job_twice_in_a_cancel_is_cancelled_once

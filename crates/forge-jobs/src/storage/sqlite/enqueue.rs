@@ -1,5 +1,9 @@
 //! Inserting jobs.
 
+mod many;
+
+pub(super) use self::many::{JOBS as INSERT_MANY, READY as PUT_READY_MANY};
+
 use super::error::Fault;
 use super::hot::Hot;
 use super::names::{WORKERS, micros};
@@ -33,7 +37,17 @@ pub(super) fn check_batch(field: &'static str, count: usize, limit: usize) -> Re
 pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
     check_batch("jobs", params.jobs.len(), MAX_ENQUEUE_BATCH)?;
     let now = time(params.now);
-    params.jobs.iter().map(|job| insert(cx, job, now)).collect()
+    let mut results = Vec::with_capacity(params.jobs.len());
+    for piece in params.jobs.chunks(many::ROWS) {
+        if many::insert(cx, piece, now)? {
+            results.extend(std::iter::repeat_n(Inserted::Inserted, piece.len()));
+            continue;
+        }
+        for job in piece {
+            results.push(insert(cx, job, now)?);
+        }
+    }
+    Ok(results)
 }
 
 fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault> {
@@ -52,12 +66,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
             return Ok(Inserted::Duplicate { of });
         }
     }
-    let due_at = match job.due {
-        Due::Now => now,
-        Due::At(at) => at.as_micros().max(now),
-        // Within what a time can be, or a page's cursor would stand before the rows it has shown.
-        Due::After(delay) => Timestamp::from_micros(now).saturating_add(delay).as_micros(),
-    };
+    let due_at = due_at(job, now);
     let values = params![
         &job.id.as_bytes()[..],
         queue,
@@ -99,6 +108,15 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         put_ready(cx, &row)?;
     }
     Ok(Inserted::Inserted)
+}
+
+fn due_at(job: &NewJob, now: i64) -> i64 {
+    match job.due {
+        Due::Now => now,
+        Due::At(at) => at.as_micros().max(now),
+        // Within what a time can be, or a page's cursor would stand before the rows it has shown.
+        Due::After(delay) => Timestamp::from_micros(now).saturating_add(delay).as_micros(),
+    }
 }
 
 /// What was asked for, as it is stored, to tell a job sent twice from another job under its id.

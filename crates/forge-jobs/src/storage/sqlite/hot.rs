@@ -13,8 +13,15 @@ macro_rules! statements {
             $($name),+
         }
 
-        const TEXTS: &[&str] = &[$($text),+];
-        const COUNT: usize = TEXTS.len();
+        impl Hot {
+            fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+        }
+
+        const COUNT: usize = [$(Hot::$name),+].len();
     };
 }
 
@@ -23,7 +30,9 @@ statements! {
     Commit = "COMMIT",
     DataVersion = "PRAGMA data_version",
     Insert = enqueue::INSERT,
+    InsertMany = &enqueue::INSERT_MANY,
     PutReady = state::PUT_READY,
+    PutReadyMany = &enqueue::PUT_READY_MANY,
     AnyReady = claim::ANY_READY,
     Registered = claim::PROCESS,
     SettingsVersion = queues::VERSION,
@@ -57,7 +66,7 @@ impl<'c> Statements<'c> {
         if let Some(statement) = slot.get() {
             return Ok(statement.borrow_mut());
         }
-        let statement = self.conn.prepare(TEXTS[which as usize])?;
+        let statement = self.conn.prepare(which.text())?;
         Ok(slot.get_or_init(|| RefCell::new(statement)).borrow_mut())
     }
 }
