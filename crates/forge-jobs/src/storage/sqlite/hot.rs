@@ -1,7 +1,7 @@
 //! Statements of the hot path, prepared once for the writing connection. To find one again by its text takes as long
 //! as to run it, and each job takes several.
 
-use super::{claim, enqueue, finish, queues, state};
+use super::{claim, enqueue, finish, looks, queues, state};
 use rusqlite::{Connection, Statement};
 use std::cell::{OnceCell, RefCell, RefMut};
 
@@ -29,6 +29,10 @@ statements! {
     Begin = "BEGIN IMMEDIATE",
     Commit = "COMMIT",
     DataVersion = "PRAGMA data_version",
+    LookClaim = looks::CLAIM,
+    LookPromote = looks::PROMOTE,
+    LookSweep = looks::SWEEP,
+    LookReap = looks::REAP,
     Insert = enqueue::INSERT,
     InsertMany = &enqueue::INSERT_MANY,
     PutReady = state::PUT_READY,

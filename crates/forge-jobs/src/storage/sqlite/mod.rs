@@ -14,6 +14,7 @@ mod hot;
 mod identity;
 mod inspect;
 mod locks;
+mod looks;
 mod migrate;
 #[cfg(target_os = "linux")]
 mod mounts;
@@ -63,6 +64,9 @@ use tokio::sync::watch;
 
 /// Longest time of a check-up, which reads everything.
 const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
+
+/// Longest time of a look at the settings: one statement, which needs no snapshot.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(5);
 
 /// How to open a SQLite storage.
 #[derive(Clone, Debug)]
@@ -241,7 +245,9 @@ impl JobQueue for SqliteStorage {
     }
 
     async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
-        self.write(Lane::Bulk, move |cx| claim::claim(cx, &params)).await
+        let look = params.clone();
+        let looked = move |cx: &mut Cx<'_, '_>| looks::claim(cx, &look);
+        self.writer.look_or_write(Lane::Bulk, looked, move |cx| claim::claim(cx, &params)).await
     }
 
     async fn finish(&self, params: FinishParams) -> Result<Vec<FinishResult>, StorageError> {
@@ -261,7 +267,8 @@ impl JobQueue for SqliteStorage {
     }
 
     async fn promote(&self, params: PromoteParams) -> Result<Promoted, StorageError> {
-        self.write(Lane::Bulk, move |cx| promote::promote(cx, &params)).await
+        let looked = move |cx: &mut Cx<'_, '_>| looks::promote(cx, &params);
+        self.writer.look_or_write(Lane::Bulk, looked, move |cx| promote::promote(cx, &params)).await
     }
 
     async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
@@ -281,7 +288,8 @@ impl JobQueue for SqliteStorage {
     }
 
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
-        self.write(Lane::Bulk, move |cx| sweep::sweep(cx, &params)).await
+        let looked = move |cx: &mut Cx<'_, '_>| looks::sweep(cx, &params);
+        self.writer.look_or_write(Lane::Bulk, looked, move |cx| sweep::sweep(cx, &params)).await
     }
 
     fn changes(&self) -> watch::Receiver<Changes> {
@@ -317,7 +325,9 @@ impl ProcessRegistry for SqliteStorage {
 
     async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
         let locks = self.locks.clone();
-        let report = self.write(Lane::Bulk, move |cx| reap::reap(cx, &params, &locks)).await?;
+        let looked = move |cx: &mut Cx<'_, '_>| looks::reap(cx, &params);
+        let reaped = move |cx: &mut Cx<'_, '_>| reap::reap(cx, &params, &locks);
+        let report = self.writer.look_or_write(Lane::Bulk, looked, reaped).await?;
         for process in &report.processes {
             self.locks.remove(*process);
         }
@@ -360,11 +370,12 @@ impl QueueConfig for SqliteStorage {
 
     async fn get(&self, queue: &str) -> Result<Option<QueueRow>, StorageError> {
         let queue = queue.to_owned();
-        self.read_by(self.settings.as_ref(), None, move |conn| Ok(queues::get(conn, &queue)?)).await
+        let limit = Some(SETTINGS_LIMIT);
+        self.read_by(self.settings.as_ref(), limit, move |conn| Ok(queues::get(conn, &queue)?)).await
     }
 
     async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
-        self.read_by(self.settings.as_ref(), None, |conn| Ok(queues::list(conn)?)).await
+        self.read_by(self.settings.as_ref(), Some(SETTINGS_LIMIT), |conn| Ok(queues::list(conn)?)).await
     }
 }
 

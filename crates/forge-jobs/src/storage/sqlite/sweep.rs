@@ -15,7 +15,7 @@ const EXPIRED: &str = "SELECT seq FROM forge_finished WHERE status = ?1 AND queu
      ORDER BY finished_at LIMIT ?4";
 
 /// Ended registrations are kept this long at least, so that the process of an attempt can be named.
-const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 
 /// Deletes at most `limit` finished jobs.
 pub(super) fn sweep(cx: &Cx<'_, '_>, params: &SweepParams) -> Result<SweepReport, Fault> {

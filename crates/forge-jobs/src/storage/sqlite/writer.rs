@@ -32,8 +32,8 @@ const GROUP_TIME: Duration = Duration::from_millis(50);
 const GROUP_SIZE: usize = 1_024;
 /// Another process's commits are looked for at most this often.
 const LOOK_GAP: Duration = Duration::from_millis(1);
-/// The gaps between looks grow up to this one, the last.
-const LAST_LOOK_GAP: Duration = Duration::from_millis(128);
+/// The gaps of the looks that follow one in vain, in milliseconds: close where a sync mostly ends, then wide.
+const NEXT_LOOKS: [u64; 3] = [2, 8, 64];
 
 /// Which commands go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,23 +75,33 @@ pub(super) fn time(now: Option<Timestamp>) -> i64 {
 }
 
 trait Command: Send {
+    /// Looks, outside of a transaction, whether there is nothing to be written; its result is then known.
+    fn look(&mut self, cx: &mut Cx<'_, '_>) -> bool;
     /// Runs it, for the first time or again after a rollback.
     fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Fault>;
     /// Answers its caller.
     fn answer(self: Box<Self>, end: Result<(), StorageError>);
 }
 
-struct Task<F, T> {
+struct Task<L, F, T> {
+    look: L,
     run: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StorageError>>,
 }
 
-impl<F, T> Command for Task<F, T>
+impl<L, F, T> Command for Task<L, F, T>
 where
+    L: FnMut(&mut Cx<'_, '_>) -> Result<Option<T>, Fault> + Send,
     F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send,
     T: Send,
 {
+    fn look(&mut self, cx: &mut Cx<'_, '_>) -> bool {
+        // One that fails is tried again as a write, which says what is wrong.
+        self.result = (self.look)(cx).unwrap_or(None);
+        self.result.is_some()
+    }
+
     fn run(&mut self, cx: &mut Cx<'_, '_>) -> Result<(), Fault> {
         self.result = Some((self.run)(cx)?);
         Ok(())
@@ -186,8 +196,18 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
     {
+        self.look_or_write(lane, |_| Ok(None), run).await
+    }
+
+    /// The same, unless `look` knows the result and nothing is to be written: then there is no transaction.
+    pub(super) async fn look_or_write<T, L, F>(&self, lane: Lane, look: L, run: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        L: FnMut(&mut Cx<'_, '_>) -> Result<Option<T>, Fault> + Send + 'static,
+        F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let command = Box::new(Task { run, result: None, reply });
+        let command = Box::new(Task { look, run, result: None, reply });
         {
             let mut queue = self.shared.lock();
             if queue.closed {
@@ -264,8 +284,12 @@ impl Worker<'_> {
 
     fn run(&mut self) {
         self.look();
-        while let Some(first) = self.next() {
-            self.group(first);
+        while let Some(mut first) = self.next() {
+            if self.is_answered_by_a_look(&mut *first) {
+                first.answer(Ok(()));
+            } else {
+                self.group(first);
+            }
         }
     }
 
@@ -301,7 +325,9 @@ impl Worker<'_> {
     /// times.
     fn look(&mut self) {
         self.looked = Instant::now();
-        self.look_again = self.look_again.map(|gap| gap * 2).filter(|gap| *gap <= LAST_LOOK_GAP);
+        let longer =
+            |gap: Duration| NEXT_LOOKS.map(Duration::from_millis).into_iter().find(|next| *next > gap);
+        self.look_again = self.look_again.and_then(longer);
         let version = self.statements.get(Hot::DataVersion).and_then(|mut s| s.query_row([], |r| r.get(0)));
         if let Ok(version) = version
             && std::mem::replace(&mut self.data_version, version) != version
@@ -377,6 +403,19 @@ impl Worker<'_> {
             }
         };
         command.answer(end);
+    }
+
+    fn is_answered_by_a_look(&mut self, command: &mut dyn Command) -> bool {
+        let mut effects = Effects::default();
+        let mut cx = Cx {
+            conn: self.conn,
+            statements: &self.statements,
+            names: &mut self.names,
+            effects: &mut effects,
+            guards: &self.guards,
+        };
+        // One that panics is tried again as a write.
+        std::panic::catch_unwind(AssertUnwindSafe(|| command.look(&mut cx))).unwrap_or(false)
     }
 
     fn run_one(&mut self, command: &mut dyn Command, effects: &mut Effects) -> Result<(), Fault> {
