@@ -16,7 +16,7 @@ const INSIDE: &str = "FORGE_TORTURE_INSIDE";
 /// The settings of the campaign.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk {
-    /// The size of the file system, in MiB; at least 6.
+    /// The size of the file system, in MiB; at least 7.
     pub mib: u32,
     /// How long it stays full.
     pub full_for: Duration,
@@ -68,7 +68,7 @@ impl Disk {
         // The log of the worker is on the full disk, too, as it mostly is.
         let site = Site::below(program, outer.path())?;
         let ballast = site.path("ballast");
-        std::fs::write(&ballast, vec![7_u8; 2 << 20])?;
+        std::fs::write(&ballast, vec![7_u8; 3 << 20])?;
         let storage = open(&site).await?;
         let mut worker = site.worker(&[&QUICK[..], &["--queue", "default:4"]].concat())?;
         let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));

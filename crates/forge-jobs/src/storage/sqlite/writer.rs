@@ -16,7 +16,7 @@ use super::names::Names;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::storage::{Changes, StorageError};
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, ErrorCode, Statement};
 use std::cell::RefMut;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -351,9 +351,10 @@ impl Worker<'_> {
             match self.run_one(&mut *command, &mut effects) {
                 Ok(()) => ran.push((command, Ok(()))),
                 Err(Fault::Refused(e)) => ran.push((command, Err(e))),
-                Err(Fault::Sql(_) | Fault::Panicked) => {
+                Err(fault @ (Fault::Sql(_) | Fault::Panicked)) => {
                     // It fails alone; the others form the next group, after what must not wait.
                     self.rollback();
+                    self.make_room(&fault);
                     self.again.extend(ran.into_iter().map(|(c, _)| c));
                     return self.alone(command);
                 }
@@ -399,6 +400,7 @@ impl Worker<'_> {
             Ok(()) => self.commit(changed_before, effects),
             Err(fault) => {
                 self.rollback();
+                self.make_room(&fault);
                 Err(fault.into_storage())
             }
         };
@@ -461,8 +463,24 @@ impl Worker<'_> {
             }
             Err(e) => {
                 self.rollback();
-                Err(commit_error(e))
+                let fault = Fault::Sql(e);
+                self.make_room(&fault);
+                match fault {
+                    Fault::Sql(e) => Err(commit_error(e)),
+                    other => Err(other.into_storage()),
+                }
             }
+        }
+    }
+
+    /// On a full disk the log is moved into the file, as far as nobody reads it, so that it begins anew instead of
+    /// taking what room there will be.
+    fn make_room(&self, fault: &Fault) {
+        if let Fault::Sql(e) = fault
+            && e.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        {
+            // It may fail on the same disk; the next failure tries again.
+            let _ = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         }
     }
 
