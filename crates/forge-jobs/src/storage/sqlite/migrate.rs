@@ -55,18 +55,22 @@ pub(super) fn refuse_unfit(conn: &Connection, purpose: Purpose) -> Result<i64, F
     }
     if purpose == Purpose::Look {
         if !ours {
-            let detail = format!(
-                "{} is empty and no Forge database yet: `forge migrate`, `forge enqueue` and the programs that use it \
-                 make it one",
-                database()
-            );
-            return Err(StorageError::NotForge { detail }.into());
+            return Err(empty(database()).into());
         }
         if found < known {
             return Err(StorageError::SchemaTooOld { database: database(), found, known }.into());
         }
     }
     Ok(found)
+}
+
+/// The refusal of a database that holds nothing.
+pub(super) fn empty(database: impl std::fmt::Display) -> StorageError {
+    let detail = format!(
+        "{database} is empty and no Forge database yet: `forge migrate`, `forge enqueue` and the programs that use it \
+         make it one"
+    );
+    StorageError::NotForge { detail }
 }
 
 /// What a database holds, for people; `None` for an empty one.

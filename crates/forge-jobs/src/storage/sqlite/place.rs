@@ -2,7 +2,7 @@
 //! another program left there. None of that may happen to a file that is not for us.
 
 use super::error::Fault;
-use super::migrate::refuse_unfit;
+use super::migrate::{empty, refuse_unfit};
 use super::open::Purpose;
 use crate::storage::StorageError;
 use rusqlite::{Connection, OpenFlags};
@@ -49,11 +49,7 @@ pub(super) fn refuse(file: &Path, purpose: Purpose) -> Result<(), StorageError> 
         return Err(StorageError::unavailable(format!("{at} is no regular file")));
     }
     if metadata.len() == 0 && purpose == Purpose::Look {
-        let detail = format!(
-            "{at} is empty and no Forge database yet: `forge migrate`, `forge enqueue` and the programs that use it \
-             make it one"
-        );
-        return Err(StorageError::NotForge { detail });
+        return Err(empty(at));
     }
     if !may(file, Access::ReadAndWrite) {
         return Err(StorageError::unavailable(format!(
