@@ -116,6 +116,29 @@ pub const COUNT_CAP: u64 = 10_000;
 /// Longest time that one call to a storage may take.
 pub const STORAGE_CALL_LIMIT: Duration = Duration::from_secs(30);
 
+/// Connections for work that a process keeps to a Postgres server, unless told otherwise.
+pub const POSTGRES_CONNECTIONS: u32 = 4;
+/// Most connections for work that a process may keep to a Postgres server.
+pub const MAX_POSTGRES_CONNECTIONS: u32 = 64;
+/// Connections for reads for people that a process keeps to a Postgres server, unless told otherwise.
+pub const POSTGRES_READ_CONNECTIONS: u32 = 2;
+/// Most connections for reads for people that a process may keep to a Postgres server.
+pub const MAX_POSTGRES_READ_CONNECTIONS: u32 = 16;
+/// Longest wait for a connection to a Postgres server, unless told otherwise.
+pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest read for people on a Postgres server, unless told otherwise.
+pub const POSTGRES_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest time limit that a setting for Postgres may ask for: a network needs that much.
+pub const MIN_POSTGRES_TIMEOUT: Duration = Duration::from_millis(100);
+/// Longest time limit that a setting for Postgres may ask for.
+pub const MAX_POSTGRES_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest name of the schema in bytes: 15 of Postgres's 63 are left for names made of it, of channels for instance.
+pub const MAX_SCHEMA_BYTES: usize = 48;
+/// Longest name under which a connection is shown to a database administrator; Postgres cuts longer ones.
+pub const MAX_APPLICATION_NAME_BYTES: usize = 63;
+/// Bytes of a password file that are read.
+pub const MAX_PASSFILE_BYTES: u64 = 1 << 20;
+
 const _: () = assert!(
     MIN_HEARTBEATS_PER_STALE_WINDOW as u64 * HEARTBEAT_INTERVAL.as_secs() <= STALE_AFTER.as_secs(),
     "the default stale window must hold four heartbeats"
@@ -127,3 +150,8 @@ const _: () = assert!(MAX_CLAIM_BATCH as usize <= MAX_FINISH_BATCH);
 const _: () = assert!(ALONE_WINDOW.as_secs() <= ALONE_WINDOW_MAX.as_secs());
 const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE);
 const _: () = assert!(DEFAULT_MAX_ATTEMPTS <= MAX_MAX_ATTEMPTS);
+const _: () = assert!(POSTGRES_CONNECTIONS <= MAX_POSTGRES_CONNECTIONS);
+const _: () = assert!(POSTGRES_READ_CONNECTIONS <= MAX_POSTGRES_READ_CONNECTIONS);
+const _: () = assert!(MIN_POSTGRES_TIMEOUT.as_millis() <= POSTGRES_CONNECT_TIMEOUT.as_millis());
+const _: () = assert!(POSTGRES_READ_TIMEOUT.as_secs() <= MAX_POSTGRES_TIMEOUT.as_secs());
+const _: () = assert!(STORAGE_CALL_LIMIT.as_secs() <= MAX_POSTGRES_TIMEOUT.as_secs());

@@ -1,12 +1,20 @@
 //! `DatabaseConfig`: from a file and the environment to an open storage. The one place that names backends.
 
-use super::{PathsError, QueuePaths};
-use crate::storage::{Storage, StorageError};
-use serde::Deserialize;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use super::environment::Environment;
+use super::file::{Settings, Synchronous};
+use super::postgres::{self, Layer};
+use super::target::Target;
+use super::{ConfigError, PathsError, PostgresConfig, QueuePaths};
 use std::path::{Path, PathBuf};
 
 /// The environment variable that wins over the file.
 const URL_VARIABLE: &str = "FORGE_DATABASE_URL";
+/// The environment variable that names the schema, whatever file and URL say.
+const SCHEMA_VARIABLE: &str = "FORGE_DATABASE_SCHEMA";
 const FILE_NAME: &str = "forge.toml";
 const DATABASE_NAME: &str = "forge.db";
 
@@ -16,7 +24,7 @@ const DATABASE_NAME: &str = "forge.db";
 ///
 /// ```toml
 /// [database]
-/// # sqlite:PATH, sqlite::memory:, or (with the feature `postgres`) postgres://…
+/// # sqlite:PATH, sqlite::memory:, or (with the feature `postgres`) postgres://user@host/database.
 /// # Default: forge.db in the data directory. FORGE_DATABASE_URL wins over this.
 /// url = "sqlite:/var/lib/app/jobs.db"
 ///
@@ -26,53 +34,43 @@ const DATABASE_NAME: &str = "forge.db";
 /// synchronous = "full"
 /// # true: the file may hold the program's own tables too. false (default): such a file is refused as a slip.
 /// share_file = false
+///
+/// # All of these are the defaults, but for the three paths. The URL's parameters win over them.
+/// [postgres]
+/// # The schema that holds the queue. FORGE_DATABASE_SCHEMA wins over this and over the URL.
+/// schema = "forge"
+/// # disable, prefer, require, verify-ca or verify-full, as libpq's sslmode.
+/// tls = "prefer"
+/// # The authorities to trust; without it those of the system. PEM.
+/// tls_root_cert = "/etc/app/root.pem"
+/// # This program's own certificate and its key, both or neither. PEM.
+/// tls_client_cert = "/etc/app/client.pem"
+/// tls_client_key = "/etc/app/client.key"
+/// # Connections for work, 1 to 64, and for reads for people, 1 to 16; of each process.
+/// connections = 4
+/// read_connections = 2
+/// # Longest wait for a connection, longest call, longest read for people; 100 to 600000.
+/// connect_timeout_ms = 5000
+/// call_timeout_ms = 30000
+/// read_timeout_ms = 10000
+/// # transaction: a pooler in transaction mode stands in between. none: it does not. auto: find out.
+/// pooler = "auto"
+/// # Whether processes wake each other through LISTEN and NOTIFY; without it they poll.
+/// listen = true
+/// # true: a program that opens the database brings it up to date. false: `forge migrate` does.
+/// auto_migrate = false
 /// ```
+///
+/// What a Postgres URL does not say, and the file neither, comes from libpq's variables (`PGHOST`, `PGPORT`, `PGUSER`,
+/// `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE`, `PGSSLROOTCERT`, `PGSSLCERT`, `PGSSLKEY`, `PGAPPNAME`) and, for the
+/// password, from the file of `PGPASSFILE`, else `~/.pgpass`. They say nothing to a program that uses SQLite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseConfig {
     target: Target,
     synchronous: Synchronous,
     share_file: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    /// `forge.db` in the data directory.
-    Default,
-    SqliteFile(PathBuf),
-    SqliteMemory,
-}
-
-/// How hard SQLite waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Synchronous {
-    #[default]
-    Full,
-    Normal,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileConfig {
-    #[serde(default)]
-    database: DatabaseSection,
-    #[serde(default)]
-    sqlite: SqliteSection,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DatabaseSection {
-    url: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SqliteSection {
-    #[serde(default)]
-    synchronous: Synchronous,
-    #[serde(default)]
-    share_file: bool,
+    /// What the file says, for a URL that comes later.
+    postgres: Layer,
 }
 
 impl DatabaseConfig {
@@ -82,67 +80,98 @@ impl DatabaseConfig {
     ///
     /// [`ConfigError`], naming file, line and key, or the variable.
     pub fn load(paths: &(impl QueuePaths + ?Sized)) -> Result<Self, ConfigError> {
-        let mut config = Self::load_from_directory(paths)?;
-        if let Some(url) = std::env::var_os(URL_VARIABLE).filter(|v| !v.is_empty()) {
-            config.target = Target::parse(&url.to_string_lossy())
-                .map_err(|reason| ConfigError::Url { from: URL_VARIABLE.into(), reason })?;
+        Self::load_in(paths, &Environment::Process)
+    }
+
+    fn load_in(paths: &(impl QueuePaths + ?Sized), environment: &Environment) -> Result<Self, ConfigError> {
+        let mut config = Self::of_settings(&paths.config_dir()?.join(FILE_NAME), environment)?;
+        if let Some(url) = environment.get(URL_VARIABLE) {
+            let text = url.to_string_lossy();
+            if url.to_str().is_none() && postgres::after_scheme(&text).is_some() {
+                let reason = "it is no UTF-8: write such bytes as %XX".into();
+                return Err(ConfigError::Url { from: URL_VARIABLE.into(), reason });
+            }
+            config.target = config.target_of(&text, URL_VARIABLE, environment)?;
+        }
+        if let Some(schema) = environment.text(SCHEMA_VARIABLE)? {
+            config = config.with_schema_from(&schema, SCHEMA_VARIABLE)?;
         }
         Ok(config)
     }
 
-    /// Reads one file, without the environment; a missing file means the defaults.
+    /// Reads one file, without the environment; a missing file means the defaults. If the file names a Postgres
+    /// database, what it leaves open comes from libpq's variables all the same.
     ///
     /// # Errors
     ///
     /// [`ConfigError`], naming file, line and key.
     pub fn load_file(file: &Path) -> Result<Self, ConfigError> {
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(ConfigError::Read { file: file.into(), source }),
-        };
-        let parsed: FileConfig = toml::from_str(&text).map_err(|e| {
-            let before = &text[..e.span().map_or(0, |s| s.start.min(text.len()))];
-            ConfigError::File {
-                file: file.into(),
-                line: before.matches('\n').count() + 1,
-                reason: e.message().to_owned(),
-            }
-        })?;
-        let target = match parsed.database.url {
-            None => Target::Default,
-            Some(url) => Target::parse(&url).map_err(|reason| ConfigError::Url {
-                from: format!("database.url in {}", file.display()),
-                reason,
-            })?,
-        };
-        Ok(Self { target, synchronous: parsed.sqlite.synchronous, share_file: parsed.sqlite.share_file })
+        Self::of_settings(file, &Environment::Process)
     }
 
-    /// From a URL: `sqlite:PATH`, or `sqlite::memory:`. `sqlite:///DIR/FILE` is an absolute path, as in the URLs of
-    /// other drivers; with two slashes it is a file in the current directory. Parameters are not supported.
+    fn of_settings(file: &Path, environment: &Environment) -> Result<Self, ConfigError> {
+        let settings = Settings::read(file)?;
+        let mut config = Self {
+            target: Target::Default,
+            synchronous: settings.synchronous,
+            share_file: settings.share_file,
+            postgres: settings.postgres,
+        };
+        if let Some(url) = settings.url {
+            let from = format!("database.url in {}", file.display());
+            config.target = config.target_of(&url, &from, environment)?;
+        }
+        Ok(config)
+    }
+
+    /// From a URL: `sqlite:PATH`, `sqlite::memory:`, or `postgres://user@host/database`.
+    ///
+    /// `sqlite:///DIR/FILE` is an absolute path, as in the URLs of other drivers; with two slashes it is a file in the
+    /// current directory. Parameters are not supported there. For those of Postgres see [`PostgresConfig::from_url`].
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Url`].
+    /// [`ConfigError::Url`]; [`ConfigError::Value`] for a variable of libpq.
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
-        let target =
-            Target::parse(url).map_err(|reason| ConfigError::Url { from: "the URL".into(), reason })?;
-        Ok(Self { target, synchronous: Synchronous::default(), share_file: false })
+        let config = Self {
+            target: Target::Default,
+            synchronous: Synchronous::default(),
+            share_file: false,
+            postgres: Layer::default(),
+        };
+        config.with_url(url)
     }
 
     /// The same settings, for the database of this URL; see [`Self::from_url`].
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Url`].
+    /// As [`Self::from_url`].
     pub fn with_url(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.target =
-            Target::parse(url).map_err(|reason| ConfigError::Url { from: "the URL".into(), reason })?;
+        self.target = self.target_of(url, "the URL", &Environment::Process)?;
         Ok(self)
     }
 
-    /// Reads `forge.toml`, if there is one, without the environment.
+    /// The same, in this schema if it is a Postgres database. A URL that is given later may name another.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] for what is no name of a schema.
+    pub fn with_schema(self, schema: &str) -> Result<Self, ConfigError> {
+        self.with_schema_from(schema, "schema")
+    }
+
+    fn with_schema_from(mut self, schema: &str, from: &str) -> Result<Self, ConfigError> {
+        let refuse = |reason| ConfigError::Value { from: from.into(), reason };
+        let schema = postgres::schema(schema).map_err(refuse)?;
+        if let Target::Postgres(config) = &mut self.target {
+            config.set_schema(schema.clone());
+        }
+        self.postgres.schema = Some(schema);
+        Ok(self)
+    }
+
+    /// Reads `forge.toml`, if there is one, without the environment; see [`Self::load_file`].
     ///
     /// # Errors
     ///
@@ -176,10 +205,11 @@ impl DatabaseConfig {
             Target::Default => format!("sqlite:{}", paths.data_dir()?.join(DATABASE_NAME).display()),
             Target::SqliteFile(path) => format!("sqlite:{}", path.display()),
             Target::SqliteMemory => "sqlite::memory:".into(),
+            Target::Postgres(config) => config.describe(),
         })
     }
 
-    /// The file of an embedded database; `None` for a database in memory.
+    /// The file of an embedded database; `None` for a database in memory, or on a server.
     ///
     /// # Errors
     ///
@@ -188,221 +218,25 @@ impl DatabaseConfig {
         Ok(match &self.target {
             Target::Default => Some(paths.data_dir()?.join(DATABASE_NAME)),
             Target::SqliteFile(path) => Some(path.clone()),
-            Target::SqliteMemory => None,
+            Target::SqliteMemory | Target::Postgres(_) => None,
         })
     }
 
-    /// Opens the database, creates and migrates it if need be, and bundles it for a runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; nothing is changed in a file that is no database of ours or of a newer version.
-    pub async fn open_storage(&self, paths: &(impl QueuePaths + ?Sized)) -> Result<Storage, OpenError> {
-        let file = self.sqlite_file(paths).map_err(ConfigError::from)?;
-        self.open_sqlite(file, false).await
-    }
-
-    /// Opens the database as it is, for a look or an order: it is neither made nor brought up to date.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]; nothing is changed in whatever the file holds.
-    pub async fn open_existing(&self, paths: &(impl QueuePaths + ?Sized)) -> Result<Storage, OpenError> {
-        let file = self.sqlite_file(paths).map_err(ConfigError::from)?;
-        self.open_sqlite(file, true).await
-    }
-
-    #[cfg(feature = "sqlite")]
-    async fn open_sqlite(&self, file: Option<PathBuf>, existing: bool) -> Result<Storage, OpenError> {
-        use crate::storage::sqlite::{SqliteOptions, SqliteStorage};
-        let mut options = SqliteOptions::default();
-        if self.synchronous == Synchronous::Normal {
-            options = options.normal();
-        }
-        if existing {
-            options = options.existing_only();
-        } else if self.share_file {
-            options = options.share_file();
-        }
-        let storage = match file {
-            Some(file) => {
-                if let Some(dir) = file.parent().filter(|d| !existing && !d.as_os_str().is_empty()) {
-                    std::fs::create_dir_all(dir)
-                        .map_err(|source| ConfigError::CreateDir { dir: dir.into(), source })?;
-                }
-                SqliteStorage::open(file, options).await?
-            }
-            None => SqliteStorage::open_in_memory(options).await?,
-        };
-        Ok(storage.into_bundle())
-    }
-
-    #[cfg(not(feature = "sqlite"))]
-    #[expect(clippy::unused_async, reason = "one signature for both sets of features")]
-    async fn open_sqlite(&self, _file: Option<PathBuf>, _existing: bool) -> Result<Storage, OpenError> {
-        Err(ConfigError::FeatureOff { feature: "sqlite" }.into())
-    }
-}
-
-impl Target {
-    fn parse(url: &str) -> Result<Self, String> {
-        match url.split_once(':') {
-            Some(("sqlite", ":memory:")) => Ok(Self::SqliteMemory),
-            Some(("sqlite", path)) if path.starts_with("~/") => {
-                Err("~ is the shell's, which replaces it only at the beginning of a word: write the path out".into())
-            }
-            Some(("sqlite", path)) if path.contains('?') => {
-                Err("parameters after a ? are not supported: set them in forge.toml or in code".into())
-            }
-            Some(("sqlite", path)) if !matches!(path, "" | "/" | "//") => match path.strip_prefix("//") {
-                // With three slashes it is an absolute path, as in the URLs of other drivers.
-                Some(rest) if rest.contains('/') && !rest.starts_with('/') => Err(
-                    "directories after sqlite:// can be read in two ways: use sqlite:DIR/FILE for a path from the \
-                     current directory, sqlite:///DIR/FILE for an absolute one"
-                        .into(),
-                ),
-                Some(rest) => Ok(Self::SqliteFile(PathBuf::from(rest))),
-                None => Ok(Self::SqliteFile(PathBuf::from(path))),
-            },
-            Some(("sqlite", _)) => Err("sqlite: needs a path, as in sqlite:jobs.db".into()),
-            Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || c == '+') => {
-                Err(format!("the scheme {scheme:?} is not supported: use sqlite:PATH or sqlite::memory:"))
-            }
-            _ => Err("it is no database URL: use sqlite:PATH or sqlite::memory:".into()),
-        }
-    }
-}
-
-/// The configuration cannot be used. Nothing was opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A directory cannot be told.
-    #[error(transparent)]
-    Paths(#[from] PathsError),
-    /// The file cannot be read.
-    #[error("{} cannot be read: {source}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file says something that is not understood.
-    #[error("{}:{line}: {reason}", file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong, naming the key.
-        reason: String,
-    },
-    /// The URL is not understood. The message never holds the URL itself, which may hold a password.
-    #[error("{from}: {reason}")]
-    Url {
-        /// Where the URL came from.
-        from: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The directory for the database cannot be created.
-    #[error("the directory {} cannot be created: {source}", dir.display())]
-    CreateDir {
-        /// The directory.
-        dir: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// This program was built without the backend.
-    #[error("this program was built without the feature {feature:?} of forge-jobs: add it to Cargo.toml")]
-    FeatureOff {
-        /// The feature.
-        feature: &'static str,
-    },
-}
-
-/// The database cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The configuration cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The database refused.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<DatabaseConfig, ConfigError> {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join(FILE_NAME);
-        std::fs::write(&file, text).unwrap();
-        DatabaseConfig::load_file(&file)
-    }
-
-    #[test]
-    fn a_missing_file_means_the_defaults() {
-        let config = DatabaseConfig::load_file(Path::new("/nowhere/forge.toml")).unwrap();
-        assert_eq!(
-            config,
-            DatabaseConfig { target: Target::Default, synchronous: Synchronous::Full, share_file: false }
-        );
-    }
-
-    #[test]
-    fn a_file_sets_url_and_synchronous() {
-        let config = load(
-            "[database]\nurl = \"sqlite:/x/y.db\"\n[sqlite]\nsynchronous = \"normal\"\nshare_file = true\n",
-        )
-        .unwrap();
-        assert!(config.share_file);
-        assert_eq!(config.target, Target::SqliteFile("/x/y.db".into()));
-        assert_eq!(config.synchronous, Synchronous::Normal);
-    }
-
-    #[test]
-    fn a_typo_is_reported_with_file_line_and_key() {
-        for (text, line, key) in [
-            ("[database]\n\nurll = \"sqlite:x\"\n", ":3:", "urll"),
-            ("[sqlite]\nsynchronous = \"ful\"\n", ":2:", "ful"),
-            ("[databse]\n", ":1:", "databse"),
-            ("[database]\nurl = 5\n", ":2:", "string"),
-            ("[database\n", ":1:", ""),
-        ] {
-            let e = load(text).unwrap_err().to_string();
-            assert!(e.contains("forge.toml") && e.contains(line) && e.contains(key), "{e}");
+    /// The Postgres database, if it is one.
+    #[must_use]
+    pub fn postgres(&self) -> Option<&PostgresConfig> {
+        match &self.target {
+            Target::Postgres(config) => Some(config),
+            _ => None,
         }
     }
 
-    #[test]
-    fn urls_are_understood_or_refused_without_being_shown() {
-        for (url, expected) in [
-            ("sqlite:a.db", Target::SqliteFile("a.db".into())),
-            ("sqlite:b/a.db", Target::SqliteFile("b/a.db".into())),
-            ("sqlite:/b/a.db", Target::SqliteFile("/b/a.db".into())),
-            ("sqlite://a.db", Target::SqliteFile("a.db".into())),
-            ("sqlite:///a.db", Target::SqliteFile("/a.db".into())),
-            ("sqlite::memory:", Target::SqliteMemory),
-        ] {
-            assert_eq!(Target::parse(url), Ok(expected), "{url}");
+    /// What a URL names, with the settings of the file.
+    fn target_of(&self, url: &str, from: &str, environment: &Environment) -> Result<Target, ConfigError> {
+        if let Some(rest) = postgres::after_scheme(url) {
+            let config = PostgresConfig::resolve(rest, from, self.postgres.clone(), environment)?;
+            return Ok(Target::Postgres(Box::new(config)));
         }
-        for (url, remedy) in [
-            ("sqlite://a.db/x.db", "sqlite:///DIR/FILE"),
-            ("sqlite:x.db?mode=ro", "parameters"),
-            ("sqlite:~/x.db", "write the path out"),
-            ("sqlite://", "needs a path"),
-        ] {
-            let e = DatabaseConfig::from_url(url).unwrap_err().to_string();
-            assert!(e.contains(remedy), "{e}");
-        }
-        for url in ["sqlite:", "mysql://me:hunter2@host/db", "a.db", ""] {
-            let e = DatabaseConfig::from_url(url).unwrap_err().to_string();
-            assert!(e.contains("sqlite:") && !e.contains("hunter2"), "{e}");
-        }
+        Target::parse(url).map_err(|reason| ConfigError::Url { from: from.into(), reason })
     }
 }

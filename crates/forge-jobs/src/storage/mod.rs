@@ -8,12 +8,14 @@ mod inspect;
 mod job_queue;
 mod lease;
 mod params;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod process_registry;
 mod queue_config;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use crate::config::{ConfigError, DatabaseConfig, PathsError, QueuePaths};
+pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor,
