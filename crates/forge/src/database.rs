@@ -4,13 +4,16 @@ use crate::exit::Failure;
 use crate::output::say;
 use crate::paths::UserPaths;
 use forge_jobs::Storage;
-use forge_jobs::storage::{DatabaseConfig, QueuePaths};
+use forge_jobs::storage::{ConfigError, DatabaseConfig, QueuePaths};
 use forge_jobs_api::wire::ErrorCode;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The demo's own file in the data directory.
 const DEMO_NAME: &str = "demo.db";
+
+/// Names the schema of a Postgres database.
+const SCHEMA_VARIABLE: &str = "FORGE_DATABASE_SCHEMA";
 
 /// Opening that takes longer says what it waits for.
 const SILENT_FOR: Duration = Duration::from_secs(1);
@@ -46,9 +49,14 @@ impl Database {
         Ok(Self { config: DatabaseConfig::from_url(&format!("sqlite:{text}"))? })
     }
 
-    /// Opens it, creates and migrates it if need be.
+    /// Opens it for work: an embedded one is created and migrated if need be.
     pub(crate) async fn open(&self) -> Result<Storage, Failure> {
-        Ok(patiently(self.config.open_storage(&UserPaths)).await?)
+        Ok(self.patiently(self.config.open_storage(&UserPaths)).await?)
+    }
+
+    /// Opens it, creates and migrates it if need be, wherever it is.
+    pub(crate) async fn open_migrated(&self) -> Result<Storage, Failure> {
+        Ok(self.patiently(self.config.open_migrated(&UserPaths)).await?)
     }
 
     /// Opens it if it is there: a look at a database that does not exist must not create one.
@@ -63,18 +71,34 @@ impl Database {
             );
             return Err(Failure::new(ErrorCode::Unavailable, message));
         }
-        if self.file()?.is_none() {
-            return Err(private_memory());
-        }
-        Ok(patiently(self.config.open_existing(&UserPaths)).await?)
+        self.must_last()?;
+        Ok(self.patiently(self.config.open_existing(&UserPaths)).await?)
     }
 
-    /// Opens it, creates and migrates it if need be, for something that must be there when the command has ended.
+    /// Opens it for work, for something that must be there when the command has ended.
     pub(crate) async fn open_lasting(&self) -> Result<Storage, Failure> {
-        if self.file()?.is_none() {
-            return Err(private_memory());
-        }
+        self.must_last()?;
         self.open().await
+    }
+
+    /// Refuses a database that is gone when the command ends.
+    pub(crate) fn must_last(&self) -> Result<(), Failure> {
+        if self.lasts()? {
+            return Ok(());
+        }
+        let message =
+            "sqlite::memory: is private to one program and gone when it ends: name a file, sqlite:PATH";
+        Err(Failure::new(ErrorCode::Invalid, message))
+    }
+
+    /// Whether it is there when the command has ended.
+    fn lasts(&self) -> Result<bool, Failure> {
+        Ok(self.is_on_server() || self.file()?.is_some())
+    }
+
+    /// Whether it is none that this program carries in itself.
+    pub(crate) fn is_on_server(&self) -> bool {
+        self.config.postgres().is_some()
     }
 
     /// The file of an embedded database.
@@ -86,32 +110,55 @@ impl Database {
     pub(crate) fn describe(&self) -> Result<String, Failure> {
         Ok(self.config.describe(&UserPaths)?)
     }
-}
 
-/// Says so when opening takes long: another program may hold a lock.
-async fn patiently<T>(open: impl Future<Output = T>) -> T {
-    let silence = async {
-        tokio::time::sleep(SILENT_FOR).await;
-        say("waiting for the database: another program may hold its lock");
-        std::future::pending::<T>().await
-    };
-    tokio::select! {
-        opened = open => opened,
-        never = silence => never,
+    /// The schema's version that a migration brings it to, if it is told.
+    pub(crate) const fn schema_version(&self) -> Option<i64> {
+        self.config.schema_version()
     }
-}
 
-fn private_memory() -> Failure {
-    let message = "sqlite::memory: is private to one program and gone when it ends: name a file, sqlite:PATH";
-    Failure::new(ErrorCode::Invalid, message)
+    /// What leads other commands here with `--database`, without secrets; `None` if nothing can.
+    pub(crate) fn argument(&self) -> Result<Option<String>, Failure> {
+        if let Some(postgres) = self.config.postgres() {
+            return Ok(Some(postgres.url_without_password()));
+        }
+        Ok(if self.lasts()? { Some(self.describe()?) } else { None })
+    }
+
+    /// Says so when opening takes long.
+    async fn patiently<T>(&self, open: impl Future<Output = T>) -> T {
+        let silence = async {
+            tokio::time::sleep(SILENT_FOR).await;
+            say(if self.is_on_server() {
+                "waiting for the database server"
+            } else {
+                "waiting for the database: another program may hold its lock"
+            });
+            std::future::pending::<T>().await
+        };
+        tokio::select! {
+            opened = open => opened,
+            never = silence => never,
+        }
+    }
 }
 
 fn from_url(url: &str) -> Result<DatabaseConfig, Failure> {
     // The other settings hold for every database.
-    DatabaseConfig::load_from_directory(&UserPaths)?.with_url(url).map_err(|e| {
-        // "the URL: …" is true and unhelpful where the user typed an option.
-        let text = e.to_string();
-        let reason = text.strip_prefix("the URL: ").unwrap_or(&text);
-        Failure::new(ErrorCode::Invalid, format!("--database: {reason}"))
-    })
+    let mut config = DatabaseConfig::load_from_directory(&UserPaths)?;
+    // It wins over the file, and a schema in the URL, which was typed just now, over it.
+    if let Some(schema) = std::env::var_os(SCHEMA_VARIABLE).filter(|v| !v.is_empty()) {
+        config = config.with_schema(&schema.to_string_lossy()).map_err(|e| came_from(SCHEMA_VARIABLE, e))?;
+    }
+    config.with_url(url).map_err(|e| came_from("--database", e))
+}
+
+/// "the URL: …" is true and unhelpful where the user typed an option.
+fn came_from(what: &str, e: ConfigError) -> Failure {
+    match e {
+        ConfigError::Url { reason, .. } => Failure::new(ErrorCode::Invalid, format!("{what}: {reason}")),
+        ConfigError::Value { from, reason } if from == "schema" => {
+            Failure::new(ErrorCode::Invalid, format!("{what}: {reason}"))
+        }
+        e => e.into(),
+    }
 }

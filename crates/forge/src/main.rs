@@ -16,6 +16,7 @@ use database::Database;
 use exit::{Exit, Failure};
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use output::{Format, Output, say};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -25,9 +26,12 @@ const LOG_VARIABLE: &str = "FORGE_LOG";
 /// The heading of the options that all commands share.
 const EVERYWHERE: &str = "Options of every command";
 
+const DATABASE_HELP: &str = "The database: sqlite:PATH or postgres://user@host/database";
+
 const AFTER_HELP: &str = "\
 Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.toml of the user's configuration \
-directory, else forge.db in the user's data directory.
+directory, else forge.db in the user's data directory. Other users of \
+this machine can read --database while a command runs: keep a password in ~/.pgpass, PGPASSWORD or FORGE_DATABASE_URL.
 
 Logs go to standard error; FORGE_LOG sets how much (error, warn, info, debug, trace; default warn).
 
@@ -41,12 +45,12 @@ Examples:
   forge queue pause mail                       claim no more jobs of this queue
   forge doctor                                 is all well?";
 
-/// Run background jobs on an embedded database, and see and steer them.
+/// Run background jobs on an embedded database or on Postgres, and see and steer them.
 #[derive(Debug, Parser)]
 #[command(name = "forge", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// The database: sqlite:PATH
-    #[arg(long, global = true, value_name = "URL", help_heading = EVERYWHERE)]
+    /// Which database.
+    #[arg(long, global = true, value_name = "URL", help = DATABASE_HELP, help_heading = EVERYWHERE)]
     database: Option<String>,
 
     /// Print one JSON document instead of text
@@ -141,18 +145,33 @@ fn start_logs() -> Result<(), Failure> {
     Ok(())
 }
 
+/// A text that may quote an argument, without the URLs among them, which may hold a password.
+fn without_urls(text: &str, args: impl Iterator<Item = OsString>) -> String {
+    let urls = args.filter_map(|arg| {
+        let arg = arg.to_string_lossy().into_owned();
+        let scheme = arg.find("://")?;
+        Some((format!("{}://…", &arg[..scheme]), arg))
+    });
+    urls.fold(text.to_owned(), |text, (short, arg)| text.replace(&arg, &short))
+}
+
 /// Help, version, or a command line that is not understood. The latter is a JSON document too, if that was asked for.
 fn refuse(e: &clap::Error) -> ExitCode {
-    // A reader that went away is no error.
-    let _ = e.print();
+    let text = e.render().to_string();
+    let safe = without_urls(&text, std::env::args_os());
+    if safe == text {
+        // A reader that went away is no error.
+        let _ = e.print();
+    } else {
+        say(safe.trim_end());
+    }
     let asked_for_json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     if !e.use_stderr() && e.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Exit::Ok.into();
     }
     if asked_for_json {
-        let text = e.render().to_string();
         // What is wrong stands before the first empty line, what the usage is after it.
-        let wrong: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let wrong: Vec<_> = safe.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let message = if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             "a command is missing: the help on standard error names those there are".to_owned()
         } else {

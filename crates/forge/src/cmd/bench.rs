@@ -72,7 +72,8 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
 /// The directory of the database, made if it is not there.
 fn directory(database: &Database) -> Result<PathBuf, Failure> {
     let file = database.file()?.ok_or_else(|| {
-        let message = "a database in memory has no directory to measure in: pass --dir";
+        let what = if database.is_on_server() { "on a server" } else { "in memory" };
+        let message = format!("a database {what} has no directory to measure in: pass --dir");
         Failure::new(ErrorCode::Invalid, message)
     })?;
     let dir = file.parent().map(PathBuf::from).unwrap_or_default();

@@ -80,7 +80,7 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
         .map_err(|e| Failure::new(ErrorCode::Failed, format!("signals cannot be waited for: {e}")))?;
     // The directories first: a slip in a path must not leave a database behind.
     let (dir, out_dir) = (input_directory(&options.dir)?, output_directory(&options.out)?);
-    let storage = database.open().await?;
+    let storage = database.open_migrated().await?;
     let own = database.file()?.map(|f| files_of_database(&f)).unwrap_or_default();
     let places = Places { dir, out: out_dir, own };
 
@@ -97,7 +97,8 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
     greet(&run, &database.describe()?, options.ending);
     let handle = runtime.start().await?;
 
-    let demo = Demo { run, storage, stats, enqueuer, database: database.describe()?, began: Instant::now() };
+    let (database, argument) = (database.describe()?, database.argument()?);
+    let demo = Demo { run, storage, stats, enqueuer, database, argument, began: Instant::now() };
     let ended = demo.watch(&mut signals).await;
     let told = match ended {
         Ok(End::Idle(summary)) => {
@@ -126,6 +127,8 @@ struct Demo {
     stats: Arc<Stats>,
     enqueuer: Arc<Enqueuer>,
     database: String,
+    /// For `--database`.
+    argument: Option<String>,
     began: Instant,
 }
 
@@ -143,6 +146,7 @@ impl Demo {
                         walked,
                         written,
                         database: self.database.clone(),
+                        argument: self.argument.clone(),
                         resumed: self.run.resumed,
                         upstream: self.run.upstream == Upstream::Present,
                         session: self.session(),

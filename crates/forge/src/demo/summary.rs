@@ -20,6 +20,9 @@ const MAX_NAMED: usize = 20;
 pub(crate) struct Summary {
     directory: String,
     database: String,
+    /// What leads other commands to the database; `None` if it ends with this program.
+    #[serde(skip)]
+    argument: Option<String>,
     /// Counts the runs over these directories.
     run: u32,
     /// Whether an earlier session had begun it.
@@ -75,6 +78,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) walked: Walked,
     pub(crate) written: Written,
     pub(crate) database: String,
+    pub(crate) argument: Option<String>,
     pub(crate) resumed: bool,
     pub(crate) upstream: bool,
     pub(crate) session: Session,
@@ -89,6 +93,7 @@ impl Summary {
         Ok(Self {
             directory: facts.walk.dir.text().to_owned(),
             database: facts.database,
+            argument: facts.argument,
             run: run.number,
             resumed: facts.resumed,
             seed: facts.walk.seed,
@@ -144,24 +149,21 @@ impl Summary {
 
     /// How to look further.
     fn further(&self) -> String {
-        let (forge, database) = (program(), quoted(&self.database));
+        let forge = program();
         let mut lines =
             vec![format!("cd {} && sha256sum -c {}", quoted(&self.directory), quoted(&self.manifest))];
-        // A database in memory ends with this program.
-        let lasts = self.database != "sqlite::memory:";
-        if lasts {
+        if let Some(database) = self.argument.as_deref().map(quoted) {
             lines.push(format!("{forge} queue list --database {database}"));
-        }
-        if lasts && !self.dead.is_empty() {
-            lines.push(format!(
-                "{forge} job list --database {database} --queue {} --status dead",
-                self.files_queue
-            ));
-        }
-        if lasts && self.upstream.is_some() {
-            lines.push(format!(
-                "{forge} job list --database {database} --queue {UPSTREAM_QUEUE} --status dead"
-            ));
+            let mut dead_of = |queue: &str| {
+                let list = format!("job list --database {database} --queue {queue} --status dead");
+                lines.push(format!("{forge} {list}"));
+            };
+            if !self.dead.is_empty() {
+                dead_of(&self.files_queue);
+            }
+            if self.upstream.is_some() {
+                dead_of(UPSTREAM_QUEUE);
+            }
         }
         format!("\nlook further:\n  {}\n", lines.join("\n  "))
     }

@@ -57,11 +57,15 @@ impl Home {
             .args(args)
             .current_dir(self.path("work"))
             .env_remove("FORGE_DATABASE_URL")
+            .env_remove("FORGE_DATABASE_SCHEMA")
             .env_remove("FORGE_LOG")
             .env_remove("COLUMNS")
             .env("HOME", self.dir.path())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_DATA_HOME", self.path("data"));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
         command
     }
 

@@ -48,6 +48,16 @@ impl DatabaseConfig {
         self.open(paths, Purpose::Migrate).await
     }
 
+    /// The schema's version that this program brings the database to, for people; `None` if it is not told.
+    #[must_use]
+    pub const fn schema_version(&self) -> Option<i64> {
+        match self.target {
+            #[cfg(feature = "postgres")]
+            Target::Postgres(_) => Some(crate::storage::postgres::SCHEMA_VERSION),
+            _ => None,
+        }
+    }
+
     async fn open(&self, paths: &(impl QueuePaths + ?Sized), purpose: Purpose) -> Result<Storage, OpenError> {
         if let Target::Postgres(config) = &self.target {
             return open_postgres(config, purpose).await;

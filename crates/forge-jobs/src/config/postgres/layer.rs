@@ -88,8 +88,7 @@ impl Layer {
 
     /// What all of them come to, with the defaults below.
     pub(in super::super) fn build(self, environment: &Environment) -> Result<PostgresConfig, String> {
-        let os_user = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name));
-        let user = self.user.or_else(|| os_user().and_then(|user| user.into_string().ok()));
+        let user = self.user.or_else(|| environment.user());
         let user = user.ok_or("no user is named: use postgres://user@host/database, or set PGUSER")?;
         let database = self.database.unwrap_or_else(|| user.clone());
         let (tls, root_cert) = trust(self.tls, self.root_cert)?;

@@ -5,6 +5,9 @@ use crate::storage::{Storage, StorageError};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+/// The newest version of the schema that this program knows.
+pub const SCHEMA_VERSION: i64 = 0;
+
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
