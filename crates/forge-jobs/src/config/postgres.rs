@@ -36,7 +36,7 @@ const PLAIN_PATH: &AsciiSet = &PLAIN.remove(b'/');
 /// ```
 /// use forge_jobs::config::{PostgresConfig, Secret};
 ///
-/// let config = PostgresConfig::from_url("postgres://app@db.example/shop?sslmode=verify-full")?
+/// let config = PostgresConfig::from_url("postgres://app@db.example:5432/shop?sslmode=verify-full")?
 ///     .with_password(Secret::new("hunter2"))
 ///     .with_schema("jobs")?;
 /// assert_eq!(config.describe(), "postgres://app@db.example:5432/shop (schema jobs)");

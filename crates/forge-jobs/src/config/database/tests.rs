@@ -134,6 +134,18 @@ fn every_key_of_the_section_counts() {
 }
 
 #[test]
+fn the_file_in_the_documentation_is_understood_and_holds_the_defaults() {
+    let lines = include_str!("../database.rs").lines();
+    let lines = lines.skip_while(|line| *line != "/// ```toml").skip(1).take_while(|line| *line != "/// ```");
+    // All but the paths.
+    let lines = lines.map(|line| line.trim_start_matches("///").trim()).filter(|l| !l.starts_with("tls_"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    assert!(text.contains("auto_migrate"), "{text}");
+    let url = ("FORGE_DATABASE_URL", "postgres://");
+    assert_eq!(postgres(&text, &[url]), postgres("", &[url]));
+}
+
+#[test]
 fn the_url_wins_over_the_file_and_the_file_over_the_variables_of_libpq() {
     const FILE: &str =
         "[database]\nurl = \"postgres://host/a\"\n[postgres]\nschema = \"one\"\ntls = \"require\"\n";
