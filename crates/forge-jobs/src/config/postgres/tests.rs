@@ -153,7 +153,7 @@ fn what_is_not_supported_is_refused_with_the_remedy() {
         ("//u@[x]/d", "no IPv6 address"),
         ("//u@[:x]/d", "neither a name"),
         ("//u@ho%20st/d", "neither a name"),
-        ("//u@host:0/d", "\"0\""),
+        ("//u:x@host:0/d", "\"0\""),
         ("//u@host:65536/d", "1 to 65535"),
         ("//u@host:+5/d", "1 to 65535"),
         ("//u@host/d/", "holds a /"),
@@ -241,7 +241,9 @@ fn a_password_comes_from_the_url_else_the_variable_else_the_file() {
 }
 
 /// Wherever somebody may have written a password, with and without care.
-const POSITIONS: [&str; 36] = [
+const POSITIONS: [&str; 38] = [
+    "//u@host:{}/d",
+    "//u:@host:{}/d",
     "//u:{}@host/d",
     "//:{}@host/d",
     "//u:{}@/d",

@@ -38,7 +38,8 @@ impl Layer {
         if let Some(user) = user {
             layer.set_user(user)?;
         }
-        layer.set_host(host, user.is_some())?;
+        // A port that is none may be a password, unless that was given.
+        layer.set_host(host, layer.password.is_some())?;
         let (path, params) = tail.split_once('?').unwrap_or((tail, ""));
         let path = path.strip_prefix('/').unwrap_or(path);
         if path.contains('/') {
@@ -63,7 +64,7 @@ impl Layer {
         Ok(())
     }
 
-    fn set_host(&mut self, text: &str, after_user: bool) -> Result<(), String> {
+    fn set_host(&mut self, text: &str, told: bool) -> Result<(), String> {
         let (host, port) = if let Some(inner) = text.strip_prefix('[') {
             let (address, port) = inner.split_once(']').ok_or("the ] after an IPv6 address is missing")?;
             if !address.contains(':') {
@@ -94,7 +95,7 @@ impl Layer {
             self.host = Some(PostgresHost::parse(&decoded(host, "the host")?)?);
         }
         if !port.is_empty() {
-            self.port = Some(values::port(&decoded(port, "the port")?, after_user)?);
+            self.port = Some(values::port(&decoded(port, "the port")?, told)?);
         }
         Ok(())
     }
