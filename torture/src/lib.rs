@@ -8,6 +8,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod fleet;
 pub mod ledger;
+pub mod proxy;
 pub mod shim;
 
 /// Nanoseconds since the machine started, counting sleep: the clock of the ledger.
