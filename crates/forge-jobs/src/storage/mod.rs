@@ -3,6 +3,8 @@
 //! Traits, one params struct per operation, errors, and the bundle [`Storage`] that a runtime is given. No SQL, no
 //! rows, no pool handles. What a storage must do is defined by the rules of `forge_jobs::conformance`.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod checks;
 mod error;
 mod inspect;
 mod job_queue;

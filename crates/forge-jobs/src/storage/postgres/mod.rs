@@ -1,12 +1,59 @@
-//! The storage on a Postgres server.
+//! The shared storage: a Postgres database that the processes of any number of hosts share.
+//!
+//! Each operation is one statement, a call of one of the schema's own functions (ADR 0007): one round trip, one
+//! transaction, nothing left open when a caller goes away, and any pooler may stand between. Where a job stands is told
+//! by which small table holds it, as in the embedded storage (ADR 0003).
 
+mod changes;
+mod checkup;
+mod claim;
+mod connect;
+mod driver;
+mod enqueue;
+mod error;
+mod finish;
+#[cfg(feature = "conformance")]
+mod guards;
+mod hub;
+mod inspect;
+mod link;
+mod list;
+mod marks;
+mod migrate;
+mod names;
+mod processes;
+mod queues;
+mod rows;
+mod schema;
+mod tls;
+mod upkeep;
+mod verbs;
+
+#[cfg(feature = "conformance")]
+pub use guards::Guard;
+
+use self::connect::Server;
+use self::driver::Driver;
+use self::hub::Hub;
+use self::schema::Schema;
 use crate::config::PostgresConfig;
-use crate::storage::{Storage, StorageError};
-use std::convert::Infallible;
+use crate::storage::{
+    CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
+    DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
+    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow,
+    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
+    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
+    SweepReport, UpdateQueueParams, VerbParams,
+};
+use crate::{Attempt, Job, JobId, Timestamp};
+use async_trait::async_trait;
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The newest version of the schema that this program knows.
-pub const SCHEMA_VERSION: i64 = 0;
+pub const SCHEMA_VERSION: i64 = migrate::KNOWN;
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,26 +66,232 @@ pub enum Purpose {
     Migrate,
 }
 
-/// A Postgres database.
-#[derive(Debug)]
+/// The shared storage.
+///
+/// Its connections live on a thread of its own. Dropping the last handle says what is still to be said and closes them.
 pub struct PostgresStorage {
-    never: Infallible,
+    // First, so that it is dropped first: its tasks hold the hub.
+    driver: Driver,
+    hub: Arc<Hub>,
 }
 
 impl PostgresStorage {
-    /// Connects.
+    /// Connects, and checks that the database is one that this program can work with.
     ///
     /// # Errors
     ///
-    /// [`StorageError`].
-    #[expect(clippy::unused_async, reason = "the signature that the storage will have")]
-    pub async fn open(_config: &PostgresConfig, _purpose: Purpose) -> Result<Arc<Self>, StorageError> {
-        Err(StorageError::Internal { detail: "not built yet".into(), source: None })
+    /// [`StorageError::Unavailable`] when the server cannot be reached or is a standby, [`StorageError::NotForge`] for
+    /// a server older than 14, a database that is not UTF-8, one without Forge's tables, or a schema that holds
+    /// somebody else's, [`StorageError::SchemaTooOld`], [`StorageError::SchemaTooNew`]. Nothing is changed then.
+    pub async fn open(config: &PostgresConfig, purpose: Purpose) -> Result<Arc<Self>, StorageError> {
+        let server = Arc::new(Server::of(config)?);
+        let schema = Schema::new(config.schema());
+        let (driver, closing) = Driver::start()?;
+        let (connect_to, prepared, auto) = (server.clone(), schema.clone(), config.auto_migrate());
+        driver
+            .run(async move {
+                let opened = async {
+                    let live = connect::connect(&connect_to).await?;
+                    connect::check(&live).await?;
+                    migrate::prepare(&live, &prepared, &connect_to, purpose, auto).await
+                };
+                opened.await.map_err(|e: error::Fault| e.into_storage(true))
+            })
+            .await?;
+        let hub = Arc::new(Hub::new(
+            server,
+            schema,
+            (config.connections(), config.read_connections()),
+            (config.call_timeout(), config.read_timeout()),
+        ));
+        driver.handle().spawn(changes::tell(hub.clone(), closing));
+        if purpose != Purpose::Look {
+            if config.listen() {
+                driver.handle().spawn(changes::listen(hub.clone()));
+            } else {
+                driver.handle().spawn(changes::poll(hub.clone()));
+            }
+        }
+        Ok(Arc::new(Self { driver, hub }))
     }
 
     /// The parts that a runtime needs.
     #[must_use]
     pub fn into_bundle(self: Arc<Self>) -> Storage {
-        match self.never {}
+        Storage::new(self, Capabilities::of_server())
+    }
+
+    /// How many statements were sent since this handle was opened, those for listening excepted. For tests and
+    /// metrics.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.hub.statements()
+    }
+
+    /// Takes one of the guards that make the storage safe out of the database's functions. For tests that a rule
+    /// notices, and for nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When the function cannot be replaced.
+    #[cfg(feature = "conformance")]
+    pub async fn remove_guard(&self, guard: Guard) -> Result<(), StorageError> {
+        let hub = self.hub.clone();
+        self.driver
+            .run(async move {
+                let sql = guard.without(&hub.schema);
+                hub.write(hub::Lane::Work, &sql, &[]).await.map(drop).map_err(|e| e.into_storage(true))
+            })
+            .await
+    }
+
+    /// Runs a call on the thread of the connections.
+    async fn run<T, F, C>(&self, call: C) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StorageError>> + Send + 'static,
+        C: FnOnce(Arc<Hub>) -> F,
+    {
+        self.driver.run(call(self.hub.clone())).await
+    }
+}
+
+impl fmt::Debug for PostgresStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStorage").field("server", &self.hub.server.name()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl JobQueue for PostgresStorage {
+    async fn enqueue(&self, params: EnqueueParams) -> Result<Vec<Inserted>, StorageError> {
+        enqueue::enqueue(&self.hub, self.driver.handle(), params).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
+        self.run(|hub| claim::claim(hub, params)).await
+    }
+
+    async fn finish(&self, params: FinishParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.run(|hub| finish::finish(hub, params)).await
+    }
+
+    async fn release(&self, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError> {
+        self.run(|hub| finish::release(hub, params)).await
+    }
+
+    async fn end_alone(&self, lease: Lease) -> Result<bool, StorageError> {
+        self.run(|hub| finish::end_alone(hub, lease)).await
+    }
+
+    async fn record_progress(&self, params: ProgressParams) -> Result<(), StorageError> {
+        self.run(|hub| finish::record_progress(hub, params)).await
+    }
+
+    async fn promote(&self, params: PromoteParams) -> Result<Promoted, StorageError> {
+        self.run(|hub| upkeep::promote(hub, params)).await
+    }
+
+    async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
+        self.run(|hub| verbs::cancel(hub, params)).await
+    }
+
+    async fn retry(&self, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {
+        self.run(|hub| verbs::retry(hub, params)).await
+    }
+
+    async fn run_now(&self, params: VerbParams) -> Result<Vec<RunNowOutcome>, StorageError> {
+        self.run(|hub| verbs::run_now(hub, params)).await
+    }
+
+    async fn drop_jobs(&self, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
+        self.run(|hub| verbs::drop_jobs(hub, params)).await
+    }
+
+    async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
+        self.run(|hub| upkeep::sweep(hub, params)).await
+    }
+
+    fn changes(&self) -> watch::Receiver<Changes> {
+        self.hub.changes.subscribe()
+    }
+}
+
+#[async_trait]
+impl ProcessRegistry for PostgresStorage {
+    async fn register(&self, params: RegisterParams) -> Result<(), StorageError> {
+        self.run(|hub| processes::register(hub, params)).await
+    }
+
+    async fn heartbeat(&self, params: HeartbeatParams) -> Result<Heartbeat, StorageError> {
+        self.run(|hub| processes::heartbeat(hub, params)).await
+    }
+
+    async fn deregister(&self, params: DeregisterParams) -> Result<u32, StorageError> {
+        self.run(|hub| processes::deregister(hub, params)).await
+    }
+
+    async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
+        self.run(|hub| processes::reap(hub, params)).await
+    }
+}
+
+#[async_trait]
+impl QueueConfig for PostgresStorage {
+    async fn ensure(&self, params: EnsureQueueParams) -> Result<QueueRow, StorageError> {
+        self.run(|hub| queues::ensure(hub, params)).await
+    }
+
+    async fn update(&self, params: UpdateQueueParams) -> Result<QueueRow, StorageError> {
+        self.run(|hub| queues::update(hub, params)).await
+    }
+
+    async fn get(&self, queue: &str) -> Result<Option<QueueRow>, StorageError> {
+        let queue = queue.to_owned();
+        self.run(|hub| queues::get(hub, queue)).await
+    }
+
+    async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
+        self.run(queues::list).await
+    }
+}
+
+#[async_trait]
+impl Inspect for PostgresStorage {
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError> {
+        self.run(|hub| inspect::job(hub, id)).await
+    }
+
+    async fn list(&self, params: ListParams) -> Result<JobPage, StorageError> {
+        self.run(|hub| inspect::list(hub, params)).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
+        self.run(|hub| inspect::attempts(hub, id)).await
+    }
+
+    async fn events(&self, id: JobId) -> Result<Vec<JobEvent>, StorageError> {
+        self.run(|hub| inspect::events(hub, id)).await
+    }
+
+    async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError> {
+        self.run(inspect::queue_counts).await
+    }
+
+    async fn due_kinds(&self, now: Option<Timestamp>) -> Result<Vec<DueKind>, StorageError> {
+        self.run(|hub| inspect::due_kinds(hub, now)).await
+    }
+
+    async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
+        let queue = queue.map(str::to_owned);
+        self.run(|hub| inspect::has_unfinished(hub, queue)).await
+    }
+
+    async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
+        self.run(inspect::processes).await
+    }
+
+    async fn checkup(&self) -> Result<Checkup, StorageError> {
+        self.run(checkup::checkup).await
     }
 }

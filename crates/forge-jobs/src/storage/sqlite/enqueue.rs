@@ -6,12 +6,13 @@ pub(super) use self::many::{JOBS as INSERT_MANY, READY as PUT_READY_MANY};
 
 use super::error::Fault;
 use super::hot::Hot;
-use super::names::{WORKERS, micros};
+use super::names::WORKERS;
 use super::queues::bump_settings;
 use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
 use super::writer::{Cx, time};
 use crate::limits::MAX_ENQUEUE_BATCH;
-use crate::storage::{EnqueueParams, Inserted, InvalidValue, StorageError};
+use crate::storage::checks::{check_batch, micros};
+use crate::storage::{EnqueueParams, Inserted};
 use crate::{Due, JobId, NewJob, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -23,15 +24,6 @@ const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, ask
 const KEY_HOLDER: &str =
     "SELECT j.id FROM forge_unique u JOIN forge_jobs j ON j.seq = u.seq WHERE u.kind = ?1 AND u.key = ?2";
 const HOLD_KEY: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, seq) VALUES (?1, ?2, ?3)";
-
-/// Checks the bounds that a call of any size must keep.
-pub(super) fn check_batch(field: &'static str, count: usize, limit: usize) -> Result<(), StorageError> {
-    if count <= limit {
-        return Ok(());
-    }
-    Err(InvalidValue { field, value: count.to_string(), remedy: format!("use at most {limit} per call") }
-        .into())
-}
 
 /// Inserts every job that can be inserted.
 pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {

@@ -1,10 +1,8 @@
 //! Writing what became of attempts, and giving claims back.
 
-use super::enqueue::check_batch;
 use super::error::Fault;
 use super::guards::Guard;
 use super::hot::Hot;
-use super::names::micros;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
     put_deferred, put_finished, put_ready, take_running,
@@ -12,6 +10,7 @@ use super::state::{
 use super::writer::{Cx, time};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
+use crate::storage::checks::{check_batch, micros};
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
 use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, Timestamp, clean_error};
 use rusqlite::{OptionalExtension, params};

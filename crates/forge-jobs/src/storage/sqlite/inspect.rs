@@ -5,10 +5,10 @@ use super::locks::Locks;
 use super::queues;
 use super::rows;
 use super::state::{DEAD, DONE, RETRYING, SCHEDULED, reason_no};
-use crate::limits::{COUNT_CAP, MAX_PAGE};
+use crate::limits::COUNT_CAP;
+use crate::storage::checks::check_page;
 use crate::storage::{
-    BoundedCount, DueKind, InvalidValue, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow,
-    QueueCounts, StorageError,
+    BoundedCount, DueKind, JobEvent, JobFilter, JobPage, ListParams, PageCursor, ProcessRow, QueueCounts,
 };
 use crate::{Job, JobId, JobStatus, ProcessId, Timestamp};
 use rusqlite::types::Value;
@@ -201,17 +201,7 @@ fn deferred_counts(conn: &Connection, status: i64) -> rusqlite::Result<DeferredC
 
 /// A page of jobs.
 pub(super) fn list(conn: &Connection, params: &ListParams) -> Result<JobPage, Fault> {
-    if params.limit == 0 || params.limit > MAX_PAGE {
-        let remedy = format!("use 1 to {MAX_PAGE}");
-        let value = params.limit.to_string();
-        return Err(StorageError::from(InvalidValue { field: "limit", value, remedy }).into());
-    }
-    let filter = params.filter.fingerprint();
-    if let Some(after) = params.after.filter(|after| after.filter != filter) {
-        let remedy = "pass the filter of the page before with it, or leave it out";
-        let value = format!("(the cursor of a list with another filter, at {})", after.at);
-        return Err(StorageError::from(InvalidValue { field: "after", value, remedy: remedy.into() }).into());
-    }
+    let filter = check_page(params)?;
     // One more than asked for tells whether there is a next page.
     let wanted = params.limit as usize + 1;
     let mut found = match params.filter.status {

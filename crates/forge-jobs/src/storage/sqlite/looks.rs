@@ -5,9 +5,9 @@
 
 use super::error::Fault;
 use super::hot::Hot;
-use super::names::micros;
 use super::sweep::KEEP_ENDED;
 use super::writer::{Cx, time};
+use crate::storage::checks::micros;
 use crate::storage::{
     ClaimBatch, ClaimParams, PromoteParams, Promoted, ReapParams, ReapReport, SweepParams, SweepReport,
 };

@@ -1,10 +1,10 @@
 //! Queues and kinds are stored as numbers; this knows the names.
 
 use crate::limits::{BACKOFF_BASE, BACKOFF_MAX, DEAD_RETENTION, DEFAULT_WORKERS, DONE_RETENTION};
+use crate::storage::checks::micros;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 const KIND_NO: &str = "SELECT no FROM forge_kinds WHERE name = ?1";
 const KIND_NAME: &str = "SELECT name FROM forge_kinds WHERE no = ?1";
@@ -121,8 +121,3 @@ impl Names {
 
 /// Workers of a queue that an enqueue creates.
 pub(super) const WORKERS: u32 = DEFAULT_WORKERS;
-
-/// Whole microseconds, saturating.
-pub(super) fn micros(d: Duration) -> i64 {
-    i64::try_from(d.as_micros()).unwrap_or(i64::MAX)
-}

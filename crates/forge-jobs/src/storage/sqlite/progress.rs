@@ -1,11 +1,11 @@
 //! Keeping what handlers said of their progress.
 
-use super::enqueue::check_batch;
 use super::error::Fault;
 use super::writer::Cx;
 use crate::Progress;
 use crate::limits::MAX_FINISH_BATCH;
 use crate::storage::ProgressParams;
+use crate::storage::checks::check_batch;
 use rusqlite::params;
 
 const SAY: &str = "UPDATE forge_jobs SET progress = ?4 WHERE seq = ?1 AND EXISTS (SELECT 1 FROM forge_running r \

@@ -1,13 +1,11 @@
 //! Per-queue knobs.
 
 use super::error::Fault;
-use super::names::micros;
 use super::writer::Cx;
-use crate::job::check_name;
-use crate::limits::MAX_WORKERS;
 use crate::retry::BackoffPolicy;
+use crate::storage::checks::{check_queue, micros};
 use crate::storage::{
-    EnsureQueueParams, InvalidValue, QueueRow, QueueSettings, Retention, StorageError, UpdateQueueParams,
+    EnsureQueueParams, QueueRow, QueueSettings, Retention, StorageError, UpdateQueueParams,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
@@ -68,11 +66,7 @@ pub(super) fn list(conn: &Connection) -> rusqlite::Result<Vec<QueueRow>> {
 
 /// Creates a queue, or sets its workers unless an operator did.
 pub(super) fn ensure(cx: &mut Cx<'_, '_>, params: &EnsureQueueParams) -> Result<QueueRow, Fault> {
-    check_queue(&params.queue)?;
-    if params.workers > MAX_WORKERS {
-        let remedy = format!("use 0 to {MAX_WORKERS}");
-        return Err(invalid("workers", params.workers.to_string(), remedy));
-    }
+    check_queue(&params.queue, params.workers)?;
     let (no, new) = cx.names.queue_or_new(cx.conn, &params.queue, params.workers)?;
     let row = must(get(cx.conn, &params.queue)?, &params.queue)?;
     let changed = !row.workers_set_by_operator && row.settings.workers != params.workers;
@@ -121,15 +115,4 @@ pub(super) fn update(cx: &mut Cx<'_, '_>, params: &UpdateQueueParams) -> Result<
 
 fn must(row: Option<QueueRow>, queue: &str) -> Result<QueueRow, Fault> {
     row.ok_or_else(|| StorageError::NotFound { what: "queue", name: queue.to_owned() }.into())
-}
-
-fn check_queue(queue: &str) -> Result<(), Fault> {
-    check_name("queue", queue).map_err(|e| {
-        let remedy = e.to_string();
-        StorageError::from(InvalidValue { field: "queue", value: format!("{queue:?}"), remedy }).into()
-    })
-}
-
-fn invalid(field: &'static str, value: String, remedy: String) -> Fault {
-    StorageError::from(InvalidValue { field, value, remedy }).into()
 }

@@ -4,13 +4,13 @@ use super::error::Fault;
 use super::finish::give_back;
 use super::guards::Guard;
 use super::locks::Locks;
-use super::names::micros;
 use super::processes::{Registered, end};
 use super::state::{
     AttemptRow, FinishedRow, JobRow, RunningRow, keep_attempt, put_finished, put_ready, take_running,
 };
 use super::writer::{Cx, time};
 use crate::limits::MAX_CRASHES;
+use crate::storage::checks::micros;
 use crate::storage::{ReapParams, ReapReport};
 use crate::{AttemptResult, DeadReason, JobId, ProcessId};
 use rusqlite::params;

@@ -1,11 +1,11 @@
 //! Retention: deleting finished jobs past their queue's window, the oldest first.
 
 use super::error::Fault;
-use super::names::micros;
 use super::processes::forget_ended;
 use super::state::{DEAD, DONE};
 use super::verbs::forget;
 use super::writer::{Cx, time};
+use crate::storage::checks::micros;
 use crate::storage::{SweepParams, SweepReport};
 use rusqlite::params;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
-use super::enqueue::{check_batch, hold_key, key_holder};
+use super::enqueue::{hold_key, key_holder};
 use super::error::Fault;
 use super::state::{
     FinishedRow, JobRow, Place, RunningRow, free_key, note, place_of, put_finished, put_ready, take_deferred,
@@ -8,6 +8,7 @@ use super::state::{
 };
 use super::writer::{Cx, time};
 use crate::limits::MAX_VERB_BATCH;
+use crate::storage::checks::check_batch;
 use crate::storage::{CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
 use crate::{DeadReason, JobId, JobStatus, ProcessId};
 use rusqlite::{OptionalExtension, params};

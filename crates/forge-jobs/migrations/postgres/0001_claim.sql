@@ -1,0 +1,139 @@
+-- Claiming jobs.
+
+-- Claims jobs of every wanted queue: one row each, and a last one that tells the version of all settings and whether
+-- suspects wait in a wanted queue.
+--
+-- Shared advisory locks on the process and on the queues, gone with the transaction: whoever ends the registration or
+-- pauses a queue takes the exclusive one, so that nothing is claimed after the answer. Each statement below sees what
+-- was committed before it, and so what was committed before the lock was given.
+--
+-- p_kinds NULL: any. The p_mark arrays tell, per want and kind, from which key on to look: what is before it was seen
+-- to be gone.
+CREATE FUNCTION {schema}.claim(p_process uuid, p_queues text[], p_limits integer[], p_kinds text[], p_alone boolean,
+    p_total integer, p_mark_wants integer[], p_mark_kinds integer[], p_mark_priorities smallint[],
+    p_mark_dues bigint[], p_mark_ids uuid[], p_now bigint)
+RETURNS TABLE (settings_version bigint, suspects boolean, want integer, kind integer, id uuid, claim_no bigint,
+    payload text, attempts integer, max_attempts integer, priority smallint, throttles integer, created_at bigint,
+    due_at bigint, tags text, suspect integer, flags integer, queue integer, claimed_at bigint)
+LANGUAGE plpgsql VOLATILE ROWS 100
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := {schema}.clock(p_now);
+    v_process integer;
+    v_allowed integer[];
+    v_room integer := p_total;
+    v_lane smallint := CASE WHEN p_alone THEN 1 ELSE 0 END;
+    v_want record;
+    v_kinds integer[];
+    v_counts integer[];
+    v_limit integer;
+    v_flags integer;
+    v_got integer;
+    v_open integer[] := '{}';
+BEGIN
+    SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
+    PERFORM pg_advisory_xact_lock_shared({lock}, -v_process);
+    PERFORM FROM {schema}.processes p WHERE p.no = v_process AND p.ended_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'FJ001', MESSAGE = 'the process is not registered';
+    END IF;
+    IF p_kinds IS NOT NULL THEN
+        SELECT coalesce(array_agg(k.no), '{}') INTO v_allowed FROM {schema}.kinds k WHERE k.name = ANY (p_kinds);
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared({lock}, x.no),
+            CASE WHEN x.max_running IS NOT NULL THEN pg_advisory_xact_lock({cap_lock}, x.no) END
+    FROM (SELECT q.no, q.max_running FROM {schema}.queues q WHERE q.name = ANY (p_queues) ORDER BY q.no) x;
+
+    FOR v_want IN
+        SELECT w.at, w.lim, q.no, q.paused, q.max_running
+        FROM unnest(p_queues, p_limits) WITH ORDINALITY AS w(name, lim, at) JOIN {schema}.queues q ON q.name = w.name
+        ORDER BY w.at
+    LOOP
+        CONTINUE WHEN v_want.paused;
+        v_open := v_open || v_want.no;
+        v_limit := least(v_want.lim, v_room);
+        IF p_alone THEN
+            v_limit := least(v_limit, 1);
+        END IF;
+        v_flags := CASE WHEN p_alone THEN 2 ELSE 0 END;
+        CONTINUE WHEN v_limit <= 0;
+        IF v_want.max_running IS NOT NULL THEN
+            PERFORM pg_advisory_xact_lock({cap_lock}, v_want.no);
+            v_limit := least(v_limit, v_want.max_running - (SELECT count(*)::integer FROM {schema}.running r
+                                                            WHERE r.queue = v_want.no AND r.flags & 4 <> 0));
+            v_flags := v_flags | 4;
+            CONTINUE WHEN v_limit <= 0;
+        END IF;
+
+        SELECT array_agg(s.kind) INTO v_kinds FROM {schema}.streams s
+        WHERE s.queue = v_want.no AND (p_kinds IS NULL OR s.kind = ANY (v_allowed));
+        CONTINUE WHEN v_kinds IS NULL;
+        v_counts := ARRAY[v_limit];
+        IF cardinality(v_kinds) > 1 THEN
+            -- How many of each kind are among the first ones. Locked are only so many of each, below: a claim at the
+            -- same time finds the others.
+            SELECT array_agg(x.kind), array_agg(x.count::integer) INTO v_kinds, v_counts
+            FROM (SELECT f.kind, count(*) AS count
+                  FROM (SELECT n.kind FROM unnest(v_kinds) AS n(kind)
+                        LEFT JOIN unnest(p_mark_wants, p_mark_kinds, p_mark_priorities, p_mark_dues, p_mark_ids)
+                             AS m(want, kind, priority, due_at, id) ON m.want = v_want.at AND m.kind = n.kind
+                        CROSS JOIN LATERAL (
+                            SELECT r.priority, r.due_at, r.id FROM {schema}.ready r
+                            WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                              AND (r.priority, r.due_at, r.id) >= (coalesce(m.priority, (-32768)::smallint),
+                                  coalesce(m.due_at, {first_time}), coalesce(m.id, {first_id}))
+                            ORDER BY r.priority, r.due_at, r.id LIMIT v_limit) y
+                        ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) f
+                  GROUP BY f.kind) x;
+            CONTINUE WHEN v_kinds IS NULL;
+        END IF;
+
+        RETURN QUERY
+        WITH number AS MATERIALIZED (
+            SELECT nextval('{schema}.claim_no') AS no
+        ), picked AS MATERIALIZED (
+            SELECT y.tid
+            FROM unnest(v_kinds, v_counts) AS n(kind, count)
+            LEFT JOIN unnest(p_mark_wants, p_mark_kinds, p_mark_priorities, p_mark_dues, p_mark_ids)
+                 AS m(want, kind, priority, due_at, id) ON m.want = v_want.at AND m.kind = n.kind
+            CROSS JOIN LATERAL (
+                SELECT r.ctid AS tid FROM {schema}.ready r
+                WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                  AND (r.priority, r.due_at, r.id) >= (coalesce(m.priority, (-32768)::smallint),
+                      coalesce(m.due_at, {first_time}), coalesce(m.id, {first_id}))
+                ORDER BY r.priority, r.due_at, r.id LIMIT n.count
+                FOR UPDATE SKIP LOCKED) y
+        ), taken AS (
+            DELETE FROM {schema}.ready r USING picked WHERE r.ctid = picked.tid
+            RETURNING r.id, r.due_at, r.priority
+        ), job AS MATERIALIZED (
+            SELECT j.kind, j.id, j.payload, j.attempts, j.max_attempts, t.priority, j.throttles, j.created_at, t.due_at,
+                   j.tags, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer AS flags
+            FROM taken t JOIN {schema}.jobs j ON j.id = t.id
+        ), run AS (
+            INSERT INTO {schema}.running (id, claim_no, claimed_at, process, attempt, queue, flags)
+            SELECT j.id, number.no, v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j, number
+        )
+        SELECT NULL::bigint, NULL::boolean, v_want.at::integer, j.kind, j.id, number.no, j.payload, j.attempts,
+               j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect, j.flags, v_want.no,
+               v_now
+        FROM job j, number
+        ORDER BY j.priority, j.due_at, j.id;
+        GET DIAGNOSTICS v_got = ROW_COUNT;
+        v_room := v_room - v_got;
+        EXIT WHEN p_alone AND v_got > 0;
+    END LOOP;
+
+    RETURN QUERY
+    SELECT s.version,
+           EXISTS (SELECT FROM unnest(v_open) AS q(no) JOIN {schema}.streams t ON t.queue = q.no
+                   CROSS JOIN LATERAL (SELECT FROM {schema}.ready r
+                                       WHERE r.queue = q.no AND r.lane = 1 AND r.kind = t.kind LIMIT 1) y
+                   WHERE p_kinds IS NULL OR t.kind = ANY (v_allowed)),
+           NULL::integer, NULL::integer, NULL::uuid, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
+           NULL::smallint, NULL::integer, NULL::bigint, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
+           NULL::integer, NULL::bigint
+    FROM {schema}.settings s;
+END
+$$;

@@ -1,0 +1,204 @@
+-- Inserting jobs.
+
+-- The time to act at: the caller's, as tests pass it, or this server's.
+CREATE FUNCTION {schema}.clock(p_now bigint) RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT coalesce(p_now, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+$$;
+
+-- Tells every process that listens: w something may be claimable or a setting has changed, d something may be due
+-- later, c:ID a cancel was requested of that process.
+CREATE FUNCTION {schema}.tell(p_what text) RETURNS void LANGUAGE sql VOLATILE AS $$
+    SELECT pg_notify({channel}, p_what)
+$$;
+
+-- Settings have changed: every process reads them again.
+CREATE FUNCTION {schema}.bump_settings() RETURNS void LANGUAGE sql VOLATILE AS $$
+    UPDATE {schema}.settings SET version = version + 1;
+$$;
+
+-- The number of a queue, which is created with defaults if it is new.
+CREATE FUNCTION {schema}.queue_no(p_name text, p_workers integer) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_no integer;
+BEGIN
+    SELECT no INTO v_no FROM {schema}.queues WHERE name = p_name;
+    IF FOUND THEN
+        RETURN v_no;
+    END IF;
+    INSERT INTO {schema}.queues (name, workers, backoff_base_us, backoff_max_us, done_retention_us, dead_retention_us)
+    VALUES (p_name, p_workers, {backoff_base}, {backoff_max}, {done_retention}, {dead_retention})
+    ON CONFLICT (name) DO NOTHING
+    RETURNING no INTO v_no;
+    IF FOUND THEN
+        PERFORM {schema}.bump_settings();
+    ELSE
+        SELECT no INTO v_no FROM {schema}.queues WHERE name = p_name;
+    END IF;
+    RETURN v_no;
+END
+$$;
+
+-- The numbers of queues and kinds that jobs name pairwise, which are created if they are new.
+CREATE FUNCTION {schema}.names(p_queues text[], p_kinds text[], OUT queue integer, OUT kind integer)
+RETURNS SETOF record LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_name record;
+BEGIN
+    FOR v_name IN SELECT u.queue AS q, u.kind AS k FROM unnest(p_queues, p_kinds) WITH ORDINALITY AS u(queue, kind, at)
+                  ORDER BY u.at LOOP
+        queue := {schema}.queue_no(v_name.q, {workers});
+        SELECT no INTO kind FROM {schema}.kinds WHERE name = v_name.k;
+        IF NOT FOUND THEN
+            INSERT INTO {schema}.kinds (name) VALUES (v_name.k) ON CONFLICT (name) DO NOTHING RETURNING no INTO kind;
+            IF NOT FOUND THEN
+                SELECT no INTO kind FROM {schema}.kinds WHERE name = v_name.k;
+            END IF;
+        END IF;
+        IF NOT EXISTS (SELECT FROM {schema}.streams s WHERE s.queue = names.queue AND s.kind = names.kind) THEN
+            INSERT INTO {schema}.streams VALUES (queue, kind) ON CONFLICT DO NOTHING;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+-- What came of one member: 0 inserted, 1 there already, 2 a duplicate of another job, 3 another job has its id.
+CREATE TYPE {schema}.inserted AS (code smallint, of uuid);
+
+-- What is known under a job's id: 1 the same job, 3 another one, NULL nothing.
+CREATE FUNCTION {schema}.known(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
+    p_asked bigint, p_delay boolean, p_key text, p_tags text, p_payload text)
+RETURNS smallint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
+                     = (p_queue, p_kind, p_priority, p_max, p_delay, p_payload)
+                     AND j.asked_us IS NOT DISTINCT FROM p_asked AND j.dedupe_key IS NOT DISTINCT FROM p_key
+                     AND j.tags IS NOT DISTINCT FROM p_tags
+                THEN 1 ELSE 3 END::smallint
+    FROM {schema}.jobs j WHERE j.id = p_id
+$$;
+
+-- When a job becomes due: the microseconds asked for are a time, or a delay; NULL means now.
+CREATE FUNCTION {schema}.due(p_asked bigint, p_delay boolean, p_now bigint)
+RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_asked IS NULL THEN p_now
+                WHEN p_delay THEN p_now + least(p_asked, {last_time} - p_now)
+                ELSE greatest(p_asked, p_now) END
+$$;
+
+-- Inserts every job that can be inserted. An empty answer means that all of them were.
+--
+-- Ordinary jobs go by one statement, in the order of their ids, so that two calls at once do not wait for each other
+-- in a circle; those with a dedupe key go one by one.
+CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
+    p_now bigint)
+RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    v_now bigint := {schema}.clock(p_now);
+    v_new uuid[];
+    v_results {schema}.inserted[];
+    v_job record;
+    v_code smallint;
+    v_of uuid;
+BEGIN
+    WITH fresh AS (
+        INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
+                                   tags, payload)
+        SELECT u.id, {schema}.due(u.asked, u.delay, v_now), v_now, u.asked, u.queue, u.kind, u.max, u.priority,
+               u.delay, u.tags, u.payload
+        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
+        WHERE u.key IS NULL
+        ORDER BY u.id, u.at
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, due_at, queue, kind, priority
+    ), now_ready AS (
+        INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+        SELECT due_at, id, queue, kind, 0, priority FROM fresh WHERE due_at <= v_now
+    ), later AS (
+        INSERT INTO {schema}.deferred (due_at, id, queue, status)
+        SELECT due_at, id, queue, 1 FROM fresh WHERE due_at > v_now
+    )
+    SELECT array_agg(id) INTO v_new FROM fresh;
+    IF cardinality(v_new) = cardinality(p_ids) THEN
+        RETURN '{}';
+    END IF;
+
+    v_results := array_fill(ROW(0, NULL)::{schema}.inserted, ARRAY[cardinality(p_ids)]);
+    FOR v_job IN
+        SELECT u.*, row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (v_new) AS is_new
+        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
+        ORDER BY u.kind, u.key, u.at
+    LOOP
+        IF v_job.key IS NULL AND v_job.is_new AND v_job.nth = 1 THEN
+            CONTINUE;
+        END IF;
+        -- The id comes first: a job sent twice is no duplicate of itself.
+        v_code := {schema}.known(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
+                                 v_job.delay, v_job.key, v_job.tags, v_job.payload);
+        v_of := NULL;
+        IF v_code IS NULL THEN
+            SELECT i.code, i.of INTO v_code, v_of
+            FROM {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
+                                       v_job.delay, v_job.key, v_job.tags, v_job.payload, v_now) i;
+        END IF;
+        v_results[v_job.at] := ROW(v_code, v_of)::{schema}.inserted;
+    END LOOP;
+    RETURN v_results;
+END
+$$;
+
+-- Takes a dedupe key for a job; gives the job that holds it otherwise.
+CREATE FUNCTION {schema}.take_key(p_kind integer, p_key text, p_id uuid) RETURNS uuid LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_of uuid;
+BEGIN
+    LOOP
+        INSERT INTO {schema}.unique_keys (kind, key, id) VALUES (p_kind, p_key, p_id) ON CONFLICT (kind, key) DO NOTHING;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+        SELECT id INTO v_of FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key;
+        -- Not found: its job has finished in between, and the key is free again.
+        IF FOUND THEN
+            RETURN v_of;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Inserts one job, with its dedupe key if it has one. Nothing is known under its id.
+CREATE FUNCTION {schema}.insert_keyed(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
+    p_asked bigint, p_delay boolean, p_key text, p_tags text, p_payload text, p_now bigint)
+RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_due bigint := {schema}.due(p_asked, p_delay, p_now);
+    v_of uuid;
+BEGIN
+    IF p_key IS NOT NULL THEN
+        v_of := {schema}.take_key(p_kind, p_key, p_id);
+        IF v_of IS NOT NULL THEN
+            RETURN ROW(2, v_of)::{schema}.inserted;
+        END IF;
+    END IF;
+    INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
+                               dedupe_key, tags, payload)
+    VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_tags, p_payload)
+    ON CONFLICT (id) DO NOTHING;
+    IF NOT FOUND THEN
+        -- Another call was first with this id.
+        DELETE FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key AND id = p_id;
+        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_tags,
+                                  p_payload), NULL)::{schema}.inserted;
+    END IF;
+    IF v_due > p_now THEN
+        INSERT INTO {schema}.deferred (due_at, id, queue, status) VALUES (v_due, p_id, p_queue, 1);
+    ELSE
+        INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+        VALUES (v_due, p_id, p_queue, p_kind, 0, p_priority);
+    END IF;
+    RETURN ROW(0, NULL)::{schema}.inserted;
+END
+$$;

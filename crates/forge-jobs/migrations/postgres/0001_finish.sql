@@ -1,0 +1,284 @@
+-- Writing what became of claims.
+
+-- A claim that has ended: its row of running, and what becomes of the job. What: 0 done, 1 retry, 2 throttle, 3 dead,
+-- 4 given back, 5 its process died.
+CREATE TYPE {schema}.ended AS (
+    at integer, id uuid, claim_no bigint, process integer, attempt integer, flags smallint, queue integer,
+    claimed_at bigint, cancelled boolean, what smallint, reason smallint, after_us bigint, error text, started_at bigint,
+    ended_at bigint
+);
+
+-- Notes a rare event of each job; of too many the oldest go.
+CREATE FUNCTION {schema}.note(p_ids uuid[], p_at bigint, p_event text, p_claims bigint[], p_processes integer[])
+RETURNS void LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    INSERT INTO {schema}.notes (id, no, at, event, claim_no, process)
+    SELECT u.id, 1 + coalesce((SELECT max(n.no) FROM {schema}.notes n WHERE n.id = u.id), 0), p_at, p_event,
+           u.claim_no, u.process
+    FROM unnest(p_ids, p_claims, p_processes) AS u(id, claim_no, process);
+    DELETE FROM {schema}.notes n USING unnest(p_ids) AS u(id)
+    WHERE n.id = u.id AND n.no <= (SELECT max(m.no) FROM {schema}.notes m WHERE m.id = u.id) - {max_notes};
+END
+$$;
+
+-- Frees the dedupe keys of these jobs.
+CREATE FUNCTION {schema}.free_keys(p_ids uuid[]) RETURNS void LANGUAGE sql VOLATILE
+SET enable_seqscan = off SET jit = off AS $$
+    DELETE FROM {schema}.unique_keys u USING unnest(p_ids) AS f(id) JOIN {schema}.jobs j ON j.id = f.id
+    WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.id = j.id
+$$;
+
+-- What becomes of claims that have ended otherwise than in done. Their rows of running are gone already. Gives where
+-- each job stands now.
+CREATE FUNCTION {schema}.settle(p_ended {schema}.ended[], p_now bigint)
+RETURNS TABLE (at integer, id uuid, status smallint, reason smallint) LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    v_ended {schema}.ended[];
+    v_ids uuid[];
+BEGIN
+    -- A requested cancel ends the job: for `decide`, which knows of none, a failure of the last attempt made it dead.
+    SELECT array_agg(ROW(e.at, e.id, e.claim_no, e.process, e.attempt, e.flags, e.queue, e.claimed_at, e.cancelled,
+                         CASE WHEN c.dies THEN 3 ELSE e.what END,
+                         CASE WHEN c.dies THEN 2 ELSE e.reason END,
+                         e.after_us,
+                         CASE WHEN c.dies AND e.what IN (2, 4, 5) THEN NULL ELSE e.error END,
+                         e.started_at, e.ended_at)::{schema}.ended)
+    INTO v_ended
+    FROM unnest(p_ended) e
+    CROSS JOIN LATERAL (SELECT e.cancelled AND (e.what <> 3 OR e.reason = 0) AS dies) c;
+
+    -- Back for another attempt, charged for a failure and not for a throttle.
+    RETURN QUERY
+    WITH back AS (
+        UPDATE {schema}.jobs j SET
+            due_at = p_now + least(e.after_us, {last_time} - p_now),
+            attempts = CASE WHEN e.what = 1 THEN e.attempt ELSE e.attempt - 1 END,
+            throttles = CASE WHEN e.what = 1 THEN 0 ELSE j.throttles + 1 END,
+            suspect = 0, last_claim_no = e.claim_no, error = coalesce(e.error, j.error), progress = NULL
+        FROM unnest(v_ended) e WHERE j.id = e.id AND e.what IN (1, 2)
+        RETURNING e.at, e.what, e.after_us, j.id, j.queue, j.kind, j.priority, j.due_at
+    ), now_ready AS (
+        INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+        SELECT b.due_at, b.id, b.queue, b.kind, 0, b.priority FROM back b WHERE b.after_us <= 0
+    ), later AS (
+        INSERT INTO {schema}.deferred (due_at, id, queue, status)
+        SELECT b.due_at, b.id, b.queue, CASE WHEN b.what = 1 THEN 3 ELSE 1 END FROM back b WHERE b.after_us > 0
+    )
+    SELECT b.at, b.id, CASE WHEN b.after_us <= 0 THEN 0 WHEN b.what = 1 THEN 3 ELSE 1 END::smallint, NULL::smallint
+    FROM back b;
+
+    -- Dead.
+    RETURN QUERY
+    INSERT INTO {schema}.finished AS f (id, finished_at, started_at, claim_no, queue, attempt, process, status, reason,
+                                        error)
+    SELECT e.id, e.ended_at, e.started_at, e.claim_no, e.queue, e.attempt - (e.reason = 2)::integer, e.process, 5,
+           e.reason, e.error
+    FROM unnest(v_ended) e WHERE e.what = 3
+    RETURNING (SELECT e.at FROM unnest(v_ended) e WHERE e.id = f.id), f.id, f.status, f.reason;
+
+    -- Back in its place, uncharged.
+    SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e WHERE e.what = 4;
+    IF v_ids IS NOT NULL THEN
+        RETURN QUERY
+        WITH back AS (
+            UPDATE {schema}.jobs j SET last_claim_no = e.claim_no, progress = NULL
+            FROM unnest(v_ended) e WHERE j.id = e.id AND e.what = 4
+            RETURNING e.at, j.id, j.queue, j.kind, j.priority, j.due_at, j.suspect
+        ), now_ready AS (
+            INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+            SELECT b.due_at, b.id, b.queue, b.kind, (b.suspect > 0)::integer, b.priority FROM back b
+        )
+        SELECT b.at, b.id, 0::smallint, NULL::smallint FROM back b;
+        PERFORM {schema}.note(array_agg(e.id), p_now, 'released', array_agg(e.claim_no), array_agg(e.process))
+        FROM unnest(v_ended) e WHERE e.what = 4;
+    END IF;
+
+    IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.what = 5) THEN
+        RETURN QUERY SELECT c.at, c.id, c.status, c.reason FROM {schema}.crash(v_ended, p_now) c;
+    END IF;
+
+    SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e WHERE e.what = 3 AND e.flags & 1 <> 0;
+    IF v_ids IS NOT NULL THEN
+        PERFORM {schema}.free_keys(v_ids);
+    END IF;
+    PERFORM {schema}.keep_attempts(v_ended, p_now);
+END
+$$;
+
+-- Jobs whose process died are suspects. Only a crash after a start that was written first is charged, and the third
+-- of those makes the job dead as poison.
+CREATE FUNCTION {schema}.crash(p_ended {schema}.ended[], p_now bigint)
+RETURNS TABLE (at integer, id uuid, status smallint, reason smallint) LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids uuid[];
+BEGIN
+    RETURN QUERY
+    WITH hit AS (
+        UPDATE {schema}.jobs j SET
+            suspect = j.suspect + 1,
+            crashes = j.crashes + (e.flags & 2) / 2,
+            attempts = CASE WHEN e.flags & 2 <> 0 THEN e.attempt ELSE j.attempts END,
+            last_claim_no = e.claim_no, progress = NULL
+        FROM unnest(p_ended) e WHERE j.id = e.id AND e.what = 5
+        RETURNING e.at, e.attempt, e.claim_no, e.process, e.claimed_at, e.started_at, e.ended_at, j.id, j.queue, j.kind,
+                  j.priority, j.due_at,
+                  CASE WHEN e.flags & 2 = 0 THEN NULL
+                       WHEN j.crashes >= {max_crashes} THEN 3
+                       WHEN j.attempts >= j.max_attempts THEN 0 END::smallint AS dies_of
+    ), now_ready AS (
+        INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+        SELECT h.due_at, h.id, h.queue, h.kind, 1, h.priority FROM hit h WHERE h.dies_of IS NULL
+    ), buried AS (
+        INSERT INTO {schema}.finished (id, finished_at, started_at, claim_no, queue, attempt, process, status, reason,
+                                       error)
+        SELECT h.id, h.ended_at, h.claimed_at, h.claim_no, h.queue, h.attempt, h.process, 5, h.dies_of, {process_died}
+        FROM hit h WHERE h.dies_of IS NOT NULL
+    )
+    SELECT h.at, h.id, CASE WHEN h.dies_of IS NULL THEN 0 ELSE 5 END::smallint, h.dies_of FROM hit h;
+    SELECT array_agg(f.id) INTO v_ids FROM unnest(p_ended) e JOIN {schema}.finished f ON f.id = e.id
+    WHERE e.what = 5 AND e.flags & 1 <> 0;
+    IF v_ids IS NOT NULL THEN
+        PERFORM {schema}.free_keys(v_ids);
+    END IF;
+END
+$$;
+
+-- Keeps a record of each attempt that did not end in done; of too many the oldest go.
+CREATE FUNCTION {schema}.keep_attempts(p_ended {schema}.ended[], p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+    INSERT INTO {schema}.attempts (id, claim_no, started_at, ended_at, next_due_at, attempt, process, result, error)
+    SELECT e.id, e.claim_no, e.started_at, e.ended_at,
+           CASE WHEN e.what IN (1, 2) THEN p_now + least(e.after_us, {last_time} - p_now) END,
+           e.attempt, e.process,
+           CASE e.what WHEN 1 THEN 0 WHEN 2 THEN 1 WHEN 5 THEN 4
+                       ELSE CASE e.reason WHEN 2 THEN 3 WHEN 0 THEN 0 ELSE 2 END END,
+           CASE WHEN e.what = 5 THEN {process_died} ELSE e.error END
+    FROM unnest(p_ended) e WHERE e.what IN (1, 2, 3, 5)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM {schema}.attempts a USING unnest(p_ended) e
+    WHERE e.what IN (1, 2, 3, 5) AND a.id = e.id AND a.claim_no <=
+          (SELECT x.claim_no FROM {schema}.attempts x WHERE x.id = e.id ORDER BY x.claim_no DESC
+           LIMIT 1 OFFSET {max_attempt_records});
+END
+$$;
+
+-- Writes what became of each attempt of one process whose claim is valid: job, number and process together. Gives a
+-- code for each: -1 the claim is not valid any more, else 8 times the status, plus 1 and the reason if dead.
+CREATE FUNCTION {schema}.finish(p_process uuid, p_ids uuid[], p_claims bigint[], p_what smallint[],
+    p_reasons smallint[], p_after bigint[], p_errors text[], p_outputs text[], p_ran bigint[], p_ago bigint[],
+    p_now bigint)
+RETURNS smallint[] LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_now bigint := {schema}.clock(p_now);
+    v_process integer;
+    v_codes smallint[] := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
+    v_done integer[];
+    v_keyed uuid[];
+    v_ended {schema}.ended[];
+    v_row record;
+    v_at integer;
+BEGIN
+    SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
+    WITH gone AS (
+        DELETE FROM {schema}.running r
+        USING unnest(p_ids, p_claims, p_what, p_outputs, p_ran, p_ago) WITH ORDINALITY
+              AS m(id, claim_no, what, output, ran, ago, at)
+        WHERE m.what = 0 AND r.id = m.id AND r.claim_no = m.claim_no AND r.process = v_process
+        RETURNING m.at, m.output, m.ran, greatest(v_now - m.ago, r.claimed_at) AS ended_at, r.id, r.claim_no, r.claimed_at,
+                  r.queue, r.attempt, r.process, r.flags
+    ), put AS (
+        INSERT INTO {schema}.finished (id, finished_at, started_at, claim_no, queue, attempt, process, status, output)
+        SELECT g.id, g.ended_at, greatest(g.ended_at - g.ran, g.claimed_at), g.claim_no, g.queue, g.attempt, g.process,
+               4, g.output
+        FROM gone g
+    )
+    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0) INTO v_done, v_keyed FROM gone g;
+    IF v_keyed IS NOT NULL THEN
+        PERFORM {schema}.free_keys(v_keyed);
+    END IF;
+    IF cardinality(v_done) = cardinality(p_ids) THEN
+        RETURN array_fill(32::smallint, ARRAY[cardinality(p_ids)]);
+    END IF;
+    FOREACH v_at IN ARRAY coalesce(v_done, '{}') LOOP
+        v_codes[v_at] := 32;
+    END LOOP;
+
+    WITH gone AS (
+        DELETE FROM {schema}.running r
+        USING unnest(p_ids, p_claims, p_what, p_reasons, p_after, p_errors, p_ran, p_ago) WITH ORDINALITY
+              AS m(id, claim_no, what, reason, after_us, error, ran, ago, at)
+        WHERE m.what <> 0 AND r.id = m.id AND r.claim_no = m.claim_no AND r.process = v_process
+        RETURNING m.at, m.what, m.reason, m.after_us, m.error, m.ran, greatest(v_now - m.ago, r.claimed_at) AS ended_at,
+                  r.id, r.claim_no, r.process, r.attempt, r.flags, r.queue, r.claimed_at,
+                  r.cancel_at IS NOT NULL AS cancelled
+    )
+    SELECT array_agg(ROW(g.at, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at, g.cancelled,
+                         g.what, g.reason, g.after_us, g.error, greatest(g.ended_at - g.ran, g.claimed_at),
+                         g.ended_at)::{schema}.ended)
+    INTO v_ended FROM gone g;
+    IF v_ended IS NOT NULL THEN
+        FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
+            v_codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
+        END LOOP;
+    END IF;
+    RETURN v_codes;
+END
+$$;
+
+-- Gives back each claim of one process that is valid. Codes as those of finish.
+CREATE FUNCTION {schema}.release(p_process uuid, p_ids uuid[], p_claims bigint[], p_now bigint)
+RETURNS smallint[] LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    v_now bigint := {schema}.clock(p_now);
+    v_process integer;
+    v_codes smallint[] := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
+    v_ended {schema}.ended[];
+    v_row record;
+BEGIN
+    SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
+    WITH gone AS (
+        DELETE FROM {schema}.running r USING unnest(p_ids, p_claims) WITH ORDINALITY AS m(id, claim_no, at)
+        WHERE r.id = m.id AND r.claim_no = m.claim_no AND r.process = v_process
+        RETURNING m.at, r.id, r.claim_no, r.process, r.attempt, r.flags, r.queue, r.claimed_at,
+                  r.cancel_at IS NOT NULL AS cancelled
+    )
+    SELECT array_agg(ROW(g.at, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at, g.cancelled, 4,
+                         NULL, NULL, NULL, g.claimed_at, greatest(v_now, g.claimed_at))::{schema}.ended)
+    INTO v_ended FROM gone g;
+    FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
+        v_codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
+    END LOOP;
+    RETURN v_codes;
+END
+$$;
+
+-- A crash from now on does not count against a suspect.
+CREATE FUNCTION {schema}.end_alone(p_process uuid, p_id uuid, p_claim bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    UPDATE {schema}.running r SET flags = r.flags & ~2::smallint FROM {schema}.processes p
+    WHERE r.id = p_id AND r.claim_no = p_claim AND p.id = p_process AND r.process = p.no;
+    RETURN FOUND;
+END
+$$;
+
+-- Keeps what handlers said of their progress. The rows of running are locked, so that no report comes after the end.
+CREATE FUNCTION {schema}.record_progress(p_process uuid, p_ids uuid[], p_claims bigint[], p_texts text[])
+RETURNS void LANGUAGE sql VOLATILE
+SET enable_seqscan = off SET jit = off AS $$
+    WITH valid AS (
+        SELECT r.id, m.progress
+        FROM unnest(p_ids, p_claims, p_texts) AS m(id, claim_no, progress)
+        JOIN {schema}.running r ON r.id = m.id AND r.claim_no = m.claim_no
+        JOIN {schema}.processes p ON p.no = r.process AND p.id = p_process
+        ORDER BY r.id FOR KEY SHARE OF r
+    )
+    UPDATE {schema}.jobs j SET progress = v.progress FROM valid v WHERE j.id = v.id
+$$;

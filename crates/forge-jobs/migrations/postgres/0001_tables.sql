@@ -1,0 +1,190 @@
+-- Where a job stands is told by which small table holds it (ADR 0003): ready (pending), deferred (scheduled, retrying),
+-- running, finished (done, dead). The job's own row is written once and changed only when the job comes back, never by
+-- a claim or a finish in done. A job is moved by deleting its row from the one table and inserting it into the next:
+-- whoever deletes the row has the job, everybody else finds it gone.
+--
+-- Times are microseconds since 1970-01-01T00:00:00Z. Statuses: 0 pending, 1 scheduled, 2 running, 3 retrying, 4 done,
+-- 5 dead. {schema} is the schema's name, quoted; {lock} and {cap_lock} are numbers made from it, for advisory locks.
+
+-- Grows with each edit of a queue's settings.
+CREATE TABLE {schema}.settings (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version  bigint  NOT NULL
+);
+INSERT INTO {schema}.settings (version) VALUES (0);
+
+-- Each claim takes the next number, so that (job, claim_no) never comes twice.
+CREATE SEQUENCE {schema}.claim_no;
+
+CREATE TABLE {schema}.queues (
+    no                  integer  PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name                text     COLLATE "C" NOT NULL UNIQUE,
+    workers             integer  NOT NULL,
+    workers_by_operator boolean  NOT NULL DEFAULT false,
+    paused              boolean  NOT NULL DEFAULT false,
+    backoff_enabled     boolean  NOT NULL DEFAULT true,
+    backoff_base_us     bigint   NOT NULL,
+    backoff_max_us      bigint   NOT NULL,
+    done_retention_us   bigint,             -- NULL: for ever
+    dead_retention_us   bigint,             -- NULL: for ever
+    max_running         integer,            -- in all processes together; NULL: no bound
+    version             bigint   NOT NULL DEFAULT 1
+);
+
+CREATE TABLE {schema}.kinds (
+    no   integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name text    COLLATE "C" NOT NULL UNIQUE
+);
+
+-- Which kinds a queue ever had: a claim looks at the beginning of each.
+CREATE TABLE {schema}.streams (
+    queue integer NOT NULL,
+    kind  integer NOT NULL,
+    PRIMARY KEY (queue, kind)
+);
+
+-- One row per boot of a process. It stays after the registration has ended, so that the process of a finished job can
+-- be named, and goes when nothing refers to it any more.
+CREATE TABLE {schema}.processes (
+    no          integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id          uuid    NOT NULL UNIQUE,
+    host        text    NOT NULL,
+    pid         bigint  NOT NULL,
+    version     text    NOT NULL,
+    kinds       text,                       -- JSON array; NULL: any
+    queues      text,                       -- JSON array; NULL: all
+    beats_every bigint  NOT NULL,
+    stale_after bigint  NOT NULL,
+    stopping    boolean NOT NULL DEFAULT false,
+    started_at  bigint  NOT NULL,
+    beat_at     bigint  NOT NULL,
+    ended_at    bigint,                     -- not NULL: fenced
+    left_behind boolean NOT NULL DEFAULT false -- ended by the reaper, jobs of it may still be running rows
+) WITH (fillfactor = 50);
+
+CREATE TABLE {schema}.jobs (
+    id            uuid     PRIMARY KEY,
+    due_at        bigint   NOT NULL,
+    created_at    bigint   NOT NULL,
+    asked_us      bigint,                   -- run-at as asked; the delay as asked if asked_delay
+    last_claim_no bigint   NOT NULL DEFAULT 0, -- of claims that came to an end without finishing the job
+    queue         integer  NOT NULL,
+    kind          integer  NOT NULL,
+    attempts      integer  NOT NULL DEFAULT 0, -- charged so far
+    max_attempts  integer  NOT NULL,
+    throttles     integer  NOT NULL DEFAULT 0, -- in a row
+    suspect       integer  NOT NULL DEFAULT 0, -- times in a row that its process died with it
+    crashes       integer  NOT NULL DEFAULT 0,
+    priority      smallint NOT NULL,
+    asked_delay   boolean  NOT NULL DEFAULT false,
+    dedupe_key    text     COLLATE "C",
+    tags          text,                     -- JSON array
+    progress      text,                     -- JSON
+    error         text,                     -- the latest
+    payload       text     NOT NULL
+);
+
+-- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
+-- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
+CREATE TABLE {schema}.ready (
+    due_at   bigint   NOT NULL,
+    id       uuid     NOT NULL,
+    queue    integer  NOT NULL,
+    kind     integer  NOT NULL,
+    lane     smallint NOT NULL,             -- 0 ordinary, 1 suspects, which run alone
+    priority smallint NOT NULL
+);
+CREATE UNIQUE INDEX ready_order ON {schema}.ready (queue, lane, kind, priority, due_at, id);
+
+CREATE TABLE {schema}.deferred (
+    due_at bigint   NOT NULL,
+    id     uuid     NOT NULL,
+    queue  integer  NOT NULL,
+    status smallint NOT NULL                -- 1 scheduled, 3 retrying
+);
+CREATE UNIQUE INDEX deferred_order ON {schema}.deferred (status, due_at, id);
+
+CREATE TABLE {schema}.running (
+    id         uuid     PRIMARY KEY,
+    claim_no   bigint   NOT NULL,
+    claimed_at bigint   NOT NULL,
+    cancel_at  bigint,
+    process    integer  NOT NULL,
+    attempt    integer  NOT NULL,
+    queue      integer  NOT NULL,
+    flags      smallint NOT NULL            -- 1 has a dedupe key, 2 claimed alone, 4 counts against its queue's bound
+);
+CREATE INDEX running_cancels ON {schema}.running (process) WHERE cancel_at IS NOT NULL;
+CREATE INDEX running_bounded ON {schema}.running (queue) WHERE flags & 4 <> 0;
+
+CREATE TABLE {schema}.finished (
+    id          uuid     PRIMARY KEY,
+    finished_at bigint   NOT NULL,
+    started_at  bigint,
+    claim_no    bigint   NOT NULL,
+    queue       integer  NOT NULL,
+    attempt     integer  NOT NULL,
+    process     integer,
+    status      smallint NOT NULL,          -- 4 done, 5 dead
+    reason      smallint,                   -- 0 exhausted, 1 discarded, 2 cancelled, 3 poison, 4 undecodable
+    error       text,
+    output      text,
+    CHECK ((status = 5) = (reason IS NOT NULL))
+);
+CREATE INDEX finished_by ON {schema}.finished (status, queue, finished_at);
+
+-- Dedupe keys, held while their job is unfinished.
+CREATE TABLE {schema}.unique_keys (
+    kind integer NOT NULL,
+    key  text    COLLATE "C" NOT NULL,
+    id   uuid    NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+
+-- Attempts that did not end in done; those that did live in finished.
+CREATE TABLE {schema}.attempts (
+    id          uuid     NOT NULL,
+    claim_no    bigint   NOT NULL,
+    started_at  bigint   NOT NULL,
+    ended_at    bigint   NOT NULL,
+    next_due_at bigint,
+    attempt     integer  NOT NULL,
+    process     integer,
+    result      smallint NOT NULL,          -- 0 failed, 1 throttled, 2 dead, 3 cancelled, 4 crashed
+    error       text,
+    PRIMARY KEY (id, claim_no)
+);
+
+-- Rare events that no other table tells of.
+CREATE TABLE {schema}.notes (
+    id       uuid    NOT NULL,
+    no       integer NOT NULL,
+    at       bigint  NOT NULL,
+    event    text    NOT NULL,
+    claim_no bigint,
+    process  integer,
+    PRIMARY KEY (id, no)
+);
+
+-- Who looks after the database for all processes. A lease that has run out is free.
+CREATE TABLE {schema}.leases (
+    name   text   COLLATE "C" PRIMARY KEY,
+    holder uuid   NOT NULL,
+    until  bigint NOT NULL
+) WITH (fillfactor = 50);
+
+-- Rows come and go as fast as jobs do: vacuum by number, not by share, and without pauses.
+ALTER TABLE {schema}.ready SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000);
+ALTER TABLE {schema}.running SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 1000000);
+ALTER TABLE {schema}.deferred SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.unique_keys SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.processes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.leases SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0);

@@ -1,0 +1,49 @@
+//! Bounds that every storage checks in the same words.
+
+use super::{InvalidValue, ListParams, StorageError};
+use crate::job::check_name;
+use crate::limits::{MAX_PAGE, MAX_WORKERS};
+use std::time::Duration;
+
+/// Whole microseconds, saturating.
+pub(super) fn micros(d: Duration) -> i64 {
+    i64::try_from(d.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The bounds that a call of any size must keep.
+pub(super) fn check_batch(field: &'static str, count: usize, limit: usize) -> Result<(), StorageError> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(InvalidValue { field, value: count.to_string(), remedy: format!("use at most {limit} per call") }
+        .into())
+}
+
+/// A page's size, and that its cursor belongs to this list. Gives the filter's fingerprint.
+pub(super) fn check_page(params: &ListParams) -> Result<u64, StorageError> {
+    if params.limit == 0 || params.limit > MAX_PAGE {
+        let remedy = format!("use 1 to {MAX_PAGE}");
+        return Err(InvalidValue { field: "limit", value: params.limit.to_string(), remedy }.into());
+    }
+    let filter = params.filter.fingerprint();
+    if let Some(after) = params.after.filter(|after| after.filter != filter) {
+        let remedy = "pass the filter of the page before with it, or leave it out".into();
+        let value = format!("(the cursor of a list with another filter, at {})", after.at);
+        return Err(InvalidValue { field: "after", value, remedy }.into());
+    }
+    Ok(filter)
+}
+
+/// A queue's name and its workers, as code asks for them.
+pub(super) fn check_queue(queue: &str, workers: u32) -> Result<(), StorageError> {
+    check_name("queue", queue).map_err(|e| InvalidValue {
+        field: "queue",
+        value: format!("{queue:?}"),
+        remedy: e.to_string(),
+    })?;
+    if workers > MAX_WORKERS {
+        let remedy = format!("use 0 to {MAX_WORKERS}");
+        return Err(InvalidValue { field: "workers", value: workers.to_string(), remedy }.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Tells waiting runtimes when to look again: after this process's own commits, and after other processes'.
+//!
+//! Wake-ups between processes are notifications of Postgres, sent apart from the transactions that they are about and
+//! coalesced: one in each transaction would make all commits wait for each other. They are hints. Polling is the truth,
+//! and where no notification comes through, as behind a pooler, it is all there is: then waiting runtimes are told to
+//! look once a second.
+
+use super::connect::connect_and_hear;
+use super::driver::Closing;
+use super::error::Fault;
+use super::hub::{Hub, Lane};
+use crate::ProcessId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio_postgres::types::Type;
+
+const TELL: &str = "SELECT {schema}.tell($1)";
+/// Between two notifications of one process: more often would wake others for what they are about to see.
+const TELL_GAP: Duration = Duration::from_millis(5);
+/// How often a listening connection is tried out: a dead one looks like a silent one.
+const ECHO_EVERY: Duration = Duration::from_secs(5);
+/// How long an echo may take.
+const ECHO_LIMIT: Duration = Duration::from_secs(2);
+/// How often waiting runtimes look while nothing can be heard.
+const BLIND_POLL: Duration = Duration::from_secs(1);
+/// How soon a lost connection is made again, at first and at last.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often listening is tried again where a pooler swallows notifications.
+const AGAIN_BEHIND_POOLER: Duration = Duration::from_secs(300);
+
+/// What a call did that others may wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// A job may have become claimable, or a setting changed.
+    pub(super) claimable: bool,
+    /// A job may have become due at some later time.
+    pub(super) deferred: bool,
+}
+
+impl Effects {
+    pub(super) const CLAIMABLE: Self = Self { claimable: true, deferred: false };
+    pub(super) const ANY: Self = Self { claimable: true, deferred: true };
+}
+
+/// What is still to be told to other processes.
+#[derive(Default)]
+pub(super) struct Teller {
+    claimable: AtomicBool,
+    deferred: AtomicBool,
+    filled: Notify,
+}
+
+impl Teller {
+    fn add(&self, effects: Effects) {
+        self.claimable.fetch_or(effects.claimable, Ordering::AcqRel);
+        self.deferred.fetch_or(effects.deferred, Ordering::AcqRel);
+        self.filled.notify_one();
+    }
+
+    fn take(&self) -> Option<&'static str> {
+        let claimable = self.claimable.swap(false, Ordering::AcqRel);
+        let deferred = self.deferred.swap(false, Ordering::AcqRel);
+        match (claimable, deferred) {
+            (true, true) => Some("wd"),
+            (true, false) => Some("w"),
+            (false, true) => Some("d"),
+            (false, false) => None,
+        }
+    }
+}
+
+impl Hub {
+    /// Tells the runtimes of this process.
+    pub(super) fn announce(&self, effects: Effects) {
+        if effects == Effects::default() {
+            return;
+        }
+        self.changes.send_modify(|c| {
+            c.claimable += u64::from(effects.claimable);
+            c.deferred += u64::from(effects.deferred);
+        });
+    }
+
+    /// Tells everybody, this process at once.
+    pub(super) fn tell(&self, effects: Effects) {
+        if effects != Effects::default() {
+            self.announce(effects);
+            self.teller.add(effects);
+        }
+    }
+
+    fn heard(&self, what: &str) {
+        if let Some(process) = what.strip_prefix("c:") {
+            if process.parse::<ProcessId>().is_ok_and(|p| self.is_mine(p)) {
+                self.changes.send_modify(|c| c.cancels += 1);
+            }
+            return;
+        }
+        self.announce(Effects { claimable: what.contains('w'), deferred: what.contains('d') });
+    }
+}
+
+/// Sends what is to be told, until the storage is closed and everything was said.
+pub(super) async fn tell(hub: Arc<Hub>, mut closing: Closing) {
+    let mut last = false;
+    loop {
+        if let Some(what) = hub.teller.take() {
+            // Lost ones are found by polling.
+            let _ = hub.write(Lane::Urgent, TELL, &[(&what, Type::TEXT)]).await;
+            if !last {
+                tokio::time::sleep(TELL_GAP).await;
+            }
+            continue;
+        }
+        if last {
+            return;
+        }
+        tokio::select! {
+            () = hub.teller.filled.notified() => {}
+            () = closing.wait() => last = true,
+        }
+    }
+}
+
+/// Why listening ended.
+enum Ended {
+    /// The connection was lost, or an echo did not come any more.
+    Lost,
+    /// Not even the first echo came: a pooler stands between.
+    Swallowed,
+}
+
+/// Listens for what others tell; while nothing can be heard, has waiting runtimes look once a second.
+pub(super) async fn listen(hub: Arc<Hub>) {
+    let mut wait = AGAIN.0;
+    loop {
+        let again = match hear(&hub).await {
+            Ok(Ended::Lost) => {
+                wait = AGAIN.0;
+                wait
+            }
+            Ok(Ended::Swallowed) => AGAIN_BEHIND_POOLER,
+            Err(_) => {
+                wait = (wait * 2).min(AGAIN.1);
+                wait.mul_f64(0.5 + fastrand::f64() / 2.0)
+            }
+        };
+        // What was told meanwhile was missed.
+        hub.announce(Effects::ANY);
+        hub.changes.send_modify(|c| c.cancels += 1);
+        blind(&hub, again).await;
+    }
+}
+
+/// For a storage that is not to listen.
+pub(super) async fn poll(hub: Arc<Hub>) {
+    loop {
+        blind(&hub, AGAIN_BEHIND_POOLER).await;
+    }
+}
+
+async fn blind(hub: &Hub, until: Duration) {
+    let end = tokio::time::Instant::now() + until;
+    loop {
+        let next = tokio::time::Instant::now() + BLIND_POLL;
+        tokio::time::sleep_until(next.min(end)).await;
+        if next >= end {
+            return;
+        }
+        hub.announce(Effects::ANY);
+    }
+}
+
+async fn hear(hub: &Hub) -> Result<Ended, Fault> {
+    let (send, mut heard) = mpsc::unbounded_channel();
+    let live = connect_and_hear(&hub.server, Some(send)).await?;
+    live.client().batch_execute(&format!("LISTEN \"{}\"", hub.schema.channel())).await?;
+    let token = format!("echo:{}", ProcessId::new());
+    let mut echoed = false;
+    loop {
+        // Sent on another connection: on its own one even a pooler might let it through.
+        hub.write(Lane::Urgent, TELL, &[(&token, Type::TEXT)]).await?;
+        if !until_echo(hub, &mut heard, &token).await {
+            return Ok(if echoed { Ended::Lost } else { Ended::Swallowed });
+        }
+        if !echoed {
+            echoed = true;
+            // From now on nothing is missed; what was told before may have been.
+            hub.announce(Effects::ANY);
+            hub.changes.send_modify(|c| c.cancels += 1);
+        }
+        let pause = tokio::time::sleep(ECHO_EVERY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                what = heard.recv() => match what {
+                    Some(what) => hub.heard(&what),
+                    None => return Ok(Ended::Lost),
+                },
+            }
+        }
+    }
+}
+
+async fn until_echo(hub: &Hub, heard: &mut mpsc::UnboundedReceiver<String>, token: &str) -> bool {
+    let echo = async {
+        while let Some(what) = heard.recv().await {
+            if what == token {
+                return true;
+            }
+            hub.heard(&what);
+        }
+        false
+    };
+    tokio::time::timeout(ECHO_LIMIT, echo).await.unwrap_or(false)
+}

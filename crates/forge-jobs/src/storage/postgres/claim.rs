@@ -1,0 +1,110 @@
+//! Claiming jobs.
+
+use super::error::{Fault, not_registered};
+use super::hub::{Hub, Lane};
+use super::marks::Marks;
+use crate::limits::MAX_CLAIM_BATCH;
+use crate::storage::{ClaimBatch, ClaimMode, ClaimParams, Claimed, KindFilter, Lease, StorageError};
+use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+const CLAIM: &str = "SELECT settings_version, suspects, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
+     throttles, created_at, due_at, tags, suspect, flags, queue, claimed_at \
+     FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+/// Claims jobs of every wanted queue.
+pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
+    match claim_rows(&hub, &params).await {
+        Ok(batch) => Ok(batch),
+        Err(e) if not_registered(&e) => {
+            Err(StorageError::NotFound { what: "registered process", name: params.process.to_string() })
+        }
+        Err(e) => Err(e.into_storage(true)),
+    }
+}
+
+async fn claim_rows(hub: &Hub, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
+    let process = Uuid::from_bytes(*params.process.as_bytes());
+    let queues: Vec<&str> = params.wants.iter().map(|w| w.queue.as_str()).collect();
+    let limits: Vec<i32> = params.wants.iter().map(|w| w.limit.try_into().unwrap_or(i32::MAX)).collect();
+    let kinds: Option<Vec<&str>> = match &params.kinds {
+        KindFilter::Any => None,
+        KindFilter::Only(kinds) => Some(kinds.iter().map(String::as_str).collect()),
+    };
+    let alone = params.mode == ClaimMode::Alone;
+    let total = i32::try_from(MAX_CLAIM_BATCH).unwrap_or(i32::MAX);
+    let now = params.now.map(Timestamp::as_micros);
+    let started = Instant::now();
+    let from = if alone { Marks::none() } else { hub.marks.to_start_from(params) };
+    let rows = hub
+        .write(
+            Lane::Work,
+            CLAIM,
+            &[
+                (&process, Type::UUID),
+                (&queues, Type::TEXT_ARRAY),
+                (&limits, Type::INT4_ARRAY),
+                (&kinds, Type::TEXT_ARRAY),
+                (&alone, Type::BOOL),
+                (&total, Type::INT4),
+                (&from.wants, Type::INT4_ARRAY),
+                (&from.kinds, Type::INT4_ARRAY),
+                (&from.priorities, Type::INT2_ARRAY),
+                (&from.dues, Type::INT8_ARRAY),
+                (&from.ids, Type::UUID_ARRAY),
+                (&now, Type::INT8),
+            ],
+        )
+        .await?;
+    let mut batch =
+        ClaimBatch { jobs: Vec::with_capacity(rows.len().saturating_sub(1)), ..ClaimBatch::default() };
+    for row in &rows {
+        let want: Option<i32> = row.try_get(2)?;
+        let Some(want) = want.and_then(|w| usize::try_from(w - 1).ok()).and_then(|at| params.wants.get(at))
+        else {
+            batch.settings_version = row.try_get(0)?;
+            batch.suspects_waiting = row.try_get(1)?;
+            continue;
+        };
+        let kind_no: i32 = row.try_get(3)?;
+        let kind = hub.kind_name(kind_no).await?;
+        let claimed = read(row, params.process, &want.queue, &kind)?;
+        if !alone {
+            hub.marks.saw(&want.queue, kind_no, &claimed.job);
+        }
+        batch.jobs.push(claimed);
+    }
+    if !alone {
+        hub.marks.took(&from, started.elapsed(), batch.jobs.len());
+    }
+    Ok(batch)
+}
+
+fn read(row: &Row, process: ProcessId, queue: &str, kind: &str) -> Result<Claimed, tokio_postgres::Error> {
+    let id = JobId::from_bytes(*row.try_get::<_, Uuid>(4)?.as_bytes());
+    let count = |at: usize| -> Result<u32, tokio_postgres::Error> {
+        Ok(u32::try_from(row.try_get::<_, i32>(at)?).unwrap_or(0))
+    };
+    let tags: Option<&str> = row.try_get(13)?;
+    let payload: &str = row.try_get(6)?;
+    let job = ClaimedJob {
+        id,
+        kind: kind.to_owned(),
+        queue: queue.to_owned(),
+        payload: Payload::from_storage(payload),
+        attempt: count(7)?.saturating_add(1),
+        max_attempts: count(8)?,
+        priority: row.try_get(9)?,
+        throttles: count(10)?,
+        created_at: Timestamp::from_micros(row.try_get(11)?),
+        due_at: Timestamp::from_micros(row.try_get(12)?),
+        tags: tags.map(super::rows::tags).unwrap_or_default(),
+        suspicions: count(14)?,
+    };
+    let lease = Lease { job: id, claim_no: row.try_get(5)?, process, row: 0, memo: None };
+    Ok(Claimed { job, lease })
+}

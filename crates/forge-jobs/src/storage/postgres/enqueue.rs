@@ -1,0 +1,250 @@
+//! Inserting jobs, with group commit.
+//!
+//! Callers that arrive while a write is under way share the next one: no timer. Each returns when its own rows are
+//! durable. If a group is refused as a whole, each caller's jobs go alone, so that a bad one fails alone.
+
+use super::changes::Effects;
+use super::error::Fault;
+use super::hub::{Hub, Lane};
+use crate::limits::{MAX_ENQUEUE_BATCH, STORAGE_CALL_LIMIT};
+use crate::storage::checks::{check_batch, micros};
+use crate::storage::{EnqueueParams, Inserted, StorageError};
+use crate::{Due, JobId, NewJob, Timestamp};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+const INSERT: &str =
+    "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) i";
+
+/// Writes at the same time: while one waits for its commit, the next one can be worked on.
+const WRITERS: usize = 2;
+/// Bytes of payload in one write, unless a single caller has more.
+const MAX_BYTES: usize = 4 << 20;
+/// Between two tries of a write whose outcome is unknown.
+const RESEND: Duration = Duration::from_millis(100);
+
+/// Callers that wait for their jobs to be written.
+#[derive(Default)]
+pub(super) struct Group {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<Caller>,
+    writers: usize,
+}
+
+type Reply = oneshot::Sender<Result<Vec<Inserted>, StorageError>>;
+
+struct Caller {
+    jobs: Vec<NewJob>,
+    now: Option<Timestamp>,
+    reply: Reply,
+}
+
+impl Group {
+    /// The callers of the next write: those that act at the same time, within bounds. `None` ends the writer.
+    fn take(&self) -> Option<Vec<Caller>> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers: Vec<Caller> = Vec::new();
+        let (mut jobs, mut bytes) = (0, 0);
+        while let Some(next) = inner.waiting.front() {
+            jobs += next.jobs.len();
+            bytes += next.jobs.iter().map(|j| j.payload.as_str().len()).sum::<usize>();
+            let fits = jobs <= MAX_ENQUEUE_BATCH && bytes <= MAX_BYTES;
+            if callers.first().is_some_and(|first| !fits || first.now != next.now) {
+                break;
+            }
+            callers.extend(inner.waiting.pop_front());
+        }
+        if callers.is_empty() {
+            inner.writers -= 1;
+            return None;
+        }
+        Some(callers)
+    }
+}
+
+/// Inserts every job that can be inserted.
+pub(super) async fn enqueue(
+    hub: &Arc<Hub>,
+    handle: &tokio::runtime::Handle,
+    params: EnqueueParams,
+) -> Result<Vec<Inserted>, StorageError> {
+    check_batch("jobs", params.jobs.len(), MAX_ENQUEUE_BATCH)?;
+    if params.jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (reply, answer) = oneshot::channel();
+    let start = {
+        let mut inner = hub.group.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.waiting.push_back(Caller { jobs: params.jobs, now: params.now, reply });
+        let start = inner.writers < WRITERS;
+        inner.writers += usize::from(start);
+        start
+    };
+    if start {
+        handle.spawn(write_all(hub.clone()));
+    }
+    answer.await.unwrap_or(Err(StorageError::Closed))
+}
+
+async fn write_all(hub: Arc<Hub>) {
+    while let Some(callers) = hub.group.take() {
+        let (groups, replies): (Vec<_>, Vec<_>) =
+            callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
+        let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
+        let now = groups.first().and_then(|(_, now)| *now);
+        let jobs: Vec<NewJob> = groups.into_iter().flat_map(|(jobs, _)| jobs).collect();
+        match write(&hub, &jobs, now).await {
+            Ok(results) => {
+                let mut results = results.into_iter();
+                for (size, reply) in sizes.into_iter().zip(replies) {
+                    // A caller that has stopped waiting misses the answer, not the effect.
+                    let _ = reply.send(Ok(results.by_ref().take(size).collect()));
+                }
+            }
+            Err(e) if replies.len() > 1 && !e.is_retryable() => {
+                let mut rest = &jobs[..];
+                for (size, reply) in sizes.into_iter().zip(replies) {
+                    let (own, others) = rest.split_at(size);
+                    rest = others;
+                    let _ = reply.send(write(&hub, own, now).await);
+                }
+            }
+            Err(e) => replies.into_iter().for_each(|reply| _ = reply.send(Err(e.duplicate()))),
+        }
+    }
+}
+
+/// Writes jobs, and again if nobody knows whether the first write was made: their ids tell.
+async fn write(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec<Inserted>, StorageError> {
+    let started = Instant::now();
+    let mut resent = false;
+    loop {
+        match insert(hub, jobs, now).await {
+            Ok(mut results) => {
+                if resent {
+                    // There already, since the first try was committed after all.
+                    let known = results.iter_mut().filter(|r| **r == Inserted::AlreadyThere);
+                    known.for_each(|r| *r = Inserted::Inserted);
+                }
+                let inserted = jobs.iter().zip(&results).filter(|(_, r)| **r == Inserted::Inserted);
+                let effects = inserted.fold(Effects::default(), |e, (job, _)| Effects {
+                    claimable: e.claimable || job.due == Due::Now || is_past(job, now),
+                    deferred: e.deferred || job.due != Due::Now,
+                });
+                hub.tell(effects);
+                return Ok(results);
+            }
+            Err(e) if e.is_unknown() && started.elapsed() < STORAGE_CALL_LIMIT / 2 => {
+                resent = true;
+                tokio::time::sleep(RESEND).await;
+            }
+            // What failed on the way to a new try says nothing of the first one.
+            Err(Fault::NoConnection(_)) if resent && started.elapsed() < STORAGE_CALL_LIMIT / 2 => {
+                tokio::time::sleep(RESEND).await;
+            }
+            Err(e) => {
+                return Err(match e.into_storage(true) {
+                    StorageError::Unavailable { detail, outcome_unknown, source } => {
+                        let outcome_unknown = outcome_unknown || resent;
+                        StorageError::Unavailable { detail, outcome_unknown, source }
+                    }
+                    other => other,
+                });
+            }
+        }
+    }
+}
+
+/// A run-at that may be in the past: only the database knows.
+fn is_past(job: &NewJob, now: Option<Timestamp>) -> bool {
+    matches!(job.due, Due::At(at) if at <= now.unwrap_or_else(Timestamp::now))
+}
+
+/// What is sent of jobs, column by column.
+pub(super) struct Columns<'a> {
+    ids: Vec<Uuid>,
+    queues: Vec<i32>,
+    kinds: Vec<i32>,
+    priorities: Vec<i16>,
+    max: Vec<i32>,
+    asked: Vec<Option<i64>>,
+    delays: Vec<bool>,
+    keys: Vec<Option<&'a str>>,
+    tags: Vec<Option<String>>,
+    payloads: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(jobs: &'a [NewJob], numbers: &[(i32, i32)]) -> Self {
+        let asked = |due: &Due| match due {
+            Due::Now => (None, false),
+            Due::At(at) => (Some(at.as_micros()), false),
+            Due::After(delay) => (Some(micros(*delay)), true),
+        };
+        let (asked, delays) = jobs.iter().map(|j| asked(&j.due)).unzip();
+        let (queues, kinds) = numbers.iter().copied().unzip();
+        // A list of strings always has a JSON form.
+        let tags = |j: &NewJob| if j.tags.is_empty() { None } else { serde_json::to_string(&j.tags).ok() };
+        Self {
+            ids: jobs.iter().map(|j| Uuid::from_bytes(*j.id.as_bytes())).collect(),
+            queues,
+            kinds,
+            priorities: jobs.iter().map(|j| j.priority).collect(),
+            max: jobs.iter().map(|j| j.max_attempts.try_into().unwrap_or(i32::MAX)).collect(),
+            asked,
+            delays,
+            keys: jobs.iter().map(|j| j.dedupe_key.as_deref()).collect(),
+            tags: jobs.iter().map(tags).collect(),
+            payloads: jobs.iter().map(|j| j.payload.as_str()).collect(),
+        }
+    }
+}
+
+async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec<Inserted>, Fault> {
+    let names: Vec<(&str, &str)> = jobs.iter().map(|j| (j.queue.as_str(), j.kind.as_str())).collect();
+    let numbers = hub.numbers(&names).await?;
+    let c = Columns::of(jobs, &numbers);
+    let now = now.map(Timestamp::as_micros);
+    let rows = hub
+        .write(
+            Lane::Work,
+            INSERT,
+            &[
+                (&c.ids, Type::UUID_ARRAY),
+                (&c.queues, Type::INT4_ARRAY),
+                (&c.kinds, Type::INT4_ARRAY),
+                (&c.priorities, Type::INT2_ARRAY),
+                (&c.max, Type::INT4_ARRAY),
+                (&c.asked, Type::INT8_ARRAY),
+                (&c.delays, Type::BOOL_ARRAY),
+                (&c.keys, Type::TEXT_ARRAY),
+                (&c.tags, Type::TEXT_ARRAY),
+                (&c.payloads, Type::TEXT_ARRAY),
+                (&now, Type::INT8),
+            ],
+        )
+        .await?;
+    if rows.is_empty() {
+        return Ok(vec![Inserted::Inserted; jobs.len()]);
+    }
+    rows.iter().map(|row| Ok(inserted(row)?)).collect()
+}
+
+fn inserted(row: &Row) -> Result<Inserted, tokio_postgres::Error> {
+    let of: Option<Uuid> = row.try_get(1)?;
+    Ok(match row.try_get::<_, i16>(0)? {
+        0 => Inserted::Inserted,
+        1 => Inserted::AlreadyThere,
+        2 => Inserted::Duplicate { of: JobId::from_bytes(*of.unwrap_or_default().as_bytes()) },
+        _ => Inserted::IdTaken,
+    })
+}

@@ -1,0 +1,135 @@
+//! Postgres's errors, by what the caller can do next.
+
+use crate::storage::StorageError;
+use std::error::Error as _;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+
+/// Why a call failed.
+pub(super) enum Fault {
+    /// It was refused, in the domain's words.
+    Refused(StorageError),
+    /// The server said no, or the connection was lost.
+    Postgres(tokio_postgres::Error),
+    /// No answer within the time limit.
+    Late(Duration),
+    /// There is no connection; nothing was sent.
+    NoConnection(StorageError),
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(e: tokio_postgres::Error) -> Self {
+        Self::Postgres(e)
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(e: StorageError) -> Self {
+        Self::Refused(e)
+    }
+}
+
+impl Fault {
+    /// The server's code, if it was the server that said no.
+    fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Postgres(e) => e.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether the transaction lost to another one and can simply be tried again.
+    pub(super) fn is_collision(&self) -> bool {
+        self.code().is_some_and(|c| {
+            *c == SqlState::T_R_DEADLOCK_DETECTED || *c == SqlState::T_R_SERIALIZATION_FAILURE
+        })
+    }
+
+    /// Whether nobody knows if the change was made.
+    pub(super) fn is_unknown(&self) -> bool {
+        match self {
+            Self::Late(_) => true,
+            Self::Postgres(e) => e.code().is_none() && is_transport(e),
+            _ => false,
+        }
+    }
+
+    /// As callers see it. `writes` tells whether the call would have changed something.
+    pub(super) fn into_storage(self, writes: bool) -> StorageError {
+        let unknown = writes && self.is_unknown();
+        match self {
+            Self::Refused(e) | Self::NoConnection(e) => e,
+            Self::Late(limit) => unavailable(format!("no answer within {limit:?}"), unknown, None),
+            Self::Postgres(e) => storage_error(e, unknown),
+        }
+    }
+}
+
+/// Whether the connection is of no use any more.
+pub(super) fn lost(e: &tokio_postgres::Error) -> bool {
+    e.is_closed()
+        || (e.code().is_none() && is_transport(e))
+        || e.code().is_some_and(|c| {
+            // Ended by the server; or it has become read-only: after a switch-over another server may be the primary.
+            c.code().starts_with("57P") || *c == SqlState::READ_ONLY_SQL_TRANSACTION
+        })
+}
+
+fn is_transport(e: &tokio_postgres::Error) -> bool {
+    e.is_closed() || e.source().is_some_and(|s| s.is::<std::io::Error>())
+}
+
+fn unavailable(detail: String, outcome_unknown: bool, e: Option<tokio_postgres::Error>) -> StorageError {
+    StorageError::Unavailable { detail, outcome_unknown, source: e.map(|e| Box::new(e) as _) }
+}
+
+fn storage_error(e: tokio_postgres::Error, unknown: bool) -> StorageError {
+    let Some(db) = e.as_db_error() else {
+        if is_transport(&e) {
+            return unavailable("the connection to Postgres was lost".into(), unknown, Some(e));
+        }
+        return StorageError::Internal {
+            detail: "the answer of Postgres was not understood".into(),
+            source: Some(Box::new(e)),
+        };
+    };
+    let text = db.message().to_owned();
+    let hint = |remedy: &str| format!("Postgres says {text:?}: {remedy}");
+    let code = db.code().code().to_owned();
+    match code.as_str() {
+        "25006" => {
+            unavailable(hint("it is read-only, a standby perhaps; connect to the primary"), false, Some(e))
+        }
+        "53100" => unavailable(hint("its disk is full; make room, work goes on by itself"), false, Some(e)),
+        "53300" => unavailable(
+            hint("too many connections; lower postgres.connections, or raise max_connections"),
+            false,
+            Some(e),
+        ),
+        "42501" => {
+            unavailable(hint("the role lacks a privilege, see docs/operations.md, \"Roles\""), false, Some(e))
+        }
+        "28P01" | "28000" => unavailable(hint("check user and password"), false, Some(e)),
+        "3D000" => unavailable(hint("create the database first"), false, Some(e)),
+        // A table or function of ours is not there.
+        "42P01" | "42883" | "3F000" | "42703" | "42704" => StorageError::NotForge {
+            detail: hint("run `forge migrate` on this database with this version of the program"),
+        },
+        "57014" => unavailable(hint("a statement was stopped"), false, Some(e)),
+        c if ["08", "53", "57", "55", "40"].iter().any(|class| c.starts_with(class)) => {
+            unavailable(hint("try again"), false, Some(e))
+        }
+        c if c.starts_with("XX") => {
+            StorageError::Corrupt { detail: hint("look into the server's log"), source: Some(Box::new(e)) }
+        }
+        _ => StorageError::Internal {
+            detail: format!("a statement failed with SQLSTATE {code}: {text}"),
+            source: Some(Box::new(e)),
+        },
+    }
+}
+
+/// The code with which this crate's own functions say that the process is not registered.
+pub(super) fn not_registered(fault: &Fault) -> bool {
+    fault.code().is_some_and(|c| c.code() == "FJ001")
+}

@@ -1,0 +1,92 @@
+//! The guards that make this storage safe, each of which a test can take out of the SQL to see that a rule notices.
+
+use super::schema::{STEPS, Schema};
+
+/// A guard that mutation tests take out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Guard {
+    /// A claim takes its jobs out of what can be claimed.
+    Claim,
+    /// Only a registered process can claim.
+    Registration,
+    /// A finish must match the claim.
+    Finish,
+    /// A release must match the claim.
+    Release,
+    /// A heartbeat is accepted only while its registration lasts.
+    Heartbeat,
+    /// Only silent processes are reaped.
+    Reap,
+    /// One unfinished job per kind and dedupe key.
+    Dedupe,
+    /// A requested cancel overrules a retry.
+    Cancel,
+    /// A paused queue gives no jobs.
+    Pause,
+}
+
+impl Guard {
+    /// The function that holds it, and what of its text is replaced by what.
+    const fn mutation(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
+        const CLAIM_MATCHES: &[(&str, &str)] =
+            &[(" AND r.claim_no = m.claim_no AND r.process = v_process", "")];
+        match self {
+            Self::Claim => (
+                "claim",
+                &[
+                    (
+                        "DELETE FROM {schema}.ready r USING picked WHERE r.ctid = picked.tid\n            RETURNING r.id, r.due_at, r.priority",
+                        "SELECT r.id, r.due_at, r.priority FROM {schema}.ready r JOIN picked ON r.ctid = picked.tid",
+                    ),
+                    (
+                        "j.flags FROM job j, number",
+                        "j.flags FROM job j, number ON CONFLICT ON CONSTRAINT running_pkey DO UPDATE SET claim_no = excluded.claim_no",
+                    ),
+                ],
+            ),
+            Self::Registration => ("claim", &[(" AND p.ended_at IS NULL", "")]),
+            Self::Finish => ("finish", CLAIM_MATCHES),
+            Self::Release => ("release", CLAIM_MATCHES),
+            Self::Heartbeat => ("heartbeat", &[(" AND p.ended_at IS NULL", "")]),
+            Self::Reap => ("reap", &[("v_now - p.beat_at > p_stale_after", "true")]),
+            Self::Dedupe => (
+                "take_key",
+                &[(
+                    "ON CONFLICT (kind, key) DO NOTHING",
+                    "ON CONFLICT (kind, key) DO UPDATE SET id = excluded.id",
+                )],
+            ),
+            Self::Cancel => {
+                ("settle", &[("e.cancelled AND (e.what <> 3 OR e.reason = 0) AS dies", "false AS dies")])
+            }
+            Self::Pause => ("claim", &[("CONTINUE WHEN v_want.paused;", "")]),
+        }
+    }
+
+    /// The statement that puts the function without this guard into a database.
+    ///
+    /// # Panics
+    ///
+    /// If the SQL does not hold the guard any more: then this table is out of date.
+    pub(super) fn without(self, schema: &Schema) -> String {
+        let (function, replacements) = self.mutation();
+        let mut text = definition(function);
+        for (guard, instead) in replacements {
+            assert!(text.contains(guard), "{function} does not say {guard:?}");
+            text = text.replace(guard, instead);
+        }
+        schema.render(&text.replacen("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+    }
+}
+
+/// The statement that creates a function.
+fn definition(function: &str) -> String {
+    let head = format!("CREATE FUNCTION {{schema}}.{function}(");
+    let parts = STEPS.iter().flat_map(|step| step.iter());
+    let found = parts.filter_map(|part| {
+        let text = &part[part.find(&head)?..];
+        text.find("\n$$;").map(|end| text[..end + 4].to_owned())
+    });
+    found.last().unwrap_or_else(|| panic!("there is no function {function}"))
+}
