@@ -34,6 +34,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Cluster {
     postgres: PathBuf,
+    major: u32,
     settings: Vec<String>,
     port: u16,
     dir: PathBuf,
@@ -63,6 +64,7 @@ impl Cluster {
         let dir = supervisor.dir().to_owned();
         supervisor.run(&programs.initdb, &initdb_args(&dir.join("data"), options.durable))?;
         let mut cluster = Self {
+            major: programs.major_version()?,
             postgres: programs.postgres,
             settings: settings(&dir, options),
             port: 0,
@@ -84,6 +86,12 @@ impl Cluster {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The major version of PostgreSQL.
+    #[must_use]
+    pub const fn major_version(&self) -> u32 {
+        self.major
     }
 
     /// The port on 127.0.0.1; it stays the same over restarts.

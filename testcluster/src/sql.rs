@@ -33,12 +33,12 @@ pub(crate) async fn text(client: &Client, query: &str) -> Result<Option<String>,
     }))
 }
 
-/// Refuses a server that is too old.
-pub(crate) async fn check_version(url: &str) -> Result<(), Error> {
+/// The major version of a server; one that is too old is refused.
+pub(crate) async fn version(url: &str) -> Result<u32, Error> {
     let client = connect(url).await?;
     let number = text(&client, "SHOW server_version_num").await?.and_then(|n| n.parse::<u32>().ok());
-    if number.is_some_and(|number| number / 10_000 >= OLDEST) {
-        return Ok(());
+    if let Some(major) = number.map(|number| number / 10_000).filter(|major| *major >= OLDEST) {
+        return Ok(major);
     }
     let found = text(&client, "SHOW server_version").await?.unwrap_or_default();
     Err(Error::TooOld { found, place: url.to_owned() })
