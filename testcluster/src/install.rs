@@ -104,4 +104,15 @@ mod tests {
         no_cluster_of_the_system(&config).unwrap();
         assert_eq!(std::fs::read_to_string(&config).unwrap(), "data_directory = '/srv'\n");
     }
+    #[test]
+    fn another_time_is_shown_or_the_remedy_is_named() {
+        match ensure_faketime() {
+            Ok(library) => {
+                let mut date = Command::new("date");
+                let date = date.arg("+%Y").env("LD_PRELOAD", library).env("FAKETIME", "2001-02-03 04:05:06");
+                assert_eq!(String::from_utf8_lossy(&date.output().unwrap().stdout).trim(), "2001");
+            }
+            Err(e) => assert!(e.to_string().contains("apt-get install libfaketime"), "{e}"),
+        }
+    }
 }

@@ -69,3 +69,21 @@ fn id(option: &str, name: &str) -> Option<String> {
     let output = Command::new("id").args([option, name]).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_runs_no_server_itself_whichever_program_it_switches_with() {
+        let RunAs::Other { name, uid, gid, .. } = RunAs::choose().unwrap() else { return };
+        assert_ne!(uid, "0");
+        let programs =
+            [find_program("setpriv").map(Switch::Setpriv), find_program("runuser").map(Switch::Runuser)];
+        for switch in programs.into_iter().flatten() {
+            let other = RunAs::Other { name, uid: uid.clone(), gid: gid.clone(), switch };
+            let output = other.command("id").arg("-u").output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), uid, "{other:?}");
+        }
+    }
+}
