@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use forge_test_cluster::{BouncerOptions, Cluster, Error, Options, PGBOUNCER_URL, POSTGRES_URL, PgBouncer};
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -97,10 +98,12 @@ fn code(status: ExitStatus) -> ExitCode {
 
 fn serve(args: &ServerArgs) -> Result<(), Error> {
     let servers = Servers::start(args)?;
-    for (name, url) in servers.variables() {
-        println!("{name}={url}");
-    }
-    println!("running until Ctrl-C or the end of stdin");
+    let mut lines: Vec<_> = servers.variables().iter().map(|(name, url)| format!("{name}={url}")).collect();
+    lines.push("running until Ctrl-C or the end of stdin\n".into());
+    // At once: a program that reads the URLs from a pipe may close it when it has them.
+    std::io::stdout()
+        .write_all(lines.join("\n").as_bytes())
+        .map_err(|e| Error::System { what: "printing the URLs".into(), detail: e.to_string() })?;
     // Ctrl-C ends this process, and that ends the servers like any other end of it.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
         .map_err(|e| Error::System { what: "reading stdin".into(), detail: e.to_string() })?;
