@@ -4,6 +4,7 @@ mod demo;
 mod features;
 mod guards;
 mod peers;
+mod postgres;
 mod root;
 mod run;
 mod schema;
@@ -22,6 +23,8 @@ usage: cargo xtask <command>
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
+  postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
+                   the loss of power)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --dir DIR), and print one table
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ("demo", _) => demo::run(&rest),
         ("test", []) => suite::run(),
         ("peers", _) => peers::run(&rest),
+        ("postgres", _) => postgres::serve(&rest),
         ("torture", _) => torture::run(&rest),
         ("tidy", []) => tidy::run(),
         ("mutate-guards", []) => guards::run(),

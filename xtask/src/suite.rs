@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{features, guards, root, tidy, wasm};
+use crate::{features, guards, postgres, root, tidy, wasm};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ type Step = (&'static str, fn() -> Result<End, String>);
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
 const STEPS: [Step; 8] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
-    ("tests", || cargo(["test", "--workspace"]).run_tests().map(End::Tests)),
+    ("tests", tests),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
     ("examples", examples),
     ("features", single_features),
@@ -84,6 +84,13 @@ fn summary(lines: &[Line], took: Duration) -> String {
         }
     }
     rows.join("\n")
+}
+
+/// Everything is built before the server is started: with it the program that starts the server, and a compiler at work
+/// needs no server beside it.
+fn tests() -> Result<End, String> {
+    cargo(["test", "--workspace", "--no-run"]).run()?;
+    postgres::cargo_with_server(["test", "--workspace"])?.run_tests().map(End::Tests)
 }
 
 /// Runs every example of every crate, each in an empty directory of its own for its files.

@@ -1,0 +1,29 @@
+//! The PostgreSQL server that tests find, and `cargo xtask postgres`, which starts one for people.
+
+use crate::root;
+use crate::run::{Cmd, cargo};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A month: it is meant to run until somebody stops it.
+const LIMIT: Duration = Duration::from_secs(30 * 86_400);
+
+/// Starts a server in the foreground, prints its URLs, and stops it at Ctrl-C or when stdin ends.
+pub(crate) fn serve(args: &[String]) -> Result<(), String> {
+    cargo(["build", "--quiet", "--package", "forge-test-cluster"]).run()?;
+    Cmd::new(program()?).args(["serve", "--bouncer"]).args(args).within(LIMIT).run()
+}
+
+/// Cargo with these arguments, with a server and a pooler beside it for as long as it runs.
+///
+/// The program must have been built already. Every way to do that has features of its own, so the caller chooses the
+/// one whose other products it needs as well.
+pub(crate) fn cargo_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Ok(Cmd::new(program()?).args(["run", "--bouncer", "--"]).args([cargo]).args(args))
+}
+
+fn program() -> Result<PathBuf, String> {
+    Ok(root::debug_products()?.join("forge-test-cluster"))
+}
