@@ -1,9 +1,16 @@
-//! Each guard of the embedded storage is switched off once, and the rule that it keeps must notice.
+//! Each guard of each storage is switched off once, and the rule that it keeps must notice.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[cfg(feature = "postgres")]
+#[path = "support/postgres.rs"]
+mod databases;
+
+use forge_jobs::Storage;
 use forge_jobs::conformance::{self, Rule};
 use forge_jobs::storage::sqlite::{Guard, SqliteOptions, SqliteStorage};
+use std::future::Future;
+use std::pin::Pin;
 
 /// Guard → what is switched off → the rule that must go red.
 const TABLE: &[(Guard, &str, &str)] = &[
@@ -36,21 +43,54 @@ const TABLE: &[(Guard, &str, &str)] = &[
     (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
 ];
 
-async fn holds(rule: Rule, options: SqliteOptions) -> bool {
-    let storage = SqliteStorage::open_in_memory(options).await.unwrap().into_bundle();
+type Verdict = Pin<Box<dyn Future<Output = bool>>>;
+
+async fn holds(rule: Rule, storage: Storage) -> bool {
     tokio::spawn(conformance::try_rule(storage, rule)).await.is_ok()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_goes_red_for_every_guard_that_is_switched_off() {
+fn on_sqlite(rule: Rule, without: Option<Guard>) -> Verdict {
+    Box::pin(async move {
+        let options = SqliteOptions::default();
+        let options = without.map_or_else(|| options.clone(), |guard| options.clone().without_guard(guard));
+        holds(rule, SqliteStorage::open_in_memory(options).await.unwrap().into_bundle()).await
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn on_postgres(rule: Rule, without: Option<Guard>) -> Verdict {
+    use forge_jobs::storage::postgres::Guard as G;
+    let same = |guard: Guard| match guard {
+        Guard::Claim => G::Claim,
+        Guard::Registration => G::Registration,
+        Guard::Finish => G::Finish,
+        Guard::Release => G::Release,
+        Guard::Heartbeat => G::Heartbeat,
+        Guard::Reap => G::Reap,
+        Guard::Dedupe => G::Dedupe,
+        Guard::Cancel => G::Cancel,
+        Guard::Pause => G::Pause,
+        other => panic!("{other:?} has no match on Postgres"),
+    };
+    Box::pin(async move {
+        let database = databases::fresh().await;
+        let storage = databases::open(database.url()).await;
+        if let Some(guard) = without {
+            storage.remove_guard(same(guard)).await.unwrap();
+        }
+        holds(rule, storage.into_bundle()).await
+    })
+}
+
+async fn each_guard_is_noticed(backend: &str, try_it: fn(Rule, Option<Guard>) -> Verdict) {
     // The panics of rules that go red are wanted.
     std::panic::set_hook(Box::new(|_| {}));
     let mut unnoticed = Vec::new();
-    println!("{:<14}{:<40}{:<72}verdict", "guard", "mutation", "rule");
+    println!("{backend}\n{:<14}{:<40}{:<72}verdict", "guard", "mutation", "rule");
     for (guard, mutation, name) in TABLE {
         let rule = conformance::find(name).unwrap_or_else(|| panic!("there is no rule {name}"));
-        let whole = holds(rule, SqliteOptions::default()).await;
-        let mutated = holds(rule, SqliteOptions::default().without_guard(*guard)).await;
+        let whole = try_it(rule, None).await;
+        let mutated = try_it(rule, Some(*guard)).await;
         let verdict = match (whole, mutated) {
             (true, false) => "red, as it must be",
             (true, true) => "NOT NOTICED",
@@ -62,5 +102,12 @@ async fn a_rule_goes_red_for_every_guard_that_is_switched_off() {
         }
     }
     let _ = std::panic::take_hook();
-    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+    assert!(unnoticed.is_empty(), "{backend}: {unnoticed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_goes_red_for_every_guard_that_is_switched_off() {
+    each_guard_is_noticed("SQLite", on_sqlite).await;
+    #[cfg(feature = "postgres")]
+    each_guard_is_noticed("Postgres", on_postgres).await;
 }

@@ -83,6 +83,8 @@ CREATE TABLE {schema}.jobs (
     error         text,                     -- the latest
     payload       text     NOT NULL
 );
+-- For lists. Jobs that were sent together have one time, so that an entry is shared by many and costs little.
+CREATE INDEX jobs_created ON {schema}.jobs (created_at);
 
 -- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.

@@ -135,18 +135,28 @@ pub async fn lists_filter_by_each_field(rig: &Rig) {
     }
 }
 
-/// Protects: paging, newest first.
+/// Protects: paging, newest first. Jobs of one moment come in any order, the same on each page.
 pub async fn pages_show_every_job_once_in_order(rig: &Rig) {
     let mut sent: Vec<_> = (0..23).map(|_| JobId::new()).collect();
     // The order of ids, which callers may choose, is not the order of arrival.
     sent.reverse();
+    let mut arrived = Vec::new();
     for (n, id) in sent.iter().enumerate() {
         rig.put(request().with_id(*id)).await;
+        arrived.push((std::cmp::Reverse(rig.at()), *id));
         rig.advance(secs(u64::from(n % 2 == 0)));
     }
-    let ids: Vec<_> = sent.into_iter().rev().collect();
-    for limit in [1, 5, 23, 24] {
-        assert_eq!(all(rig, JobFilter::default(), limit).await, ids);
+    arrived.sort_unstable();
+    let whole = all(rig, JobFilter::default(), 24).await;
+    let mut listed: Vec<_> = whole
+        .iter()
+        .map(|id| arrived.iter().find(|(_, known)| known == id).copied().expect("only jobs that were sent"))
+        .collect();
+    assert!(listed.is_sorted_by_key(|(at, _)| *at), "the newest are not first");
+    listed.sort_unstable();
+    assert_eq!(listed, arrived, "a job is missing or comes twice");
+    for limit in [1, 5, 23] {
+        assert_eq!(all(rig, JobFilter::default(), limit).await, whole);
     }
 }
 

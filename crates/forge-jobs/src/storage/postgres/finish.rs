@@ -11,6 +11,7 @@ use crate::storage::{
     Finish, FinishParams, FinishResult, Lease, ProgressParams, ReleaseParams, StorageError,
 };
 use crate::{JobStatus, ProcessId, Progress, Timestamp, clean_error};
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -90,10 +91,14 @@ pub(super) fn uuid_of(process: ProcessId) -> Uuid {
     Uuid::from_bytes(*process.as_bytes())
 }
 
-/// Places of leases, per process: mostly it is one.
+/// Places of leases, per process: mostly it is one. Of a lease that comes twice the first place counts.
 fn by_process<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(Uuid, Vec<usize>)> {
     let mut groups: Vec<(Uuid, Vec<usize>)> = Vec::new();
+    let mut known = HashSet::new();
     for (at, lease) in leases.enumerate() {
+        if !known.insert(lease) {
+            continue;
+        }
         let process = uuid_of(lease.process);
         match groups.iter_mut().find(|(p, _)| *p == process) {
             Some((_, places)) => places.push(at),

@@ -134,11 +134,13 @@ async fn plain(
         _ => {
             let mut filter = filter('j', 'j');
             if let Some(c) = params.after {
-                let no = filter.value(Uuid::from_bytes(*c.id.as_bytes()), Type::UUID);
-                filter.and(&format!("j.id < {no}"));
+                // Said apart, since the index has the time alone.
+                let no = filter.value(c.at.as_micros(), Type::INT8);
+                filter.and(&format!("j.created_at <= {no}"));
             }
+            filter.after(params, "j.created_at", "j.id", "<");
             let select = "SELECT j.created_at, j.id FROM {schema}.jobs j";
-            filter.run(hub, select, &format!(" ORDER BY j.id DESC LIMIT {wanted}")).await
+            filter.run(hub, select, &format!(" ORDER BY j.created_at DESC, j.id DESC LIMIT {wanted}")).await
         }
     }
 }

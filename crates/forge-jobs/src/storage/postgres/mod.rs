@@ -55,6 +55,14 @@ use tokio::sync::watch;
 /// The newest version of the schema that this program knows.
 pub const SCHEMA_VERSION: i64 = migrate::KNOWN;
 
+/// The SQL that makes the tables, views and functions in a schema of this name: for people who review what a migration
+/// does, or whose roles may not run one.
+#[must_use]
+pub fn schema_sql(schema: &str) -> String {
+    let schema = Schema::new(schema);
+    schema::STEPS.iter().flat_map(|step| step.iter()).map(|part| schema.render(part)).collect()
+}
+
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
