@@ -44,8 +44,8 @@ impl Guard {
                         "SELECT r.id, r.due_at, r.priority FROM {schema}.ready r JOIN picked ON r.ctid = picked.tid",
                     ),
                     (
-                        "j.flags FROM job j, number",
-                        "j.flags FROM job j, number ON CONFLICT ON CONSTRAINT running_pkey DO UPDATE SET claim_no = excluded.claim_no",
+                        "v_want.no, j.flags FROM job j",
+                        "v_want.no, j.flags FROM job j ON CONFLICT ON CONSTRAINT running_pkey DO UPDATE SET claim_no = excluded.claim_no",
                     ),
                 ],
             ),
