@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod cuts;
+mod doubt;
 mod races;
 mod support;
