@@ -5,5 +5,8 @@
 
 mod cuts;
 mod doubt;
+mod dropped;
+mod full;
 mod races;
+mod roles;
 mod support;

@@ -126,14 +126,23 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANG, future).await.unwrap_or_else(|_| panic!("waited {HANG:?} for {what}"))
 }
 
-pub(crate) async fn until<F, Fut>(what: &str, mut condition: F)
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = bool>,
-{
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + HANG;
     while !condition().await {
         assert!(Instant::now() < deadline, "waited {HANG:?} for {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// The first column of a query's rows, by whoever the URL says.
+pub(crate) async fn sql(url: &str, query: &str) -> Result<Vec<String>, String> {
+    let client = forge_test_cluster::connect(url).await.map_err(|e| e.to_string())?;
+    let rows = client.simple_query(query).await.map_err(|e| {
+        e.as_db_error().map_or_else(|| e.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
+    })?;
+    let text = |m| match m {
+        tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(text).collect())
 }
