@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod ledger;
 pub mod proxy;
 pub mod shim;
+pub mod stage;
 
 /// Nanoseconds since the machine started, counting sleep: the clock of the ledger.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
+    Clock, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::{Path, PathBuf};
@@ -45,9 +45,13 @@ enum Campaign {
     Depth,
     /// Jobs come and go for 10 minutes; then a million are enqueued at once
     Memory,
+    /// 1,000 connections with PostgreSQL are cut around single statements
+    Cuts,
+    /// 10,000 running jobs are cancelled and finished at the same moment
+    Races,
 }
 
-const ALL: [Campaign; 9] = [
+const ALL: [Campaign; 11] = [
     Campaign::Kill,
     Campaign::Poison,
     Campaign::Freeze,
@@ -57,6 +61,8 @@ const ALL: [Campaign; 9] = [
     Campaign::Spin,
     Campaign::Depth,
     Campaign::Memory,
+    Campaign::Cuts,
+    Campaign::Races,
 ];
 
 #[tokio::main]
@@ -129,5 +135,7 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
             let churn = secs(if cli.short { 9 } else { 600 });
             Memory { churn, storm: pick(1_000_000, 20_000) }.run(program).await
         }
+        Campaign::Cuts => Cuts { seed, cuts: pick(1_000, 96).into() }.run().await,
+        Campaign::Races => Races { seed, races: pick(10_000, 500) }.run().await,
     }
 }

@@ -1,6 +1,7 @@
 //! Ways of doing harm.
 
 mod clock;
+mod cuts;
 mod depth;
 mod disk;
 mod freeze;
@@ -8,9 +9,11 @@ mod kill;
 mod memory;
 mod poison;
 mod power;
+mod races;
 mod spin;
 
 pub use clock::Clock;
+pub use cuts::Cuts;
 pub use depth::Depth;
 pub use disk::Disk;
 pub use freeze::{Freeze, Heir};
@@ -18,6 +21,7 @@ pub use kill::Kill;
 pub use memory::Memory;
 pub use poison::Poison;
 pub use power::{Power, Synchronous};
+pub use races::Races;
 pub use spin::Spin;
 
 use crate::fleet::Site;

@@ -18,16 +18,38 @@ const CLAIM: &str = "SELECT settings_version, suspects, want, kind, id, claim_no
 
 /// Claims jobs of every wanted queue.
 pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
-    match claim_rows(&hub, &params).await {
-        Ok(batch) => Ok(batch),
+    let alone = params.mode == ClaimMode::Alone;
+    let started = Instant::now();
+    let from = if alone { Marks::none() } else { hub.marks.to_start_from(&params) };
+    let rows = match claim_rows(&hub, &params, &from).await {
+        Ok(rows) => rows,
         Err(e) if not_registered(&e) => {
-            Err(StorageError::NotFound { what: "registered process", name: params.process.to_string() })
+            return Err(StorageError::NotFound {
+                what: "registered process",
+                name: params.process.to_string(),
+            });
         }
-        Err(e) => Err(e.into_storage(true)),
+        Err(e) => return Err(e.into_storage(true)),
+    };
+    let batch = understand(&hub, &params, &rows).await.map_err(unseen)?;
+    if !alone {
+        hub.marks.took(&from, started.elapsed(), batch.jobs.len());
+    }
+    Ok(batch)
+}
+
+/// The claim is committed and its jobs are not known: only the end of the registration gives them back, and callers
+/// end it when the outcome is unknown.
+fn unseen(fault: Fault) -> StorageError {
+    let e = fault.into_storage(true);
+    StorageError::Unavailable {
+        detail: format!("what was claimed could not be read: {e}"),
+        outcome_unknown: true,
+        source: Some(Box::new(e)),
     }
 }
 
-async fn claim_rows(hub: &Hub, params: &ClaimParams) -> Result<ClaimBatch, Fault> {
+async fn claim_rows(hub: &Hub, params: &ClaimParams, from: &Marks) -> Result<Vec<Row>, Fault> {
     let process = Uuid::from_bytes(*params.process.as_bytes());
     let queues: Vec<&str> = params.wants.iter().map(|w| w.queue.as_str()).collect();
     let limits: Vec<i32> = params.wants.iter().map(|w| w.limit.try_into().unwrap_or(i32::MAX)).collect();
@@ -38,31 +60,31 @@ async fn claim_rows(hub: &Hub, params: &ClaimParams) -> Result<ClaimBatch, Fault
     let alone = params.mode == ClaimMode::Alone;
     let total = i32::try_from(MAX_CLAIM_BATCH).unwrap_or(i32::MAX);
     let now = params.now.map(Timestamp::as_micros);
-    let started = Instant::now();
-    let from = if alone { Marks::none() } else { hub.marks.to_start_from(params) };
-    let rows = hub
-        .write(
-            Lane::Work,
-            CLAIM,
-            &[
-                (&process, Type::UUID),
-                (&queues, Type::TEXT_ARRAY),
-                (&limits, Type::INT4_ARRAY),
-                (&kinds, Type::TEXT_ARRAY),
-                (&alone, Type::BOOL),
-                (&total, Type::INT4),
-                (&from.wants, Type::INT4_ARRAY),
-                (&from.kinds, Type::INT4_ARRAY),
-                (&from.priorities, Type::INT2_ARRAY),
-                (&from.dues, Type::INT8_ARRAY),
-                (&from.ids, Type::UUID_ARRAY),
-                (&now, Type::INT8),
-            ],
-        )
-        .await?;
+    hub.write(
+        Lane::Work,
+        CLAIM,
+        &[
+            (&process, Type::UUID),
+            (&queues, Type::TEXT_ARRAY),
+            (&limits, Type::INT4_ARRAY),
+            (&kinds, Type::TEXT_ARRAY),
+            (&alone, Type::BOOL),
+            (&total, Type::INT4),
+            (&from.wants, Type::INT4_ARRAY),
+            (&from.kinds, Type::INT4_ARRAY),
+            (&from.priorities, Type::INT2_ARRAY),
+            (&from.dues, Type::INT8_ARRAY),
+            (&from.ids, Type::UUID_ARRAY),
+            (&now, Type::INT8),
+        ],
+    )
+    .await
+}
+
+async fn understand(hub: &Hub, params: &ClaimParams, rows: &[Row]) -> Result<ClaimBatch, Fault> {
     let mut batch =
         ClaimBatch { jobs: Vec::with_capacity(rows.len().saturating_sub(1)), ..ClaimBatch::default() };
-    for row in &rows {
+    for row in rows {
         let want: Option<i32> = row.try_get(2)?;
         let Some(want) = want.and_then(|w| usize::try_from(w - 1).ok()).and_then(|at| params.wants.get(at))
         else {
@@ -73,13 +95,10 @@ async fn claim_rows(hub: &Hub, params: &ClaimParams) -> Result<ClaimBatch, Fault
         let kind_no: i32 = row.try_get(3)?;
         let kind = hub.kind_name(kind_no).await?;
         let claimed = read(row, params.process, &want.queue, &kind)?;
-        if !alone {
+        if params.mode != ClaimMode::Alone {
             hub.marks.saw(&want.queue, kind_no, &claimed.job);
         }
         batch.jobs.push(claimed);
-    }
-    if !alone {
-        hub.marks.took(&from, started.elapsed(), batch.jobs.len());
     }
     Ok(batch)
 }

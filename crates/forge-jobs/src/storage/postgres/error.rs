@@ -49,7 +49,7 @@ impl Fault {
     pub(super) fn is_unknown(&self) -> bool {
         match self {
             Self::Late(_) => true,
-            Self::Postgres(e) => e.code().is_none() && is_transport(e),
+            Self::Postgres(e) => e.code().map_or_else(|| is_transport(e), is_of_pooler),
             _ => false,
         }
     }
@@ -71,8 +71,14 @@ pub(super) fn lost(e: &tokio_postgres::Error) -> bool {
         || (e.code().is_none() && is_transport(e))
         || e.code().is_some_and(|c| {
             // Ended by the server; or it has become read-only: after a switch-over another server may be the primary.
-            c.code().starts_with("57P") || *c == SqlState::READ_ONLY_SQL_TRANSACTION
+            c.code().starts_with("57P") || *c == SqlState::READ_ONLY_SQL_TRANSACTION || is_of_pooler(c)
         })
+}
+
+/// Whether a pooler says that it lost the server, which may have done the work: `PgBouncer` with class 08, others with
+/// 58000. A server that says so itself is none that we could go on with.
+fn is_of_pooler(code: &SqlState) -> bool {
+    code.code().starts_with("08") || *code == SqlState::SYSTEM_ERROR
 }
 
 fn is_transport(e: &tokio_postgres::Error) -> bool {
@@ -116,8 +122,9 @@ fn storage_error(e: tokio_postgres::Error, unknown: bool) -> StorageError {
             detail: hint("run `forge migrate` on this database with this version of the program"),
         },
         "57014" => unavailable(hint("a statement was stopped"), false, Some(e)),
+        "58000" => unavailable(hint("try again"), unknown, Some(e)),
         c if ["08", "53", "57", "55", "40"].iter().any(|class| c.starts_with(class)) => {
-            unavailable(hint("try again"), false, Some(e))
+            unavailable(hint("try again"), unknown, Some(e))
         }
         c if c.starts_with("XX") => {
             StorageError::Corrupt { detail: hint("look into the server's log"), source: Some(Box::new(e)) }

@@ -1,0 +1,12 @@
+//! Scenarios on PostgreSQL whose connections are cut, silenced and refused: with real servers, and a proxy that does the
+//! harm.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod cuts;
+mod doubt;
+mod dropped;
+mod full;
+mod races;
+mod roles;
+mod support;
