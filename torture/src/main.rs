@@ -1,10 +1,13 @@
 //! `cargo xtask torture`: the long forms of the campaigns.
 
+mod on_postgres;
+
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
     Clock, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
+use on_postgres::OnPostgres;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,7 +34,7 @@ enum Campaign {
     Kill,
     /// 20 jobs that abort their process among 2,000 good ones
     Poison,
-    /// 150 times a process is stopped for three times the stale window, in the middle of a job
+    /// 200 times a process is stopped for three times the stale window, in the middle of a job
     Freeze,
     /// The power is cut 50 times; then with synchronous = NORMAL, which must lose something
     Power,
@@ -45,6 +48,8 @@ enum Campaign {
     Depth,
     /// Jobs come and go for 10 minutes; then a million are enqueued at once
     Memory,
+    #[command(flatten)]
+    OnPostgres(OnPostgres),
 }
 
 const ALL: [Campaign; 9] = [
@@ -59,6 +64,10 @@ const ALL: [Campaign; 9] = [
     Campaign::Memory,
 ];
 
+fn all() -> Vec<Campaign> {
+    ALL.into_iter().chain(OnPostgres::ALL.map(Campaign::OnPostgres)).collect()
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -71,7 +80,7 @@ async fn main() -> ExitCode {
         }
     };
     let (mut passed, mut failed) = (0, 0);
-    for campaign in cli.campaign.map_or_else(|| ALL.to_vec(), |c| vec![c]) {
+    for campaign in cli.campaign.map_or_else(all, |c| vec![c]) {
         println!("{campaign:?}, seed {seed} …");
         match run(campaign, seed, &cli, &program).await {
             Ok(report) => {
@@ -95,16 +104,19 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
     match campaign {
         Campaign::Kill if cli.short => {
             let every = Duration::from_millis(500);
-            Kill { seed, jobs: 1_000, harm: secs(4), every, limit }.run(program).await
+            let kill = Kill { seed, replicas: 2, jobs: 1_000, sleep_ms: 50, harm: secs(4), every, limit };
+            kill.run(&Site::new(program)?).await
         }
         Campaign::Kill => {
-            Kill { seed, jobs: 20_000, harm: secs(60), every: secs(1), limit }.run(program).await
+            let every = secs(1);
+            let kill = Kill { seed, replicas: 2, jobs: 20_000, sleep_ms: 50, harm: secs(60), every, limit };
+            kill.run(&Site::new(program)?).await
         }
         Campaign::Poison => {
             let (bad, good) = if cli.short { (2, 100) } else { (20, 2_000) };
             Poison { seed, bad, good, limit }.run(program).await
         }
-        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(program).await,
+        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(&Site::new(program)?).await,
         Campaign::Power => {
             let full = Power { seed, rounds: pick(50, 2), sync: Synchronous::Full }.run(program).await?;
             let normal = Power { seed, rounds: 3, sync: Synchronous::Normal }.run(program).await?;
@@ -129,5 +141,6 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
             let churn = secs(if cli.short { 9 } else { 600 });
             Memory { churn, storm: pick(1_000_000, 20_000) }.run(program).await
         }
+        Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }
 }
