@@ -154,13 +154,16 @@ impl Site {
     /// The program with some arguments, on this site's database.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.anywhere(args);
+        command.arg("--database").arg(&self.url);
         command
-            .args(args)
-            .arg("--database")
-            .arg(&self.url)
-            .env("FORGE_LEDGER", self.ledger())
-            .env_remove("FORGE_DATABASE_URL");
+    }
+
+    /// The program with some arguments, which say or leave open what database it works on.
+    #[must_use]
+    pub fn anywhere(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args).env("FORGE_LEDGER", self.ledger()).env_remove("FORGE_DATABASE_URL");
         for (name, value) in &self.env {
             command.env(name, value);
         }
@@ -172,6 +175,15 @@ impl Site {
     pub fn said(&self, texts: &[&str]) -> usize {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
+    }
+
+    /// What the processes said.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn words(&self) -> io::Result<String> {
+        std::fs::read_to_string(&self.log)
     }
 
     /// The end of what the processes said.

@@ -1,7 +1,7 @@
 //! The short forms of the campaigns on Postgres, on servers of their own.
 
 use forge_test_cluster::{Cluster, Options};
-use forge_torture::campaigns::server::Restart;
+use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
 use forge_torture::campaigns::{Failure, Freeze, Kill};
 use forge_torture::fleet::Site;
 use std::path::PathBuf;
@@ -59,6 +59,46 @@ async fn a_crash_of_the_server_takes_nothing_that_was_acknowledged_and_ends_no_p
     let every = Duration::from_secs(5);
     let restart = Restart { seed: seed(), restarts: 2, every, rate: 200, replicas: 3 };
     let report = restart.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_are_off_start_nothing_early_and_take_nobody_for_dead() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let span = Duration::from_secs(6);
+    let report = Skew { seed: seed(), jobs: 200, span }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Snapshot::options())?;
+    let window = Duration::from_secs(4);
+    let snapshot = Snapshot { seed: seed(), window, before: 2, held: 5, priorities: 1 };
+    let report = snapshot.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_finds_ready_jobs_by_their_order_beside_many_others() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default().with("autovacuum", "off"))?;
+    let report = Backlog { others: 50_000, claims: 200 }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn demos_that_share_a_directory_write_what_one_alone_writes_also_when_one_is_killed()
+-> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let report = Demo { seed: seed(), files: 2_000, kill: true }.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Ways of doing harm.
 
 mod clock;
-mod depth;
+pub(crate) mod depth;
 mod disk;
 mod freeze;
 mod kill;
