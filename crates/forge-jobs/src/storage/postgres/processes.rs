@@ -100,7 +100,7 @@ pub(super) async fn deregister(hub: Arc<Hub>, params: DeregisterParams) -> Resul
 pub(super) async fn reap(hub: Arc<Hub>, params: ReapParams) -> Result<ReapReport, StorageError> {
     let (by, stale) = (uuid_of(params.by), micros(params.stale_after));
     let limit = i32::try_from(params.limit).unwrap_or(i32::MAX);
-    let thorough = hub.reaps.fetch_add(1, Ordering::Relaxed) % THOROUGH_EVERY == 0;
+    let thorough = hub.reaps.fetch_add(1, Ordering::Relaxed).is_multiple_of(THOROUGH_EVERY);
     let now = params.now.map(Timestamp::as_micros);
     let values = [
         (&by as _, Type::UUID),
