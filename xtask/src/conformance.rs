@@ -47,25 +47,28 @@ impl Found {
              database is audited.\n\n\
              | family | rule |"
         );
-        for (_, name) in BACKENDS {
-            page.push_str(&format!(" {name} |"));
-        }
-        page.push_str(&format!("\n| --- | --- |{}\n", " :-: |".repeat(BACKENDS.len())));
+        let heads: String = BACKENDS.iter().flat_map(|(_, name)| [" ", name, " |"]).collect();
+        page.push_str(&heads);
+        page.push_str("\n| --- | --- |");
+        page.push_str(&" :-: |".repeat(BACKENDS.len()));
+        page.push('\n');
         for (family, rules) in &self.0 {
             for (rule, verdicts) in rules {
-                page.push_str(&format!("| {family} | {} |", rule.replace('_', " ")));
-                for verdict in verdicts {
-                    let mark = match verdict {
-                        Some(true) => "holds",
-                        Some(false) => "BROKEN",
-                        None => "not tried",
-                    };
-                    page.push_str(&format!(" {mark} |"));
-                }
+                let words = rule.replace('_', " ");
+                page.extend(["| ", family, " | ", &words, " |"]);
+                page.extend(verdicts.iter().flat_map(|v| [" ", mark(*v), " |"]));
                 page.push('\n');
             }
         }
         page
+    }
+}
+
+const fn mark(verdict: Option<bool>) -> &'static str {
+    match verdict {
+        Some(true) => "holds",
+        Some(false) => "BROKEN",
+        None => "not tried",
     }
 }
 

@@ -96,9 +96,9 @@ impl Guard {
 fn definition(function: &str) -> String {
     let head = format!("CREATE FUNCTION {{schema}}.{function}(");
     let parts = STEPS.iter().flat_map(|step| step.iter());
-    let found = parts.filter_map(|part| {
+    let mut found = parts.filter_map(|part| {
         let text = &part[part.find(&head)?..];
         text.find("\n$$;").map(|end| text[..end + 4].to_owned())
     });
-    found.last().unwrap_or_else(|| panic!("there is no function {function}"))
+    found.next_back().unwrap_or_else(|| panic!("there is no function {function}"))
 }
