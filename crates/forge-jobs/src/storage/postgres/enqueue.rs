@@ -82,21 +82,23 @@ pub(super) async fn enqueue(
         return Ok(Vec::new());
     }
     let (reply, answer) = oneshot::channel();
+    // Jobs with keys are written apart: they may have to wait for a transaction of the host program.
+    let keyed = usize::from(has_keys(&params.jobs));
     let start = {
-        let mut inner = hub.group.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = hub.groups[keyed].inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.waiting.push_back(Caller { jobs: params.jobs, now: params.now, reply });
         let start = inner.writers < WRITERS;
         inner.writers += usize::from(start);
         start
     };
     if start {
-        handle.spawn(write_all(hub.clone()));
+        handle.spawn(write_all(hub.clone(), keyed));
     }
     answer.await.unwrap_or(Err(StorageError::Closed))
 }
 
-async fn write_all(hub: Arc<Hub>) {
-    while let Some(callers) = hub.group.take() {
+async fn write_all(hub: Arc<Hub>, keyed: usize) {
+    while let Some(callers) = hub.groups[keyed].take() {
         let (groups, replies): (Vec<_>, Vec<_>) =
             callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
         let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
@@ -169,6 +171,10 @@ fn is_past(job: &NewJob, now: Option<Timestamp>) -> bool {
     matches!(job.due, Due::At(at) if at <= now.unwrap_or_else(Timestamp::now))
 }
 
+fn has_keys(jobs: &[NewJob]) -> bool {
+    jobs.iter().any(|job| job.dedupe_key.is_some())
+}
+
 /// What is sent of jobs, column by column.
 pub(super) struct Columns<'a> {
     ids: Vec<Uuid>,
@@ -216,7 +222,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
     let now = now.map(Timestamp::as_micros);
     let rows = hub
         .write(
-            Lane::Work,
+            if has_keys(jobs) { Lane::Patient } else { Lane::Work },
             INSERT,
             &[
                 (&c.ids, Type::UUID_ARRAY),
