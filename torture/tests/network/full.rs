@@ -59,7 +59,7 @@ async fn a_full_server_is_a_clear_error_and_work_goes_on_once_there_is_room() {
     let id = late.id;
     until("room", async || storage.enqueue(enqueue(vec![late.clone()])).await.is_ok()).await;
     // The runtime has come back by itself, with whatever registration.
-    let puppet = next(&mut started).await;
+    let mut puppet = next(&mut started).await;
     assert_eq!(puppet.id, id);
     puppet.end(JobOutcome::Done);
     until("the job to be done", async || {

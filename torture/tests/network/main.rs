@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod cancels;
 mod cuts;
 mod doubt;
 mod dropped;
+mod frozen;
 mod full;
 mod races;
 mod roles;

@@ -90,13 +90,15 @@ pub(crate) struct Puppet {
     pub(crate) attempt: u32,
     pub(crate) started: Instant,
     pub(crate) cancel: CancelToken,
-    end: oneshot::Sender<JobOutcome>,
+    end: Option<oneshot::Sender<JobOutcome>>,
 }
 
 impl Puppet {
-    pub(crate) fn end(self, outcome: JobOutcome) {
-        // Its handler may have been stopped.
-        let _ = self.end.send(outcome);
+    /// Tells it its outcome. One whose handler was stopped hears nothing.
+    pub(crate) fn end(&mut self, outcome: JobOutcome) {
+        if let Some(end) = self.end.take() {
+            let _ = end.send(outcome);
+        }
     }
 }
 
@@ -108,6 +110,7 @@ pub(crate) fn puppets() -> (HandlerRegistry, mpsc::UnboundedReceiver<Puppet>) {
         let said = said.clone();
         async move {
             let (end, told) = oneshot::channel();
+            let end = Some(end);
             let (id, attempt, cancel) = (ctx.job_id(), ctx.attempt(), ctx.cancel.clone());
             // A test that looks no more has seen enough.
             let _ = said.send(Puppet { id, attempt, started: Instant::now(), cancel, end });
