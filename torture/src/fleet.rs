@@ -2,17 +2,28 @@
 
 use crate::since_boot_ns;
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// The name of a site's database file.
+const FILE: &str = "jobs.db";
+
+/// The URL of a database file.
+#[must_use]
+pub fn sqlite_url(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
+}
+
 /// Where a campaign works: a database, a ledger, and the program under test.
 #[derive(Debug)]
 pub struct Site {
     dir: tempfile::TempDir,
+    /// The database, as `--database` names it.
+    url: String,
     program: PathBuf,
     /// What the processes say on standard error goes here.
     log: PathBuf,
@@ -44,7 +55,19 @@ impl Site {
         // Configuration of its own, so that nobody's settings are at work.
         let env = vec![("XDG_CONFIG_HOME", dir.path().join("config").into_os_string())];
         let log = dir.path().join("log");
-        Ok(Self { dir, program: program.to_owned(), log, env })
+        let url = sqlite_url(&dir.path().join(FILE));
+        Ok(Self { dir, url, program: program.to_owned(), log, env })
+    }
+
+    /// The same with a database on a server.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn on(program: &Path, url: impl Into<String>) -> io::Result<Self> {
+        let mut site = Self::new(program)?;
+        site.url = url.into();
+        Ok(site)
     }
 
     /// The program as cargo builds it, beside the test or tool that runs.
@@ -81,10 +104,16 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    /// The database file.
+    /// The database file; of no meaning when the database is on a server.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.dir.path().join("jobs.db")
+        self.dir.path().join(FILE)
+    }
+
+    /// The database, as `--database` names it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The ledger file.
@@ -99,26 +128,62 @@ impl Site {
     ///
     /// When the process cannot be started.
     pub fn worker(&self, args: &[&str]) -> io::Result<Worker> {
+        self.worker_with(args, &[])
+    }
+
+    /// Starts a worker with more variables.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be started.
+    pub fn worker_with(&self, args: &[&str], env: &[(&str, &OsStr)]) -> io::Result<Worker> {
         let mut command = self.command(&["worker", "--test-handlers"]);
-        let child =
-            command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log()?).spawn()?;
+        self.start(command.args(args).envs(env.iter().copied()))
+    }
+
+    /// Starts a command whose process is to be killed at the end; what it says goes where the workers' words go.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be started.
+    pub fn start(&self, command: &mut Command) -> io::Result<Worker> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log()?).spawn()?;
         Ok(Worker { child })
     }
 
     /// The program with some arguments, on this site's database.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.anywhere(args);
+        command.arg("--database").arg(&self.url);
         command
-            .args(args)
-            .arg("--database")
-            .arg(format!("sqlite:{}", self.database().display()))
-            .env("FORGE_LEDGER", self.ledger())
-            .env_remove("FORGE_DATABASE_URL");
+    }
+
+    /// The program with some arguments, which say or leave open what database it works on.
+    #[must_use]
+    pub fn anywhere(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(args).env("FORGE_LEDGER", self.ledger()).env_remove("FORGE_DATABASE_URL");
         for (name, value) in &self.env {
             command.env(name, value);
         }
         command
+    }
+
+    /// How many lines of what the processes said hold all of these texts.
+    #[must_use]
+    pub fn said(&self, texts: &[&str]) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
+    }
+
+    /// What the processes said.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn words(&self) -> io::Result<String> {
+        std::fs::read_to_string(&self.log)
     }
 
     /// The end of what the processes said.

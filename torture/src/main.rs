@@ -1,10 +1,13 @@
 //! `cargo xtask torture`: the long forms of the campaigns.
 
+mod on_postgres;
+
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
     Clock, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
+use on_postgres::OnPostgres;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,7 +34,7 @@ enum Campaign {
     Kill,
     /// 20 jobs that abort their process among 2,000 good ones
     Poison,
-    /// 150 times a process is stopped for three times the stale window, in the middle of a job
+    /// 200 times a process is stopped for three times the stale window, in the middle of a job
     Freeze,
     /// The power is cut 50 times; then with synchronous = NORMAL, which must lose something
     Power,
@@ -49,6 +52,8 @@ enum Campaign {
     Cuts,
     /// 10,000 running jobs are cancelled and finished at the same moment
     Races,
+    #[command(flatten)]
+    OnPostgres(OnPostgres),
 }
 
 const ALL: [Campaign; 11] = [
@@ -65,6 +70,10 @@ const ALL: [Campaign; 11] = [
     Campaign::Races,
 ];
 
+fn all() -> Vec<Campaign> {
+    ALL.into_iter().chain(OnPostgres::ALL.map(Campaign::OnPostgres)).collect()
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -77,7 +86,7 @@ async fn main() -> ExitCode {
         }
     };
     let (mut passed, mut failed) = (0, 0);
-    for campaign in cli.campaign.map_or_else(|| ALL.to_vec(), |c| vec![c]) {
+    for campaign in cli.campaign.map_or_else(all, |c| vec![c]) {
         println!("{campaign:?}, seed {seed} …");
         match run(campaign, seed, &cli, &program).await {
             Ok(report) => {
@@ -101,16 +110,19 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
     match campaign {
         Campaign::Kill if cli.short => {
             let every = Duration::from_millis(500);
-            Kill { seed, jobs: 1_000, harm: secs(4), every, limit }.run(program).await
+            let kill = Kill { seed, replicas: 2, jobs: 1_000, sleep_ms: 50, harm: secs(4), every, limit };
+            kill.run(&Site::new(program)?).await
         }
         Campaign::Kill => {
-            Kill { seed, jobs: 20_000, harm: secs(60), every: secs(1), limit }.run(program).await
+            let every = secs(1);
+            let kill = Kill { seed, replicas: 2, jobs: 20_000, sleep_ms: 50, harm: secs(60), every, limit };
+            kill.run(&Site::new(program)?).await
         }
         Campaign::Poison => {
             let (bad, good) = if cli.short { (2, 100) } else { (20, 2_000) };
             Poison { seed, bad, good, limit }.run(program).await
         }
-        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(program).await,
+        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(&Site::new(program)?).await,
         Campaign::Power => {
             let full = Power { seed, rounds: pick(50, 2), sync: Synchronous::Full }.run(program).await?;
             let normal = Power { seed, rounds: 3, sync: Synchronous::Normal }.run(program).await?;
@@ -137,5 +149,6 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         }
         Campaign::Cuts => Cuts { seed, cuts: pick(1_000, 96).into() }.run().await,
         Campaign::Races => Races { seed, races: pick(10_000, 500) }.run().await,
+        Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }
 }

@@ -32,7 +32,9 @@ async fn turn() -> MutexGuard<'static, ()> {
 async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once() -> Result<(), Failure> {
     let _turn = turn().await;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
-    let report = Kill { seed: seed(), jobs: 1_000, harm, every, limit: LIMIT }.run(&program()?).await?;
+    let report = Kill { seed: seed(), replicas: 2, jobs: 1_000, sleep_ms: 50, harm, every, limit: LIMIT }
+        .run(&Site::new(&program()?)?)
+        .await?;
     println!("{report}");
     Ok(())
 }
@@ -48,7 +50,7 @@ async fn jobs_that_abort_end_as_poison_and_the_good_ones_are_done() -> Result<()
 #[tokio::test]
 async fn a_frozen_process_gets_no_late_finish_accepted_and_hears_that_it_is_late() -> Result<(), Failure> {
     let _turn = turn().await;
-    let report = Freeze { rounds: 1 }.run(&program()?).await?;
+    let report = Freeze { rounds: 1 }.run(&Site::new(&program()?)?).await?;
     println!("{report}");
     Ok(())
 }

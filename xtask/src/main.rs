@@ -1,5 +1,6 @@
 //! The workspace's own tool, `cargo xtask <command>`: every command does all of its own set-up.
 
+mod conformance;
 mod demo;
 mod features;
 mod guards;
@@ -22,6 +23,7 @@ usage: cargo xtask <command>
   test             run every test there is, cheapest first; stops at the first step that fails
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
+  conformance      try every rule on every storage and write docs/conformance.md
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power)
@@ -42,13 +44,14 @@ fn main() -> ExitCode {
         ("torture", _) => torture::run(&rest),
         ("tidy", []) => tidy::run(),
         ("mutate-guards", []) => guards::run(),
+        ("conformance", []) => conformance::run(),
         ("schema", []) => schema::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        ("test" | "tidy" | "mutate-guards" | "schema" | "wasm-toolchain", extra) => {
+        ("test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "wasm-toolchain", extra) => {
             eprintln!("cargo xtask {command} takes no arguments, got {extra:?}");
             return ExitCode::from(2);
         }

@@ -1,5 +1,6 @@
 //! Running other programs: shown before they start, bounded in time, failing with the command's own words.
 
+use crate::conformance::Found;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -80,17 +81,22 @@ impl Cmd {
 
     /// The same for a test run, whose closing lines are counted on their way.
     pub(crate) fn run_tests(&self) -> Result<TestCount, String> {
+        self.run_rules().map(|(count, _)| count)
+    }
+
+    /// The same, and what the tests say of the rules of storages.
+    pub(crate) fn run_rules(&self) -> Result<(TestCount, Found), String> {
         println!("$ {}", self.shown());
         let mut child = self.spawn(Stdio::piped())?;
         let stdout = child.stdout.take().ok_or("the output of the command cannot be read")?;
         let reader = std::thread::spawn(move || pass_through(BufReader::new(stdout), std::io::stdout()));
         let result = self.finish(child);
-        let count = reader.join().map_err(|_| "the thread that read the output has panicked")??;
+        let (count, found) = reader.join().map_err(|_| "the thread that read the output has panicked")??;
         result?;
         if count.passed == 0 {
             return Err(format!("{}: not one test ran", self.shown()));
         }
-        Ok(count)
+        Ok((count, found))
     }
 
     /// Whether the command runs and succeeds; shows nothing.
@@ -201,16 +207,18 @@ impl TestCount {
     }
 }
 
-fn pass_through(mut from: impl BufRead, mut out: impl Write) -> Result<TestCount, String> {
-    let mut count = TestCount::default();
+fn pass_through(mut from: impl BufRead, mut out: impl Write) -> Result<(TestCount, Found), String> {
+    let (mut count, mut found) = (TestCount::default(), Found::default());
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).map_err(|e| format!("the output cannot be read: {e}"))? > 0 {
-        count.add_line(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        count.add_line(&text);
+        found.add_line(&text);
         // A reader that went away (`| head`) is no failure of the tests.
         let _ = out.write_all(&line).and_then(|()| out.flush());
         line.clear();
     }
-    Ok(count)
+    Ok((count, found))
 }
 
 #[cfg(test)]
@@ -224,7 +232,7 @@ mod tests {
             test a ... ok\n\
             test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s\n\
             test result: FAILED. 4 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out; finished in 12.50s\n";
-        let count = pass_through(output.as_bytes(), &mut shown).unwrap();
+        let (count, _) = pass_through(output.as_bytes(), &mut shown).unwrap();
         assert_eq!(shown, output.as_bytes());
         assert_eq!(count, TestCount { programs: 2, passed: 7, failed: 5, ignored: 1 });
     }

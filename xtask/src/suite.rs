@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{features, guards, postgres, root, tidy, wasm};
+use crate::{conformance, features, guards, postgres, root, tidy, wasm};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,9 @@ fn summary(lines: &[Line], took: Duration) -> String {
 /// needs no server beside it.
 fn tests() -> Result<End, String> {
     cargo(["test", "--workspace", "--no-run"]).run()?;
-    postgres::cargo_with_server(["test", "--workspace"])?.run_tests().map(End::Tests)
+    let (count, found) = postgres::cargo_with_server(["test", "--workspace"])?.run_rules()?;
+    conformance::check(&found)?;
+    Ok(End::Tests(count))
 }
 
 /// Runs every example of every crate, each in an empty directory of its own for its files.

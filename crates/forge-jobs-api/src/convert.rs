@@ -207,6 +207,7 @@ impl From<&storage::QueueSettings> for wire::QueueSettings {
             max_seconds: seconds(s.backoff.max),
             done_retention_seconds: s.done_retention.into(),
             dead_retention_seconds: s.dead_retention.into(),
+            max_running: s.max_running,
         }
     }
 }

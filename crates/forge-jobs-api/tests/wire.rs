@@ -82,6 +82,7 @@ fn queue() -> Queue {
             max_seconds: Seconds(21_600.0),
             done_retention_seconds: Retention::For(Seconds(604_800.0)),
             dead_retention_seconds: Retention::FOREVER,
+            max_running: None,
         },
         counts: Some(Counts { dead: BoundedCount { count: 10_000, more: true }, ..Counts::default() }),
     }

@@ -12,6 +12,8 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 pub const STALE_AFTER: Duration = Duration::from_secs(45);
 /// A stale window shorter than this many heartbeats is refused at start: one lost write must never cost a job.
 pub const MIN_HEARTBEATS_PER_STALE_WINDOW: u32 = 4;
+/// The lease of the leader, in heartbeats: after a leader that died, another process takes over within two of them.
+pub const LEASE_HEARTBEATS: f64 = 1.5;
 /// How often a process looks for dead ones.
 pub const REAPER_INTERVAL: Duration = Duration::from_secs(15);
 /// How often a process samples itself.
@@ -36,6 +38,8 @@ pub const ATTEMPT_TIME_LIMIT: Duration = Duration::from_secs(600);
 pub const DEFAULT_WORKERS: u32 = 10;
 /// Most workers of one queue in one process.
 pub const MAX_WORKERS: u32 = 1_024;
+/// Most jobs of one queue that its bound may let all processes together run at a time.
+pub const MAX_RUNNING: u32 = 1_000_000;
 /// Attempts of a job that does not say.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 20;
 /// Most attempts a job may ask for.

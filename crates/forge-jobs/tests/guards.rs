@@ -40,6 +40,12 @@ const TABLE: &[(Guard, &str, &str)] = &[
         "a_paused_queue_gives_nothing_and_a_resumed_one_everything",
     ),
     (Guard::Pause, "paused queues are claimed from", "a_paused_queue_gives_no_suspect_and_tells_of_none"),
+    (
+        Guard::Bound,
+        "the bound of a queue is not looked at",
+        "a_queue_runs_no_more_than_its_bound_in_all_processes",
+    ),
+    (Guard::Lead, "whoever asks leads", "one_process_leads_until_its_lease_runs_out"),
     (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
 ];
 
@@ -70,6 +76,8 @@ fn on_postgres(rule: Rule, without: Option<Guard>) -> Verdict {
         Guard::Dedupe => G::Dedupe,
         Guard::Cancel => G::Cancel,
         Guard::Pause => G::Pause,
+        Guard::Bound => G::Bound,
+        Guard::Lead => G::Lead,
         other => panic!("{other:?} has no match on Postgres"),
     };
     Box::pin(async move {

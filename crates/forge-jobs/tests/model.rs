@@ -494,7 +494,12 @@ impl World {
     }
 
     async fn heartbeat(&mut self, process: usize) -> Result<(), String> {
-        let params = HeartbeatParams { process: self.boots[process].id, stopping: false, now: self.at() };
+        let params = HeartbeatParams {
+            process: self.boots[process].id,
+            stopping: false,
+            lead_for: None,
+            now: self.at(),
+        };
         let got = self.storage.processes.heartbeat(params).await.unwrap();
         if self.boots[process].ended {
             self.boots[process] = self.boot().await;

@@ -105,7 +105,7 @@ async fn doctor_counts_no_process_that_is_about_to_end_or_has_not_been_heard_of(
     home.enqueue(&["k", "1"]);
     let storage = open(&home.database()).await;
     let ending = process(None, None);
-    let beat = HeartbeatParams { process: ending.process, stopping: true, now: None };
+    let beat = HeartbeatParams { process: ending.process, stopping: true, lead_for: None, now: None };
     storage.processes.register(ending).await.unwrap();
     assert_eq!(doctor(&home).0, 0);
     storage.processes.heartbeat(beat).await.unwrap();

@@ -91,6 +91,12 @@ impl Depth {
 
 /// How long each claim took.
 async fn claims(storage: &Storage, limit: u32, count: u32) -> Result<Vec<Duration>, Failure> {
+    let process = register(storage).await?;
+    claims_of(storage, process, limit, count).await
+}
+
+/// A process that claims.
+pub(super) async fn register(storage: &Storage) -> Result<ProcessId, Failure> {
     let process = ProcessId::new();
     let register = RegisterParams {
         process,
@@ -104,6 +110,16 @@ async fn claims(storage: &Storage, limit: u32, count: u32) -> Result<Vec<Duratio
         now: None,
     };
     storage.processes.register(register).await?;
+    Ok(process)
+}
+
+/// How long each claim of a process took.
+pub(super) async fn claims_of(
+    storage: &Storage,
+    process: ProcessId,
+    limit: u32,
+    count: u32,
+) -> Result<Vec<Duration>, Failure> {
     let mut times = Vec::new();
     for _ in 0..count {
         let wants = vec![ClaimWant { queue: "default".into(), limit }];

@@ -89,7 +89,7 @@ impl Disk {
         if let Some(status) = worker.has_exited()? {
             return Err(format!("the worker did not outlive the full disk: {status}").into());
         }
-        let before = audit::finished(&site.database())?;
+        let before = audit::finished(site.url()).await?;
         std::fs::remove_file(&ballast)?;
         let room = Instant::now();
         let accepted = sent.accepted.len();
@@ -97,17 +97,17 @@ impl Disk {
             sent.one(&enqueuer).await?;
         }
         let taken = room.elapsed();
-        while audit::finished(&site.database())? == before && room.elapsed() < LIMIT {
+        while audit::finished(site.url()).await? == before && room.elapsed() < LIMIT {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let finishing = room.elapsed();
-        while audit::finished(&site.database())? < sent.accepted.len() as u64 && room.elapsed() < LIMIT {
+        while audit::finished(site.url()).await? < sent.accepted.len() as u64 && room.elapsed() < LIMIT {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         worker.stop(Duration::from_secs(30))?;
         let mut problems = storage.inspect.checkup().await?.problems;
         drop(storage);
-        problems.extend(sent.problems(&site)?);
+        problems.extend(sent.problems(&site).await?);
         for (what, time) in [("enqueue", taken), ("finish", finishing)] {
             if time > BACK_WITHIN {
                 problems.push(format!("the first {what} came {time:?} after there was room"));
@@ -145,8 +145,8 @@ impl Sent {
         Ok(())
     }
 
-    fn problems(&self, site: &Site) -> Result<Vec<String>, Failure> {
-        let ends = audit::ends(&site.database())?;
+    async fn problems(&self, site: &Site) -> Result<Vec<String>, Failure> {
+        let ends = audit::ends(site.url()).await?;
         let mut problems = audit::file_problems(&site.database(), u64::MAX)?;
         for id in &self.accepted {
             match ends.get(&id.to_string()) {

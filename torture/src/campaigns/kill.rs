@@ -1,4 +1,4 @@
-//! Two processes on one file, one of them killed every so often, while jobs run.
+//! Processes on one database, one of them killed every so often, while jobs run.
 
 use super::{Failure, QUICK, enqueue, open, verdict};
 use crate::audit;
@@ -6,7 +6,6 @@ use crate::fleet::Site;
 use crate::ledger;
 use forge_jobs::EnqueueRequest;
 use serde_json::json;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The settings of the campaign.
@@ -14,8 +13,12 @@ use std::time::{Duration, Instant};
 pub struct Kill {
     /// What the same harm comes from.
     pub seed: u64,
-    /// Jobs that sleep for up to 50 ms.
+    /// Processes.
+    pub replicas: usize,
+    /// Jobs that sleep for a while.
     pub jobs: usize,
+    /// Longest sleep of a job, in milliseconds.
+    pub sleep_ms: u64,
     /// How long processes are killed.
     pub harm: Duration,
     /// Time between two kills.
@@ -25,56 +28,61 @@ pub struct Kill {
 }
 
 impl Kill {
-    /// Runs it: none lost, each done once in the database, no two executions at once, none dead, the file in order.
+    /// Runs it: none lost, each done once in the database, no two executions at once, none dead, the database in order.
     ///
     /// # Errors
     ///
     /// What the audit found, or what kept the campaign from running.
-    pub async fn run(&self, program: &Path) -> Result<String, Failure> {
-        let site = Site::new(program)?;
+    pub async fn run(&self, site: &Site) -> Result<String, Failure> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
-        let storage = open(&site).await?;
-        let jobs =
-            (0..self.jobs).map(|_| EnqueueRequest::new("t.sleep", json!({ "ms": rng.u64(0..50) }))).collect();
+        let storage = open(site).await?;
+        let mut sleep = || EnqueueRequest::new("t.sleep", json!({ "ms": rng.u64(0..self.sleep_ms) }));
+        let jobs = (0..self.jobs).map(|_| sleep()).collect();
         let ids = enqueue(&storage, jobs).await?;
         let workers = ["--queue", "default:16"];
         let start = || site.worker(&[&QUICK[..], &workers[..]].concat());
-        let mut fleet = [start()?, start()?];
+        let mut fleet = (0..self.replicas).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
         let mut deaths = Vec::new();
         let begun = Instant::now();
-        while begun.elapsed() < self.harm && !self.is_over(&site)? {
+        while begun.elapsed() < self.harm && !self.is_over(site).await? {
             tokio::time::sleep(self.every).await;
-            let victim = &mut fleet[rng.usize(0..2)];
+            let victim = &mut fleet[rng.usize(0..self.replicas)];
             deaths.push(victim.kill()?);
             *victim = start()?;
         }
         let harmed = begun.elapsed();
         let deadline = Instant::now() + self.limit;
-        while !self.is_over(&site)? {
+        while !self.is_over(site).await? {
             if Instant::now() > deadline {
-                let done = audit::finished(&site.database())?;
+                let done = audit::finished(site.url()).await?;
                 return Err(format!("{done} of {} finished within {:?}", self.jobs, self.limit).into());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        let took = begun.elapsed();
         for worker in &mut fleet {
             worker.stop(Duration::from_secs(30))?;
         }
         drop(storage);
-        verdict(&Self::problems(&site, &ids, &deaths)?)?;
-        let took = begun.elapsed();
-        Ok(format!("{} jobs, {} kills in {harmed:.1?}, all done after {took:.1?}", self.jobs, deaths.len()))
+        let problems = Self::problems(site, &ids, &deaths).await?;
+        verdict(&problems).map_err(|e| format!("{e}\nThe workers said:\n{}", site.last_words()))?;
+        Ok(format!(
+            "{} jobs on {} processes, {} kills in {harmed:.1?}, all done after {took:.1?}",
+            self.jobs,
+            self.replicas,
+            deaths.len()
+        ))
     }
 
-    fn is_over(&self, site: &Site) -> Result<bool, Failure> {
-        Ok(audit::finished(&site.database())? >= self.jobs as u64)
+    async fn is_over(&self, site: &Site) -> Result<bool, Failure> {
+        Ok(audit::finished(site.url()).await? >= self.jobs as u64)
     }
 
-    fn problems(site: &Site, ids: &[String], deaths: &[(u32, u64)]) -> Result<Vec<String>, Failure> {
-        let ends = audit::ends(&site.database())?;
+    async fn problems(site: &Site, ids: &[String], deaths: &[(u32, u64)]) -> Result<Vec<String>, Failure> {
+        let ends = audit::ends(site.url()).await?;
         let executions = ledger::executions(&ledger::read(&site.ledger())?, deaths);
         let mut problems = ledger::problems(&executions);
-        problems.extend(audit::file_problems(&site.database(), 64 << 20)?);
+        problems.extend(audit::problems(site)?);
         if ends.len() != ids.len() {
             problems.push(format!("{} jobs are there, {} were enqueued", ends.len(), ids.len()));
         }

@@ -2,7 +2,7 @@
 
 mod clock;
 mod cuts;
-mod depth;
+pub(crate) mod depth;
 mod disk;
 mod freeze;
 mod kill;
@@ -10,6 +10,7 @@ mod memory;
 mod poison;
 mod power;
 mod races;
+pub mod server;
 mod spin;
 
 pub use clock::Clock;
@@ -29,7 +30,7 @@ use forge_jobs::storage::DatabaseConfig;
 use forge_jobs::storage::{PathsError, QueuePaths};
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What went wrong in running a campaign, or what its audit found.
@@ -53,12 +54,12 @@ impl QueuePaths for NoPaths {
 
 /// Opens the database of a site.
 async fn open(site: &Site) -> Result<Storage, Failure> {
-    open_file(&site.database()).await
+    open_url(site.url()).await
 }
 
-async fn open_file(database: &Path) -> Result<Storage, Failure> {
-    let url = format!("sqlite:{}", database.display());
-    Ok(DatabaseConfig::from_url(&url)?.open_storage(&NoPaths).await?)
+/// Opens a database; one that has no tables gets them, wherever it is.
+async fn open_url(url: &str) -> Result<Storage, Failure> {
+    Ok(DatabaseConfig::from_url(url)?.open_migrated(&NoPaths).await?)
 }
 
 /// Enqueues jobs, all of which must be accepted; their ids in the order sent.

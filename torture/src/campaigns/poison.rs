@@ -40,7 +40,7 @@ impl Poison {
         let mut fleet = [start()?, start()?];
         let mut crashes = 0;
         let begun = Instant::now();
-        while audit::finished(&site.database())? < ids.len() as u64 {
+        while audit::finished(site.url()).await? < ids.len() as u64 {
             for worker in &mut fleet {
                 if worker.has_exited()?.is_some() {
                     crashes += 1;
@@ -48,7 +48,7 @@ impl Poison {
                 }
             }
             if begun.elapsed() > self.limit {
-                let done = audit::finished(&site.database())?;
+                let done = audit::finished(site.url()).await?;
                 return Err(format!("{done} of {} finished after {crashes} crashes", ids.len()).into());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -58,7 +58,7 @@ impl Poison {
         }
         drop(storage);
         let mut problems = audit::file_problems(&site.database(), 64 << 20)?;
-        let ends = audit::ends(&site.database())?;
+        let ends = audit::ends(site.url()).await?;
         for (id, kind) in ids.iter().zip(&kinds) {
             let expected = if *kind == "t.abort" { ("dead", "poison") } else { ("done", "") };
             let got = ends.get(id).map(|(status, reason)| (status.as_str(), reason.as_str()));

@@ -1,8 +1,8 @@
 //! The power is cut while jobs are enqueued and run.
 
-use super::{Failure, QUICK, open, open_file, verdict};
+use super::{Failure, QUICK, open, open_url, verdict};
 use crate::audit;
-use crate::fleet::{Site, Worker};
+use crate::fleet::{Site, Worker, sqlite_url};
 use crate::shim;
 use forge_jobs::JobId;
 use rusqlite::Connection;
@@ -191,12 +191,13 @@ fn restore(site: &Site) -> Result<PathBuf, Failure> {
 }
 
 async fn audit_restored(database: &Path, told: &Told) -> Result<Cut, Failure> {
-    let storage = open_file(database).await?;
+    let url = sqlite_url(database);
+    let storage = open_url(&url).await?;
     let mut problems = storage.inspect.checkup().await?.problems;
     problems.extend(audit::file_problems(database, u64::MAX)?);
     verdict(&problems)?;
     drop(storage);
-    let ends = audit::ends(database)?;
+    let ends = audit::ends(&url).await?;
     let lost = told.enqueued.iter().filter(|id| !ends.contains_key(*id)).count();
     let undone = told.finished.iter().filter(|id| ends.get(*id).is_none_or(|(status, _)| status != "done"));
     Ok(Cut { enqueued: told.enqueued.len(), finished: told.finished.len(), lost: lost + undone.count() })

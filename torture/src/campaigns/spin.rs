@@ -58,12 +58,12 @@ impl Spin {
             problems.push(format!("{longest:?} passed between two heartbeats of {BEAT:?}"));
         }
         let limit = Instant::now() + 20 * self.time + Duration::from_secs(30);
-        while audit::finished(&site.database())? < ids.len() as u64 && Instant::now() < limit {
+        while audit::finished(site.url()).await? < ids.len() as u64 && Instant::now() < limit {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         busy.stop(Duration::from_secs(30))?;
         idle.stop(Duration::from_secs(30))?;
-        let ends = audit::ends(&site.database())?;
+        let ends = audit::ends(site.url()).await?;
         problems.extend(ids.iter().filter(|id| ends.get(*id).is_none_or(|(s, _)| s != "done")).cloned());
         let crashed = "SELECT count(*) FROM forge_job_events WHERE event = 'crashed'";
         let crashed: u32 = conn.query_row(crashed, [], |r| r.get(0))?;

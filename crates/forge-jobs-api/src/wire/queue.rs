@@ -44,6 +44,9 @@ pub struct QueueSettings {
     pub done_retention_seconds: Retention,
     /// How long dead jobs are kept.
     pub dead_retention_seconds: Retention,
+    /// Jobs that all processes together run at a time; `null`: no bound but the workers of each process.
+    #[serde(default)]
+    pub max_running: Option<u32>,
 }
 
 /// How long finished jobs are kept: a number of seconds, or `"forever"`.

@@ -90,6 +90,7 @@ BEGIN
         END IF;
 
         RETURN QUERY
+        -- Taken when the first job is: an empty claim writes nothing.
         WITH number AS MATERIALIZED (
             SELECT nextval('{schema}.claim_no') AS no
         ), picked AS MATERIALIZED (
@@ -113,12 +114,12 @@ BEGIN
             FROM taken t JOIN {schema}.jobs j ON j.id = t.id
         ), run AS (
             INSERT INTO {schema}.running (id, claim_no, claimed_at, process, attempt, queue, flags)
-            SELECT j.id, number.no, v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j, number
+            SELECT j.id, (SELECT no FROM number), v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j
         )
-        SELECT NULL::bigint, NULL::boolean, v_want.at::integer, j.kind, j.id, number.no, j.payload, j.attempts,
+        SELECT NULL::bigint, NULL::boolean, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
                j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect, j.flags, v_want.no,
                v_now
-        FROM job j, number
+        FROM job j
         ORDER BY j.priority, j.due_at, j.id;
         GET DIAGNOSTICS v_got = ROW_COUNT;
         v_room := v_room - v_got;

@@ -96,6 +96,9 @@ BEGIN
         FROM unnest(v_ended) e WHERE e.what = 4;
     END IF;
 
+    IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & 4 <> 0) THEN
+        PERFORM {schema}.tell('w');
+    END IF;
     IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.what = 5) THEN
         RETURN QUERY SELECT c.at, c.id, c.status, c.reason FROM {schema}.crash(v_ended, p_now) c;
     END IF;
@@ -181,6 +184,7 @@ DECLARE
     v_codes smallint[] := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
     v_done integer[];
     v_keyed uuid[];
+    v_bounded boolean;
     v_ended {schema}.ended[];
     v_row record;
     v_at integer;
@@ -199,9 +203,14 @@ BEGIN
                4, g.output
         FROM gone g
     )
-    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0) INTO v_done, v_keyed FROM gone g;
+    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0), bool_or(g.flags & 4 <> 0)
+    INTO v_done, v_keyed, v_bounded FROM gone g;
     IF v_keyed IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_keyed);
+    END IF;
+    IF v_bounded THEN
+        -- Another process may have waited for the room.
+        PERFORM {schema}.tell('w');
     END IF;
     IF cardinality(v_done) = cardinality(p_ids) THEN
         RETURN array_fill(32::smallint, ARRAY[cardinality(p_ids)]);

@@ -13,15 +13,17 @@ BEGIN
 END
 $$;
 
--- Confirms that a process is alive; brings its cancels.
-CREATE FUNCTION {schema}.heartbeat(p_id uuid, p_stopping boolean, p_now bigint,
-    OUT alive boolean, OUT settings_version bigint, OUT jobs uuid[], OUT claims bigint[])
+-- Confirms that a process is alive; brings its cancels. With p_lead_for it takes or renews the lease of the leader, if
+-- that is free or its own; without it gives its own back.
+CREATE FUNCTION {schema}.heartbeat(p_id uuid, p_stopping boolean, p_lead_for bigint, p_now bigint,
+    OUT alive boolean, OUT settings_version bigint, OUT jobs uuid[], OUT claims bigint[], OUT leads boolean)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
+    v_now bigint := {schema}.clock(p_now);
     v_no integer;
 BEGIN
-    UPDATE {schema}.processes p SET beat_at = {schema}.clock(p_now), stopping = p_stopping
+    UPDATE {schema}.processes p SET beat_at = v_now, stopping = p_stopping
     WHERE p.id = p_id AND p.ended_at IS NULL
     RETURNING p.no INTO v_no;
     alive := FOUND;
@@ -29,6 +31,18 @@ BEGIN
         SELECT s.version INTO settings_version FROM {schema}.settings s;
         SELECT coalesce(array_agg(r.id), '{}'), coalesce(array_agg(r.claim_no), '{}') INTO jobs, claims
         FROM {schema}.running r WHERE r.process = v_no AND r.cancel_at IS NOT NULL;
+        IF p_lead_for IS NULL THEN
+            leads := false;
+            DELETE FROM {schema}.leases l WHERE l.name = 'leader' AND l.holder = p_id;
+        ELSIF EXISTS (SELECT FROM {schema}.leases l
+                      WHERE l.name = 'leader' AND l.holder <> p_id AND l.until > v_now) THEN
+            leads := false;
+        ELSE
+            INSERT INTO {schema}.leases AS l (name, holder, until) VALUES ('leader', p_id, v_now + p_lead_for)
+            ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+            WHERE l.holder = excluded.holder OR l.until <= v_now;
+            leads := FOUND;
+        END IF;
     END IF;
 END
 $$;
@@ -48,6 +62,10 @@ BEGIN
         RETURN 0;
     END IF;
     DELETE FROM {schema}.leases l WHERE l.holder = p_id;
+    IF FOUND THEN
+        -- Others need not wait for its end.
+        PERFORM {schema}.tell('l');
+    END IF;
     WITH gone AS (
         DELETE FROM {schema}.running r WHERE r.process = v_no RETURNING r.*
     )
@@ -112,21 +130,5 @@ BEGIN
         FROM {schema}.settle(v_ended, v_now) s;
         PERFORM {schema}.tell('w');
     END IF;
-END
-$$;
-
--- Takes or renews a lease for a time; says whether the process has it now. Only a registered process leads.
-CREATE FUNCTION {schema}.lead(p_name text, p_holder uuid, p_for bigint, p_now bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    v_now bigint := {schema}.clock(p_now);
-BEGIN
-    INSERT INTO {schema}.leases AS l (name, holder, until)
-    SELECT p_name, p_holder, v_now + p_for
-    WHERE EXISTS (SELECT FROM {schema}.processes p WHERE p.id = p_holder AND p.ended_at IS NULL)
-      AND NOT EXISTS (SELECT FROM {schema}.leases o WHERE o.name = p_name AND o.holder <> p_holder AND o.until > v_now)
-    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-    WHERE l.holder = excluded.holder OR l.until <= v_now;
-    RETURN FOUND;
 END
 $$;

@@ -23,6 +23,7 @@ CREATE TABLE forge_queues (
     backoff_max_us      INTEGER NOT NULL,
     done_retention_us   INTEGER,           -- NULL: for ever
     dead_retention_us   INTEGER,           -- NULL: for ever
+    max_running         INTEGER,           -- in all processes together; NULL: no bound
     version             INTEGER NOT NULL DEFAULT 1
 );
 
@@ -48,6 +49,13 @@ CREATE TABLE forge_processes (
     beat_at    INTEGER NOT NULL,
     ended_at   INTEGER                     -- not NULL: fenced
 );
+
+-- Who looks after the database for all processes. A lease that has run out is free.
+CREATE TABLE forge_leases (
+    name   TEXT    NOT NULL PRIMARY KEY,
+    holder BLOB    NOT NULL,
+    until  INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE forge_jobs (
     seq           INTEGER PRIMARY KEY,

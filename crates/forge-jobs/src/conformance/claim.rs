@@ -1,6 +1,6 @@
 //! Claiming: atomic, in order, only what may run here and now.
 
-use super::rig::{QUEUE, Rig, checked, request, secs};
+use super::rig::{QUEUE, Rig, checked, done, request, secs};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::{ClaimMode, ClaimParams, ClaimWant, KindFilter, QueueSettingsPatch, StorageError};
 use crate::{EnqueueRequest, JobId, JobStatus, ProcessId};
@@ -223,4 +223,65 @@ pub async fn a_claim_is_bounded(rig: &Rig) {
     rig.put_many(MAX_CLAIM_BATCH as usize + 5).await;
     assert_eq!(rig.claim(process, u32::MAX).await.len(), MAX_CLAIM_BATCH as usize);
     assert_eq!(rig.claim(process, u32::MAX).await.len(), 5);
+}
+
+fn bound(of: impl Into<Option<u32>>) -> QueueSettingsPatch {
+    QueueSettingsPatch::default().with_max_running(of.into())
+}
+
+/// Protects: a bound on what all processes together run.
+pub async fn a_queue_runs_no_more_than_its_bound_in_all_processes(rig: &Rig) {
+    let (a, b) = (rig.process().await, rig.process().await);
+    rig.ensure(QUEUE, 10).await;
+    rig.edit(QUEUE, bound(3)).await;
+    rig.put_many(10).await;
+    rig.put(request().on_queue("other")).await;
+    let first = rig.claim(a, 2).await;
+    assert_eq!((first.len(), rig.claim(b, 5).await.len(), rig.claim(a, 5).await.len()), (2, 1, 0));
+    let mut params = rig.claim_params(b, 5, ClaimMode::Ordinary);
+    params.wants.push(ClaimWant { queue: "other".into(), limit: 5 });
+    let others = rig.claim_batch(params).await.jobs;
+    assert_eq!(others.len(), 1, "other queues are not held up");
+    rig.finish(first[0].lease, done()).await;
+    assert_eq!(rig.claim(b, 5).await.len(), 1, "a finish makes room");
+    rig.release(first[1].lease).await;
+    assert_eq!(rig.claim(b, 5).await.len(), 1, "so does a release");
+    rig.crash_all().await;
+    let c = rig.process().await;
+    assert_eq!(rig.claim(c, 5).await.len(), 3, "and so does a death");
+}
+
+/// Protects: a bound is set and lifted live.
+pub async fn a_bound_counts_what_runs_already_and_is_lifted_at_once(rig: &Rig) {
+    let process = rig.process().await;
+    rig.put_many(10).await;
+    let running = rig.claim(process, 4).await;
+    rig.edit(QUEUE, bound(5)).await;
+    assert_eq!(rig.claim(process, 10).await.len(), 1);
+    rig.edit(QUEUE, bound(2)).await;
+    for claimed in &running[..3] {
+        assert!(rig.finish(claimed.lease, done()).await.is_applied(), "what runs goes on");
+        assert!(rig.claim(process, 10).await.is_empty(), "there is no room yet");
+    }
+    rig.edit(QUEUE, bound(None)).await;
+    assert_eq!(rig.claim(process, 10).await.len(), 5);
+    rig.edit(QUEUE, bound(7)).await;
+    rig.put_many(3).await;
+    assert!(rig.claim(process, 10).await.is_empty(), "seven run, bound or not");
+}
+
+/// Protects: no way around the bound.
+pub async fn suspects_count_against_the_bound(rig: &Rig) {
+    let process = rig.process().await;
+    rig.running(process).await;
+    rig.crash_all().await;
+    rig.put_many(2).await;
+    rig.edit(QUEUE, bound(1)).await;
+    let (a, b) = (rig.process().await, rig.process().await);
+    let ordinary = rig.claim(a, 5).await;
+    assert_eq!(ordinary.len(), 1);
+    assert!(rig.claim_alone(b).await.is_empty(), "the place is taken");
+    rig.finish(ordinary[0].lease, done()).await;
+    assert_eq!(rig.claim_alone(b).await.len(), 1);
+    assert!(rig.claim(a, 5).await.is_empty());
 }

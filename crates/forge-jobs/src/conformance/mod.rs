@@ -142,6 +142,9 @@ macro_rules! __conformance_rules {
                 a_claim_charges_no_attempt
                 an_empty_claim_is_fine
                 a_claim_is_bounded
+                a_queue_runs_no_more_than_its_bound_in_all_processes
+                a_bound_counts_what_runs_already_and_is_lifted_at_once
+                suspects_count_against_the_bound
             }
             finish {
                 done_ends_the_job_with_its_output_and_times
@@ -212,6 +215,9 @@ macro_rules! __conformance_rules {
                 a_process_that_leaves_hands_its_jobs_back_uncharged
                 leaving_twice_is_leaving_once
                 registered_processes_are_listed_with_what_they_hold
+                one_process_leads_until_its_lease_runs_out
+                a_leader_that_leaves_gives_the_lead_back
+                a_process_that_was_ended_does_not_lead
             }
             reap {
                 a_silent_process_is_reaped_and_its_jobs_revived
@@ -329,6 +335,8 @@ macro_rules! __conformance_rules {
                 a_drop_and_a_claim_at_once_agree
                 promotions_at_once_count_each_job_once
                 of_edits_of_one_version_at_once_one_is_made
+                claims_at_once_keep_the_bound_of_a_queue
+                of_many_at_once_one_leads
             }
         }
     };

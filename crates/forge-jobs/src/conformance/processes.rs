@@ -1,8 +1,12 @@
 //! Who is alive.
 
-use super::rig::{BEAT, Rig, STALE, done, request, secs};
+use super::rig::{BEAT, LEASE, Rig, STALE, done, request, secs};
 use crate::storage::{BoundedCount, FinishResult, Heartbeat, HeartbeatParams, StorageError};
 use crate::{JobStatus, ProcessId};
+use std::time::Duration;
+
+/// A second less than a lease.
+const ALMOST: Duration = Duration::from_secs(LEASE.as_secs() - 1);
 
 /// Protects: a restarted process is not its predecessor (C10).
 pub async fn an_identity_registers_once(rig: &Rig) {
@@ -78,11 +82,44 @@ pub async fn registered_processes_are_listed_with_what_they_hold(rig: &Rig) {
     assert_eq!(row.queues.as_deref(), Some(&["default".to_owned(), "other".to_owned()][..]));
     assert!(!row.died && !row.stopping);
     assert_eq!((row.heartbeat_interval, row.stale_after), (BEAT, STALE));
-    let params = HeartbeatParams { process: busy, stopping: true, now: rig.now() };
+    let params = HeartbeatParams { process: busy, stopping: true, lead_for: None, now: rig.now() };
     rig.storage.processes.heartbeat(params).await.expect("a process can beat");
     let rows = rig.storage.inspect.processes().await.expect("processes can be read");
     assert_eq!(rows.iter().map(|r| r.stopping).collect::<Vec<_>>(), [true, false]);
     rig.advance(STALE);
     let still = rig.storage.inspect.processes().await.expect("processes can be read");
     assert_eq!(still.len(), 2, "silence alone ends no registration");
+}
+
+/// Protects: what one process should do for all of them.
+pub async fn one_process_leads_until_its_lease_runs_out(rig: &Rig) {
+    let (a, b) = (rig.process().await, rig.process().await);
+    assert!(rig.asks_to_lead(a).await, "a free lease is taken");
+    assert!(!rig.asks_to_lead(b).await, "there is a leader");
+    rig.advance(ALMOST);
+    assert!(rig.asks_to_lead(a).await, "the leader renews its lease");
+    rig.advance(ALMOST);
+    assert!(!rig.asks_to_lead(b).await, "it was renewed");
+    rig.advance(secs(1));
+    assert!(rig.asks_to_lead(b).await, "a lease that has run out is free");
+    assert!(!rig.asks_to_lead(a).await, "the old leader is told");
+}
+
+/// Protects: a clean stop, after which nobody waits for the lease to run out.
+pub async fn a_leader_that_leaves_gives_the_lead_back(rig: &Rig) {
+    let (a, b, c) = (rig.process().await, rig.process().await, rig.process().await);
+    assert!(rig.asks_to_lead(a).await);
+    rig.deregister(a).await;
+    assert!(rig.asks_to_lead(b).await, "it left in good order");
+    rig.heartbeat(b).await;
+    assert!(rig.asks_to_lead(c).await, "it asked for the lead no more");
+}
+
+/// Protects: only the living lead.
+pub async fn a_process_that_was_ended_does_not_lead(rig: &Rig) {
+    let process = rig.process().await;
+    rig.deregister(process).await;
+    assert!(!rig.asks_to_lead(process).await);
+    let other = rig.process().await;
+    assert!(rig.asks_to_lead(other).await);
 }

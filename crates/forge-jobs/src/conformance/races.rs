@@ -4,8 +4,8 @@ use super::rig::{QUEUE, Rig, checked, done, request};
 use crate::retry::Transition;
 use crate::storage::{
     CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams,
-    FinishResult, Inserted, KindFilter, Lease, PromoteParams, QueueSettingsPatch, ReapParams, ReleaseParams,
-    RetryOutcome, StorageError, UpdateQueueParams, VerbParams,
+    FinishResult, Heartbeat, HeartbeatParams, Inserted, KindFilter, Lease, PromoteParams, QueueSettingsPatch,
+    ReapParams, ReleaseParams, RetryOutcome, StorageError, UpdateQueueParams, VerbParams,
 };
 use crate::{DeadReason, JobId, JobStatus, ProcessId, Storage, Timestamp, Timing};
 use std::collections::HashSet;
@@ -323,4 +323,36 @@ pub async fn of_edits_of_one_version_at_once_one_is_made(rig: &Rig) {
     assert_eq!(conflicts, 7);
     let now = rig.storage.queues.get(QUEUE).await.expect("a queue can be read");
     assert_eq!(now.as_ref(), Some(made[0]));
+}
+
+/// Protects: the bound, whoever claims at the same moment.
+pub async fn claims_at_once_keep_the_bound_of_a_queue(rig: &Rig) {
+    rig.put_many(100).await;
+    rig.edit(QUEUE, QueueSettingsPatch::default().with_max_running(Some(7))).await;
+    let mut workers = Vec::new();
+    for n in 0..12 {
+        let (process, storage, now) = (rig.process().await, rig.storage.clone(), rig.now());
+        workers.push(async move {
+            let wants = vec![ClaimWant { queue: QUEUE.into(), limit: 1 + n % 4 }];
+            let params =
+                ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now };
+            storage.jobs.claim(params).await.expect("a claim succeeds").jobs.len()
+        });
+    }
+    assert_eq!(at_once(workers).await.into_iter().sum::<usize>(), 7);
+}
+
+/// Protects: one leader.
+pub async fn of_many_at_once_one_leads(rig: &Rig) {
+    let mut askers = Vec::new();
+    for _ in 0..12 {
+        let (process, storage, now) = (rig.process().await, rig.storage.clone(), rig.now());
+        askers.push(async move {
+            let lead_for = Some(Duration::from_secs(15));
+            let params = HeartbeatParams { process, stopping: false, lead_for, now };
+            let beat = storage.processes.heartbeat(params).await.expect("a heartbeat succeeds");
+            matches!(beat, Heartbeat::Alive { leads: true, .. })
+        });
+    }
+    assert_eq!(at_once(askers).await.into_iter().filter(|leads| *leads).count(), 1);
 }

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// Silence after which the rules' processes count as dead.
 pub(super) const STALE: Duration = Duration::from_secs(45);
 pub(super) const BEAT: Duration = Duration::from_secs(10);
+/// How long the rules' leaders lead.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// The queue of rules that need but one.
 pub(super) const QUEUE: &str = "default";
 
@@ -154,8 +156,16 @@ impl Rig {
     }
 
     pub(super) async fn heartbeat(&self, process: ProcessId) -> Heartbeat {
-        let params = HeartbeatParams { process, stopping: false, now: self.now() };
+        let params = HeartbeatParams { process, stopping: false, lead_for: None, now: self.now() };
         self.storage.processes.heartbeat(params).await.expect("a heartbeat succeeds")
+    }
+
+    /// A heartbeat that asks for the lead; says whether it was given.
+    pub(super) async fn asks_to_lead(&self, process: ProcessId) -> bool {
+        let lead_for = Some(LEASE);
+        let params = HeartbeatParams { process, stopping: false, lead_for, now: self.now() };
+        let beat = self.storage.processes.heartbeat(params).await.expect("a heartbeat succeeds");
+        matches!(beat, Heartbeat::Alive { leads: true, .. })
     }
 
     pub(super) async fn deregister(&self, process: ProcessId) -> u32 {

@@ -1,10 +1,12 @@
 //! What the loops of a runtime share.
 
 use super::RuntimeConfig;
+use super::boot_clock::BootInstant;
 use super::finish::Outbox;
 use super::lane::{Held, Lane};
 use super::session::{Session, Sessions};
 use crate::handler::AttemptState;
+use crate::limits::LEASE_HEARTBEATS;
 use crate::storage::{Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
 use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId};
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) alone: AtomicBool,
     /// Becomes true when everything has ended.
     pub(crate) ended: watch::Sender<bool>,
+    /// When the heartbeat was sent that brought this process the lead; `None`: it does not lead.
+    leads_since: Mutex<Option<BootInstant>>,
     /// The version of all queue settings, as last heard of.
     pub(crate) settings_heard: AtomicI64,
     /// Attempts whose end was accepted.
@@ -86,6 +90,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             alone: AtomicBool::new(false),
             ended: watch::Sender::new(false),
+            leads_since: Mutex::default(),
             settings_heard: AtomicI64::new(-1),
             finished: AtomicU64::new(0),
             handed_back: AtomicU64::new(0),
@@ -125,6 +130,32 @@ impl Core {
         Ok(session)
     }
 
+    // The lead: what one process should do for all of them. It saves work; nothing depends on there being one only.
+
+    /// How long the lead lasts unless it is renewed.
+    pub(crate) fn lease(&self) -> Duration {
+        self.config.heartbeat_interval.mul_f64(LEASE_HEARTBEATS)
+    }
+
+    /// Whether this session's heartbeats ask for the lead.
+    pub(crate) fn may_lead(&self, session: &Arc<Session>) -> bool {
+        !self.is_stopping() && self.sessions.current().is_some_and(|c| Arc::ptr_eq(&c, session))
+    }
+
+    /// The answer to a heartbeat of the session in use.
+    pub(crate) fn set_leader(&self, session: &Arc<Session>, since: Option<BootInstant>) {
+        if !self.sessions.current().is_some_and(|c| Arc::ptr_eq(&c, session)) {
+            return;
+        }
+        *self.leads_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Whether this process leads now, by a clock that counts on while the machine sleeps.
+    pub(crate) fn is_leader(&self) -> bool {
+        let since = *self.leads_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() < self.lease())
+    }
+
     // Lanes.
 
     pub(crate) fn lanes(&self) -> Vec<Arc<Lane>> {
@@ -137,6 +168,20 @@ impl Core {
         }
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         lanes.entry(queue.to_owned()).or_insert_with(|| Arc::new(Lane::new(queue.to_owned()))).clone()
+    }
+
+    /// What has ended makes room in queues with a bound.
+    pub(crate) fn make_use_of_room(&self) {
+        let mut any = false;
+        for lane in self.lanes() {
+            if lane.is_bounded() {
+                lane.hint_more();
+                any = true;
+            }
+        }
+        if any {
+            self.fetch.notify_one();
+        }
     }
 
     /// Gives claims back that were not started.

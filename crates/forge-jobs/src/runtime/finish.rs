@@ -255,6 +255,7 @@ fn settle(core: &Core, batch: Vec<Ended>, results: &[FinishResult], resent: bool
         core.forget_early_cancel(key(&ended.lease));
         ended.session.gave_back(1);
     }
+    core.make_use_of_room();
 }
 
 /// Bounds a call to the storage. What was handed over may still be committed.

@@ -7,12 +7,13 @@
 use super::boot_clock::BootInstant;
 use super::core::{Core, key};
 use super::session::Session;
-use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, StorageError};
+use crate::storage::{Changes, DeregisterParams, Heartbeat, HeartbeatParams, StorageError};
 use crate::telemetry;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Least time for a call between two heartbeats, however short those are.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
@@ -22,14 +23,28 @@ const REGISTER_AGAIN: Duration = Duration::from_secs(1);
 /// Beats until everything has ended.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut ended = core.ended.subscribe();
+    let mut changes = core.storage.jobs.changes();
+    let mut news = changes.borrow_and_update().news;
+    // The first one takes the lead, if that is free.
+    round(&core).await;
     loop {
         let wait = until_next(&core);
         tokio::select! {
             _ = ended.wait_for(|e| *e) => return,
             () = tokio::time::sleep(wait) => {}
             () = core.registrations.notified() => {}
+            () = more(&mut changes, &mut news) => {}
         }
         round(&core).await;
+    }
+}
+
+/// Resolves when a heartbeat would bring news. Cancel safe.
+async fn more(changes: &mut watch::Receiver<Changes>, seen: &mut u64) {
+    // A storage that has dropped its end can tell nothing more; the beat goes on.
+    match changes.wait_for(|c| c.news != *seen).await.map(|c| c.news) {
+        Ok(news) => *seen = news,
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -71,16 +86,20 @@ async fn round(core: &Arc<Core>) {
 
 async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
     let sent = BootInstant::now();
+    let lease = core.lease();
+    let lead_for = Some(lease).filter(|_| core.may_lead(session));
     let params = HeartbeatParams {
         process: session.process,
         stopping: core.is_stopping(),
+        lead_for,
         now: core.clock.storage_now(),
     };
     let limit = fence_in(core, session).max(Duration::from_millis(1));
     let answer = tokio::time::timeout(limit, core.storage.processes.heartbeat(params)).await;
     match answer {
-        Ok(Ok(Heartbeat::Alive { cancels, settings_version })) => {
+        Ok(Ok(Heartbeat::Alive { cancels, settings_version, leads })) => {
             session.confirm(sent);
+            core.set_leader(session, leads.then_some(sent));
             for lease in cancels {
                 core.cancel_claim(key(&lease));
             }

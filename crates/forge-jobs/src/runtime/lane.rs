@@ -31,6 +31,8 @@ struct Inner {
     /// Runners that are active.
     active: u32,
     paused: bool,
+    /// Whether there is a bound on what all processes run: then what one claims ahead, another could be running.
+    bounded: bool,
     policy: BackoffPolicy,
     /// Claimed ahead: ours, and not started.
     buffer: VecDeque<Held>,
@@ -55,6 +57,7 @@ impl Lane {
             slots: 0,
             active: 0,
             paused: false,
+            bounded: false,
             policy: BackoffPolicy::default(),
             buffer: VecDeque::new(),
             moved: Instant::now(),
@@ -77,6 +80,7 @@ impl Lane {
         let opened = (inner.paused && !settings.paused) || slots > inner.slots;
         inner.slots = slots;
         inner.paused = settings.paused;
+        inner.bounded = settings.max_running.is_some();
         inner.policy = settings.backoff;
         inner.may_have_more |= opened;
         if inner.is_shut() { inner.buffer.drain(..).collect() } else { Vec::new() }
@@ -95,6 +99,11 @@ impl Lane {
     /// Whether suspects of this queue may run here.
     pub(crate) fn is_open(&self) -> bool {
         !self.lock().is_shut()
+    }
+
+    /// Whether there is a bound on what all processes run.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.lock().bounded
     }
 
     /// The storage may have more.
@@ -198,7 +207,7 @@ impl Inner {
     /// Jobs to claim ahead of free slots: what the slots do in 100 ms. None before the first run was measured, and
     /// none for jobs that take longer.
     fn ahead(&self) -> u32 {
-        let Some(mean) = self.mean_run_us else { return 0 };
+        let Some(mean) = self.mean_run_us.filter(|_| !self.bounded) else { return 0 };
         let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
         let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIM_BATCH));
         // In 0..=1000, so the cast is exact.

@@ -34,6 +34,10 @@ impl Service for Cleanup {
     }
 
     async fn run_once(&mut self) -> Result<(), StorageError> {
+        // One process is enough; the others would look for the same rows.
+        if !self.core.is_leader() {
+            return Ok(());
+        }
         loop {
             let params = SweepParams { limit: SWEEP_BATCH, now: self.core.clock.storage_now() };
             let report = in_time(self.core.storage.jobs.sweep(params)).await?;

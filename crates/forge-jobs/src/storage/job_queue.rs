@@ -16,8 +16,9 @@ pub struct Changes {
     pub claimable: u64,
     /// Grows when a job may have become due at some later time.
     pub deferred: u64,
-    /// Grows when the cancel of a running job may have been requested in another process: a heartbeat brings it.
-    pub cancels: u64,
+    /// Grows when a heartbeat would bring news: the cancel of a running job was requested in another process, or
+    /// the lease of the leader is free.
+    pub news: u64,
 }
 
 /// The job row's whole life.

@@ -302,6 +302,9 @@ pub struct HeartbeatParams {
     pub process: ProcessId,
     /// Whether it is about to end: it takes nothing on any more.
     pub stopping: bool,
+    /// Take the lease of the leader for so long, if it is free, or renew it: the leader does for all processes what one
+    /// of them should do. `None`: give it back, if it is this process's.
+    pub lead_for: Option<Duration>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -316,6 +319,8 @@ pub enum Heartbeat {
         cancels: Vec<Lease>,
         /// The version of all queue settings; it grows with each edit.
         settings_version: i64,
+        /// Whether the process is the leader, for as long as it asked for.
+        leads: bool,
     },
     /// The registration was ended: somebody took this process for dead and revived its jobs. Stop every handler,
     /// then register anew under a new identity.

@@ -2,7 +2,8 @@
 
 use super::{EnsureQueueParams, InvalidValue, StorageError, UpdateQueueParams};
 use crate::limits::{
-    DEAD_RETENTION, DEFAULT_WORKERS, DONE_RETENTION, MAX_BACKOFF_SETTING, MAX_RETENTION, MAX_WORKERS,
+    DEAD_RETENTION, DEFAULT_WORKERS, DONE_RETENTION, MAX_BACKOFF_SETTING, MAX_RETENTION, MAX_RUNNING,
+    MAX_WORKERS,
 };
 use crate::retry::BackoffPolicy;
 use async_trait::async_trait;
@@ -31,6 +32,9 @@ pub struct QueueSettings {
     pub done_retention: Retention,
     /// How long dead jobs are kept. Default 30 days.
     pub dead_retention: Retention,
+    /// Jobs that all processes together run at a time. Default `None`: no bound but the workers of each process; range 1
+    /// to 1,000,000. Nothing is claimed ahead in a queue with a bound. Lowering it harms no running job.
+    pub max_running: Option<u32>,
 }
 
 impl Default for QueueSettings {
@@ -41,6 +45,7 @@ impl Default for QueueSettings {
             backoff: BackoffPolicy::default(),
             done_retention: Retention::For(DONE_RETENTION),
             dead_retention: Retention::For(DEAD_RETENTION),
+            max_running: None,
         }
     }
 }
@@ -55,6 +60,13 @@ impl QueueSettings {
         let bad = |field, value: String, remedy: String| Err(InvalidValue { field, value, remedy });
         if self.workers > MAX_WORKERS {
             return bad("workers", self.workers.to_string(), format!("use 0 to {MAX_WORKERS}"));
+        }
+        if let Some(bound) = self.max_running
+            && !(1..=MAX_RUNNING).contains(&bound)
+        {
+            let remedy =
+                format!("use 1 to {MAX_RUNNING}, or \"none\"; to hold a queue up altogether, pause it");
+            return bad("max_running", bound.to_string(), remedy);
         }
         let BackoffPolicy { base, max, .. } = self.backoff;
         let most = MAX_BACKOFF_SETTING.as_secs();
@@ -99,6 +111,8 @@ pub struct QueueSettingsPatch {
     pub done_retention: Option<Retention>,
     /// See [`QueueSettings::dead_retention`].
     pub dead_retention: Option<Retention>,
+    /// See [`QueueSettings::max_running`]; `Some(None)` takes the bound away.
+    pub max_running: Option<Option<u32>>,
 }
 
 impl QueueSettingsPatch {
@@ -137,6 +151,13 @@ impl QueueSettingsPatch {
         self
     }
 
+    /// Sets how many jobs all processes together run at a time; `None`: no bound.
+    #[must_use]
+    pub const fn with_max_running(mut self, bound: Option<u32>) -> Self {
+        self.max_running = Some(bound);
+        self
+    }
+
     /// The settings after this change.
     ///
     /// # Errors
@@ -153,6 +174,7 @@ impl QueueSettingsPatch {
             },
             done_retention: self.done_retention.unwrap_or(to.done_retention),
             dead_retention: self.dead_retention.unwrap_or(to.dead_retention),
+            max_running: self.max_running.unwrap_or(to.max_running),
         };
         settings.validate()?;
         Ok(settings)
@@ -209,6 +231,7 @@ mod tests {
         let long = Duration::from_secs(u64::MAX);
         for (patch, words) in [
             (QueueSettingsPatch::workers(1_025), "workers 1025"),
+            (QueueSettingsPatch::default().with_max_running(Some(0)), "max_running 0"),
             (QueueSettingsPatch { backoff_max: Some(long), ..Default::default() }, "max_seconds"),
             (
                 QueueSettingsPatch { backoff_base: Some(Duration::from_secs(30_000)), ..Default::default() },

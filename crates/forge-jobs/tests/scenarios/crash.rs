@@ -1,6 +1,6 @@
 //! Real processes, killed by real signals.
 
-use crate::support::{Db, quick, request, until};
+use crate::support::{Db, Way, quick, request, until};
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::{
     DeadReason, DefaultRouter, EnqueueRequest, HandlerRegistry, JobOutcome, JobStatus, QueueRuntime,
@@ -34,9 +34,11 @@ struct Worker(Child);
 
 impl Worker {
     fn start(db: &Db) -> Self {
+        #[cfg_attr(not(feature = "postgres"), expect(irrefutable_let_patterns, reason = "there is but one"))]
+        let Way::File(file) = db.way() else { panic!("these scenarios are about a file") };
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::worker", "--ignored", "--nocapture"])
-            .env(FILE, db.file())
+            .env(FILE, file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -115,12 +115,11 @@ async fn handlers_that_spin_on_every_thread_do_not_delay_the_heartbeat() {
     let runtime = runtime(&db.storage, handlers).with_config(config);
     runtime.ensure_queue("default", 2).await.unwrap();
     // Watched from a thread and a runtime of its own, since this one is about to be blocked.
-    let file = db.file();
+    let way = db.way();
     let watcher = std::thread::spawn(move || {
         let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         watching.block_on(async {
-            use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
-            let storage = SqliteStorage::open(file, SqliteOptions::default()).await.unwrap().into_bundle();
+            let storage = way.open().await;
             let spinning = || async {
                 let rows = storage.inspect.processes().await.unwrap();
                 rows.first().is_some_and(|r| r.holds.count == 2)

@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+/// Which database these scenarios run on; the same ones run on the other in a program of their own.
+#[cfg(feature = "postgres")]
+const ON_POSTGRES: bool = false;
+
 mod cancellation;
 mod crash;
+#[cfg(feature = "postgres")]
+#[path = "../support/postgres.rs"]
+mod databases;
 mod faults;
 mod fencing;
 mod lifecycle;

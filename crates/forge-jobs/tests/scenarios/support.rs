@@ -17,26 +17,68 @@ use tokio::time::Instant;
 /// A wait longer than this is a hang, not slowness.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
-/// A database file of its own, and storages on it.
+/// A database of its own, and storages on it.
 pub(crate) struct Db {
-    dir: TempDir,
+    // First, so that it is closed before its database goes.
     pub(crate) storage: Storage,
+    place: Place,
+}
+
+/// Where a database is, kept there as long as this lives.
+enum Place {
+    File(TempDir),
+    #[cfg(feature = "postgres")]
+    Postgres(forge_test_cluster::TestDatabase<'static>),
+}
+
+/// How to open a database.
+#[derive(Clone)]
+pub(crate) enum Way {
+    File(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(String),
+}
+
+impl Way {
+    pub(crate) async fn open(self) -> Storage {
+        match self {
+            Self::File(file) => {
+                SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap().into_bundle()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => crate::databases::open(&url).await.into_bundle(),
+        }
+    }
 }
 
 impl Db {
     pub(crate) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let storage = open(dir.path().join("jobs.db")).await;
-        Self { dir, storage }
+        let place = Self::place().await;
+        Self { storage: way_to(&place).open().await, place }
     }
 
-    pub(crate) fn file(&self) -> PathBuf {
-        self.dir.path().join("jobs.db")
+    #[cfg(feature = "postgres")]
+    async fn place() -> Place {
+        if crate::ON_POSTGRES {
+            Place::Postgres(crate::databases::fresh().await)
+        } else {
+            Place::File(tempfile::tempdir().unwrap())
+        }
     }
 
-    /// A storage of its own on the same file, as another process would have.
+    #[cfg(not(feature = "postgres"))]
+    async fn place() -> Place {
+        Place::File(tempfile::tempdir().unwrap())
+    }
+
+    /// How another process would open it.
+    pub(crate) fn way(&self) -> Way {
+        way_to(&self.place)
+    }
+
+    /// A storage of its own on the same database, as another process would have.
     pub(crate) async fn another(&self) -> Storage {
-        open(self.file()).await
+        self.way().open().await
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Job {
@@ -78,8 +120,12 @@ impl Db {
     }
 }
 
-async fn open(file: PathBuf) -> Storage {
-    SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap().into_bundle()
+fn way_to(place: &Place) -> Way {
+    match place {
+        Place::File(dir) => Way::File(dir.path().join("jobs.db")),
+        #[cfg(feature = "postgres")]
+        Place::Postgres(database) => Way::Postgres(database.url().to_owned()),
+    }
 }
 
 /// Intervals that make a test quick.

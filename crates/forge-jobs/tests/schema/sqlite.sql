@@ -70,6 +70,12 @@ CREATE TABLE forge_kinds (
     name TEXT    NOT NULL UNIQUE
 );
 
+CREATE TABLE forge_leases (
+    name   TEXT    NOT NULL PRIMARY KEY,
+    holder BLOB    NOT NULL,
+    until  INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE forge_notes (
@@ -109,6 +115,7 @@ CREATE TABLE forge_queues (
     backoff_max_us      INTEGER NOT NULL,
     done_retention_us   INTEGER,           -- NULL: for ever
     dead_retention_us   INTEGER,           -- NULL: for ever
+    max_running         INTEGER,           -- in all processes together; NULL: no bound
     version             INTEGER NOT NULL DEFAULT 1
 );
 

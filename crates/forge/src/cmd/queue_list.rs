@@ -53,6 +53,7 @@ pub(super) fn settings(queues: &[Queue]) -> String {
     let head = [
         ("queue", Align::Left),
         ("workers", Align::Right),
+        ("in all", Align::Right),
         ("state", Align::Left),
         ("backoff", Align::Left),
         ("keeps done", Align::Left),
@@ -64,6 +65,7 @@ pub(super) fn settings(queues: &[Queue]) -> String {
         vec![
             queue.name.clone(),
             s.workers.to_string(),
+            s.max_running.map_or_else(|| "-".to_owned(), |bound| bound.to_string()),
             if s.paused { "paused" } else { "active" }.to_owned(),
             backoff(s),
             retention(s.done_retention_seconds),

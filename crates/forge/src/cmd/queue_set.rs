@@ -52,9 +52,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = parse_retention, allow_negative_numbers = true)]
     dead_retention: Option<Retention>,
 
+    /// Jobs that all processes together run at a time, or `none`
+    #[arg(long, value_name = "N", value_parser = parse_bound, allow_negative_numbers = true)]
+    max_running: Option<Bound>,
+
     /// Change nothing unless the queue still has this version
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     if_version: Option<i64>,
+}
+
+/// A bound, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bound(Option<u32>);
+
+fn parse_bound(text: &str) -> Result<Bound, String> {
+    if text == "none" {
+        return Ok(Bound(None));
+    }
+    // The bounds are the library's to check.
+    let number: u32 = text.parse().map_err(|_| "expected a number of jobs, or `none`".to_owned())?;
+    Ok(Bound(Some(number)))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,6 +89,7 @@ impl Args {
         patch.backoff_max = self.max_seconds;
         patch.done_retention = self.done_retention;
         patch.dead_retention = self.dead_retention;
+        patch.max_running = self.max_running.map(|bound| bound.0);
         patch
     }
 }

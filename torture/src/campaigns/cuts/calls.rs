@@ -309,7 +309,7 @@ impl Caller<'_> {
     }
 
     async fn heartbeat(&mut self) -> Result<(), Failure> {
-        let beat = HeartbeatParams { process: self.process, stopping: false, now: None };
+        let beat = HeartbeatParams { process: self.process, stopping: false, lead_for: None, now: None };
         let trap = self.arm("heartbeat");
         let answer = self.through.heartbeat(beat).await;
         self.was_cut(&trap, &answer)?;

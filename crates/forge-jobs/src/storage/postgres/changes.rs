@@ -92,9 +92,14 @@ impl Hub {
     }
 
     fn heard(&self, what: &str) {
+        if what == "l" {
+            // A heartbeat takes the lease.
+            self.changes.send_modify(|c| c.news += 1);
+            return;
+        }
         if let Some(process) = what.strip_prefix("c:") {
             if process.parse::<ProcessId>().is_ok_and(|p| self.is_mine(p)) {
-                self.changes.send_modify(|c| c.cancels += 1);
+                self.changes.send_modify(|c| c.news += 1);
             }
             return;
         }
@@ -149,7 +154,7 @@ pub(super) async fn listen(hub: Arc<Hub>) {
         };
         // What was told meanwhile was missed.
         hub.announce(Effects::ANY);
-        hub.changes.send_modify(|c| c.cancels += 1);
+        hub.changes.send_modify(|c| c.news += 1);
         blind(&hub, again).await;
     }
 }
@@ -189,7 +194,7 @@ async fn hear(hub: &Hub) -> Result<Ended, Fault> {
             echoed = true;
             // From now on nothing is missed; what was told before may have been.
             hub.announce(Effects::ANY);
-            hub.changes.send_modify(|c| c.cancels += 1);
+            hub.changes.send_modify(|c| c.news += 1);
         }
         let pause = tokio::time::sleep(ECHO_EVERY);
         tokio::pin!(pause);

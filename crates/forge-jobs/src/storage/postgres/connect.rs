@@ -107,15 +107,12 @@ pub(super) async fn connect_and_hear(
     heard: Option<mpsc::UnboundedSender<String>>,
 ) -> Result<Live, Fault> {
     let dial = async {
-        match &server.tls {
-            Some(tls) => {
-                let (client, connection) = server.config.connect(tls.clone()).await?;
-                Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
-            }
-            None => {
-                let (client, connection) = server.config.connect(NoTls).await?;
-                Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
-            }
+        if let Some(tls) = &server.tls {
+            let (client, connection) = server.config.connect(tls.clone()).await?;
+            Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
+        } else {
+            let (client, connection) = server.config.connect(NoTls).await?;
+            Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
         }
     };
     match tokio::time::timeout(server.limit, dial).await {

@@ -82,7 +82,7 @@ fn is_of_pooler(code: &SqlState) -> bool {
 }
 
 fn is_transport(e: &tokio_postgres::Error) -> bool {
-    e.is_closed() || e.source().is_some_and(|s| s.is::<std::io::Error>())
+    e.is_closed() || e.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn unavailable(detail: String, outcome_unknown: bool, e: Option<tokio_postgres::Error>) -> StorageError {

@@ -87,7 +87,7 @@ fn progress_text(p: &Progress) -> String {
     serde_json::json!({ "done": p.done, "total": p.total, "note": p.note }).to_string()
 }
 
-pub(super) fn uuid_of(process: ProcessId) -> Uuid {
+pub(super) const fn uuid_of(process: ProcessId) -> Uuid {
     Uuid::from_bytes(*process.as_bytes())
 }
 

@@ -24,6 +24,10 @@ pub enum Guard {
     Cancel,
     /// A paused queue gives no jobs.
     Pause,
+    /// A queue gives no more jobs than its bound lets all processes run.
+    Bound,
+    /// One process leads at a time.
+    Lead,
 }
 
 impl Guard {
@@ -40,8 +44,8 @@ impl Guard {
                         "SELECT r.id, r.due_at, r.priority FROM {schema}.ready r JOIN picked ON r.ctid = picked.tid",
                     ),
                     (
-                        "j.flags FROM job j, number",
-                        "j.flags FROM job j, number ON CONFLICT ON CONSTRAINT running_pkey DO UPDATE SET claim_no = excluded.claim_no",
+                        "v_want.no, j.flags FROM job j",
+                        "v_want.no, j.flags FROM job j ON CONFLICT ON CONSTRAINT running_pkey DO UPDATE SET claim_no = excluded.claim_no",
                     ),
                 ],
             ),
@@ -60,6 +64,14 @@ impl Guard {
             Self::Cancel => {
                 ("settle", &[("e.cancelled AND (e.what <> 3 OR e.reason = 0) AS dies", "false AS dies")])
             }
+            Self::Bound => ("claim", &[("IF v_want.max_running IS NOT NULL THEN", "IF false THEN")]),
+            Self::Lead => (
+                "heartbeat",
+                &[
+                    ("l.name = 'leader' AND l.holder <> p_id AND l.until > v_now", "false"),
+                    ("\n            WHERE l.holder = excluded.holder OR l.until <= v_now", ""),
+                ],
+            ),
             Self::Pause => ("claim", &[("CONTINUE WHEN v_want.paused;", "")]),
         }
     }
@@ -84,9 +96,9 @@ impl Guard {
 fn definition(function: &str) -> String {
     let head = format!("CREATE FUNCTION {{schema}}.{function}(");
     let parts = STEPS.iter().flat_map(|step| step.iter());
-    let found = parts.filter_map(|part| {
+    let mut found = parts.filter_map(|part| {
         let text = &part[part.find(&head)?..];
         text.find("\n$$;").map(|end| text[..end + 4].to_owned())
     });
-    found.last().unwrap_or_else(|| panic!("there is no function {function}"))
+    found.next_back().unwrap_or_else(|| panic!("there is no function {function}"))
 }

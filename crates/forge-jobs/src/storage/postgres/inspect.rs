@@ -51,7 +51,7 @@ const DEFERRED: &str = "SELECT queue, count(*) FROM (SELECT queue FROM {schema}.
 
 type Answer<T> = Result<T, Fault>;
 
-fn uuid(id: JobId) -> Uuid {
+const fn uuid(id: JobId) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 

@@ -51,7 +51,7 @@ impl Marks {
         Self::default()
     }
 
-    fn is_front(&self) -> bool {
+    const fn is_front(&self) -> bool {
         self.wants.is_empty()
     }
 }

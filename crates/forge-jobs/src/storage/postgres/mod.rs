@@ -1,6 +1,6 @@
 //! The shared storage: a Postgres database that the processes of any number of hosts share.
 //!
-//! Each operation is one statement, a call of one of the schema's own functions (ADR 0007): one round trip, one
+//! Each operation is one statement, a call of one of the schema's own functions (ADR 0016): one round trip, one
 //! transaction, nothing left open when a caller goes away, and any pooler may stand between. Where a job stands is told
 //! by which small table holds it, as in the embedded storage (ADR 0003).
 

@@ -9,10 +9,13 @@ use tokio_postgres::types::Type;
 const NAMES: &str = "SELECT queue, kind FROM {schema}.names($1, $2)";
 const KINDS: &str = "SELECT no, name FROM {schema}.kinds";
 
+/// The numbers of a queue and its kinds, by the kind's name.
+type Kinds = HashMap<Arc<str>, (i32, i32)>;
+
 /// The numbers that were heard of. Rows are never deleted, so that a number is good for ever.
 #[derive(Default)]
 pub(super) struct Names {
-    pairs: RwLock<HashMap<Arc<str>, HashMap<Arc<str>, (i32, i32)>>>,
+    pairs: RwLock<HashMap<Arc<str>, Kinds>>,
     kinds: RwLock<HashMap<i32, Arc<str>>>,
 }
 

@@ -15,7 +15,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const REGISTER: &str = "SELECT {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const HEARTBEAT: &str = "SELECT alive, settings_version, jobs, claims FROM {schema}.heartbeat($1, $2, $3)";
+const HEARTBEAT: &str =
+    "SELECT alive, settings_version, jobs, claims, leads FROM {schema}.heartbeat($1, $2, $3, $4)";
 const DEREGISTER: &str = "SELECT {schema}.deregister($1, $2)";
 const REAP: &str =
     "SELECT processes, revived, poisoned, exhausted, cancelled, more FROM {schema}.reap($1, $2, $3, $4, $5)";
@@ -54,7 +55,13 @@ pub(super) async fn register(hub: Arc<Hub>, params: RegisterParams) -> Result<()
 /// Confirms that a process is alive.
 pub(super) async fn heartbeat(hub: Arc<Hub>, params: HeartbeatParams) -> Result<Heartbeat, StorageError> {
     let (process, now) = (uuid_of(params.process), params.now.map(Timestamp::as_micros));
-    let values = [(&process as _, Type::UUID), (&params.stopping as _, Type::BOOL), (&now as _, Type::INT8)];
+    let lead_for = params.lead_for.map(micros);
+    let values = [
+        (&process as _, Type::UUID),
+        (&params.stopping as _, Type::BOOL),
+        (&lead_for as _, Type::INT8),
+        (&now as _, Type::INT8),
+    ];
     let beat: Result<Heartbeat, Fault> = async {
         let row = only(hub.write(Lane::Urgent, HEARTBEAT, &values).await?)?;
         if !row.try_get::<_, bool>(0)? {
@@ -69,7 +76,7 @@ pub(super) async fn heartbeat(hub: Arc<Hub>, params: HeartbeatParams) -> Result<
             memo: None,
         };
         let cancels = jobs.into_iter().zip(claims).map(lease).collect();
-        Ok(Heartbeat::Alive { cancels, settings_version: row.try_get(1)? })
+        Ok(Heartbeat::Alive { cancels, settings_version: row.try_get(1)?, leads: row.try_get(4)? })
     }
     .await;
     beat.map_err(|e| e.into_storage(true))
@@ -93,7 +100,7 @@ pub(super) async fn deregister(hub: Arc<Hub>, params: DeregisterParams) -> Resul
 pub(super) async fn reap(hub: Arc<Hub>, params: ReapParams) -> Result<ReapReport, StorageError> {
     let (by, stale) = (uuid_of(params.by), micros(params.stale_after));
     let limit = i32::try_from(params.limit).unwrap_or(i32::MAX);
-    let thorough = hub.reaps.fetch_add(1, Ordering::Relaxed) % THOROUGH_EVERY == 0;
+    let thorough = hub.reaps.fetch_add(1, Ordering::Relaxed).is_multiple_of(THOROUGH_EVERY);
     let now = params.now.map(Timestamp::as_micros);
     let values = [
         (&by as _, Type::UUID),

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 pub(super) const QUEUE: &str = "SELECT name, workers, workers_by_operator, paused, backoff_enabled, backoff_base_us, \
-     backoff_max_us, done_retention_us, dead_retention_us, version, no FROM {schema}.queues";
+     backoff_max_us, done_retention_us, dead_retention_us, version, no, max_running FROM {schema}.queues";
 const ENSURE: &str = "SELECT {schema}.ensure_queue($1, $2)";
 const SET: &str = "SELECT {schema}.set_queue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 /// Longest time of a look at the settings: one statement on a small table.
@@ -40,6 +40,7 @@ pub(super) fn read(r: &Row) -> Result<QueueRow, tokio_postgres::Error> {
             backoff: BackoffPolicy { enabled: r.try_get(4)?, base: us(5)?, max: us(6)? },
             done_retention: retention(7)?,
             dead_retention: retention(8)?,
+            max_running: r.try_get::<_, Option<i32>>(11)?.and_then(|n| u32::try_from(n).ok()),
         },
         version: r.try_get(9)?,
         workers_set_by_operator: r.try_get(2)?,
@@ -113,7 +114,7 @@ async fn set(hub: &Hub, seen: &QueueRow, s: QueueSettings, by_operator: bool) ->
     let workers = i32::try_from(s.workers).unwrap_or(i32::MAX);
     let (base, max) = (micros(s.backoff.base), micros(s.backoff.max));
     let (done, dead) = (kept(s.done_retention), kept(s.dead_retention));
-    let bound: Option<i32> = None;
+    let bound = s.max_running.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
     let values = [
         (&seen.name as _, Type::TEXT),
         (&seen.version as _, Type::INT8),

@@ -33,8 +33,9 @@ pub(super) async fn jobs(hub: &Hub, ids: &[Uuid]) -> Result<Vec<Job>, Fault> {
     Ok(rows.iter().map(read_job).collect::<Result<_, _>>()?)
 }
 
-fn process(id: Option<Uuid>) -> Option<ProcessId> {
-    id.map(|p| ProcessId::from_bytes(*p.as_bytes()))
+fn process(r: &Row, at: usize) -> Result<Option<ProcessId>, tokio_postgres::Error> {
+    let id: Option<Uuid> = r.try_get(at)?;
+    Ok(id.map(|p| ProcessId::from_bytes(*p.as_bytes())))
 }
 
 fn count(r: &Row, at: usize) -> Result<u32, tokio_postgres::Error> {
@@ -57,7 +58,7 @@ fn read_job(r: &Row) -> Result<Job, tokio_postgres::Error> {
         attempt: count(r, 6)?,
         max_attempts: count(r, 7)?,
         claim_no: r.try_get(8)?,
-        process: process(r.try_get(9)?),
+        process: process(r, 9)?,
         created_at: Timestamp::from_micros(r.try_get(10)?),
         due_at: Timestamp::from_micros(r.try_get(11)?),
         started_at: time(12)?,
@@ -99,7 +100,7 @@ pub(super) async fn attempts(hub: &Hub, id: Uuid) -> Result<Vec<Attempt>, Fault>
         Ok(Attempt {
             attempt: count(r, 0)?,
             claim_no: r.try_get(1)?,
-            process: process(r.try_get(2)?),
+            process: process(r, 2)?,
             started_at: Timestamp::from_micros(r.try_get(3)?),
             ended_at: Timestamp::from_micros(r.try_get(4)?),
             result: AttemptResult::ALL.get(result).copied().unwrap_or(AttemptResult::Failed),

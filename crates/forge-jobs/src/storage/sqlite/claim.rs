@@ -18,7 +18,9 @@ pub(super) const ANY_READY: &str = "SELECT 1 FROM forge_ready LIMIT 1";
 pub(super) const PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1 AND ended_at IS NULL";
 /// With [`Guard::Registration`] off.
 const ANY_PROCESS: &str = "SELECT no FROM forge_processes WHERE id = ?1";
-pub(super) const IS_PAUSED: &str = "SELECT paused FROM forge_queues WHERE no = ?1";
+pub(super) const IS_PAUSED: &str = "SELECT paused, max_running FROM forge_queues WHERE no = ?1";
+/// The table holds what runs now, so a scan is small; and only queues with a bound are asked for.
+const RUNNING: &str = "SELECT count(*) FROM forge_running WHERE queue = ?1";
 /// The next kind that is pending in a queue's lane, by number: a step from one kind to the next costs one seek,
 /// however many jobs of it wait.
 pub(super) const NEXT_KIND: &str =
@@ -84,6 +86,17 @@ impl Stream {
 struct Open<'a> {
     want: &'a ClaimWant,
     no: i64,
+    /// Jobs that all processes together may run.
+    bound: Option<u32>,
+}
+
+impl Open<'_> {
+    /// How many jobs may be claimed now.
+    fn limit(&self, cx: &Cx<'_, '_>) -> rusqlite::Result<u32> {
+        let Some(bound) = self.bound.filter(|_| cx.guards(Guard::Bound)) else { return Ok(self.want.limit) };
+        let running: u32 = cx.conn.prepare_cached(RUNNING)?.query_row([self.no], |r| r.get(0))?;
+        Ok(self.want.limit.min(bound.saturating_sub(running)))
+    }
 }
 
 /// A job that is about to be claimed.
@@ -150,25 +163,28 @@ pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBa
     };
     let mut open = Vec::with_capacity(params.wants.len());
     for want in &params.wants {
-        if let Some(no) = cx.names.queue(cx.conn, &want.queue)?
-            && !is_paused(cx, no)?
-        {
-            open.push(Open { want, no });
+        if let Some(no) = cx.names.queue(cx.conn, &want.queue)? {
+            let (paused, bound): (bool, Option<u32>) =
+                cx.hot(Hot::IsPaused)?.query_row([no], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            if !(paused && cx.guards(Guard::Pause)) {
+                open.push(Open { want, no, bound });
+            }
         }
     }
     match params.mode {
         ClaimMode::Ordinary => {
             let mut room = MAX_CLAIM_BATCH;
             for queue in &open {
-                let limit = queue.want.limit.min(room);
+                let limit = queue.limit(cx)?.min(room);
                 let picked = claim.pick(cx, queue, 0, limit)?;
                 room -= u32::try_from(picked.len()).unwrap_or(room);
                 claim.take(cx, queue, 0, picked, &mut batch.jobs)?;
             }
         }
         ClaimMode::Alone => {
-            for queue in open.iter().filter(|q| q.want.limit > 0) {
-                let picked = claim.pick(cx, queue, 1, 1)?;
+            for queue in &open {
+                let limit = queue.limit(cx)?.min(1);
+                let picked = claim.pick(cx, queue, 1, limit)?;
                 claim.take(cx, queue, 1, picked, &mut batch.jobs)?;
                 if !batch.jobs.is_empty() {
                     break;
@@ -190,11 +206,6 @@ fn registered(cx: &Cx<'_, '_>, process: ProcessId) -> Result<i64, Fault> {
         cx.conn.prepare_cached(ANY_PROCESS)?.query_row(key, |r| r.get(0)).optional()?
     };
     no.ok_or_else(|| StorageError::NotFound { what: "registered process", name: process.to_string() }.into())
-}
-
-fn is_paused(cx: &Cx<'_, '_>, queue: i64) -> rusqlite::Result<bool> {
-    let paused = cx.hot(Hot::IsPaused)?.query_row([queue], |r| r.get(0))?;
-    Ok(paused && cx.guards(Guard::Pause))
 }
 
 /// Which kinds may be claimed, by number.

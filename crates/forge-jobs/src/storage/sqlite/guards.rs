@@ -23,6 +23,10 @@ pub enum Guard {
     Cancel,
     /// A paused queue gives no jobs.
     Pause,
+    /// A queue gives no more jobs than its bound lets all processes run.
+    Bound,
+    /// One process leads at a time.
+    Lead,
 }
 
 /// Which guards are on. All of them, outside of mutation tests.

@@ -21,6 +21,14 @@ const CANCELS: &str = "SELECT j.id, r.claim_no, r.seq FROM forge_running r JOIN 
      WHERE r.process = ?1 AND r.cancel_at IS NOT NULL";
 const NUMBER: &str = "SELECT no FROM forge_processes WHERE id = ?1";
 const END: &str = "UPDATE forge_processes SET ended_at = ?2 WHERE no = ?1 AND ended_at IS NULL";
+/// Takes the lease if it is free or this process's own.
+const LEAD: &str = "INSERT INTO forge_leases (name, holder, until) VALUES ('leader', ?1, ?2) \
+     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until \
+     WHERE holder = excluded.holder OR until <= ?3";
+/// With [`Guard::Lead`] off.
+const LEAD_ALWAYS: &str =
+    "INSERT OR REPLACE INTO forge_leases (name, holder, until) VALUES ('leader', ?1, ?2)";
+const GIVE_BACK_LEAD: &str = "DELETE FROM forge_leases WHERE name = 'leader' AND holder = ?1";
 const CLAIMS: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
      WHERE process = ?1";
 /// Only small tables are looked at: to ask the finished jobs, of which there may be millions, would hold up the
@@ -61,7 +69,28 @@ pub(super) fn heartbeat(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> Result<Hea
         Ok(Lease { job, claim_no: r.get(1)?, process: params.process, row: r.get(2)?, memo: None })
     })?;
     let cancels = cancels.collect::<rusqlite::Result<_>>()?;
-    Ok(Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)? })
+    let leads = lead(cx, params)?;
+    Ok(Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)?, leads })
+}
+
+/// Takes, renews or gives back the lease of the leader; says whether the process has it now.
+fn lead(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> rusqlite::Result<bool> {
+    let id = &params.process.as_bytes()[..];
+    let now = time(params.now);
+    match params.lead_for {
+        Some(lease) if cx.guards(Guard::Lead) => {
+            let until = now.saturating_add(micros(lease));
+            Ok(cx.conn.prepare_cached(LEAD)?.execute(params![id, until, now])? > 0)
+        }
+        Some(lease) => {
+            let until = now.saturating_add(micros(lease));
+            Ok(cx.conn.prepare_cached(LEAD_ALWAYS)?.execute(params![id, until])? > 0)
+        }
+        None => {
+            cx.conn.prepare_cached(GIVE_BACK_LEAD)?.execute([id])?;
+            Ok(false)
+        }
+    }
 }
 
 /// Ends a registration in good order; what the process holds goes back.
@@ -74,6 +103,7 @@ pub(super) fn deregister(cx: &mut Cx<'_, '_>, params: &DeregisterParams) -> Resu
         // Ended before; what it held is the reaper's.
         return Ok(0);
     }
+    cx.conn.prepare_cached(GIVE_BACK_LEAD)?.execute([id])?;
     let claims: Vec<RunningRow> = {
         let mut statement = cx.conn.prepare_cached(CLAIMS)?;
         let rows = statement.query_map([no], RunningRow::read)?;

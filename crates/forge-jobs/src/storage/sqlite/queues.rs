@@ -11,11 +11,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
 const QUEUE: &str = "SELECT name, workers, workers_by_operator, paused, backoff_enabled, backoff_base_us, \
-     backoff_max_us, done_retention_us, dead_retention_us, version FROM forge_queues";
+     backoff_max_us, done_retention_us, dead_retention_us, version, max_running FROM forge_queues";
 const SET_WORKERS: &str = "UPDATE forge_queues SET workers = ?2, version = version + 1 WHERE no = ?1";
 const UPDATE: &str = "UPDATE forge_queues SET workers = ?2, workers_by_operator = ?3, paused = ?4, \
      backoff_enabled = ?5, backoff_base_us = ?6, backoff_max_us = ?7, done_retention_us = ?8, \
-     dead_retention_us = ?9, version = version + 1 WHERE name = ?1";
+     dead_retention_us = ?9, max_running = ?10, version = version + 1 WHERE name = ?1";
 const BUMP: &str = "UPDATE forge_counters SET value = value + 1 WHERE name = 'settings_version'";
 pub(super) const VERSION: &str = "SELECT value FROM forge_counters WHERE name = 'settings_version'";
 
@@ -48,6 +48,7 @@ pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<QueueRow> {
             backoff: BackoffPolicy { enabled: r.get(4)?, base: us(5)?, max: us(6)? },
             done_retention: retention(7)?,
             dead_retention: retention(8)?,
+            max_running: r.get(10)?,
         },
         version: r.get(9)?,
         workers_set_by_operator: r.get(2)?,
@@ -107,7 +108,8 @@ pub(super) fn update(cx: &mut Cx<'_, '_>, params: &UpdateQueueParams) -> Result<
         micros(s.backoff.base),
         micros(s.backoff.max),
         kept(s.done_retention),
-        kept(s.dead_retention)
+        kept(s.dead_retention),
+        s.max_running
     ])?;
     bump_settings(cx)?;
     must(get(cx.conn, &params.queue)?, &params.queue)

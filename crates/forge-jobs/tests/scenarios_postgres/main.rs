@@ -1,0 +1,27 @@
+//! The scenarios of a running `QueueRuntime` once more, on a real Postgres server: the application's code does not change.
+//!
+//! Those that kill processes are in the campaigns of the torture crate.
+
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+const ON_POSTGRES: bool = true;
+
+#[path = "../scenarios/cancellation.rs"]
+mod cancellation;
+#[path = "../support/postgres.rs"]
+mod databases;
+#[path = "../scenarios/faults.rs"]
+mod faults;
+#[path = "../scenarios/fencing.rs"]
+mod fencing;
+#[path = "../scenarios/lifecycle.rs"]
+mod lifecycle;
+#[path = "../scenarios/limits.rs"]
+mod limits;
+#[path = "../scenarios/settings.rs"]
+mod settings;
+#[path = "../scenarios/shutdown.rs"]
+mod shutdown;
+#[path = "../scenarios/support.rs"]
+mod support;

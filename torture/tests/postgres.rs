@@ -1,0 +1,104 @@
+//! The short forms of the campaigns on Postgres, on servers of their own.
+
+use forge_test_cluster::{Cluster, Options};
+use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
+use forge_torture::campaigns::{Failure, Freeze, Kill};
+use forge_torture::fleet::Site;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A seed of the day, printed with what comes of it.
+fn seed() -> u64 {
+    let seed = fastrand::u64(0..1_000_000);
+    println!("seed {seed}");
+    seed
+}
+
+fn program() -> Result<PathBuf, Failure> {
+    Ok(Site::built_program()?)
+}
+
+/// One campaign at a time: each keeps the machine busy in its own way.
+async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+#[tokio::test]
+async fn replicas_killed_under_load_lose_nothing_and_run_nothing_twice_at_once() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let site = Site::on(&program()?, cluster.url("postgres"))?;
+    let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
+    let report = Kill { seed: seed(), replicas: 4, jobs: 2_000, sleep_ms: 50, harm, every, limit: LIMIT }
+        .run(&site)
+        .await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_frozen_replica_gets_no_late_finish_accepted_and_hears_that_it_is_late() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let site = Site::on(&program()?, cluster.url("postgres"))?;
+    let report = Freeze { rounds: 1 }.run(&site).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_crash_of_the_server_takes_nothing_that_was_acknowledged_and_ends_no_process() -> Result<(), Failure>
+{
+    let _turn = turn().await;
+    let cluster = Arc::new(Cluster::start(&Options { durable: true, ..Options::default() })?);
+    let every = Duration::from_secs(5);
+    let restart = Restart { seed: seed(), restarts: 2, every, rate: 200, replicas: 3 };
+    let report = restart.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_are_off_start_nothing_early_and_take_nobody_for_dead() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let span = Duration::from_secs(6);
+    let report = Skew { seed: seed(), jobs: 200, span }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Snapshot::options())?;
+    let window = Duration::from_secs(4);
+    let snapshot = Snapshot { seed: seed(), window, before: 2, held: 5, priorities: 1 };
+    let report = snapshot.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_finds_ready_jobs_by_their_order_beside_many_others() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default().with("autovacuum", "off"))?;
+    let report = Backlog { others: 50_000, claims: 200 }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn demos_that_share_a_directory_write_what_one_alone_writes_also_when_one_is_killed()
+-> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let report = Demo { seed: seed(), files: 2_000, kill: true }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
