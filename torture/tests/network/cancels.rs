@@ -19,7 +19,7 @@ async fn cancels(rounds: usize, deaf: bool) -> Vec<Duration> {
     let busy = worker.start().await.unwrap();
     let handle = other.start().await.unwrap();
     // It listens from its first echo on.
-    until("the replica to listen", async || here.changes().borrow().cancels > 0).await;
+    until("the replica to listen", async || here.changes().borrow().news > 0).await;
     let mut took = Vec::new();
     for _ in 0..rounds {
         let id = handle.enqueue(request("k")).await.unwrap().id;
