@@ -8,14 +8,17 @@
 use super::connect::connect_and_hear;
 use super::driver::Closing;
 use super::error::Fault;
-use super::hub::{Hub, Lane};
+use super::hub::{Hub, Lane, only};
+use super::link::Live;
 use crate::ProcessId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+const BACKEND: &str = "SELECT pg_backend_pid()";
 const TELL: &str = "SELECT {schema}.tell($1)";
 /// Between two notifications of one process: more often would wake others for what they are about to see.
 const TELL_GAP: Duration = Duration::from_millis(5);
@@ -25,6 +28,8 @@ const ECHO_EVERY: Duration = Duration::from_secs(5);
 const ECHO_LIMIT: Duration = Duration::from_secs(2);
 /// How often waiting runtimes look while nothing can be heard.
 const BLIND_POLL: Duration = Duration::from_secs(1);
+/// How often two connections are asked which backend serves them, to find a pooler.
+const PROBES: u32 = 4;
 /// How soon a lost connection is made again, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often listening is tried again where a pooler swallows notifications.
@@ -181,6 +186,9 @@ async fn blind(hub: &Hub, until: Duration) {
 async fn hear(hub: &Hub) -> Result<Ended, Fault> {
     let (send, mut heard) = mpsc::unbounded_channel();
     let live = connect_and_hear(&hub.server, Some(send)).await?;
+    if is_pooled(hub, &live).await? {
+        return Ok(Ended::Swallowed);
+    }
     live.client().batch_execute(&format!("LISTEN \"{}\"", hub.schema.channel())).await?;
     let token = format!("echo:{}", ProcessId::new());
     let mut echoed = false;
@@ -188,7 +196,12 @@ async fn hear(hub: &Hub) -> Result<Ended, Fault> {
         // Sent on another connection: on its own one even a pooler might let it through.
         hub.write(Lane::Urgent, TELL, &[(&token, Type::TEXT)]).await?;
         if !until_echo(hub, &mut heard, &token).await {
-            return Ok(if echoed { Ended::Lost } else { Ended::Swallowed });
+            if echoed {
+                return Ok(Ended::Lost);
+            }
+            // Wherever that was: perhaps it is still there.
+            let _ = live.client().batch_execute(&format!("UNLISTEN \"{}\"", hub.schema.channel())).await;
+            return Ok(Ended::Swallowed);
         }
         if !echoed {
             echoed = true;
@@ -208,6 +221,25 @@ async fn hear(hub: &Hub) -> Result<Ended, Fault> {
             }
         }
     }
+}
+
+/// Whether a pooler is known to stand between: the connection is served by one backend now and by another one then, or
+/// by one that serves another connection of this storage too.
+///
+/// A `LISTEN` would stay behind on a connection of the pooler, and whoever gets that next would hear what it never asked
+/// for; some drivers break off then.
+async fn is_pooled(hub: &Hub, live: &Live) -> Result<bool, Fault> {
+    let backend = |rows: Vec<Row>| -> Result<i32, Fault> { Ok(only(rows)?.try_get(0)?) };
+    let first = backend(live.client().query_typed(BACKEND, &[]).await?)?;
+    for _ in 0..PROBES {
+        // A pooler likes to give what was given back last.
+        let other = backend(hub.look(Lane::Urgent, BACKEND, &[]).await?)?;
+        let now = backend(live.client().query_typed(BACKEND, &[]).await?)?;
+        if other == first || now != first {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn until_echo(hub: &Hub, heard: &mut mpsc::UnboundedReceiver<String>, token: &str) -> bool {
