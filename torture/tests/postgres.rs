@@ -78,7 +78,8 @@ async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result
     let _turn = turn().await;
     let cluster = Cluster::start(&Snapshot::options())?;
     let window = Duration::from_secs(4);
-    let snapshot = Snapshot { seed: seed(), window, before: 2, held: 5, priorities: 1 };
+    let snapshot =
+        Snapshot { seed: seed(), window, before: 1, held: 4, priorities: 1, call_ms: None, least: 60 };
     let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
@@ -99,6 +100,20 @@ async fn demos_that_share_a_directory_write_what_one_alone_writes_also_when_one_
     let _turn = turn().await;
     let cluster = Cluster::start(&Options::default())?;
     let report = Demo { seed: seed(), files: 2_000, kill: true }.run(&program()?, &cluster).await?;
+    println!("{report}");
+    Ok(())
+}
+
+/// A look from the front that is cut off is to be followed by one from where claims had come to, and not by another one
+/// from the front, for ever.
+#[tokio::test]
+async fn a_claim_that_takes_longer_than_a_call_may_does_not_stop_the_queue() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Snapshot::options())?;
+    let window = Duration::from_secs(4);
+    let snapshot =
+        Snapshot { seed: seed(), window, before: 1, held: 5, priorities: 1, call_ms: Some(150), least: 10 };
+    let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A session holds an old snapshot, so that no dead row can be cleared away, while a queue fills and drains.
 
-use super::percentile;
+use super::{percentile, wait};
 use crate::audit;
 use crate::campaigns::{Failure, QUICK, open, verdict};
 use crate::fleet::Site;
@@ -27,6 +27,11 @@ pub struct Snapshot {
     pub held: u32,
     /// Different priorities of the jobs: with more than one, jobs come in before others that wait.
     pub priorities: i16,
+    /// Longest time of a call of the workers to the server, in milliseconds; `None`: the usual one. A short one shows in
+    /// seconds what otherwise takes many millions of dead rows.
+    pub call_ms: Option<u32>,
+    /// Throughput with the snapshot, in percent of that without, at least.
+    pub least: u32,
 }
 
 /// The queue fills up to this and is left alone until it has drained to the other.
@@ -36,10 +41,13 @@ const LOW: usize = 500;
 const BATCH: usize = 500;
 /// How full it is, is told by one job in so many.
 const ONE_IN: usize = 10;
-/// Throughput with the snapshot, in hundredths of that without, at least.
-const LEAST: f64 = 60.0;
 /// `forge doctor` names sessions whose transaction is older than this.
 const NAMED_AFTER: Duration = Duration::from_secs(60);
+
+/// Longest time until nothing is left, or until a job alone is done.
+const DRAINED_WITHIN: Duration = Duration::from_secs(120);
+/// Jobs that come alone.
+const ALONE: u32 = 100;
 
 impl Snapshot {
     /// What the server must be told, so that the campaign can read how long claims took.
@@ -65,10 +73,14 @@ impl Snapshot {
         let mut site = Site::on(program, cluster.url("postgres"))?;
         // Two lines per job would be most of the work.
         site.set("FORGE_LEDGER", "");
+        if let Some(ms) = self.call_ms {
+            site.configure(&format!("[postgres]\ncall_timeout_ms = {ms}\n"))?;
+        }
         let storage = open(&site).await?;
         let start = || site.worker(&[&QUICK[..], &["--queue", "default:16"]].concat());
         let mut fleet = [start()?, start()?];
         let client = forge_test_cluster::connect(site.url()).await?;
+        let alone = trickle(&storage, &client).await?;
         let load = self.load(&storage, forge_test_cluster::connect(site.url()).await?);
         // Until it is under way.
         self.windows(&client, 1).await?;
@@ -78,25 +90,29 @@ impl Snapshot {
         let taken = since_1970();
         let held = self.windows(&client, self.held).await?;
         let released = since_1970();
-        let doctor = audit::doctor(&site)?;
-        session.batch_execute("COMMIT").await?;
         if load.is_finished() {
             return Err("the load has ended by itself".into());
         }
         load.abort();
+        drained(&client).await?;
+        let alone_held = trickle(&storage, &client).await?;
+        let since = since_1970().saturating_sub(taken);
+        let doctor = audit::doctor(&site)?;
+        session.batch_execute("COMMIT").await?;
         for worker in &mut fleet {
             worker.stop(Duration::from_secs(60))?;
         }
         let mut problems = self.judge(&before, &held);
         let named = doctor.iter().any(|p| p.contains("has held a snapshot"));
-        let old = self.window * self.held > NAMED_AFTER;
+        let old = since > NAMED_AFTER;
         if named != old {
             problems.push(format!("forge doctor names the session: {named}; it is old enough: {old}"));
         }
         problems.extend(doctor.into_iter().filter(|p| !p.contains("has held a snapshot")));
         let log = std::fs::read_to_string(cluster.data_dir().join("log/statements"))?;
         let figures = format!(
-            "jobs/s {} without and {} with a snapshot; claims without {}; claims with {}",
+            "jobs/s {} without and {} with a snapshot; a job alone {alone} without, {alone_held} with; claims without \
+             {}; claims with {}",
             list(&before),
             list(&held),
             claims(&log, from, taken),
@@ -159,12 +175,42 @@ impl Snapshot {
         let mut problems = Vec::new();
         for (n, rate) in held.iter().enumerate() {
             let share = 100.0 * rate / baseline.max(1.0);
-            if share < LEAST {
+            if share < f64::from(self.least) {
                 problems.push(format!("window {n} with the snapshot has {share:.0} % of the throughput"));
             }
         }
         problems
     }
+}
+
+/// Waits until nothing is left to do.
+async fn drained(client: &Client) -> Result<(), Failure> {
+    let left = "SELECT (SELECT count(*) FROM forge.jobs) - (SELECT count(*) FROM forge.finished)";
+    wait("the queue to drain", DRAINED_WITHIN, async || {
+        Ok((client.query_one(left, &[]).await?.try_get::<_, i64>(0)? == 0).then_some(()))
+    })
+    .await
+}
+
+/// How long it takes until a job is done that comes alone.
+async fn trickle(storage: &Storage, client: &Client) -> Result<String, Failure> {
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    let mut times = Vec::new();
+    for n in 0..ALONE {
+        let sent = Instant::now();
+        let id = enqueuer.enqueue(EnqueueRequest::new("t.echo", n)).await?.id.to_string();
+        let finished = "SELECT count(*) FROM forge.finished WHERE id = $1::text::uuid";
+        while client.query_one(finished, &[&id]).await?.try_get::<_, i64>(0)? == 0 {
+            if sent.elapsed() > DRAINED_WITHIN {
+                return Err(format!("a job alone was not done within {DRAINED_WITHIN:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        times.push(sent.elapsed());
+    }
+    times.sort_unstable();
+    let (half, most) = (percentile(&times, 50), percentile(&times, 99));
+    Ok(format!("p50 {half:.1?}, p99 {most:.1?}"))
 }
 
 /// How many jobs have become finished.

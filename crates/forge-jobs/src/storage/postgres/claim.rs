@@ -29,7 +29,13 @@ pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBat
                 name: params.process.to_string(),
             });
         }
-        Err(e) => return Err(e.into_storage(true)),
+        Err(e) => {
+            // Else the next look would be one from the front again, as long as this one, and nothing ever claimed.
+            if !alone && matches!(e, Fault::Late(_)) {
+                hub.marks.took(&from, started.elapsed(), 0);
+            }
+            return Err(e.into_storage(true));
+        }
     };
     let batch = understand(&hub, &params, &rows).await.map_err(unseen)?;
     if !alone {
