@@ -39,7 +39,9 @@ async fn a_server_that_crashes_and_comes_back_finds_every_loop_at_work_again() {
         let theirs = Arc::clone(&cluster);
         tokio::task::spawn_blocking(move || theirs.stop_immediate()).await.unwrap().unwrap();
         // They end while there is nobody to tell.
-        running.iter_mut().for_each(|p| p.end(JobOutcome::Done));
+        for puppet in &mut running {
+            puppet.end(JobOutcome::Done);
+        }
         let error = storage.enqueue(enqueue(vec![job("k")])).await.unwrap_err();
         assert!(error.is_retryable(), "{error}");
         let theirs = Arc::clone(&cluster);
