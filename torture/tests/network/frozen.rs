@@ -57,7 +57,9 @@ async fn a_frozen_replica_stops_its_jobs_before_another_runs_them_and_comes_back
     }
     assert!(fenced <= settings.stale_after / 2 + SLACK, "its own jobs were stopped only after {fenced:?}");
     let mine = ids(&running);
-    running.iter_mut().for_each(|p| p.end(JobOutcome::Failed("stopped".into())));
+    for puppet in &mut running {
+        puppet.end(JobOutcome::Failed("stopped".into()));
+    }
     // Suspects run alone, so one after the other; the first says when they came back.
     let first = next(&mut there).await;
     let revived = first.started - since;

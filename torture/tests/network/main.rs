@@ -9,6 +9,8 @@ mod doubt;
 mod dropped;
 mod frozen;
 mod full;
+mod listening;
 mod races;
+mod restart;
 mod roles;
 mod support;

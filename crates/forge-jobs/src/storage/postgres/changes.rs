@@ -14,7 +14,7 @@ use crate::ProcessId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -144,46 +144,51 @@ enum Ended {
 
 /// Listens for what others tell; while nothing can be heard, has waiting runtimes look once a second.
 pub(super) async fn listen(hub: Arc<Hub>) {
-    let mut wait = AGAIN.0;
-    loop {
-        let again = match hear(&hub).await {
-            Ok(Ended::Lost) => {
-                wait = AGAIN.0;
-                wait
-            }
-            Ok(Ended::Swallowed) => AGAIN_BEHIND_POOLER,
-            Err(_) => {
-                wait = (wait * 2).min(AGAIN.1);
-                wait.mul_f64(0.5 + fastrand::f64() / 2.0)
-            }
-        };
-        // What was told meanwhile was missed.
-        hub.announce(Effects::ANY);
-        hub.changes.send_modify(|c| c.news += 1);
-        blind(&hub, again).await;
-    }
+    let (hearing, hears) = watch::channel(false);
+    tokio::join!(keep_listening(&hub, &hearing), look_while_deaf(&hub, hears));
 }
 
 /// For a storage that is not to listen.
 pub(super) async fn poll(hub: Arc<Hub>) {
-    loop {
-        blind(&hub, AGAIN_BEHIND_POOLER).await;
-    }
+    let (_deaf, hears) = watch::channel(false);
+    look_while_deaf(&hub, hears).await;
 }
 
-async fn blind(hub: &Hub, until: Duration) {
-    let end = tokio::time::Instant::now() + until;
+async fn keep_listening(hub: &Hub, hearing: &watch::Sender<bool>) {
+    let mut wait = AGAIN.0;
+    // Where a notification came through once there is no pooler: what swallows the next ones is a fault, and passes.
+    let mut ever = false;
     loop {
-        let next = tokio::time::Instant::now() + BLIND_POLL;
-        tokio::time::sleep_until(next.min(end)).await;
-        if next >= end {
-            return;
-        }
+        let ended = hear(hub, hearing, &mut ever).await;
+        hearing.send_replace(false);
+        // What was told meanwhile was missed.
         hub.announce(Effects::ANY);
+        hub.changes.send_modify(|c| c.news += 1);
+        let again = match ended {
+            Ok(Ended::Lost) => {
+                wait = AGAIN.0;
+                wait
+            }
+            Ok(Ended::Swallowed) if !ever => AGAIN_BEHIND_POOLER,
+            Ok(Ended::Swallowed) | Err(_) => {
+                wait = (wait * 2).min(AGAIN.1);
+                wait.mul_f64(0.5 + fastrand::f64() / 2.0)
+            }
+        };
+        tokio::time::sleep(again).await;
     }
 }
 
-async fn hear(hub: &Hub) -> Result<Ended, Fault> {
+async fn look_while_deaf(hub: &Hub, mut hears: watch::Receiver<bool>) {
+    while hears.wait_for(|hears| !hears).await.is_ok() {
+        tokio::time::sleep(BLIND_POLL).await;
+        if !*hears.borrow() {
+            hub.announce(Effects::ANY);
+        }
+    }
+}
+
+async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Result<Ended, Fault> {
     let (send, mut heard) = mpsc::unbounded_channel();
     let live = connect_and_hear(&hub.server, Some(send)).await?;
     if is_pooled(hub, &live).await? {
@@ -193,6 +198,8 @@ async fn hear(hub: &Hub) -> Result<Ended, Fault> {
     let token = format!("echo:{}", ProcessId::new());
     let mut echoed = false;
     loop {
+        // Until the echo comes it may be that nothing does.
+        hearing.send_replace(false);
         // Sent on another connection: on its own one even a pooler might let it through.
         hub.write(Lane::Urgent, TELL, &[(&token, Type::TEXT)]).await?;
         if !until_echo(hub, &mut heard, &token).await {
@@ -203,6 +210,8 @@ async fn hear(hub: &Hub) -> Result<Ended, Fault> {
             let _ = live.client().batch_execute(&format!("UNLISTEN \"{}\"", hub.schema.channel())).await;
             return Ok(Ended::Swallowed);
         }
+        hearing.send_replace(true);
+        *ever = true;
         if !echoed {
             echoed = true;
             // From now on nothing is missed; what was told before may have been.
