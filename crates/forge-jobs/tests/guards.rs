@@ -90,6 +90,7 @@ fn on_postgres(rule: Rule, without: Option<Guard>) -> Verdict {
     })
 }
 
+#[allow(clippy::future_not_send, reason = "awaited by the test itself")]
 async fn each_guard_is_noticed(backend: &str, try_it: fn(Rule, Option<Guard>) -> Verdict) {
     // The panics of rules that go red are wanted.
     std::panic::set_hook(Box::new(|_| {}));

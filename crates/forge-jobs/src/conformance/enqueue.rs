@@ -257,6 +257,19 @@ pub async fn keys_within_one_batch_are_seen(rig: &Rig) {
     assert_eq!(rig.enqueue(jobs).await, [Inserted::Inserted, duplicate, duplicate]);
 }
 
+/// Protects: a caller that has committed jobs by itself can spare runtimes a poll.
+pub async fn a_wake_tells_waiting_runtimes(rig: &Rig) {
+    let mut changes = rig.storage.jobs.changes();
+    let before = *changes.borrow_and_update();
+    rig.storage.jobs.wake();
+    let told = |c: &crate::storage::Changes| c.claimable > before.claimable && c.deferred > before.deferred;
+    let limit = Duration::from_secs(30);
+    tokio::time::timeout(limit, changes.wait_for(told))
+        .await
+        .expect("it is told")
+        .expect("the storage lives");
+}
+
 /// Protects: a waiting runtime starts at once instead of at its next poll.
 pub async fn enqueued_jobs_tell_waiting_runtimes(rig: &Rig) {
     let mut changes = rig.storage.jobs.changes();

@@ -122,6 +122,7 @@ macro_rules! __conformance_rules {
                 a_dedupe_key_is_free_once_dead_cancelled_or_dropped
                 keys_within_one_batch_are_seen
                 enqueued_jobs_tell_waiting_runtimes
+                a_wake_tells_waiting_runtimes
             }
             claim {
                 a_claim_takes_due_jobs_and_shows_their_data

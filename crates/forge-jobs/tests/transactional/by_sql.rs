@@ -194,10 +194,7 @@ async fn a_job_sent_by_a_client_and_by_sql_is_the_same_job() {
         // With the key taken by the first one, the second would be a duplicate if it were not known by its id.
         let id = db.enqueuer.enqueue(request.clone()).await.unwrap().id;
         let again = db.call(&format!("{text}{more}, id => '{id}'")).await.unwrap();
-        // What saturates is a question of taste, of a whole lifetime of the universe.
-        if !more.contains("178000000") {
-            assert_eq!(again, (id, "already_there".into()), "{more}");
-        }
+        assert_eq!(again, (id, "already_there".into()), "{more}");
         let other = db.call(&format!("'k', '1', 'q', id => '{id}'")).await.unwrap_err();
         assert!(
             other.0 == "23505" && other.1.contains(&id.to_string()) && other.2.contains("new one"),
@@ -230,12 +227,16 @@ async fn a_trigger_enqueues_with_the_row_that_fires_it() {
                  PERFORM forge.enqueue('work', to_json(NEW.id), dedupe_key => 'order ' || NEW.id);
                  RETURN NULL;
              END $$;
-             CREATE TRIGGER ship AFTER INSERT ON orders FOR EACH ROW WHEN (NEW.state = 'paid') EXECUTE FUNCTION ship();
-             BEGIN; INSERT INTO orders VALUES (1, 'paid'); ROLLBACK;
-             BEGIN; INSERT INTO orders VALUES (2, 'new'), (3, 'paid'), (3, 'paid'); COMMIT;",
+             CREATE TRIGGER ship AFTER INSERT ON orders FOR EACH ROW WHEN (NEW.state = 'paid') EXECUTE FUNCTION ship();",
         )
         .await
         .unwrap();
+    for script in [
+        "BEGIN; INSERT INTO orders VALUES (1, 'paid'); ROLLBACK",
+        "BEGIN; INSERT INTO orders VALUES (2, 'new'), (3, 'paid'), (3, 'paid'); COMMIT",
+    ] {
+        db.client.batch_execute(script).await.unwrap();
+    }
     assert_eq!(next(&mut runs).await, "3");
     tokio::time::timeout(HANG, handle.drained()).await.unwrap().unwrap();
     handle.shutdown_graceful(HANG).await;

@@ -95,10 +95,11 @@ impl Guard {
 /// The statement that creates a function.
 fn definition(function: &str) -> String {
     let head = format!("CREATE FUNCTION {{schema}}.{function}(");
-    let parts = STEPS.iter().flat_map(|step| step.iter());
-    let mut found = parts.filter_map(|part| {
+    // As the latest step has it.
+    let mut parts = STEPS.iter().flat_map(|step| step.iter()).rev();
+    let found = parts.find_map(|part| {
         let text = &part[part.find(&head)?..];
         text.find("\n$$;").map(|end| text[..end + 4].to_owned())
     });
-    found.next_back().unwrap_or_else(|| panic!("there is no function {function}"))
+    found.unwrap_or_else(|| panic!("there is no function {function}"))
 }
