@@ -78,8 +78,9 @@ async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result
     let _turn = turn().await;
     let cluster = Cluster::start(&Snapshot::options())?;
     let window = Duration::from_secs(4);
+    // Half of the long form's: in a window of seconds there is room for few rounds of filling and draining.
     let snapshot =
-        Snapshot { seed: seed(), window, before: 1, held: 4, priorities: 1, call_ms: None, least: 60 };
+        Snapshot { seed: seed(), window, before: 1, held: 4, priorities: 1, call_ms: None, least: 30 };
     let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
