@@ -41,6 +41,14 @@ struct ServerArgs {
     /// What is committed survives the loss of power; slower.
     #[arg(long)]
     durable: bool,
+    /// A setting as in `postgresql.conf`, `shared_buffers=1GB` for instance; may be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn main() -> ExitCode {
@@ -62,7 +70,11 @@ struct Servers {
 
 impl Servers {
     fn start(args: &ServerArgs) -> Result<Self, Error> {
-        let cluster = Cluster::start(&Options { durable: args.durable, ..Options::default() })?;
+        let cluster = Cluster::start(&Options {
+            durable: args.durable,
+            settings: args.settings.clone(),
+            ..Options::default()
+        })?;
         let start_bouncer = || PgBouncer::start(&cluster, &BouncerOptions::default());
         let bouncer = args.bouncer.then(start_bouncer).transpose()?;
         Ok(Self { bouncer, cluster })

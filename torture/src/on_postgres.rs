@@ -12,33 +12,41 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum OnPostgres {
     /// On Postgres: 50,000 jobs on four replicas, one of which is killed every 500 ms
-    PgKill,
+    #[command(name = "pg-kill")]
+    Kill,
     /// On Postgres: 100 times a replica is stopped for three times the stale window, in the middle of a job
-    PgFreeze,
+    #[command(name = "pg-freeze")]
+    Freeze,
     /// On Postgres: the server crashes every 20 s under a stream of enqueues
-    PgRestart,
+    #[command(name = "pg-restart")]
+    Restart,
     /// On Postgres: the clocks of two replicas are 10 minutes off
-    PgClock,
+    #[command(name = "pg-clock")]
+    Clock,
     /// On Postgres: a session holds a snapshot for 5 minutes under load
-    PgSnapshot,
+    #[command(name = "pg-snapshot")]
+    Snapshot,
     /// On Postgres: the same, and jobs of many priorities
-    PgSnapshotPriorities,
+    #[command(name = "pg-snapshot-priorities")]
+    SnapshotPriorities,
     /// On Postgres: 10,000 ready jobs beside a million scheduled and a million done ones
-    PgDepth,
+    #[command(name = "pg-depth")]
+    Depth,
     /// On Postgres: three demos share a directory, and one of them is killed
-    PgDemo,
+    #[command(name = "pg-demo")]
+    Demo,
 }
 
 impl OnPostgres {
     pub(crate) const ALL: [Self; 8] = [
-        Self::PgKill,
-        Self::PgFreeze,
-        Self::PgRestart,
-        Self::PgClock,
-        Self::PgSnapshot,
-        Self::PgSnapshotPriorities,
-        Self::PgDepth,
-        Self::PgDemo,
+        Self::Kill,
+        Self::Freeze,
+        Self::Restart,
+        Self::Clock,
+        Self::Snapshot,
+        Self::SnapshotPriorities,
+        Self::Depth,
+        Self::Demo,
     ];
 
     pub(crate) async fn run(self, seed: u64, short: bool, program: &Path) -> Result<String, Failure> {
@@ -46,31 +54,31 @@ impl OnPostgres {
         let cluster = Arc::new(Cluster::start(&self.options())?);
         let site = || Site::on(program, cluster.url("postgres"));
         match self {
-            Self::PgKill => {
+            Self::Kill => {
                 let (jobs, sleep_ms) = if short { (2_000, 50) } else { (50_000, 5) };
                 let harm = secs(if short { 4 } else { 600 });
                 let every = Duration::from_millis(500);
                 Kill { seed, replicas: 4, jobs, sleep_ms, harm, every, limit: secs(600) }.run(&site()?).await
             }
-            Self::PgFreeze => Freeze { rounds: if short { 1 } else { 25 } }.run(&site()?).await,
-            Self::PgRestart => {
+            Self::Freeze => Freeze { rounds: if short { 1 } else { 25 } }.run(&site()?).await,
+            Self::Restart => {
                 let (restarts, every) = if short { (2, secs(5)) } else { (15, secs(20)) };
                 Restart { seed, restarts, every, rate: 200, replicas: 3 }.run(program, &cluster).await
             }
-            Self::PgClock => {
+            Self::Clock => {
                 let (jobs, span) = if short { (200, secs(8)) } else { (5_000, secs(120)) };
                 Skew { seed, jobs, span }.run(program, &cluster).await
             }
-            Self::PgSnapshot | Self::PgSnapshotPriorities => {
-                let priorities = if self == Self::PgSnapshot { 1 } else { 100 };
+            Self::Snapshot | Self::SnapshotPriorities => {
+                let priorities = if self == Self::Snapshot { 1 } else { 100 };
                 let (window, before, held) = if short { (secs(4), 2, 5) } else { (secs(30), 4, 10) };
                 Snapshot { seed, window, before, held, priorities }.run(program, &cluster).await
             }
-            Self::PgDepth => {
+            Self::Depth => {
                 let others = if short { 50_000 } else { 1_000_000 };
                 Backlog { others, claims: 200 }.run(program, &cluster).await
             }
-            Self::PgDemo => {
+            Self::Demo => {
                 let files = if short { 2_000 } else { 20_000 };
                 Demo { seed, files, kill: true }.run(program, &cluster).await
             }
@@ -80,10 +88,10 @@ impl OnPostgres {
     /// What its server is like.
     fn options(self) -> Options {
         match self {
-            Self::PgRestart => Options { durable: true, ..Options::default() },
-            Self::PgSnapshot | Self::PgSnapshotPriorities => Snapshot::options(),
+            Self::Restart => Options { durable: true, ..Options::default() },
+            Self::Snapshot | Self::SnapshotPriorities => Snapshot::options(),
             // Statistics are gathered when the campaign says so.
-            Self::PgDepth => Options::default().with("autovacuum", "off"),
+            Self::Depth => Options::default().with("autovacuum", "off"),
             _ => Options::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! Validate → route → insert.
 
+mod transaction;
+
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::{EnqueueParams, Inserted, Storage, StorageError};
 use crate::{Clock, EnqueueRequest, InvalidRequest, JobId, NewJob, Router};

@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use crate::output::say;
 use crate::paths::UserPaths;
 use forge_jobs::Storage;
-use forge_jobs::storage::{ConfigError, DatabaseConfig, QueuePaths};
+use forge_jobs::storage::{ConfigError, DatabaseConfig, PostgresConfig, QueuePaths};
 use forge_jobs_api::wire::ErrorCode;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,6 +99,11 @@ impl Database {
     /// Whether it is none that this program carries in itself.
     pub(crate) fn is_on_server(&self) -> bool {
         self.config.postgres().is_some()
+    }
+
+    /// Where the server is and how to get in, if it is one.
+    pub(crate) fn postgres(&self) -> Option<&PostgresConfig> {
+        self.config.postgres()
     }
 
     /// The file of an embedded database.

@@ -12,7 +12,7 @@ mod process;
 mod queue;
 mod seconds;
 
-pub use bench::{Measurement, MeasurementSettings};
+pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};

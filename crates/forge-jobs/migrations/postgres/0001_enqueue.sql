@@ -202,3 +202,35 @@ BEGIN
     RETURN ROW(0, NULL)::{schema}.inserted;
 END
 $$;
+
+-- The same for jobs whose queues and kinds are given by name, all of it in the caller's transaction: for those who
+-- enqueue in a transaction of their own. An empty answer means that all jobs were inserted.
+--
+-- p_notify tells the workers when that transaction commits. A NOTIFY makes the commits of all who send one wait for
+-- each other.
+CREATE FUNCTION {schema}.insert_named(p_ids uuid[], p_queues text[], p_kinds text[], p_priorities smallint[],
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
+    p_notify boolean, p_now bigint)
+RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_names record;
+    v_queues integer[];
+    v_kinds integer[];
+    v_results {schema}.inserted[];
+BEGIN
+    -- New names are made in order, so that two calls at once do not wait for each other in a circle.
+    SELECT array_agg(p.queue) AS queues, array_agg(p.kind) AS kinds INTO v_names
+    FROM (SELECT DISTINCT u.queue COLLATE "C" AS queue, u.kind COLLATE "C" AS kind
+          FROM unnest(p_queues, p_kinds) AS u(queue, kind) ORDER BY 1, 2) p;
+    SELECT array_agg(n.queue_no ORDER BY u.at), array_agg(n.kind_no ORDER BY u.at) INTO v_queues, v_kinds
+    FROM unnest(p_queues, p_kinds) WITH ORDINALITY AS u(queue, kind, at)
+    JOIN ROWS FROM (unnest(v_names.queues), unnest(v_names.kinds), {schema}.names(v_names.queues, v_names.kinds))
+         AS n(queue, kind, queue_no, kind_no) ON n.queue = u.queue AND n.kind = u.kind;
+    v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags,
+                                      p_payloads, p_now);
+    IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code = 0)) THEN
+        PERFORM {schema}.tell(CASE WHEN array_remove(p_asked, NULL) = '{}' THEN 'w' ELSE 'wd' END);
+    END IF;
+    RETURN v_results;
+END
+$$;

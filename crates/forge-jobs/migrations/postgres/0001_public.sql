@@ -17,32 +17,62 @@ BEGIN
 END
 $$;
 
--- Refuses a payload that no Forge client would take: what one storage takes the other takes too.
+-- Refuses a payload that no Forge client would take: what one storage takes the other takes too. The type has checked
+-- the syntax, which is what makes the short cuts below right.
 CREATE FUNCTION {schema}.check_payload(p_payload json) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     v_text text := p_payload::text;
     v_depth integer := 0;
-    v_shell text;
 BEGIN
     IF octet_length(v_text) > {max_payload} THEN
         RAISE EXCEPTION USING ERRCODE = '22023',
             MESSAGE = format('the payload has %s bytes, over the limit of {max_payload}', octet_length(v_text)),
             HINT = 'Keep the data elsewhere and put a reference into the payload';
     END IF;
-    -- jsonb refuses NUL and lone surrogates; that it cannot hold a number matters to nobody, since text is stored.
-    BEGIN
-        PERFORM p_payload::jsonb;
-    EXCEPTION WHEN numeric_value_out_of_range THEN
-        NULL;
-    END;
-    v_shell := regexp_replace(regexp_replace(v_text, '"([^"\\]|\\.)*"', '', 'g'), '[^][{}]', '', 'g');
-    WHILE v_shell <> '' LOOP
+    -- Backslashes stand in strings only. Without the escaped ones each of the others begins an escape; something must
+    -- stay in their place, or what they part would come together.
+    IF strpos(v_text, '\') > 0 THEN
+        v_text := replace(v_text, '\\', '__');
+        IF strpos(v_text, '\u0000') > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = '22P05', MESSAGE = 'the payload holds a NUL (\u0000)',
+                HINT = 'Encode binary data, for instance as base64';
+        END IF;
+        IF v_text ~ '\\u[dD][89a-fA-F]' THEN
+            v_text := regexp_replace(v_text, '\\u[dD][89abAB]..\\u[dD][c-fC-F]..', '__', 'g');
+            IF v_text ~ '\\u[dD][89a-fA-F]' THEN
+                RAISE EXCEPTION USING ERRCODE = '22P05', MESSAGE = 'the payload holds a lone surrogate',
+                    HINT = 'Half of a pair is no character: send both halves, or \ufffd';
+            END IF;
+        END IF;
+    END IF;
+    -- Mostly there are fewer brackets than levels are allowed.
+    IF length(v_text) - length(translate(v_text, '[{', '')) <= {max_depth} THEN
+        RETURN;
+    END IF;
+    v_text := replace(v_text, '\"', '');
+    -- What stands outside of strings; then its brackets alone, all of one sort, since they are known to match.
+    SELECT coalesce(string_agg(u.part, ''), '') INTO v_text
+    FROM unnest(string_to_array(v_text, '"')) WITH ORDINALITY AS u(part, at) WHERE u.at % 2 = 1;
+    v_text := translate(v_text, '[]{},:0123456789+-.eE truefalsn' || chr(9) || chr(10) || chr(13), '[][]');
+    WHILE v_text <> '' LOOP
         v_depth := v_depth + 1;
         IF v_depth > {max_depth} THEN
-            RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the payload is nested deeper than {max_depth} levels';
+            RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'the payload is nested deeper than {max_depth} levels',
+                HINT = 'Keep the data elsewhere and put a reference into the payload';
         END IF;
-        v_shell := replace(replace(v_shell, '[]', ''), '{}', '');
+        v_text := replace(v_text, '[]', '');
     END LOOP;
+END
+$$;
+
+-- Refuses a tag or key that no Forge client would take.
+CREATE FUNCTION {schema}.check_text(p_what text, p_text text, p_limit integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF p_text IS NULL OR p_text = '' OR octet_length(p_text) > p_limit OR p_text ~ '[\u0001-\u001F\u007F-\u009F]' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('%s %L is not allowed', p_what, left(p_text, 64)),
+            HINT = format('Use 1 to %s bytes of text without control characters', p_limit);
+    END IF;
 END
 $$;
 
@@ -50,10 +80,11 @@ $$;
 --
 -- payload is kept byte for byte. run_at and delay exclude each other; neither: now. An id makes the call idempotent:
 -- the same job sent twice is there once. notify => false leaves out the NOTIFY, which serialises the commits of
--- everybody who sends one; workers then find the job when they next look, within seconds.
+-- everybody who sends one; workers then find the job when they next look, within seconds. NULL means the default,
+-- but for kind and payload, which must not be NULL.
 --
 -- outcome: inserted; already_there (the same id and content); duplicate (an unfinished job of its kind holds the
--- dedupe key: id is that job's). Another job under the same id is an error.
+-- dedupe key: job is that one). Another job under the same id is an error.
 CREATE FUNCTION {schema}.enqueue(kind text, payload json DEFAULT 'null', queue text DEFAULT 'default',
     priority integer DEFAULT 0, run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL,
     max_attempts integer DEFAULT {default_max_attempts}, dedupe_key text DEFAULT NULL, tags text[] DEFAULT '{}',
@@ -61,43 +92,53 @@ CREATE FUNCTION {schema}.enqueue(kind text, payload json DEFAULT 'null', queue t
 RETURNS TABLE (job uuid, outcome text) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 DECLARE
-    v_now bigint := {schema}.clock(NULL);
     v_id uuid := coalesce(id, {schema}.uuid7());
-    v_asked bigint := coalesce((extract(epoch FROM delay) * 1000000)::bigint,
-                               (extract(epoch FROM run_at) * 1000000)::bigint);
-    v_names record;
+    v_queue text := coalesce(queue, 'default');
+    v_priority integer := coalesce(priority, 0);
+    v_max integer := coalesce(max_attempts, {default_max_attempts});
+    v_asked numeric;
     v_tags text;
     v_results {schema}.inserted[];
 BEGIN
-    PERFORM {schema}.check_name('kind', kind), {schema}.check_name('queue', queue);
-    PERFORM {schema}.check_payload(payload);
+    PERFORM {schema}.check_name('kind', kind), {schema}.check_name('queue', v_queue);
     IF payload IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'payload must not be NULL', HINT = 'Pass the JSON null: ''null''';
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'payload must not be NULL',
+            HINT = 'Pass the JSON null: ''null''';
     ELSIF run_at IS NOT NULL AND delay IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'run_at and delay exclude each other';
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'run_at and delay exclude each other',
+            HINT = 'Leave one of them out';
     ELSIF delay < interval '0' THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('delay %s is negative', delay);
-    ELSIF priority NOT BETWEEN -32768 AND 32767 THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('priority %s is out of range: use -32768 to 32767', priority);
-    ELSIF max_attempts NOT BETWEEN 1 AND {max_max_attempts} THEN
-        RAISE EXCEPTION USING ERRCODE = '22023',
-            MESSAGE = format('max_attempts %s is out of range: use 1 to {max_max_attempts}', max_attempts);
-    ELSIF dedupe_key = '' OR octet_length(dedupe_key) > {max_key} THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'dedupe_key must have 1 to {max_key} bytes';
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('delay %s is negative', delay),
+            HINT = 'Leave it out to run the job now';
+    ELSIF v_priority NOT BETWEEN -32768 AND 32767 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('priority %s is out of range', v_priority),
+            HINT = 'Use -32768 to 32767; lower runs first';
+    ELSIF v_max NOT BETWEEN 1 AND {max_max_attempts} THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('max_attempts %s is out of range', v_max),
+            HINT = 'Use 1 to {max_max_attempts}';
     ELSIF cardinality(tags) > {max_tags} THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('%s tags are too many: use at most {max_tags}', cardinality(tags));
-    ELSIF EXISTS (SELECT FROM unnest(tags) t WHERE t IS NULL OR t = '' OR octet_length(t) > {max_tag}) THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'a tag must have 1 to {max_tag} bytes';
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('%s tags are too many', cardinality(tags)),
+            HINT = 'Use at most {max_tags}';
     END IF;
-    SELECT n.queue, n.kind INTO v_names FROM {schema}.names(ARRAY[queue], ARRAY[kind]) n;
-    -- In the form in which clients write it: without spaces.
+    PERFORM {schema}.check_payload(payload);
+    IF dedupe_key IS NOT NULL THEN
+        PERFORM {schema}.check_text('dedupe_key', dedupe_key, {max_key});
+    END IF;
     IF cardinality(tags) > 0 THEN
+        PERFORM {schema}.check_text('tag', t, {max_tag}) FROM unnest(tags) t;
+        -- In the form in which clients write it: without spaces.
         SELECT '[' || string_agg(to_json(t)::text, ',' ORDER BY at) || ']' INTO v_tags
         FROM unnest(tags) WITH ORDINALITY AS u(t, at);
     END IF;
-    v_results := {schema}.insert_jobs(ARRAY[v_id], ARRAY[v_names.queue], ARRAY[v_names.kind],
-        ARRAY[priority::smallint], ARRAY[max_attempts], ARRAY[v_asked], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key],
-        ARRAY[v_tags], ARRAY[payload::text], v_now);
+    -- Within what clients can say; so infinity is the end of time.
+    IF delay IS NOT NULL THEN
+        v_asked := least(extract(epoch FROM delay)::numeric * 1000000, 9223372036854775807);
+    ELSIF run_at IS NOT NULL THEN
+        v_asked := least(greatest(extract(epoch FROM run_at)::numeric * 1000000, {first_time}), {last_time});
+    END IF;
+    v_results := {schema}.insert_named(ARRAY[v_id], ARRAY[v_queue], ARRAY[kind], ARRAY[v_priority::smallint],
+        ARRAY[v_max], ARRAY[v_asked::bigint], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key], ARRAY[v_tags],
+        ARRAY[payload::text], coalesce(notify, true), NULL);
     job := v_id;
     outcome := 'inserted';
     IF v_results[1].code = 1 THEN
@@ -108,9 +149,6 @@ BEGIN
     ELSIF v_results[1].code = 3 THEN
         RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = format('the id %s belongs to another job', v_id),
             HINT = 'Leave the id out to get a new one';
-    END IF;
-    IF notify AND outcome = 'inserted' THEN
-        PERFORM {schema}.tell(CASE WHEN v_asked IS NULL THEN 'w' ELSE 'wd' END);
     END IF;
     RETURN NEXT;
 END

@@ -112,7 +112,7 @@ impl StorageError {
     }
 
     /// `Unavailable` without a driver's error.
-    #[cfg(any(feature = "sqlite", feature = "testing"))]
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "testing"))]
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::Unavailable { detail: detail.into(), outcome_unknown: false, source: None }
     }

@@ -81,6 +81,10 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Deletes finished jobs past their queue's window. Idempotent.
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError>;
 
+    /// Tells waiting runtimes to look again: of this process at once, of others as soon as it can. For jobs that were
+    /// committed by somebody else, in a transaction of the caller's own for instance. Returns at once.
+    fn wake(&self);
+
     /// Tells when to look again. A hint, never the truth: a runtime polls all the same.
     fn changes(&self) -> watch::Receiver<Changes>;
 }

@@ -16,6 +16,7 @@ mod process_registry;
 mod queue_config;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod transaction;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
 pub use error::{InvalidValue, StorageError};
@@ -33,6 +34,7 @@ pub use params::{
 };
 pub use process_registry::ProcessRegistry;
 pub use queue_config::{QueueConfig, QueueRow, QueueSettings, QueueSettingsPatch, Retention};
+pub use transaction::{BlockingJobTransaction, JobTransaction};
 
 use std::fmt;
 use std::sync::Arc;

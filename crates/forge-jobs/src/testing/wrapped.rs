@@ -129,6 +129,10 @@ impl<H: Hook> JobQueue for Wrapped<H> {
         self.around(Operation::Sweep, self.inner.jobs.sweep(params)).await
     }
 
+    fn wake(&self) {
+        self.inner.jobs.wake();
+    }
+
     fn changes(&self) -> watch::Receiver<Changes> {
         self.inner.jobs.changes()
     }

@@ -1,6 +1,7 @@
 //! What takes a second process: pick-up across processes, and what an idle worker costs.
 
-use super::place::{Place, Synchronous};
+use super::place::Place;
+use super::server::{Server, failed};
 use crate::exit::Failure;
 use crate::worker::ledger;
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Storage};
@@ -20,10 +21,10 @@ struct Worker(Child);
 impl Worker {
     fn start(place: &Place, args: &[String]) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|e| Failure::of(ErrorCode::Failed, &e))?;
-        let child = Command::new(program)
-            .args(["worker", "--test-handlers", "--database"])
-            .arg(format!("sqlite:{}", place.file().display()))
-            .args(args)
+        let mut command = Command::new(program);
+        command.args(["worker", "--test-handlers"]).args(args);
+        place.lead(&mut command);
+        let child = command
             .env(ledger::VARIABLE, place.path("ledger"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -65,12 +66,8 @@ struct Line {
 }
 
 /// From the call of an enqueue here to the start of its handler in another process on the same file.
-pub(super) async fn pick_up(
-    place: &Place,
-    synchronous: Synchronous,
-    jobs: u32,
-) -> Result<Vec<Duration>, Failure> {
-    let storage = place.open(synchronous).await?;
+pub(super) async fn pick_up(place: &Place, jobs: u32) -> Result<Vec<Duration>, Failure> {
+    let storage = place.open().await?;
     let _worker = Worker::start(place, &[])?;
     let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
     let first = enqueuer.enqueue(EnqueueRequest::new("t.echo", 0)).await?.id;
@@ -100,13 +97,21 @@ pub(super) struct Idle {
     pub(super) cpu_percent: f64,
     /// Resident memory, in MiB.
     pub(super) memory_mib: f64,
+    /// Of all processes together, where a server counts them.
+    pub(super) statements_per_second: Option<f64>,
 }
 
-/// A worker on ten queues with nothing to do, after it has run some jobs. `None` where the system does not tell.
-pub(super) async fn idle(place: &Place, time: Duration) -> Result<Option<Idle>, Failure> {
-    let storage = place.open(Synchronous::Normal).await?;
-    let queues = (0..10).flat_map(|n| ["--queue".to_owned(), format!("q{n}:10")]);
-    let worker = Worker::start(place, &queues.collect::<Vec<_>>())?;
+/// Workers on ten queues with nothing to do, after they have run some jobs. `None` where the system does not tell.
+pub(super) async fn idle(
+    place: &Place,
+    server: Option<&Server>,
+    processes: u32,
+    time: Duration,
+) -> Result<Option<Idle>, Failure> {
+    let storage = place.open().await?;
+    let queues: Vec<_> = (0..10).flat_map(|n| ["--queue".to_owned(), format!("q{n}:10")]).collect();
+    let workers = (0..processes).map(|_| Worker::start(place, &queues)).collect::<Result<Vec<_>, _>>()?;
+    let Some(worker) = workers.first() else { return Ok(None) };
     let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
     let requests = (0..2_000).map(|n| EnqueueRequest::new("t.echo", n).on_queue(format!("q{}", n % 10)));
     let mut last = None;
@@ -116,15 +121,57 @@ pub(super) async fn idle(place: &Place, time: Duration) -> Result<Option<Idle>, 
     if let Some(last) = last {
         until("end of the last job", async || all_done(&storage, last).await).await?;
     }
-    // Its waits grow to those of an idle worker.
+    // What this process says to the server does not count.
+    drop((enqueuer, storage));
+    // Their waits grow to those of an idle worker.
     tokio::time::sleep(time / 2).await;
+    let counter = match server {
+        Some(server) => Some(Counter::new(server).await?),
+        None => None,
+    };
     let Some(before) = cpu_ticks(worker.0.id()) else { return Ok(None) };
     let begun = Instant::now();
     tokio::time::sleep(time).await;
     let Some(after) = cpu_ticks(worker.0.id()) else { return Ok(None) };
     let seconds = begun.elapsed().as_secs_f64();
     let Some(memory_mib) = resident_mib(worker.0.id()) else { return Ok(None) };
-    Ok(Some(Idle { cpu_percent: (after - before) / TICKS_PER_SECOND * 100.0 / seconds, memory_mib }))
+    let statements_per_second = match counter {
+        Some(counter) => Some(counter.per_second().await?),
+        None => None,
+    };
+    let cpu_percent = (after - before) / TICKS_PER_SECOND * 100.0 / seconds;
+    Ok(Some(Idle { cpu_percent, memory_mib, statements_per_second }))
+}
+
+/// Counts what a server is asked.
+struct Counter {
+    client: tokio_postgres::Client,
+    sql: &'static str,
+    before: f64,
+    begun: Instant,
+}
+
+impl Counter {
+    async fn new(server: &Server) -> Result<Self, Failure> {
+        let client = server.connect().await?;
+        // Where the extension is not there, transactions: each statement of the queue is one.
+        for sql in [
+            "SELECT sum(s.calls)::float8 FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid \
+             WHERE d.datname = current_database() AND s.toplevel",
+            "SELECT (xact_commit + xact_rollback)::float8 FROM pg_stat_database WHERE datname = current_database()",
+        ] {
+            if let Ok(row) = client.query_one(sql, &[]).await {
+                return Ok(Self { client, sql, before: row.get(0), begun: Instant::now() });
+            }
+        }
+        Err(Failure::new(ErrorCode::Failed, "the server does not count its transactions"))
+    }
+
+    async fn per_second(self) -> Result<f64, Failure> {
+        let row = self.client.query_one(self.sql, &[]).await.map_err(failed)?;
+        let count: f64 = row.get(0);
+        Ok((count - self.before) / self.begun.elapsed().as_secs_f64())
+    }
 }
 
 /// Of the times in /proc: the same on every Linux that Rust knows.

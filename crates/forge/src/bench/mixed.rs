@@ -1,7 +1,7 @@
 //! A steady load that does not wait for the queue: jobs are sent by the clock, and their latency is taken from when
 //! they were due. A queue that falls behind cannot hide it by being sent less.
 
-use super::place::{Place, Synchronous};
+use super::place::Place;
 use super::queue::{KIND, joined, runtime, stop};
 use super::stats::Rate;
 use crate::exit::Failure;
@@ -85,13 +85,12 @@ impl JobHandler for Mixture {
 /// The load, and how late each job started.
 pub(super) async fn run(
     place: &Place,
-    synchronous: Synchronous,
     per_second: u32,
     time: Duration,
 ) -> Result<(Rate, Vec<Duration>), Failure> {
     let waits = Arc::new(Mutex::new(Vec::new()));
     let (begun, begun_at) = (Instant::now(), Timestamp::now());
-    let storage = place.open(synchronous).await?;
+    let storage = place.open().await?;
     let runtime = runtime(storage.clone(), Mixture { begun, waits: waits.clone() });
     runtime.ensure_queue("default", 50).await?;
     let mut patch = QueueSettingsPatch::default();

@@ -1,143 +1,99 @@
 //! `forge bench`: what the queue does on this machine, beside what the machine allows.
 //!
 //! A workload and its floor are measured in turns, several rounds, each on a fresh database file in the same
-//! directory: absolute figures drift from hour to hour, ratios within a run hardly do.
+//! directory, or in a fresh schema of the same server: absolute figures drift from hour to hour, ratios within a run
+//! hardly do.
 
+mod beside;
+mod cases;
 mod child;
 mod floor;
 mod mixed;
+mod on_file;
+mod on_server;
 mod place;
 mod queue;
+mod server;
+mod server_floor;
 mod stats;
 
-use self::place::Place;
+pub(crate) use self::cases::Workload;
+use self::cases::{Case, cases};
 pub(crate) use self::place::Synchronous;
+use self::server::Server;
 use self::stats::{Rate, median, percentile};
 use crate::exit::Failure;
 use crate::output::say;
-use forge_jobs_api::wire::{ErrorCode, Measurement, MeasurementSettings};
+use crate::signals::Signals;
+use forge_jobs::storage::PostgresConfig;
+use forge_jobs_api::wire::{ErrorCode, Floor, Measurement, WalBytes};
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum Workload {
-    /// One by one, from 8 and from 64 callers that each wait for their own commit
-    Enqueue,
-    /// 100,000 jobs in one call
-    Bulk,
-    /// One worker process empties a queue, 50, 10 and 1 at a time
-    Drain,
-    /// From the call of an enqueue to the start of the handler, idle, in one process
-    PickUp,
-    /// The same with the handler in another process
-    PickUpAcross,
-    /// A steady mixed load, sent by the clock; latency from when a job was due
-    Mixed,
-    /// What a worker on ten empty queues costs
-    Idle,
-}
-
-impl Workload {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Enqueue => "enqueue",
-            Self::Bulk => "bulk",
-            Self::Drain => "drain",
-            Self::PickUp => "pick_up",
-            Self::PickUpAcross => "pick_up_across",
-            Self::Mixed => "mixed",
-            Self::Idle => "idle",
-        }
-    }
-}
 
 /// What to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) workloads: Vec<Workload>,
-    pub(crate) synchronous: Vec<Synchronous>,
+    pub(crate) target: Target,
     pub(crate) rounds: u32,
     /// A tenth of the work.
     pub(crate) quick: bool,
-    /// Where the database files are made and removed.
-    pub(crate) dir: PathBuf,
 }
 
-/// One line of the answer before it is measured.
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    workload: Workload,
-    synchronous: Synchronous,
-    /// Producers, concurrency or jobs per second.
-    width: u32,
-    jobs: u32,
+/// What it is run on.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// Database files that are made in this directory.
+    Files { dir: PathBuf, synchronous: Vec<Synchronous> },
+    /// Schemas that are made on this server.
+    Server(PostgresConfig),
+}
+
+impl Plan {
+    const fn is_on_server(&self) -> bool {
+        matches!(self.target, Target::Server(_))
+    }
 }
 
 /// About a hundred bytes, as small jobs are.
 const PAYLOAD: &str =
     r#"{"to":"ada@example.com","template":"welcome","locale":"en","account":1234567,"again":false}"#;
 
-/// Measures everything in turn.
+/// Measures everything in turn. Told to stop, it clears away what it made.
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measurement>, Failure> {
+    let mut signals = Signals::listen().map_err(|e| Failure::of(ErrorCode::Failed, &e))?;
+    let server = match &plan.target {
+        Target::Files { .. } => None,
+        Target::Server(config) => Some(Server::choose(config).await?),
+    };
+    let ended = tokio::select! {
+        ended = measure_all(plan, server.as_ref()) => ended,
+        () = signals.next() => Err(Failure::new(ErrorCode::Failed, "broken off: nothing was left behind")),
+    };
+    if let Some(server) = server {
+        server.clear().await?;
+    }
+    ended
+}
+
+async fn measure_all(plan: &Plan, server: Option<&Server>) -> Result<Vec<Measurement>, Failure> {
     let mut lines = Vec::new();
-    for case in cases(plan) {
-        say(&format!("measuring {}, {} …", case.workload.name(), case.width_words()));
-        lines.extend(measure(plan, case).await?);
+    for (case, synchronous) in cases(plan, server.map_or("", Server::durability)) {
+        say(&case.words());
+        let rounds = if case.workload.is_rated() { plan.rounds } else { 1 };
+        let mut all = Rounds::default();
+        for _ in 0..rounds {
+            all.add(match (&plan.target, server) {
+                (Target::Files { dir, .. }, _) => {
+                    on_file::round(&on_file::Disk { dir, synchronous, quick: plan.quick }, case).await?
+                }
+                (Target::Server(_), Some(server)) => on_server::round(server, case, plan.quick).await?,
+                (Target::Server(_), None) => Round::default(),
+            });
+        }
+        lines.extend(all.measurement(case, rounds));
     }
     Ok(lines)
-}
-
-fn cases(plan: &Plan) -> Vec<Case> {
-    let mut cases = Vec::new();
-    for workload in &plan.workloads {
-        for synchronous in &plan.synchronous {
-            let case = |width, jobs: u32| Case {
-                workload: *workload,
-                synchronous: *synchronous,
-                width,
-                jobs: if plan.quick { jobs / 10 } else { jobs },
-            };
-            match workload {
-                Workload::Enqueue => cases.extend([case(8, 80_000), case(64, 160_000)]),
-                Workload::Bulk => cases.push(case(1, 100_000)),
-                Workload::Drain => cases.extend([case(50, 50_000), case(10, 50_000), case(1, 50_000)]),
-                Workload::PickUp => cases.push(case(1, 1_000)),
-                Workload::PickUpAcross => cases.push(case(1, 500)),
-                Workload::Mixed => cases.push(case(2_000, 20_000)),
-                // Nothing is committed, or hardly anything.
-                Workload::Idle if *synchronous == plan.synchronous[0] => cases.push(case(1, 2_000)),
-                Workload::Idle => {}
-            }
-        }
-    }
-    cases
-}
-
-impl Case {
-    fn width_words(&self) -> String {
-        let words = match self.workload {
-            Workload::Enqueue => format!("{} producers", self.width),
-            Workload::Drain => format!("{} at a time", self.width),
-            Workload::Mixed => format!("{} a second", self.width),
-            _ => format!("{} jobs", self.jobs),
-        };
-        format!("synchronous {}, {words}", self.synchronous.word())
-    }
-
-    fn settings(&self, rounds: u32) -> MeasurementSettings {
-        let only = |workload| (self.workload == workload).then_some(self.width);
-        MeasurementSettings {
-            storage: "sqlite".into(),
-            synchronous: self.synchronous.word().into(),
-            producers: only(Workload::Enqueue),
-            concurrency: only(Workload::Drain),
-            per_second: only(Workload::Mixed),
-            jobs: self.jobs,
-            rounds,
-        }
-    }
 }
 
 /// What one round gave.
@@ -145,87 +101,68 @@ impl Case {
 struct Round {
     rate: Option<Rate>,
     floor: Option<Rate>,
+    /// Others than the first.
+    floors: Vec<(&'static str, Rate)>,
     waits: Vec<Duration>,
     idle: Option<child::Idle>,
+    wal: Option<WalBytes>,
 }
 
-async fn measure(plan: &Plan, case: Case) -> Result<Option<Measurement>, Failure> {
-    // Rates vary from round to round; one round of waits has samples enough.
-    let rounds = match case.workload {
-        Workload::Enqueue | Workload::Bulk | Workload::Drain => plan.rounds,
-        _ => 1,
-    };
-    let (mut rates, mut floors, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut waits, mut idle) = (Vec::new(), None);
-    for _ in 0..rounds {
-        let round = round(plan, case).await?;
+/// What all rounds gave.
+#[derive(Default)]
+struct Rounds {
+    rates: Vec<f64>,
+    floors: Vec<f64>,
+    ratios: Vec<f64>,
+    /// Name, rates and ratios of each.
+    others: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
+    waits: Vec<Duration>,
+    idle: Option<child::Idle>,
+    wal: Option<WalBytes>,
+}
+
+impl Rounds {
+    fn add(&mut self, round: Round) {
         if let (Some(rate), Some(floor)) = (round.rate, round.floor) {
-            ratios.push(rate.0 / floor.0);
+            self.ratios.push(rate.0 / floor.0);
         }
-        rates.extend(round.rate.map(|r| r.0));
-        floors.extend(round.floor.map(|r| r.0));
-        waits.extend(round.waits);
-        idle = round.idle;
+        for (at, (name, floor)) in round.floors.into_iter().enumerate() {
+            if self.others.len() == at {
+                self.others.push((name, Vec::new(), Vec::new()));
+            }
+            let (_, floors, ratios) = &mut self.others[at];
+            floors.push(floor.0);
+            ratios.extend(round.rate.map(|rate| rate.0 / floor.0));
+        }
+        self.rates.extend(round.rate.map(|r| r.0));
+        self.floors.extend(round.floor.map(|r| r.0));
+        self.waits.extend(round.waits);
+        self.idle = round.idle;
+        self.wal = round.wal;
     }
-    if case.workload == Workload::Idle && idle.is_none() {
-        say("this system does not tell what a process costs: idle was left out");
-        return Ok(None);
-    }
-    Ok(Some(Measurement {
-        workload: case.workload.name().into(),
-        settings: case.settings(rounds),
-        rate: median(rates),
-        floor: median(floors),
-        ratio: median(ratios),
-        p50_us: percentile(&mut waits, 0.5),
-        p99_us: percentile(&mut waits, 0.99),
-        cpu_percent: idle.map(|i| i.cpu_percent),
-        memory_mib: idle.map(|i| i.memory_mib),
-    }))
-}
 
-async fn round(plan: &Plan, case: Case) -> Result<Round, Failure> {
-    let Case { synchronous, width, jobs, .. } = case;
-    let place = Place::new(&plan.dir, synchronous).await?;
-    let mut round = Round::default();
-    match case.workload {
-        Workload::Enqueue => {
-            round.floor = Some(
-                bare(plan, case, move |p| floor::one_by_one(p, synchronous, width, jobs, PAYLOAD)).await?,
-            );
-            let (rate, waits) = queue::one_by_one(&place, synchronous, width, jobs, PAYLOAD).await?;
-            (round.rate, round.waits) = (Some(rate), waits);
+    fn measurement(mut self, case: Case, rounds: u32) -> Option<Measurement> {
+        let idle = self.idle;
+        if case.workload == Workload::Idle && idle.is_none() {
+            say("this system does not tell what a process costs: idle was left out");
+            return None;
         }
-        Workload::Bulk => {
-            round.floor = Some(bare(plan, case, move |p| floor::bulk(p, synchronous, jobs, PAYLOAD)).await?);
-            round.rate = Some(queue::bulk(&place, synchronous, jobs, PAYLOAD).await?);
-        }
-        Workload::Drain => {
-            round.floor = Some(bare(plan, case, move |p| floor::drain(p, synchronous, jobs, PAYLOAD)).await?);
-            round.rate = Some(queue::drain(&place, synchronous, width, jobs, PAYLOAD).await?);
-        }
-        Workload::PickUp => round.waits = queue::pick_up(&place, synchronous, jobs).await?,
-        Workload::PickUpAcross => round.waits = child::pick_up(&place, synchronous, jobs).await?,
-        Workload::Mixed => {
-            let time = Duration::from_secs_f64(f64::from(jobs) / f64::from(width));
-            let (rate, waits) = mixed::run(&place, synchronous, width, time).await?;
-            (round.rate, round.waits) = (Some(rate), waits);
-        }
-        Workload::Idle => {
-            let time = Duration::from_secs(if plan.quick { 2 } else { 20 });
-            round.idle = child::idle(&place, time).await?;
-        }
+        let others = self.others.into_iter().filter_map(|(name, rates, ratios)| {
+            Some(Floor { name: name.into(), rate: median(rates)?, ratio: median(ratios)? })
+        });
+        Some(Measurement {
+            workload: case.workload.name().into(),
+            settings: case.settings(rounds),
+            rate: median(self.rates),
+            floor: median(self.floors),
+            ratio: median(self.ratios),
+            other_floors: others.collect(),
+            p50_us: percentile(&mut self.waits, 0.5),
+            p99_us: percentile(&mut self.waits, 0.99),
+            cpu_percent: idle.map(|i| i.cpu_percent),
+            memory_mib: idle.map(|i| i.memory_mib),
+            statements_per_second: idle.and_then(|i| i.statements_per_second),
+            wal_bytes: self.wal,
+        })
     }
-    Ok(round)
-}
-
-/// Runs a bare loop on a fresh database of its own, off the async threads.
-async fn bare(
-    plan: &Plan,
-    case: Case,
-    run: impl FnOnce(&Place) -> rusqlite::Result<Rate> + Send + 'static,
-) -> Result<Rate, Failure> {
-    let place = Place::new(&plan.dir, case.synchronous).await?;
-    let ended = tokio::task::spawn_blocking(move || run(&place)).await;
-    queue::joined(ended)?.map_err(|e| Failure::of(ErrorCode::Failed, &e))
 }

@@ -1,6 +1,7 @@
 //! The queue itself under load: the same work as the floor's, through the public API.
 
-use super::place::{Place, Synchronous};
+use super::place::Place;
+use super::server::Server;
 use super::stats::Rate;
 use crate::exit::Failure;
 use forge_jobs::{
@@ -52,12 +53,11 @@ fn request(payload: &str) -> EnqueueRequest {
 /// One by one from several producers, each of which waits for its own commit.
 pub(super) async fn one_by_one(
     place: &Place,
-    synchronous: Synchronous,
     producers: u32,
     jobs: u32,
     payload: &str,
 ) -> Result<(Rate, Vec<Duration>), Failure> {
-    let enqueuer = Arc::new(Enqueuer::new(place.open(synchronous).await?, Arc::new(DefaultRouter)));
+    let enqueuer = Arc::new(Enqueuer::new(place.open().await?, Arc::new(DefaultRouter)));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..producers)
         .map(|_| {
@@ -81,19 +81,14 @@ pub(super) async fn one_by_one(
 }
 
 /// Many at once, from the requests to the last commit.
-pub(super) async fn bulk(
-    place: &Place,
-    synchronous: Synchronous,
-    jobs: u32,
-    payload: &str,
-) -> Result<Rate, Failure> {
-    let enqueuer = Enqueuer::new(place.open(synchronous).await?, Arc::new(DefaultRouter));
+pub(super) async fn bulk(place: &Place, jobs: u32, payload: &str) -> Result<Rate, Failure> {
+    let enqueuer = Enqueuer::new(place.open().await?, Arc::new(DefaultRouter));
     let begun = Instant::now();
     fill(&enqueuer, jobs, payload).await?;
     Ok(Rate::of(jobs.into(), begun.elapsed()))
 }
 
-async fn fill(enqueuer: &Enqueuer, jobs: u32, payload: &str) -> Result<(), Failure> {
+pub(super) async fn fill(enqueuer: &Enqueuer, jobs: u32, payload: &str) -> Result<(), Failure> {
     for start in (0..jobs).step_by(BULK as usize) {
         let many = (start..jobs.min(start + BULK)).map(|_| request(payload));
         for receipt in enqueuer.enqueue_many(many).await {
@@ -106,15 +101,18 @@ async fn fill(enqueuer: &Enqueuer, jobs: u32, payload: &str) -> Result<(), Failu
 /// From the start of a worker until all jobs are finished and committed.
 pub(super) async fn drain(
     place: &Place,
-    synchronous: Synchronous,
+    server: Option<&Server>,
     concurrency: u32,
     jobs: u32,
     payload: &str,
 ) -> Result<Rate, Failure> {
-    let storage = place.open(synchronous).await?;
+    let storage = place.open().await?;
     fill(&Enqueuer::new(storage.clone(), Arc::new(DefaultRouter)), jobs, payload).await?;
     let runtime = runtime(storage, Nothing);
     runtime.ensure_queue("default", concurrency).await?;
+    if let Some(server) = server {
+        server.settle().await?;
+    }
     let begun = Instant::now();
     let handle = runtime.start().await?;
     handle.drained().await?;
@@ -124,13 +122,9 @@ pub(super) async fn drain(
 }
 
 /// From the call of an enqueue to the start of its handler, on a queue that is idle otherwise.
-pub(super) async fn pick_up(
-    place: &Place,
-    synchronous: Synchronous,
-    jobs: u32,
-) -> Result<Vec<Duration>, Failure> {
+pub(super) async fn pick_up(place: &Place, jobs: u32) -> Result<Vec<Duration>, Failure> {
     let (started, mut starts) = mpsc::unbounded_channel();
-    let runtime = runtime(place.open(synchronous).await?, Tells(started));
+    let runtime = runtime(place.open().await?, Tells(started));
     runtime.ensure_queue("default", 10).await?;
     let handle = runtime.start().await?;
     let mut waits = Vec::new();

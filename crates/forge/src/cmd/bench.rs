@@ -1,6 +1,6 @@
 //! `forge bench`: its arguments and its table. The work is in `bench`.
 
-use crate::bench::{self, Plan, Synchronous, Workload};
+use crate::bench::{self, Plan, Synchronous, Target, Workload};
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, table};
@@ -13,13 +13,15 @@ Every rate stands beside its floor, measured in the same run: the same statement
 with the same settings and on the same file system. Figures of different machines or hours say little; the ratio of \
 the two says what the queue costs.
 
-It works in files of its own, in a directory that it makes and removes. The file system matters: name a directory on \
-the disk that is meant, and not one in memory.
+On SQLite it works in files of its own, in a directory that it makes and removes. The file system matters: name a \
+directory on the disk that is meant, and not one in memory. On Postgres it works in schemas of its own, forge_bench_ \
+and a number, which it makes and drops, also when it is interrupted; the role must be allowed to create them.
 
 Examples:
   forge bench
   forge bench drain --synchronous normal --rounds 5
-  forge bench --quick --json";
+  forge bench --quick --json
+  forge bench --database postgres://me@db.example/scratch drain pick_up";
 
 /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor.
 #[derive(Debug, clap::Args)]
@@ -29,7 +31,7 @@ pub(crate) struct Args {
     #[arg(value_name = "WORKLOAD", value_enum)]
     workloads: Vec<Workload>,
 
-    /// Only with this setting of the database; may be given twice [default: both]
+    /// Only with this setting of SQLite; may be given twice [default: both]
     #[arg(long, value_enum)]
     synchronous: Vec<Synchronous>,
 
@@ -41,39 +43,60 @@ pub(crate) struct Args {
     #[arg(long)]
     quick: bool,
 
-    /// Where the files are made and removed [default: the directory of the database]
+    /// Where SQLite's files are made and removed [default: the directory of the database]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let dir = match args.dir {
-        Some(dir) => dir,
-        None => directory(database)?,
-    };
+    let target = target(&args, database)?;
+    let on_server = matches!(target, Target::Server(_));
     let mut workloads = args.workloads;
-    if workloads.is_empty() {
-        workloads = Workload::value_variants().to_vec();
+    if let Some(refused) = workloads.iter().find(|w| w.needs_server() && !on_server) {
+        let name = refused.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        let message =
+            format!("{name} is measured on Postgres only: pass --database postgres://user@host/database");
+        return Err(Failure::new(ErrorCode::Invalid, message));
     }
-    let mut synchronous = args.synchronous;
-    if synchronous.is_empty() {
-        synchronous = Synchronous::value_variants().to_vec();
+    if workloads.is_empty() {
+        let all = Workload::value_variants().iter().copied();
+        workloads = all.filter(|w| on_server || !w.needs_server()).collect();
     }
     workloads.sort_unstable();
     workloads.dedup();
-    synchronous.sort_unstable();
-    synchronous.dedup();
-    let plan = Plan { workloads, synchronous, rounds: args.rounds, quick: args.quick, dir };
+    let plan = Plan { workloads, target, rounds: args.rounds, quick: args.quick };
     let lines = bench::run(&plan).await?;
     out.answer(&lines, |lines| text(lines))?;
     Ok(Exit::Ok)
 }
 
+/// The server, or files in a directory.
+fn target(args: &Args, database: &Database) -> Result<Target, Failure> {
+    if let (Some(config), None) = (database.postgres(), &args.dir) {
+        if args.synchronous.is_empty() {
+            return Ok(Target::Server(config.clone()));
+        }
+        let message = "--synchronous is a setting of SQLite: how hard Postgres waits for the disk is the server's \
+             own (fsync, synchronous_commit)";
+        return Err(Failure::new(ErrorCode::Invalid, message));
+    }
+    let dir = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => directory(database)?,
+    };
+    let mut synchronous = args.synchronous.clone();
+    if synchronous.is_empty() {
+        synchronous = Synchronous::value_variants().to_vec();
+    }
+    synchronous.sort_unstable();
+    synchronous.dedup();
+    Ok(Target::Files { dir, synchronous })
+}
+
 /// The directory of the database, made if it is not there.
 fn directory(database: &Database) -> Result<PathBuf, Failure> {
     let file = database.file()?.ok_or_else(|| {
-        let what = if database.is_on_server() { "on a server" } else { "in memory" };
-        let message = format!("a database {what} has no directory to measure in: pass --dir");
+        let message = "a database in memory has no directory to measure in: pass --dir";
         Failure::new(ErrorCode::Invalid, message)
     })?;
     let dir = file.parent().map(PathBuf::from).unwrap_or_default();
@@ -94,7 +117,7 @@ fn text(lines: &[Measurement]) -> String {
         ("share", Align::Right),
         ("p50 ms", Align::Right),
         ("p99 ms", Align::Right),
-        ("cost", Align::Left),
+        ("besides", Align::Left),
     ];
     table(&head, &lines.iter().map(row).collect::<Vec<_>>())
 }
@@ -105,19 +128,35 @@ fn row(m: &Measurement) -> Vec<String> {
     // Microseconds of a measurement are far below 2^52.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let ms = |us: Option<u64>| us.map(|us| format!("{:.2}", us as f64 / 1e3)).unwrap_or_default();
-    let cost = match (m.cpu_percent, m.memory_mib) {
-        (Some(cpu), Some(memory)) => format!("{cpu:.2} % of a core, {memory:.1} MiB"),
-        _ => String::new(),
-    };
     vec![
         m.workload.clone(),
         s.synchronous.clone(),
-        s.producers.or(s.concurrency).map(|n| n.to_string()).unwrap_or_default(),
+        s.producers.or(s.concurrency).or(s.processes).map(|n| n.to_string()).unwrap_or_default(),
         whole(m.rate),
         whole(m.floor),
         m.ratio.map(|r| format!("{:.0} %", r * 100.0)).unwrap_or_default(),
         ms(m.p50_us),
         ms(m.p99_us),
-        cost,
+        besides(m),
     ]
+}
+
+/// What has no column of its own.
+fn besides(m: &Measurement) -> String {
+    let mut words = Vec::new();
+    words.extend(m.settings.beside.map(|n| format!("beside {n} others")));
+    words.extend(
+        m.other_floors.iter().map(|f| format!("{:.0} % of {:.0}: {}", f.ratio * 100.0, f.rate, f.name)),
+    );
+    words.extend(m.cpu_percent.map(|cpu| format!("{cpu:.2} % of a core")));
+    words.extend(m.memory_mib.map(|memory| format!("{memory:.1} MiB")));
+    words.extend(m.statements_per_second.map(|n| format!("{n:.1} statements/s in all")));
+    words.extend(m.wal_bytes.map(|w| {
+        let sum = w.enqueue + w.claim + w.finish;
+        format!(
+            "{sum:.0} bytes a job: enqueue {:.0}, claim {:.0}, finish {:.0}",
+            w.enqueue, w.claim, w.finish
+        )
+    }));
+    words.join(", ")
 }

@@ -8,14 +8,17 @@
 use super::connect::connect_and_hear;
 use super::driver::Closing;
 use super::error::Fault;
-use super::hub::{Hub, Lane};
+use super::hub::{Hub, Lane, only};
+use super::link::Live;
 use crate::ProcessId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+const BACKEND: &str = "SELECT pg_backend_pid()";
 const TELL: &str = "SELECT {schema}.tell($1)";
 /// Between two notifications of one process: more often would wake others for what they are about to see.
 const TELL_GAP: Duration = Duration::from_millis(5);
@@ -23,8 +26,12 @@ const TELL_GAP: Duration = Duration::from_millis(5);
 const ECHO_EVERY: Duration = Duration::from_secs(5);
 /// How long an echo may take.
 const ECHO_LIMIT: Duration = Duration::from_secs(2);
+/// How long a listening connection may take to be made ready.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How often waiting runtimes look while nothing can be heard.
 const BLIND_POLL: Duration = Duration::from_secs(1);
+/// How often two connections are asked which backend serves them, to find a pooler.
+const PROBES: u32 = 4;
 /// How soon a lost connection is made again, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often listening is tried again where a pooler swallows notifications.
@@ -186,7 +193,12 @@ async fn look_while_deaf(hub: &Hub, mut hears: watch::Receiver<bool>) {
 async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Result<Ended, Fault> {
     let (send, mut heard) = mpsc::unbounded_channel();
     let live = connect_and_hear(&hub.server, Some(send)).await?;
-    live.client().batch_execute(&format!("LISTEN \"{}\"", hub.schema.channel())).await?;
+    if answered(is_pooled(hub, &live)).await? {
+        return Ok(Ended::Swallowed);
+    }
+    let order =
+        async |verb| Ok(live.client().batch_execute(&format!("{verb} \"{}\"", hub.schema.channel())).await?);
+    answered(order("LISTEN")).await?;
     let token = format!("echo:{}", ProcessId::new());
     let mut echoed = false;
     loop {
@@ -195,7 +207,12 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
         // Sent on another connection: on its own one even a pooler might let it through.
         hub.write(Lane::Urgent, TELL, &[(&token, Type::TEXT)]).await?;
         if !until_echo(hub, &mut heard, &token).await {
-            return Ok(if echoed { Ended::Lost } else { Ended::Swallowed });
+            if echoed {
+                return Ok(Ended::Lost);
+            }
+            // Wherever that was: perhaps it is still there.
+            let _ = answered(order("UNLISTEN")).await;
+            return Ok(Ended::Swallowed);
         }
         hearing.send_replace(true);
         *ever = true;
@@ -217,6 +234,30 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
             }
         }
     }
+}
+
+/// A connection that is silent may stay so for ever, and nothing would be tried again.
+async fn answered<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(ANSWER_LIMIT, call).await.unwrap_or(Err(Fault::Late(ANSWER_LIMIT)))
+}
+
+/// Whether a pooler is known to stand between: the connection is served by one backend now and by another one then, or
+/// by one that serves another connection of this storage too.
+///
+/// A `LISTEN` would stay behind on a connection of the pooler, and whoever gets that next would hear what it never asked
+/// for; some drivers break off then.
+async fn is_pooled(hub: &Hub, live: &Live) -> Result<bool, Fault> {
+    let backend = |rows: Vec<Row>| -> Result<i32, Fault> { Ok(only(rows)?.try_get(0)?) };
+    let first = backend(live.client().query_typed(BACKEND, &[]).await?)?;
+    for _ in 0..PROBES {
+        // A pooler likes to give what was given back last.
+        let other = backend(hub.look(Lane::Urgent, BACKEND, &[]).await?)?;
+        let now = backend(live.client().query_typed(BACKEND, &[]).await?)?;
+        if other == first || now != first {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn until_echo(hub: &Hub, heard: &mut mpsc::UnboundedReceiver<String>, token: &str) -> bool {

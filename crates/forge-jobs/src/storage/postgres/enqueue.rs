@@ -24,7 +24,7 @@ const INSERT: &str =
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
 /// Bytes of payload in one write, unless a single caller has more.
-const MAX_BYTES: usize = 4 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 /// Between two tries of a write whose outcome is unknown.
 const RESEND: Duration = Duration::from_millis(100);
 
@@ -82,21 +82,23 @@ pub(super) async fn enqueue(
         return Ok(Vec::new());
     }
     let (reply, answer) = oneshot::channel();
+    // Jobs with keys are written apart: they may have to wait for a transaction of the host program.
+    let keyed = usize::from(has_keys(&params.jobs));
     let start = {
-        let mut inner = hub.group.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = hub.groups[keyed].inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.waiting.push_back(Caller { jobs: params.jobs, now: params.now, reply });
         let start = inner.writers < WRITERS;
         inner.writers += usize::from(start);
         start
     };
     if start {
-        handle.spawn(write_all(hub.clone()));
+        handle.spawn(write_all(hub.clone(), keyed));
     }
     answer.await.unwrap_or(Err(StorageError::Closed))
 }
 
-async fn write_all(hub: Arc<Hub>) {
-    while let Some(callers) = hub.group.take() {
+async fn write_all(hub: Arc<Hub>, keyed: usize) {
+    while let Some(callers) = hub.groups[keyed].take() {
         let (groups, replies): (Vec<_>, Vec<_>) =
             callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
         let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
@@ -169,35 +171,34 @@ fn is_past(job: &NewJob, now: Option<Timestamp>) -> bool {
     matches!(job.due, Due::At(at) if at <= now.unwrap_or_else(Timestamp::now))
 }
 
-/// What is sent of jobs, column by column.
+fn has_keys(jobs: &[NewJob]) -> bool {
+    jobs.iter().any(|job| job.dedupe_key.is_some())
+}
+
+/// What is sent of jobs, column by column, but for their queues and kinds.
 pub(super) struct Columns<'a> {
-    ids: Vec<Uuid>,
-    queues: Vec<i32>,
-    kinds: Vec<i32>,
-    priorities: Vec<i16>,
-    max: Vec<i32>,
-    asked: Vec<Option<i64>>,
-    delays: Vec<bool>,
-    keys: Vec<Option<&'a str>>,
-    tags: Vec<Option<String>>,
-    payloads: Vec<&'a str>,
+    pub(super) ids: Vec<Uuid>,
+    pub(super) priorities: Vec<i16>,
+    pub(super) max: Vec<i32>,
+    pub(super) asked: Vec<Option<i64>>,
+    pub(super) delays: Vec<bool>,
+    pub(super) keys: Vec<Option<&'a str>>,
+    pub(super) tags: Vec<Option<String>>,
+    pub(super) payloads: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(jobs: &'a [NewJob], numbers: &[(i32, i32)]) -> Self {
+    pub(super) fn of(jobs: &'a [NewJob]) -> Self {
         let asked = |due: &Due| match due {
             Due::Now => (None, false),
             Due::At(at) => (Some(at.as_micros()), false),
             Due::After(delay) => (Some(micros(*delay)), true),
         };
         let (asked, delays) = jobs.iter().map(|j| asked(&j.due)).unzip();
-        let (queues, kinds) = numbers.iter().copied().unzip();
         // A list of strings always has a JSON form.
         let tags = |j: &NewJob| if j.tags.is_empty() { None } else { serde_json::to_string(&j.tags).ok() };
         Self {
             ids: jobs.iter().map(|j| Uuid::from_bytes(*j.id.as_bytes())).collect(),
-            queues,
-            kinds,
             priorities: jobs.iter().map(|j| j.priority).collect(),
             max: jobs.iter().map(|j| j.max_attempts.try_into().unwrap_or(i32::MAX)).collect(),
             asked,
@@ -212,16 +213,17 @@ impl<'a> Columns<'a> {
 async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec<Inserted>, Fault> {
     let names: Vec<(&str, &str)> = jobs.iter().map(|j| (j.queue.as_str(), j.kind.as_str())).collect();
     let numbers = hub.numbers(&names).await?;
-    let c = Columns::of(jobs, &numbers);
+    let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.into_iter().unzip();
+    let c = Columns::of(jobs);
     let now = now.map(Timestamp::as_micros);
     let rows = hub
         .write(
-            Lane::Work,
+            if has_keys(jobs) { Lane::Patient } else { Lane::Work },
             INSERT,
             &[
                 (&c.ids, Type::UUID_ARRAY),
-                (&c.queues, Type::INT4_ARRAY),
-                (&c.kinds, Type::INT4_ARRAY),
+                (&queues, Type::INT4_ARRAY),
+                (&kinds, Type::INT4_ARRAY),
                 (&c.priorities, Type::INT2_ARRAY),
                 (&c.max, Type::INT4_ARRAY),
                 (&c.asked, Type::INT8_ARRAY),
@@ -240,11 +242,15 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
 }
 
 fn inserted(row: &Row) -> Result<Inserted, tokio_postgres::Error> {
-    let of: Option<Uuid> = row.try_get(1)?;
-    Ok(match row.try_get::<_, i16>(0)? {
+    Ok(outcome(row.try_get(0)?, row.try_get(1)?))
+}
+
+/// What the schema's functions say of a job.
+pub(super) fn outcome(code: i16, of: Option<Uuid>) -> Inserted {
+    match code {
         0 => Inserted::Inserted,
         1 => Inserted::AlreadyThere,
         2 => Inserted::Duplicate { of: JobId::from_bytes(*of.unwrap_or_default().as_bytes()) },
         _ => Inserted::IdTaken,
-    })
+    }
 }

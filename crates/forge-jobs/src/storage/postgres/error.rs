@@ -85,53 +85,63 @@ fn is_transport(e: &tokio_postgres::Error) -> bool {
     e.is_closed() || e.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
-fn unavailable(detail: String, outcome_unknown: bool, e: Option<tokio_postgres::Error>) -> StorageError {
-    StorageError::Unavailable { detail, outcome_unknown, source: e.map(|e| Box::new(e) as _) }
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+fn unavailable(detail: String, outcome_unknown: bool, source: Option<Source>) -> StorageError {
+    StorageError::Unavailable { detail, outcome_unknown, source }
+}
+
+/// The connection was lost, or the driver did not understand what it heard.
+pub(super) fn broken(transport: bool, unknown: bool, source: Source) -> StorageError {
+    if transport {
+        return unavailable("the connection to Postgres was lost".into(), unknown, Some(source));
+    }
+    StorageError::Internal {
+        detail: "the answer of Postgres was not understood".into(),
+        source: Some(source),
+    }
 }
 
 fn storage_error(e: tokio_postgres::Error, unknown: bool) -> StorageError {
-    let Some(db) = e.as_db_error() else {
-        if is_transport(&e) {
-            return unavailable("the connection to Postgres was lost".into(), unknown, Some(e));
-        }
-        return StorageError::Internal {
-            detail: "the answer of Postgres was not understood".into(),
-            source: Some(Box::new(e)),
-        };
-    };
-    let text = db.message().to_owned();
+    match e.as_db_error().map(|db| (db.code().code().to_owned(), db.message().to_owned())) {
+        Some((code, text)) => said_no(&code, &text, unknown, e.into()),
+        None => broken(is_transport(&e), unknown, e.into()),
+    }
+}
+
+/// The server refused a statement, with this code and text; nothing of it was kept.
+pub(super) fn said_no(code: &str, text: &str, unknown: bool, source: Source) -> StorageError {
     let hint = |remedy: &str| format!("Postgres says {text:?}: {remedy}");
-    let code = db.code().code().to_owned();
-    match code.as_str() {
-        "25006" => {
-            unavailable(hint("it is read-only, a standby perhaps; connect to the primary"), false, Some(e))
+    let unavailable = |remedy: &str, source: Source| unavailable(hint(remedy), false, Some(source));
+    match code {
+        "25006" => unavailable("it is read-only, a standby perhaps; connect to the primary", source),
+        "53100" => unavailable("its disk is full; make room, work goes on by itself", source),
+        "53300" => {
+            unavailable("too many connections; lower postgres.connections, or raise max_connections", source)
         }
-        "53100" => unavailable(hint("its disk is full; make room, work goes on by itself"), false, Some(e)),
-        "53300" => unavailable(
-            hint("too many connections; lower postgres.connections, or raise max_connections"),
-            false,
-            Some(e),
-        ),
-        "42501" => {
-            unavailable(hint("the role lacks a privilege, see docs/operations.md, \"Roles\""), false, Some(e))
-        }
-        "28P01" | "28000" => unavailable(hint("check user and password"), false, Some(e)),
-        "3D000" => unavailable(hint("create the database first"), false, Some(e)),
+        "42501" => unavailable("the role lacks a privilege, see docs/operations.md, \"Roles\"", source),
+        "28P01" | "28000" => unavailable("check user and password", source),
+        "3D000" => unavailable("create the database first", source),
         // A table or function of ours is not there.
         "42P01" | "42883" | "3F000" | "42703" | "42704" => StorageError::NotForge {
             detail: hint("run `forge migrate` on this database with this version of the program"),
         },
-        "57014" => unavailable(hint("a statement was stopped"), false, Some(e)),
-        "58000" => unavailable(hint("try again"), unknown, Some(e)),
-        c if ["08", "53", "57", "55", "40"].iter().any(|class| c.starts_with(class)) => {
-            unavailable(hint("try again"), unknown, Some(e))
+        "57014" => unavailable("a statement was stopped", source),
+        // A pooler that lost the server says so, and knows no more than we do.
+        c if c.starts_with("08") || c == "58000" => StorageError::Unavailable {
+            detail: hint("try again"),
+            outcome_unknown: unknown,
+            source: Some(source),
+        },
+        c if ["53", "57", "55", "40"].iter().any(|class| c.starts_with(class)) => {
+            unavailable("try again", source)
         }
         c if c.starts_with("XX") => {
-            StorageError::Corrupt { detail: hint("look into the server's log"), source: Some(Box::new(e)) }
+            StorageError::Corrupt { detail: hint("look into the server's log"), source: Some(source) }
         }
         _ => StorageError::Internal {
             detail: format!("a statement failed with SQLSTATE {code}: {text}"),
-            source: Some(Box::new(e)),
+            source: Some(source),
         },
     }
 }

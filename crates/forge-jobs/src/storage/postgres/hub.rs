@@ -20,6 +20,9 @@ use tokio_postgres::Row;
 /// How often a transaction that lost to another one is tried again.
 const COLLISIONS: u32 = 10;
 
+/// Connections for calls that may have to wait, made when they are needed.
+const PATIENT: u32 = 2;
+
 /// Which connections a call takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -27,6 +30,9 @@ pub(super) enum Lane {
     Urgent,
     /// The rest of the work.
     Work,
+    /// What may have to wait for transactions of the host program: a dedupe key or a name that one of them has taken
+    /// and not committed. Nothing else may stand behind it on a connection.
+    Patient,
     /// Reads for people.
     Read,
 }
@@ -36,6 +42,7 @@ pub(super) struct Hub {
     pub(super) server: Arc<Server>,
     pub(super) schema: Schema,
     urgent: Link,
+    patient: Vec<Link>,
     work: Vec<Link>,
     read: Vec<Link>,
     limit: Duration,
@@ -43,8 +50,8 @@ pub(super) struct Hub {
     pub(super) names: Names,
     pub(super) changes: watch::Sender<Changes>,
     pub(super) teller: Teller,
-    /// Callers that wait for their jobs to be written.
-    pub(super) group: Group,
+    /// Callers that wait for their jobs to be written: plain ones, and those with dedupe keys.
+    pub(super) groups: [Group; 2],
     /// How far claims have come.
     pub(super) marks: Memory,
     /// Rounds of the reaper.
@@ -64,6 +71,7 @@ impl Hub {
         let links = |n: u32| (0..n).map(|_| Link::new(server.clone())).collect();
         Self {
             urgent: Link::new(server.clone()),
+            patient: links(PATIENT),
             work: links(work),
             read: links(read),
             server,
@@ -73,7 +81,7 @@ impl Hub {
             names: Names::default(),
             changes: watch::Sender::new(Changes::default()),
             teller: Teller::default(),
-            group: Group::default(),
+            groups: [Group::default(), Group::default()],
             marks: Memory::default(),
             reaps: AtomicU32::new(0),
             mine: Mutex::default(),
@@ -92,6 +100,7 @@ impl Hub {
         match lane {
             Lane::Urgent => &self.urgent,
             Lane::Work => &self.work[idlest(&self.work).unwrap_or(0)],
+            Lane::Patient => &self.patient[idlest(&self.patient).unwrap_or(0)],
             Lane::Read => &self.read[idlest(&self.read).unwrap_or(0)],
         }
     }

@@ -26,8 +26,14 @@ mod queues;
 mod rows;
 mod schema;
 mod tls;
+pub mod transaction;
 mod upkeep;
 mod verbs;
+
+// The drivers, in the versions whose connections this storage takes.
+#[cfg(feature = "sqlx")]
+pub use sqlx;
+pub use tokio_postgres;
 
 #[cfg(feature = "conformance")]
 pub use guards::Guard;
@@ -218,6 +224,10 @@ impl JobQueue for PostgresStorage {
 
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
         self.run(|hub| upkeep::sweep(hub, params)).await
+    }
+
+    fn wake(&self) {
+        self.hub.tell(changes::Effects::ANY);
     }
 
     fn changes(&self) -> watch::Receiver<Changes> {

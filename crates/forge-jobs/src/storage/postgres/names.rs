@@ -44,7 +44,7 @@ impl Hub {
         if !new.is_empty() {
             let (queues, kinds): (Vec<&str>, Vec<&str>) = new.iter().copied().copied().unzip();
             let params = [(&queues as _, Type::TEXT_ARRAY), (&kinds as _, Type::TEXT_ARRAY)];
-            let rows = self.write(Lane::Work, NAMES, &params).await?;
+            let rows = self.write(Lane::Patient, NAMES, &params).await?;
             for ((queue, kind), row) in new.into_iter().zip(rows) {
                 self.names.learn(queue, kind, (row.try_get(0)?, row.try_get(1)?));
             }

@@ -28,9 +28,18 @@ const HOLD_KEY: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, seq) VAL
 /// Inserts every job that can be inserted.
 pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
     check_batch("jobs", params.jobs.len(), MAX_ENQUEUE_BATCH)?;
-    let now = time(params.now);
-    let mut results = Vec::with_capacity(params.jobs.len());
-    for piece in params.jobs.chunks(many::ROWS) {
+    insert_all(cx, &params.jobs, params.now)
+}
+
+/// The same for any number of jobs.
+pub(super) fn insert_all(
+    cx: &mut Cx<'_, '_>,
+    jobs: &[NewJob],
+    now: Option<Timestamp>,
+) -> Result<Vec<Inserted>, Fault> {
+    let now = time(now);
+    let mut results = Vec::with_capacity(jobs.len());
+    for piece in jobs.chunks(many::ROWS) {
         if many::insert(cx, piece, now)? {
             results.extend(std::iter::repeat_n(Inserted::Inserted, piece.len()));
             continue;

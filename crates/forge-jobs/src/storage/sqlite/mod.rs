@@ -29,14 +29,19 @@ mod reap;
 mod rows;
 mod state;
 mod sweep;
+pub mod transaction;
 mod verbs;
 mod writer;
+
+/// The driver, in the version whose connections this storage takes: a binary can hold only one SQLite.
+pub use rusqlite;
 
 #[cfg(feature = "conformance")]
 pub use guards::Guard;
 #[cfg(not(feature = "conformance"))]
 use guards::Guard;
 
+use self::changes::{Effects, announce};
 use self::error::Fault;
 use self::guards::Guards;
 use self::identity::Identity;
@@ -290,6 +295,11 @@ impl JobQueue for SqliteStorage {
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
         let looked = move |cx: &mut Cx<'_, '_>| looks::sweep(cx, &params);
         self.writer.look_or_write(Lane::Bulk, looked, move |cx| sweep::sweep(cx, &params)).await
+    }
+
+    fn wake(&self) {
+        // Other processes watch the log.
+        announce(&self.changes, Effects::ANY);
     }
 
     fn changes(&self) -> watch::Receiver<Changes> {

@@ -54,6 +54,17 @@ pub(super) struct Cx<'a, 'c> {
 }
 
 impl<'a, 'c> Cx<'a, 'c> {
+    /// For a connection of somebody else's, with all guards on.
+    pub(super) const fn foreign(
+        conn: &'c Connection,
+        statements: &'a Statements<'c>,
+        names: &'a mut Names,
+        effects: &'a mut Effects,
+        guards: &'a Guards,
+    ) -> Self {
+        Self { conn, statements, names, effects, guards }
+    }
+
     /// A statement of the hot path.
     pub(super) fn hot(&self, which: Hot) -> rusqlite::Result<RefMut<'a, Statement<'c>>> {
         self.statements.get(which)

@@ -1,0 +1,218 @@
+//! What is the Postgres storage's own: migrations, refusals, and what may wait for what.
+
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "support/postgres.rs"]
+mod databases;
+
+use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION};
+use forge_jobs::storage::{
+    ClaimMode, ClaimParams, ClaimWant, EnqueueParams, HeartbeatParams, Inserted, KindFilter, PostgresConfig,
+    RegisterParams, Storage, StorageError,
+};
+use forge_jobs::{DefaultRouter, EnqueueRequest, NewJob, ProcessId};
+use forge_test_cluster::{Databases, TestDatabase};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// A wait longer than this is a hang, not slowness.
+const HANG: Duration = Duration::from_secs(60);
+
+async fn empty() -> TestDatabase<'static> {
+    let databases = tokio::task::spawn_blocking(Databases::shared).await.unwrap().unwrap();
+    databases.fresh(None).await.unwrap()
+}
+
+async fn client(database: &TestDatabase<'_>) -> Client {
+    forge_test_cluster::connect(database.url()).await.unwrap()
+}
+
+async fn open(url: &str, purpose: Purpose) -> Result<Arc<PostgresStorage>, StorageError> {
+    PostgresStorage::open(&PostgresConfig::from_url(url).unwrap(), purpose).await
+}
+
+async fn refusal(url: &str, purpose: Purpose) -> String {
+    open(url, purpose).await.err().expect("it is refused").to_string()
+}
+
+async fn number(client: &Client, sql: &str) -> i64 {
+    client.query_typed(sql, &[]).await.unwrap()[0].get(0)
+}
+
+fn job(request: EnqueueRequest) -> NewJob {
+    request.validate(&DefaultRouter).unwrap()
+}
+
+async fn enqueue(storage: &Storage, request: EnqueueRequest) -> Inserted {
+    let params = EnqueueParams { jobs: vec![job(request)], now: None };
+    storage.jobs.enqueue(params).await.unwrap()[0]
+}
+
+async fn register(storage: &Storage) -> ProcessId {
+    let process = ProcessId::new();
+    let params = RegisterParams {
+        process,
+        host: "host".into(),
+        pid: 1,
+        version: "1".into(),
+        kinds: None,
+        queues: None,
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
+        now: None,
+    };
+    storage.processes.register(params).await.unwrap();
+    process
+}
+
+#[tokio::test]
+async fn a_database_without_tables_is_refused_with_the_remedy_and_left_as_it_was() {
+    let database = empty().await;
+    for purpose in [Purpose::Look, Purpose::Use] {
+        let e = refusal(database.url(), purpose).await;
+        assert!(e.contains("forge migrate") && e.contains("auto_migrate"), "{e}");
+    }
+    let client = client(&database).await;
+    assert_eq!(number(&client, "SELECT count(*) FROM pg_namespace WHERE nspname = 'forge'").await, 0);
+}
+
+#[tokio::test]
+async fn a_schema_of_somebody_else_and_a_newer_one_are_refused_and_left_as_they_were() {
+    let database = empty().await;
+    let client = client(&database).await;
+    client.batch_execute("CREATE SCHEMA forge; CREATE TABLE forge.orders (id int)").await.unwrap();
+    let e = refusal(database.url(), Purpose::Migrate).await;
+    assert!(e.contains("orders") && e.contains("schema"), "{e}");
+    assert_eq!(number(&client, "SELECT count(*) FROM pg_tables WHERE schemaname = 'forge'").await, 1);
+
+    let database = databases::fresh().await;
+    let client = forge_test_cluster::connect(database.url()).await.unwrap();
+    client.batch_execute("UPDATE forge.meta SET value = 99 WHERE key = 'schema_version'").await.unwrap();
+    for purpose in [Purpose::Look, Purpose::Use, Purpose::Migrate] {
+        let e = open(database.url(), purpose).await.err().unwrap();
+        assert!(matches!(e, StorageError::SchemaTooNew { found: 99, .. }), "{e}");
+    }
+    client.batch_execute("UPDATE forge.meta SET value = 0 WHERE key = 'schema_version'").await.unwrap();
+    let e = open(database.url(), Purpose::Use).await.err().unwrap();
+    assert!(matches!(e, StorageError::SchemaTooOld { found: 0, .. }), "{e}");
+    assert!(e.to_string().contains("forge migrate"), "{e}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_utf_8_is_refused() {
+    let databases = tokio::task::spawn_blocking(Databases::shared).await.unwrap().unwrap();
+    let admin = forge_test_cluster::connect(databases.admin_url()).await.unwrap();
+    let name = format!("forge_latin_{}", std::process::id());
+    let create =
+        format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    admin.batch_execute(&create).await.unwrap();
+    let url = forge_test_cluster::with_database(databases.admin_url(), &name);
+    let e = refusal(&url, Purpose::Migrate).await;
+    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    assert!(e.contains("LATIN1") && e.contains("UTF8"), "{e}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_migrators_at_once_make_one_schema_and_a_cut_one_holds_up_nobody() {
+    let database = empty().await;
+    // One that was cut off in the middle: its session ends, and its lock with it.
+    let cut = client(&database).await;
+    cut.batch_execute("BEGIN; CREATE SCHEMA forge; CREATE TABLE forge.meta (x int)").await.unwrap();
+    let pid = number(&cut, "SELECT pg_backend_pid()::int8").await;
+    let migrators: Vec<_> = (0..8)
+        .map(|_| {
+            let url = database.url().to_owned();
+            tokio::spawn(async move { open(&url, Purpose::Migrate).await.map(drop) })
+        })
+        .collect();
+    let other = client(&database).await;
+    other.batch_execute(&format!("SELECT pg_terminate_backend({pid})")).await.unwrap();
+    for migrator in migrators {
+        tokio::time::timeout(HANG, migrator).await.unwrap().unwrap().unwrap();
+    }
+    assert_eq!(number(&other, "SELECT value FROM forge.meta").await, SCHEMA_VERSION);
+    let storage = open(database.url(), Purpose::Use).await.unwrap().into_bundle();
+    assert_eq!(enqueue(&storage, EnqueueRequest::new("k", 1)).await, Inserted::Inserted);
+}
+
+#[tokio::test]
+async fn schemas_live_beside_each_other_in_one_database() {
+    let database = empty().await;
+    let config = PostgresConfig::from_url(database.url()).unwrap();
+    let one =
+        PostgresStorage::open(&config.clone().with_schema("one").unwrap(), Purpose::Migrate).await.unwrap();
+    let two = PostgresStorage::open(&config.with_schema("two").unwrap(), Purpose::Migrate).await.unwrap();
+    let (one, two) = (one.into_bundle(), two.into_bundle());
+    let new = job(EnqueueRequest::new("k", 1));
+    one.jobs.enqueue(EnqueueParams { jobs: vec![new.clone()], now: None }).await.unwrap();
+    assert!(one.inspect.job(new.id).await.unwrap().is_some());
+    assert!(two.inspect.job(new.id).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_held_by_an_open_transaction_holds_up_its_own_twins_alone() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    // A name that is new would hold up everybody who uses it: it is known from here on.
+    enqueue(&storage, EnqueueRequest::new("k", 0)).await;
+    let host = client(&database).await;
+    host.batch_execute("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x')").await.unwrap();
+    let twins: Vec<_> = (0..6)
+        .map(|_| {
+            let storage = storage.clone();
+            tokio::spawn(
+                async move { enqueue(&storage, EnqueueRequest::new("k", 2).with_dedupe_key("x")).await },
+            )
+        })
+        .collect();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let watch = client(&database).await;
+    let waiting = async {
+        while number(&watch, waits).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANG, waiting).await.unwrap();
+
+    let process = register(&storage).await;
+    for n in 0..20 {
+        assert_eq!(enqueue(&storage, EnqueueRequest::new("k", n)).await, Inserted::Inserted);
+        let wants = vec![ClaimWant { queue: "default".into(), limit: 1 }];
+        let params =
+            ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None };
+        assert_eq!(storage.jobs.claim(params).await.unwrap().jobs.len(), 1);
+        let beat = HeartbeatParams { process, stopping: false, lead_for: None, now: None };
+        storage.processes.heartbeat(beat).await.unwrap();
+    }
+    assert!(twins.iter().all(|t| !t.is_finished()), "they wait for the transaction");
+    host.batch_execute("ROLLBACK").await.unwrap();
+    let mut inserted = 0;
+    for twin in twins {
+        inserted +=
+            usize::from(tokio::time::timeout(HANG, twin).await.unwrap().unwrap() == Inserted::Inserted);
+    }
+    assert_eq!(inserted, 1, "the key was free again, for one of them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enqueues_at_once_share_their_commits() {
+    let database = databases::fresh().await;
+    let handle = databases::open(database.url()).await;
+    let storage = handle.clone().into_bundle();
+    enqueue(&storage, EnqueueRequest::new("k", 0)).await;
+    let before = handle.statements();
+    let callers: Vec<_> = (0..64)
+        .map(|n| {
+            let storage = storage.clone();
+            tokio::spawn(async move { enqueue(&storage, EnqueueRequest::new("k", n)).await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), Inserted::Inserted);
+    }
+    // Two writers at a time, and a notification now and then.
+    let sent = handle.statements() - before;
+    assert!(sent <= 24, "64 enqueues took {sent} statements");
+}
