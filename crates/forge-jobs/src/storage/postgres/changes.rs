@@ -26,6 +26,8 @@ const TELL_GAP: Duration = Duration::from_millis(5);
 const ECHO_EVERY: Duration = Duration::from_secs(5);
 /// How long an echo may take.
 const ECHO_LIMIT: Duration = Duration::from_secs(2);
+/// How long a listening connection may take to be made ready.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How often waiting runtimes look while nothing can be heard.
 const BLIND_POLL: Duration = Duration::from_secs(1);
 /// How often two connections are asked which backend serves them, to find a pooler.
@@ -191,10 +193,12 @@ async fn look_while_deaf(hub: &Hub, mut hears: watch::Receiver<bool>) {
 async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Result<Ended, Fault> {
     let (send, mut heard) = mpsc::unbounded_channel();
     let live = connect_and_hear(&hub.server, Some(send)).await?;
-    if is_pooled(hub, &live).await? {
+    if answered(is_pooled(hub, &live)).await? {
         return Ok(Ended::Swallowed);
     }
-    live.client().batch_execute(&format!("LISTEN \"{}\"", hub.schema.channel())).await?;
+    let order =
+        async |verb| Ok(live.client().batch_execute(&format!("{verb} \"{}\"", hub.schema.channel())).await?);
+    answered(order("LISTEN")).await?;
     let token = format!("echo:{}", ProcessId::new());
     let mut echoed = false;
     loop {
@@ -207,7 +211,7 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
                 return Ok(Ended::Lost);
             }
             // Wherever that was: perhaps it is still there.
-            let _ = live.client().batch_execute(&format!("UNLISTEN \"{}\"", hub.schema.channel())).await;
+            let _ = answered(order("UNLISTEN")).await;
             return Ok(Ended::Swallowed);
         }
         hearing.send_replace(true);
@@ -230,6 +234,11 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
             }
         }
     }
+}
+
+/// A connection that is silent may stay so for ever, and nothing would be tried again.
+async fn answered<T>(call: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(ANSWER_LIMIT, call).await.unwrap_or(Err(Fault::Late(ANSWER_LIMIT)))
 }
 
 /// Whether a pooler is known to stand between: the connection is served by one backend now and by another one then, or
