@@ -37,8 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for (order, goes_well) in [(11, false), (12, true)] {
         let tx = shop.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute("INSERT INTO orders VALUES (?1, 'paid')", [order])?;
-        let ship = EnqueueRequest::new("order.ship", order);
-        let job = runtime.enqueuer().blocking_enqueue_in(storage.within(&tx), ship)?;
+        let request = EnqueueRequest::new("order.ship", order);
+        let job = runtime.enqueuer().blocking_enqueue_in(storage.within(&tx), request)?;
         if goes_well {
             tx.commit()?;
             println!("order {order}: job {job}");
