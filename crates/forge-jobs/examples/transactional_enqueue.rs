@@ -21,11 +21,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The queue in the same file.
     let storage = SqliteStorage::open(&file, SqliteOptions::default().share_file()).await?;
     let mut handlers = HandlerRegistry::new();
-    let (shipped, mut ships) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut shipped) = tokio::sync::mpsc::unbounded_channel();
     handlers.register_fn("order.ship", move |job| {
-        let shipped = shipped.clone();
+        let tell = tell.clone();
         async move {
-            let _ = shipped.send(job.payload().as_str().to_owned());
+            let _ = tell.send(job.payload().as_str().to_owned());
             JobOutcome::Done
         }
     });
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("order {order}: nothing happened");
         }
     }
-    println!("shipped: order {}", ships.recv().await.unwrap_or_default());
+    println!("shipped: order {}", shipped.recv().await.unwrap_or_default());
 
     handle.shutdown_graceful(Duration::from_secs(5)).await;
     std::fs::remove_dir_all(&dir)?;

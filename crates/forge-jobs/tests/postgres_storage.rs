@@ -34,7 +34,7 @@ async fn open(url: &str, purpose: Purpose) -> Result<Arc<PostgresStorage>, Stora
 }
 
 async fn refusal(url: &str, purpose: Purpose) -> String {
-    open(url, purpose).await.err().expect("it is refused").to_string()
+    open(url, purpose).await.map(drop).expect_err("it is refused").to_string()
 }
 
 async fn number(client: &Client, sql: &str) -> i64 {
@@ -167,10 +167,10 @@ async fn a_key_held_by_an_open_transaction_holds_up_its_own_twins_alone() {
             )
         })
         .collect();
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let watch = client(&database).await;
     let waiting = async {
-        while number(&watch, waits).await == 0 {
+        while number(&watch, locked).await == 0 {
             tokio::task::yield_now().await;
         }
     };

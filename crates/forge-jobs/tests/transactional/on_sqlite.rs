@@ -1,5 +1,7 @@
 //! On an embedded file that the program's own tables are in as well.
 
+#![allow(clippy::future_not_send, reason = "the caller's connection stays on its thread")]
+
 use crate::{HANG, enqueuer, next, worker};
 use forge_jobs::storage::StorageError;
 use forge_jobs::storage::sqlite::rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -108,9 +110,9 @@ async fn jobs_of_one_transaction_are_all_there_or_none() {
         let jobs = enqueuer.blocking_enqueue_many_in(storage.within(&tx), (0..2_100).map(work)).unwrap();
         assert!(jobs.len() == 2_100 && jobs.iter().all(|j| j.outcome == EnqueueOutcome::Inserted));
         if keep {
-            tx.commit().unwrap()
+            tx.commit().unwrap();
         } else {
-            tx.rollback().unwrap()
+            tx.rollback().unwrap();
         }
         let expected = if keep { 2_100 } else { 0 };
         assert_eq!(shop.count("SELECT count(*) FROM forge_ready"), expected);
