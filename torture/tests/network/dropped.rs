@@ -7,8 +7,8 @@ use forge_torture::stage::{Stage, unencrypted};
 use std::time::Duration;
 
 const CALLS: u32 = 300;
-/// Two for work, one for reads, one for what is urgent, one that listens.
-const CONNECTIONS: usize = 5;
+/// Two for work, two for what may have to wait, one for reads, one for what is urgent, one that listens.
+const CONNECTIONS: usize = 7;
 
 fn page() -> ListParams {
     ListParams { filter: JobFilter::default(), limit: 50, after: None }
