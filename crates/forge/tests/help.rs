@@ -26,6 +26,7 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "queue pause",
         "queue resume",
         "worker",
+        "bench",
         "migrate",
         "doctor",
     ] {

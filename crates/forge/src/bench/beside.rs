@@ -118,7 +118,7 @@ pub(super) async fn log(
     };
     let begun = position().await?;
     queue::fill(&enqueuer, jobs, payload).await?;
-    let enqueued = position().await?;
+    let all_in = position().await?;
     let mut batches = Vec::new();
     loop {
         let batch = worker.claim(BATCH).await?;
@@ -134,8 +134,8 @@ pub(super) async fn log(
     let finished = position().await?;
     let each = |bytes: f64| (bytes / f64::from(jobs)).round();
     Ok(WalBytes {
-        enqueue: each(enqueued - begun),
-        claim: each(claimed - enqueued),
+        enqueue: each(all_in - begun),
+        claim: each(claimed - all_in),
         finish: each(finished - claimed),
     })
 }

@@ -134,7 +134,7 @@ impl Case {
             producers: only(Workload::Enqueue),
             concurrency: only(Workload::Drain),
             per_second: only(Workload::Mixed),
-            beside: only(Workload::BesidePending).or(only(Workload::BesideDone)),
+            beside: only(Workload::BesidePending).or_else(|| only(Workload::BesideDone)),
             processes: only(Workload::Idle).filter(|_| self.storage != "sqlite"),
             jobs: self.jobs,
             rounds,

@@ -46,7 +46,7 @@ pub(crate) enum Target {
     /// Database files that are made in this directory.
     Files { dir: PathBuf, synchronous: Vec<Synchronous> },
     /// Schemas that are made on this server.
-    Server(PostgresConfig),
+    Server(Box<PostgresConfig>),
 }
 
 impl Plan {

@@ -37,7 +37,7 @@ pub(super) struct Place {
 
 enum Kind {
     File(Synchronous),
-    Schema(PostgresConfig),
+    Schema(Box<PostgresConfig>),
 }
 
 fn directory(parent: &Path) -> Result<tempfile::TempDir, Failure> {
@@ -58,7 +58,7 @@ impl Place {
     pub(super) async fn on_server(server: &Server) -> Result<Self, Failure> {
         let config = server.new_schema()?;
         drop(PostgresStorage::open(&config, Purpose::Migrate).await?);
-        Ok(Self { dir: directory(&std::env::temp_dir())?, database: Kind::Schema(config) })
+        Ok(Self { dir: directory(&std::env::temp_dir())?, database: Kind::Schema(Box::new(config)) })
     }
 
     pub(super) fn file(&self) -> PathBuf {

@@ -23,6 +23,7 @@ pub(super) struct Server {
 }
 
 /// What the server said, without the driver's own words in front.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 pub(super) fn failed(e: tokio_postgres::Error) -> Failure {
     let code = if e.is_closed() { ErrorCode::Unavailable } else { ErrorCode::Failed };
     e.as_db_error().map_or_else(
@@ -122,7 +123,7 @@ impl Server {
         }
         let left = self.schemas().join(", ");
         ended.inspect_err(|_| {
-            say(&format!("not dropped: the schema {left}: DROP SCHEMA … CASCADE removes it"))
+            say(&format!("not dropped: the schema {left}: DROP SCHEMA … CASCADE removes it"));
         })
     }
 

@@ -74,7 +74,7 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
 fn target(args: &Args, database: &Database) -> Result<Target, Failure> {
     if let (Some(config), None) = (database.postgres(), &args.dir) {
         if args.synchronous.is_empty() {
-            return Ok(Target::Server(config.clone()));
+            return Ok(Target::Server(Box::new(config.clone())));
         }
         let message = "--synchronous is a setting of SQLite: how hard Postgres waits for the disk is the server's \
              own (fsync, synchronous_commit)";
