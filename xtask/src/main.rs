@@ -26,7 +26,7 @@ usage: cargo xtask <command>
   conformance      try every rule on every storage and write docs/conformance.md
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
-                   the loss of power)
+                   the loss of power; --set NAME=VALUE: a setting of the server)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --dir DIR), and print one table
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
