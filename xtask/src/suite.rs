@@ -161,6 +161,8 @@ const DENY_VERSION: &str = "0.20.2";
 
 fn deny() -> Result<End, String> {
     let check = ["--log-level", "error", "--offline", "check", "licenses", "bans", "sources"];
+    // Also what only other systems compile: its licences count too.
+    cargo(["fetch", "--quiet", "--locked"]).run()?;
     if cargo(["deny", "--version"]).succeeds() {
         cargo(["deny"]).args(check).run()?;
         return Ok(End::Done);
