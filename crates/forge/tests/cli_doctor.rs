@@ -5,8 +5,8 @@
 
 mod support;
 
-use forge_jobs::ProcessId;
-use forge_jobs::storage::{HeartbeatParams, RegisterParams};
+use forge_jobs::storage::{EnqueueParams, HeartbeatParams, RegisterParams};
+use forge_jobs::{DefaultRouter, EnqueueRequest, ProcessId, Timestamp};
 use forge_jobs_api::wire::{Doctor, Migrated};
 use std::time::Duration;
 use support::{Home, open};
@@ -114,7 +114,7 @@ async fn doctor_counts_no_process_that_is_about_to_end_or_has_not_been_heard_of(
     assert!(found.problems[0].contains("about to end"), "{found:?}");
 
     // 25 s ago: two beats are missing, and it does not count as dead yet.
-    let past = forge_jobs::Timestamp::now().saturating_sub(Duration::from_secs(25));
+    let past = Timestamp::now().saturating_sub(Duration::from_secs(25));
     let silent = RegisterParams { now: Some(past), ..process(None, None) };
     storage.processes.register(silent).await.unwrap();
     let (code, found) = doctor(&home);
@@ -135,14 +135,14 @@ async fn doctor_counts_no_process_that_is_about_to_end_or_has_not_been_heard_of(
 #[tokio::test]
 async fn doctor_sees_jobs_that_are_due_and_that_nobody_has_promoted() {
     let home = Home::new();
-    // Due in a moment, and then overdue for as long as nobody lives.
-    let soon = forge_jobs::Timestamp::now().saturating_add(Duration::from_millis(50));
-    home.enqueue(&["k", "1", "--run-at", &soon.to_string()]);
-    let found = support::wait_for("the job to be due", async || {
-        let found = doctor(&home);
-        (found.0 == 1).then_some(found.1)
-    })
-    .await;
+    let storage = open(&home.database()).await;
+    // Sent an hour ago for half an hour later, and nobody has lived since.
+    let ago = |minutes: u64| Timestamp::now().saturating_sub(Duration::from_secs(60 * minutes));
+    let job = EnqueueRequest::new("k", 1).with_run_at(ago(30)).validate(&DefaultRouter).unwrap();
+    storage.jobs.enqueue(EnqueueParams { jobs: vec![job], now: Some(ago(60)) }).await.unwrap();
+    drop(storage);
+    let (code, found) = doctor(&home);
+    assert_eq!(code, 1, "{found:?}");
     assert_eq!((found.waiting.len(), found.waiting[0].kind.as_str()), (1, "k"), "{found:?}");
     let ended = home.run(["job", "list"]);
     assert!(ended.stdout.contains("scheduled"), "{ended:?}");

@@ -76,9 +76,3 @@ fn a_url_where_none_belongs_is_not_repeated() {
         keeps_the_secret(home.run(args).check(2, &[]));
     }
 }
-
-#[test]
-fn a_bench_of_files_wants_a_directory_when_the_database_is_on_a_server() {
-    let home = Home::new();
-    home.run(["bench", "bulk", "--database", &url("host/db")]).check(2, &["on a server", "--dir"]);
-}
