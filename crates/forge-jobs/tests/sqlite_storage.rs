@@ -36,8 +36,11 @@ async fn sixty_four_enqueues_at_once_make_at_most_four_commits_and_a_bad_one_fai
             tokio::spawn(async move { enqueuer.enqueue(EnqueueRequest::new(kind, n)).await })
         })
         .collect();
-    // Every task has sent its command before the lock is given up: they run up to their first await.
-    tokio::task::yield_now().await;
+    // Every task has sent its command before the lock is given up: they run up to their first await. The runtime comes
+    // back here before it has run all of them, but runs some more each time.
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
     lock.commit().unwrap();
     let mut bad = Vec::new();
     for (n, waiting) in waiting.into_iter().enumerate() {
