@@ -1,7 +1,7 @@
 //! Jobs in a transaction of the caller's own: committed or rolled back with it.
 //!
 //! So an order and the job that ships it are both there, or neither. The caller opens the storage's file by itself, with
-//! the [`rusqlite`](super::rusqlite) of this crate; the storage must have been opened with
+//! the [`rusqlite`] of this crate; the storage must have been opened with
 //! [`SqliteOptions::share_file`](super::SqliteOptions::share_file), since the file holds other tables too.
 //!
 //! ```
