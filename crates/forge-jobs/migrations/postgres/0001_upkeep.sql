@@ -4,7 +4,8 @@
 -- is before it was seen to be gone.
 CREATE FUNCTION {schema}.promote(p_limit integer, p_from bigint, p_now bigint, OUT count integer, OUT next_us bigint)
 LANGUAGE plpgsql VOLATILE
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
+SET jit = off AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
 BEGIN
@@ -38,7 +39,8 @@ $$;
 -- Deletes at most so many finished jobs past their queue's window, the oldest first.
 CREATE FUNCTION {schema}.sweep(p_limit integer, p_now bigint, OUT done integer, OUT dead integer)
 LANGUAGE plpgsql VOLATILE
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
+SET jit = off AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_window record;
