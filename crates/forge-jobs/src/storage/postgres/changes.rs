@@ -22,6 +22,8 @@ const BACKEND: &str = "SELECT pg_backend_pid()";
 const TELL: &str = "SELECT {schema}.tell($1)";
 /// Between two notifications of one process: more often would wake others for what they are about to see.
 const TELL_GAP: Duration = Duration::from_millis(5);
+/// What tries out a listening connection.
+const ECHO: &str = "echo:";
 /// How often a listening connection is tried out: a dead one looks like a silent one.
 const ECHO_EVERY: Duration = Duration::from_secs(5);
 /// How long an echo may take.
@@ -108,6 +110,10 @@ impl Hub {
             if process.parse::<ProcessId>().is_ok_and(|p| self.is_mine(p)) {
                 self.changes.send_modify(|c| c.news += 1);
             }
+            return;
+        }
+        if what.starts_with(ECHO) {
+            // Of another process, or late: the identity behind it has letters of its own.
             return;
         }
         self.announce(Effects { claimable: what.contains('w'), deferred: what.contains('d') });
@@ -199,7 +205,7 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
     let order =
         async |verb| Ok(live.client().batch_execute(&format!("{verb} \"{}\"", hub.schema.channel())).await?);
     answered(order("LISTEN")).await?;
-    let token = format!("echo:{}", ProcessId::new());
+    let token = format!("{ECHO}{}", ProcessId::new());
     let mut echoed = false;
     loop {
         // Until the echo comes it may be that nothing does.
