@@ -1,32 +1,15 @@
 //! The short forms of the campaigns. They need the program: `cargo test --workspace` builds it, `cargo build -p forge`
 //! does too.
 
+mod support;
+
 use forge_torture::campaigns::{
     Clock, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard};
-
-const LIMIT: Duration = Duration::from_secs(120);
-
-/// A seed of the day, printed with what comes of it.
-fn seed() -> u64 {
-    let seed = fastrand::u64(0..1_000_000);
-    println!("seed {seed}");
-    seed
-}
-
-fn program() -> Result<PathBuf, Failure> {
-    Ok(Site::built_program()?)
-}
-
-/// One campaign at a time: each keeps the machine busy in its own way.
-async fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::const_new(());
-    TURN.lock().await
-}
+use support::{LIMIT, program, seed, turn};
 
 #[tokio::test]
 async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once() -> Result<(), Failure> {

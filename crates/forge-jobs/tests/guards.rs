@@ -65,26 +65,11 @@ fn on_sqlite(rule: Rule, without: Option<Guard>) -> Verdict {
 
 #[cfg(feature = "postgres")]
 fn on_postgres(rule: Rule, without: Option<Guard>) -> Verdict {
-    use forge_jobs::storage::postgres::Guard as G;
-    let same = |guard: Guard| match guard {
-        Guard::Claim => G::Claim,
-        Guard::Registration => G::Registration,
-        Guard::Finish => G::Finish,
-        Guard::Release => G::Release,
-        Guard::Heartbeat => G::Heartbeat,
-        Guard::Reap => G::Reap,
-        Guard::Dedupe => G::Dedupe,
-        Guard::Cancel => G::Cancel,
-        Guard::Pause => G::Pause,
-        Guard::Bound => G::Bound,
-        Guard::Lead => G::Lead,
-        other => panic!("{other:?} has no match on Postgres"),
-    };
     Box::pin(async move {
         let database = databases::fresh().await;
         let storage = databases::open(database.url()).await;
         if let Some(guard) = without {
-            storage.remove_guard(same(guard)).await.unwrap();
+            storage.remove_guard(guard).await.unwrap();
         }
         holds(rule, storage.into_bundle()).await
     })

@@ -17,7 +17,7 @@ CREATE FUNCTION {schema}.claim(p_process uuid, p_queues text[], p_limits integer
     p_mark_dues bigint[], p_mark_ids uuid[], p_now bigint)
 RETURNS TABLE (settings_version bigint, suspects boolean, want integer, kind integer, id uuid, claim_no bigint,
     payload text, attempts integer, max_attempts integer, priority smallint, throttles integer, created_at bigint,
-    due_at bigint, tags text, suspect integer, flags integer, queue integer, claimed_at bigint)
+    due_at bigint, tags text, suspect integer)
 LANGUAGE plpgsql VOLATILE ROWS 100
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -121,8 +121,7 @@ BEGIN
             SELECT j.id, (SELECT no FROM number), v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j
         )
         SELECT NULL::bigint, NULL::boolean, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
-               j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect, j.flags, v_want.no,
-               v_now
+               j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect
         FROM job j
         ORDER BY j.priority, j.due_at, j.id;
         GET DIAGNOSTICS v_got = ROW_COUNT;
@@ -137,8 +136,7 @@ BEGIN
                                        WHERE r.queue = q.no AND r.lane = 1 AND r.kind = t.kind LIMIT 1) y
                    WHERE p_kinds IS NULL OR t.kind = ANY (v_allowed)),
            NULL::integer, NULL::integer, NULL::uuid, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
-           NULL::smallint, NULL::integer, NULL::bigint, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
-           NULL::integer, NULL::bigint
+           NULL::smallint, NULL::integer, NULL::bigint, NULL::bigint, NULL::text, NULL::integer
     FROM {schema}.settings s;
 END
 $$;

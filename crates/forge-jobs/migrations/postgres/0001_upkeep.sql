@@ -1,8 +1,7 @@
 -- Promotion, retention, and the queues' settings.
 
--- Makes deferred jobs claimable whose time has come, the earliest first. p_from tells from which time on to look: what
--- is before it was seen to be gone.
-CREATE FUNCTION {schema}.promote(p_limit integer, p_from bigint, p_now bigint, OUT count integer, OUT next_us bigint)
+-- Makes deferred jobs claimable whose time has come, the earliest first.
+CREATE FUNCTION {schema}.promote(p_limit integer, p_now bigint, OUT count integer, OUT next_us bigint)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
 SET jit = off AS $$
@@ -11,11 +10,11 @@ DECLARE
 BEGIN
     WITH retrying AS MATERIALIZED (
         SELECT d.ctid AS tid, d.due_at FROM {schema}.deferred d
-        WHERE d.status = 3 AND d.due_at <= v_now AND d.due_at >= coalesce(p_from, {first_time})
+        WHERE d.status = 3 AND d.due_at <= v_now
         ORDER BY d.due_at, d.id LIMIT p_limit FOR UPDATE SKIP LOCKED
     ), scheduled AS MATERIALIZED (
         SELECT d.ctid AS tid, d.due_at FROM {schema}.deferred d
-        WHERE d.status = 1 AND d.due_at <= v_now AND d.due_at >= coalesce(p_from, {first_time})
+        WHERE d.status = 1 AND d.due_at <= v_now
         ORDER BY d.due_at, d.id LIMIT p_limit FOR UPDATE SKIP LOCKED
     ), due AS MATERIALIZED (
         SELECT x.tid FROM (SELECT * FROM retrying UNION ALL SELECT * FROM scheduled) x ORDER BY x.due_at LIMIT p_limit
@@ -28,10 +27,10 @@ BEGIN
     )
     SELECT count(*) INTO count FROM gone;
     SELECT min(x.due_at) - v_now INTO next_us FROM (
-        (SELECT d.due_at FROM {schema}.deferred d WHERE d.status = 3 AND d.due_at >= coalesce(p_from, {first_time})
+        (SELECT d.due_at FROM {schema}.deferred d WHERE d.status = 3
          ORDER BY d.due_at LIMIT 1)
         UNION ALL
-        (SELECT d.due_at FROM {schema}.deferred d WHERE d.status = 1 AND d.due_at >= coalesce(p_from, {first_time})
+        (SELECT d.due_at FROM {schema}.deferred d WHERE d.status = 1
          ORDER BY d.due_at LIMIT 1)) x;
 END
 $$;

@@ -61,7 +61,7 @@ pub enum StorageError {
     /// The database is of an older version, and the caller did not allow to bring it up to date. Nothing was changed.
     #[error(
         "{database} has schema version {found}, this program works with {known}: `forge migrate`, or the next start \
-         of the program that uses it, brings it up to date"
+         of a program that may migrate it, brings it up to date"
     )]
     SchemaTooOld {
         /// Which database.

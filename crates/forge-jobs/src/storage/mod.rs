@@ -6,6 +6,8 @@
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checks;
 mod error;
+#[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
+mod guard;
 mod inspect;
 mod job_queue;
 mod lease;

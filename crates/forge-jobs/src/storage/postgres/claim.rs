@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const CLAIM: &str = "SELECT settings_version, suspects, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
-     throttles, created_at, due_at, tags, suspect, flags, queue, claimed_at \
+     throttles, created_at, due_at, tags, suspect \
      FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 /// Claims jobs of every wanted queue.

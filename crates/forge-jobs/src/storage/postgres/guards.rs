@@ -1,34 +1,7 @@
-//! The guards that make this storage safe, each of which a test can take out of the SQL to see that a rule notices.
+//! Taking guards out of the SQL, to see that a rule notices.
 
 use super::schema::{STEPS, Schema};
-
-/// A guard that mutation tests take out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Guard {
-    /// A claim takes its jobs out of what can be claimed.
-    Claim,
-    /// Only a registered process can claim.
-    Registration,
-    /// A finish must match the claim.
-    Finish,
-    /// A release must match the claim.
-    Release,
-    /// A heartbeat is accepted only while its registration lasts.
-    Heartbeat,
-    /// Only silent processes are reaped.
-    Reap,
-    /// One unfinished job per kind and dedupe key.
-    Dedupe,
-    /// A requested cancel overrules a retry.
-    Cancel,
-    /// A paused queue gives no jobs.
-    Pause,
-    /// A queue gives no more jobs than its bound lets all processes run.
-    Bound,
-    /// One process leads at a time.
-    Lead,
-}
+use crate::storage::guard::Guard;
 
 impl Guard {
     /// The function that holds it, and what of its text is replaced by what.

@@ -36,7 +36,7 @@ pub use sqlx;
 pub use tokio_postgres;
 
 #[cfg(feature = "conformance")]
-pub use guards::Guard;
+pub use crate::storage::guard::Guard;
 
 use self::connect::Server;
 use self::driver::Driver;

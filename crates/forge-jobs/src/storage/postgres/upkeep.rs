@@ -9,18 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::types::Type;
 
-const PROMOTE: &str = "SELECT count, next_us FROM {schema}.promote($1, $2, $3)";
+const PROMOTE: &str = "SELECT count, next_us FROM {schema}.promote($1, $2)";
 const SWEEP: &str = "SELECT done, dead FROM {schema}.sweep($1, $2)";
 /// Something is due and another process is about to make it pending: no reason to ask again at once.
 const CONTENDED: Duration = Duration::from_millis(20);
 
 /// Moves what is due from deferred to ready, the earliest first.
 pub(super) async fn promote(hub: Arc<Hub>, params: PromoteParams) -> Result<Promoted, StorageError> {
-    let limit = i32::try_from(params.limit).unwrap_or(i32::MAX);
-    let (from, now) = (None::<i64>, params.now.map(Timestamp::as_micros));
+    let (limit, now) =
+        (i32::try_from(params.limit).unwrap_or(i32::MAX), params.now.map(Timestamp::as_micros));
     let answer: Result<(i32, Option<i64>), Fault> = async {
-        let values = [(&limit as _, Type::INT4), (&from as _, Type::INT8), (&now as _, Type::INT8)];
-        let row = only(hub.write(Lane::Work, PROMOTE, &values).await?)?;
+        let row = only(hub.write(Lane::Work, PROMOTE, &[(&limit, Type::INT4), (&now, Type::INT8)]).await?)?;
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
     .await;

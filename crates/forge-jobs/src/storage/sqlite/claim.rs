@@ -1,11 +1,11 @@
 //! Claiming jobs.
 
 use super::error::Fault;
-use super::guards::Guard;
 use super::hot::Hot;
 use super::state::{ALONE, KEYED};
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;
+use crate::storage::guard::Guard;
 use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
 };

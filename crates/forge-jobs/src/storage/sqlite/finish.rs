@@ -1,7 +1,6 @@
 //! Writing what became of attempts, and giving claims back.
 
 use super::error::Fault;
-use super::guards::Guard;
 use super::hot::Hot;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
@@ -11,6 +10,7 @@ use super::writer::{Cx, time};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
 use crate::storage::checks::{check_batch, micros};
+use crate::storage::guard::Guard;
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
 use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, Timestamp, clean_error};
 use rusqlite::{OptionalExtension, params};

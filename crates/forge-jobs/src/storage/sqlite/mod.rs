@@ -37,9 +37,9 @@ mod writer;
 pub use rusqlite;
 
 #[cfg(feature = "conformance")]
-pub use guards::Guard;
+pub use crate::storage::guard::Guard;
 #[cfg(not(feature = "conformance"))]
-use guards::Guard;
+use crate::storage::guard::Guard;
 
 use self::changes::{Effects, announce};
 use self::error::Fault;

@@ -2,11 +2,11 @@
 
 use super::error::Fault;
 use super::finish::give_back;
-use super::guards::Guard;
 use super::queues::settings_version;
 use super::state::RunningRow;
 use super::writer::{Cx, time};
 use crate::storage::checks::micros;
+use crate::storage::guard::Guard;
 use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, Lease, RegisterParams, StorageError};
 use crate::{JobId, ProcessId};
 use rusqlite::{OptionalExtension, params};

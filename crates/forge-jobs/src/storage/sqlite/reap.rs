@@ -2,7 +2,6 @@
 
 use super::error::Fault;
 use super::finish::give_back;
-use super::guards::Guard;
 use super::locks::Locks;
 use super::processes::{Registered, end};
 use super::state::{
@@ -11,6 +10,7 @@ use super::state::{
 use super::writer::{Cx, time};
 use crate::limits::MAX_CRASHES;
 use crate::storage::checks::micros;
+use crate::storage::guard::Guard;
 use crate::storage::{ReapParams, ReapReport};
 use crate::{AttemptResult, DeadReason, JobId, ProcessId};
 use rusqlite::params;

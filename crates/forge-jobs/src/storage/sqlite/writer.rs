@@ -9,12 +9,13 @@
 
 use super::changes::{Effects, announce};
 use super::error::{Fault, commit_error, is_busy, storage_error};
-use super::guards::{Guard, Guards};
+use super::guards::Guards;
 use super::hot::{Hot, Statements};
 use super::identity::Identity;
 use super::names::Names;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
+use crate::storage::guard::Guard;
 use crate::storage::{Changes, StorageError};
 use rusqlite::{Connection, ErrorCode, Statement};
 use std::cell::RefMut;
