@@ -23,6 +23,15 @@ const INSERT: &str =
 
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
+/// Waiting jobs that are worth another writer. Fewer go together when the write under way is done: a statement and a
+/// commit cost more than the rows in them.
+const WORTH_ANOTHER: usize = 500;
+/// A write that takes longer may wait for somebody else's transaction: others go past it.
+const SLOW: Duration = Duration::from_millis(20);
+/// How often a writer gives way to callers that it has just answered, before it takes those who wait. Callers that send
+/// one job after the other come back at once, and those who come together share a commit. It is no timer: it ends as
+/// soon as they are back, and takes microseconds if they are not.
+const GIVE_WAY: usize = 100;
 /// Bytes of payload in one write, unless a single caller has more.
 pub(super) const MAX_BYTES: usize = 4 << 20;
 /// Between two tries of a write whose outcome is unknown.
@@ -38,6 +47,8 @@ pub(super) struct Group {
 struct Inner {
     waiting: VecDeque<Caller>,
     writers: usize,
+    /// When each write under way was begun.
+    under_way: Vec<Instant>,
 }
 
 type Reply = oneshot::Sender<Result<Vec<Inserted>, StorageError>>;
@@ -48,10 +59,23 @@ struct Caller {
     reply: Reply,
 }
 
+impl Inner {
+    /// Whether to write beside a writer that is at work.
+    fn is_worth_another(&self) -> bool {
+        // Of many callers it is enough to look at some.
+        let jobs = self.waiting.iter().take(WORTH_ANOTHER).map(|c| c.jobs.len()).sum::<usize>();
+        jobs >= WORTH_ANOTHER || self.under_way.iter().any(|begun| begun.elapsed() > SLOW)
+    }
+}
+
 impl Group {
     /// The callers of the next write: those that act at the same time, within bounds. `None` ends the writer.
-    fn take(&self) -> Option<Vec<Caller>> {
+    fn take(&self) -> Option<(Vec<Caller>, Instant)> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.writers > 1 && !inner.is_worth_another() {
+            inner.writers -= 1;
+            return None;
+        }
         let mut callers: Vec<Caller> = Vec::new();
         let (mut jobs, mut bytes) = (0, 0);
         while let Some(next) = inner.waiting.front() {
@@ -67,7 +91,27 @@ impl Group {
             inner.writers -= 1;
             return None;
         }
-        Some(callers)
+        let begun = Instant::now();
+        inner.under_way.push(begun);
+        Some((callers, begun))
+    }
+
+    /// A write is over that was begun then.
+    fn done(&self, begun: Instant) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = inner.under_way.iter().position(|b| *b == begun) {
+            inner.under_way.swap_remove(at);
+        }
+    }
+
+    /// Until as many wait as were answered, if they come at once.
+    async fn gather(&self, answered: usize) {
+        for _ in 0..GIVE_WAY {
+            if self.inner.lock().unwrap_or_else(PoisonError::into_inner).waiting.len() >= answered {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -87,7 +131,7 @@ pub(super) async fn enqueue(
     let start = {
         let mut inner = hub.groups[keyed].inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.waiting.push_back(Caller { jobs: params.jobs, now: params.now, reply });
-        let start = inner.writers < WRITERS;
+        let start = inner.writers == 0 || (inner.writers < WRITERS && inner.is_worth_another());
         inner.writers += usize::from(start);
         start
     };
@@ -98,7 +142,14 @@ pub(super) async fn enqueue(
 }
 
 async fn write_all(hub: Arc<Hub>, keyed: usize) {
-    while let Some(callers) = hub.groups[keyed].take() {
+    let group = &hub.groups[keyed];
+    let mut answered = 0;
+    loop {
+        if answered > 1 {
+            group.gather(answered).await;
+        }
+        let Some((callers, begun)) = group.take() else { return };
+        answered = callers.len();
         let (groups, replies): (Vec<_>, Vec<_>) =
             callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
         let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
@@ -122,6 +173,7 @@ async fn write_all(hub: Arc<Hub>, keyed: usize) {
             }
             Err(e) => replies.into_iter().for_each(|reply| _ = reply.send(Err(e.duplicate()))),
         }
+        group.done(begun);
     }
 }
 
