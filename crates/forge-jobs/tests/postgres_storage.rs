@@ -216,3 +216,27 @@ async fn enqueues_at_once_share_their_commits() {
     let sent = handle.statements() - before;
     assert!(sent <= 24, "64 enqueues took {sent} statements");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_between_is_told_from_the_server_itself() {
+    let database = empty().await;
+    let direct = open(database.url(), Purpose::Migrate).await.unwrap();
+    assert!(direct.is_direct().await.unwrap());
+    let url = tokio::task::block_in_place(|| database.bouncer_url()).unwrap();
+    let pooled = open(&url, Purpose::Use).await.unwrap();
+    assert!(!pooled.is_direct().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_statement_outlives_a_change_of_the_function_that_it_calls() {
+    let database = empty().await;
+    let storage = open(database.url(), Purpose::Migrate).await.unwrap().into_bundle();
+    let request = || EnqueueRequest::new("k", "{}").with_delay(Duration::from_secs(3600));
+    for _ in 0..3 {
+        assert_eq!(enqueue(&storage, request()).await, Inserted::Inserted);
+    }
+    // What the statement gives is of another type now, which a kept plan must not be.
+    let change = "ALTER TYPE forge.inserted ALTER ATTRIBUTE of TYPE text";
+    client(&database).await.batch_execute(change).await.unwrap();
+    assert_eq!(enqueue(&storage, request()).await, Inserted::Inserted);
+}

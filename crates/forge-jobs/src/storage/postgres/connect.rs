@@ -2,14 +2,20 @@
 
 use super::error::Fault;
 use super::link::Live;
+use super::socket::{Alive, dial, ends, is_direct};
 use super::tls;
 use crate::config::{PostgresConfig, PostgresHost, TlsMode};
 use crate::storage::StorageError;
 use futures_util::future::poll_fn;
+use std::error::Error as StdError;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Silence on a connection after which the other end is probed.
@@ -24,6 +30,9 @@ const OLDEST: i32 = 140_000;
 /// Where the server is and how to get in.
 pub(super) struct Server {
     config: Config,
+    /// A name or an address, and the port; `None`: a Unix socket, which the driver opens.
+    host: Option<(String, u16)>,
+    alive: Alive,
     tls: Option<MakeRustlsConnect>,
     limit: Duration,
     /// For people, without secrets.
@@ -40,20 +49,18 @@ impl Server {
             .user(settings.user())
             .dbname(settings.database())
             .application_name(settings.application_name())
-            .connect_timeout(settings.connect_timeout())
-            .keepalives(true)
-            .keepalives_idle(settings.keepalives_idle().unwrap_or(KEEPALIVE_IDLE))
-            .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES)
-            .tcp_user_timeout(settings.tcp_user_timeout().unwrap_or(TCP_USER_TIMEOUT));
-        match settings.host() {
-            PostgresHost::Name(name) => config.host(name),
-            PostgresHost::SocketDir(dir) => config.host_path(dir),
+            .connect_timeout(settings.connect_timeout());
+        let host = match settings.host() {
+            PostgresHost::Name(name) => Some((name.clone(), settings.port())),
+            PostgresHost::SocketDir(dir) => {
+                config.host_path(dir);
+                None
+            }
         };
         if let Some(password) = settings.password() {
             config.password(password.expose());
         }
-        let over_socket = matches!(settings.host(), PostgresHost::SocketDir(_));
+        let over_socket = host.is_none();
         config.ssl_mode(match settings.tls() {
             _ if over_socket => SslMode::Disable,
             TlsMode::Disable => SslMode::Disable,
@@ -62,8 +69,16 @@ impl Server {
         });
         let plain = over_socket || settings.tls() == TlsMode::Disable;
         let tls = if plain { None } else { Some(tls::connector(settings)?) };
+        let alive = Alive {
+            idle: settings.keepalives_idle().unwrap_or(KEEPALIVE_IDLE),
+            interval: KEEPALIVE_INTERVAL,
+            retries: KEEPALIVE_RETRIES,
+            unacknowledged: settings.tcp_user_timeout().unwrap_or(TCP_USER_TIMEOUT),
+        };
         Ok(Self {
             config,
+            host,
+            alive,
             tls,
             limit: settings.connect_timeout(),
             name: settings.describe(),
@@ -77,21 +92,26 @@ impl Server {
 
     /// Asks the server to stop what this connection is doing. A hint; nobody waits for it.
     pub(super) fn cancel(&self, client: &Client) {
-        let (token, limit, tls) = (client.cancel_token(), self.limit, self.tls.clone());
-        tokio::spawn(async move {
-            let _ = match tls {
-                Some(tls) => tokio::time::timeout(limit, token.cancel_query(tls)).await,
-                None => tokio::time::timeout(limit, token.cancel_query(NoTls)).await,
+        let (token, limit, alive) = (client.cancel_token(), self.limit, self.alive);
+        let (host, tls) = (self.host.clone(), self.tls.clone());
+        tokio::spawn(tokio::time::timeout(limit, async move {
+            // Nobody could do anything about a failure.
+            let _ = match host {
+                Some((name, port)) => {
+                    let Ok(stream) = dial(&name, port, alive).await else { return };
+                    cancel_over(token, stream, &name, tls).await
+                }
+                None => token.cancel_query(NoTls).await,
             };
-        });
+        }));
     }
 
-    fn unreachable(&self, what: &str, e: Option<tokio_postgres::Error>) -> StorageError {
+    fn unreachable(&self, what: &str, e: Option<Box<dyn StdError + Send + Sync>>) -> StorageError {
         let note = self.note.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
         StorageError::Unavailable {
             detail: format!("{}: {what}{note}", self.name),
             outcome_unknown: false,
-            source: e.map(|e| Box::new(e) as _),
+            source: e,
         }
     }
 }
@@ -104,20 +124,10 @@ pub(super) async fn connect(server: &Server) -> Result<Live, Fault> {
 /// The same; notifications go to `heard`, which is closed when the connection is lost.
 pub(super) async fn connect_and_hear(
     server: &Server,
-    heard: Option<mpsc::UnboundedSender<String>>,
+    heard: Heard,
 ) -> Result<Live, Fault> {
-    let dial = async {
-        if let Some(tls) = &server.tls {
-            let (client, connection) = server.config.connect(tls.clone()).await?;
-            Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
-        } else {
-            let (client, connection) = server.config.connect(NoTls).await?;
-            Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
-        }
-    };
-    match tokio::time::timeout(server.limit, dial).await {
-        Ok(Ok((client, task))) => Ok(Live::new(client, task)),
-        Ok(Err(e)) => Err(refused(server, e)),
+    match tokio::time::timeout(server.limit, enter(server, heard)).await {
+        Ok(live) => live,
         Err(_) => {
             let what = format!("no connection within {:?}", server.limit);
             Err(Fault::NoConnection(server.unreachable(&what, None)))
@@ -125,9 +135,65 @@ pub(super) async fn connect_and_hear(
     }
 }
 
+type Heard = Option<mpsc::UnboundedSender<String>>;
+
+async fn enter(server: &Server, heard: Heard) -> Result<Live, Fault> {
+    let Some((name, port)) = &server.host else {
+        let (client, connection) = server.config.connect(NoTls).await.map_err(|e| refused(server, e))?;
+        let task = tokio::spawn(drive(connection, heard)).abort_handle();
+        return Ok(Live::new(client, task));
+    };
+    let no_way = |e: std::io::Error| {
+        let what = format!("error connecting to server: {e}");
+        Fault::NoConnection(server.unreachable(&what, Some(e.into())))
+    };
+    let stream = dial(name, *port, server.alive).await.map_err(no_way)?;
+    let ends = ends(&stream).map_err(no_way)?;
+    let (client, task) = match &server.tls {
+        Some(tls) => enter_by(server, stream, connector(tls, name).map_err(no_way)?, heard).await,
+        None => enter_by(server, stream, NoTls, heard).await,
+    }
+    .map_err(|e| refused(server, e))?;
+    let live = Live::new(client, task);
+    Ok(if is_direct(live.client(), ends).await? { live.direct() } else { live })
+}
+
+type RustlsConnect = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
+
+/// For one connection to a server of this name.
+fn connector(tls: &MakeRustlsConnect, name: &str) -> std::io::Result<RustlsConnect> {
+    MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls.clone(), name).map_err(std::io::Error::other)
+}
+
+async fn enter_by<T>(
+    server: &Server,
+    stream: TcpStream,
+    tls: T,
+    heard: Heard,
+) -> Result<(Client, AbortHandle), tokio_postgres::Error>
+where
+    T: tokio_postgres::tls::TlsConnect<TcpStream>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = server.config.connect_raw(stream, tls).await?;
+    Ok((client, tokio::spawn(drive(connection, heard)).abort_handle()))
+}
+
+async fn cancel_over(
+    token: CancelToken,
+    stream: TcpStream,
+    name: &str,
+    tls: Option<MakeRustlsConnect>,
+) -> Result<(), tokio_postgres::Error> {
+    match tls.as_ref().and_then(|tls| connector(tls, name).ok()) {
+        Some(tls) => token.cancel_query_raw(stream, tls).await,
+        None => token.cancel_query_raw(stream, NoTls).await,
+    }
+}
+
 fn refused(server: &Server, e: tokio_postgres::Error) -> Fault {
     if e.as_db_error().is_none() {
-        return Fault::NoConnection(server.unreachable(&plain_words(&e), Some(e)));
+        return Fault::NoConnection(server.unreachable(&plain_words(&e), Some(e.into())));
     }
     // The server's own words; they hold no password.
     match Fault::from(e).into_storage(false) {
@@ -141,7 +207,6 @@ fn refused(server: &Server, e: tokio_postgres::Error) -> Fault {
 }
 
 fn plain_words(e: &tokio_postgres::Error) -> String {
-    use std::error::Error;
     let mut text = e.to_string();
     let mut cause = e.source();
     while let Some(e) = cause {
@@ -154,10 +219,10 @@ fn plain_words(e: &tokio_postgres::Error) -> String {
     text
 }
 
-async fn drive<S, T>(mut connection: Connection<S, T>, heard: Option<mpsc::UnboundedSender<String>>)
+async fn drive<S, T>(mut connection: Connection<S, T>, heard: Heard)
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
 {
     // An error is told to every call under way by the driver; notices are the server's own business.
     while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {

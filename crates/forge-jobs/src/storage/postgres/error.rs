@@ -45,6 +45,11 @@ impl Fault {
         })
     }
 
+    /// Whether a key was there already, and so nothing was done.
+    pub(super) fn is_duplicate(&self) -> bool {
+        self.code().is_some_and(|c| *c == SqlState::UNIQUE_VIOLATION)
+    }
+
     /// Whether nobody knows if the change was made.
     pub(super) fn is_unknown(&self) -> bool {
         match self {
@@ -73,6 +78,16 @@ pub(super) fn lost(e: &tokio_postgres::Error) -> bool {
             // Ended by the server; or it has become read-only: after a switch-over another server may be the primary.
             c.code().starts_with("57P") || *c == SqlState::READ_ONLY_SQL_TRANSACTION || is_of_pooler(c)
         })
+}
+
+/// Whether a kept statement is of no use any more, and was not run: a migration has changed what it gives, or somebody
+/// has discarded it.
+pub(super) fn outdated(e: &tokio_postgres::Error) -> bool {
+    e.code().is_some_and(|c| {
+        *c == SqlState::INVALID_SQL_STATEMENT_NAME
+            || (*c == SqlState::FEATURE_NOT_SUPPORTED
+                && e.as_db_error().is_some_and(|db| db.routine() == Some("RevalidateCachedQuery")))
+    })
 }
 
 /// Whether a pooler says that it lost the server, which may have done the work: `PgBouncer` with class 08, others with

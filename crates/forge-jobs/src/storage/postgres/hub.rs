@@ -94,6 +94,10 @@ impl Hub {
         self.statements.load(Ordering::Relaxed)
     }
 
+    pub(super) async fn is_direct(&self) -> Result<bool, Fault> {
+        self.urgent.is_direct().await
+    }
+
     fn link(&self, lane: Lane) -> &Link {
         let idlest =
             |links: &'_ [Link]| links.iter().enumerate().min_by_key(|(_, l)| l.under_way()).map(|(at, _)| at);
@@ -110,14 +114,13 @@ impl Hub {
     pub(super) async fn write(
         &self,
         lane: Lane,
-        template: &str,
+        template: &'static str,
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, Fault> {
-        let text = self.schema.text(template);
         let mut tries = 0;
         loop {
             self.statements.fetch_add(1, Ordering::Relaxed);
-            match self.link(lane).query(&text, params, self.limit).await {
+            match self.link(lane).query_often(&self.schema, template, params, self.limit).await {
                 Err(e) if e.is_collision() && tries < COLLISIONS => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1 << tries.min(6)))).await;
@@ -125,6 +128,12 @@ impl Hub {
                 other => return other,
             }
         }
+    }
+
+    /// A statement that is sent only once, and as it stands.
+    #[cfg(feature = "conformance")]
+    pub(super) async fn order(&self, text: &str) -> Result<(), Fault> {
+        self.link(Lane::Work).query(text, &[], self.limit).await.map(drop)
     }
 
     /// One statement that changes nothing; sent again once when the connection was lost.

@@ -1,14 +1,16 @@
 //! A connection that is made when it is first needed, and made again when it was lost.
 
 use super::connect::{Server, connect};
-use super::error::{Fault, lost};
-use std::sync::Arc;
+use super::error::{Fault, lost, outdated};
+use super::schema::Schema;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Statement};
 
 /// A value and its type, as a call sends it.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -17,15 +19,73 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Live {
     client: Client,
     task: AbortHandle,
+    kept: Option<Kept>,
 }
+
+/// Statements that the server keeps for this connection; `None`: sent once, not kept yet.
+type Kept = StdMutex<HashMap<&'static str, Option<Statement>>>;
 
 impl Live {
     pub(super) const fn new(client: Client, task: AbortHandle) -> Self {
-        Self { client, task }
+        Self { client, task, kept: None }
+    }
+
+    /// It is certain that one session of the server is at the other end, and stays there.
+    pub(super) fn direct(mut self) -> Self {
+        self.kept = Some(Kept::default());
+        self
     }
 
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) const fn is_direct(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Sends a statement with its parameters, in one flight and without a prepared statement.
+    async fn send(
+        &self,
+        text: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query_typed(text, params).await
+    }
+
+    /// The same; from the second time on the server keeps the statement, where that is safe, and saves its parsing.
+    async fn send_often(
+        &self,
+        schema: &Schema,
+        template: &'static str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let Some(kept) = &self.kept else { return self.send(&schema.text(template), params).await };
+        let known = {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = kept.get(template).cloned();
+            kept.entry(template).or_default();
+            known
+        };
+        let statement = match known {
+            None => return self.send(&schema.text(template), params).await,
+            Some(Some(statement)) => statement,
+            Some(None) => {
+                let types = params.iter().map(|(_, ty)| ty.clone()).collect::<Vec<_>>();
+                let new = self.client.prepare_typed(&schema.text(template), &types).await?;
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.insert(template, Some(new.clone()));
+                new
+            }
+        };
+        let values = params.iter().map(|(value, _)| *value).collect::<Vec<_>>();
+        match self.client.query(&statement, &values).await {
+            Err(e) if outdated(&e) => {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).remove(template);
+                self.send(&schema.text(template), params).await
+            }
+            other => other,
+        }
     }
 }
 
@@ -64,6 +124,10 @@ impl Link {
         Ok(new)
     }
 
+    pub(super) async fn is_direct(&self) -> Result<bool, Fault> {
+        Ok(self.live().await?.is_direct())
+    }
+
     /// The next call makes a new connection; what is under way on the old one fails.
     async fn break_off(&self, broken: &Arc<Live>) {
         let mut live = self.live.lock().await;
@@ -81,11 +145,28 @@ impl Link {
         params: &[Param<'_>],
         limit: Duration,
     ) -> Result<Vec<Row>, Fault> {
+        self.within(limit, async |live: &Live| live.send(sql, params).await).await
+    }
+
+    /// The same for a statement that is sent again and again. The server keeps it where no pooler stands between.
+    pub(super) async fn query_often(
+        &self,
+        schema: &Schema,
+        template: &'static str,
+        params: &[Param<'_>],
+        limit: Duration,
+    ) -> Result<Vec<Row>, Fault> {
+        self.within(limit, async |live: &Live| live.send_often(schema, template, params).await).await
+    }
+
+    async fn within<C>(&self, limit: Duration, call: C) -> Result<Vec<Row>, Fault>
+    where
+        C: AsyncFnOnce(&Live) -> Result<Vec<Row>, tokio_postgres::Error>,
+    {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _counted = Counted(&self.under_way);
         let live = self.live().await?;
-        let params = params.iter().map(|(value, ty)| (*value, ty.clone())).collect::<Vec<_>>();
-        match tokio::time::timeout(limit, live.client.query_typed(sql, &params)).await {
+        match tokio::time::timeout(limit, call(&live)).await {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(e)) => {
                 if lost(&e) {

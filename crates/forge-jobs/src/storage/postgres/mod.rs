@@ -25,6 +25,7 @@ mod processes;
 mod queues;
 mod rows;
 mod schema;
+mod socket;
 mod tls;
 pub mod transaction;
 mod upkeep;
@@ -142,6 +143,16 @@ impl PostgresStorage {
         self.hub.statements()
     }
 
+    /// Whether it is certain that no pooler and no proxy stands between this storage and the server: the server keeps
+    /// its statements then. Behind a translation of addresses, and on a Unix socket, it is not. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn is_direct(&self) -> Result<bool, StorageError> {
+        self.run(|hub| async move { hub.is_direct().await.map_err(|e| e.into_storage(false)) }).await
+    }
+
     /// Takes one of the guards that make the storage safe out of the database's functions. For tests that a rule
     /// notices, and for nothing else.
     ///
@@ -154,7 +165,7 @@ impl PostgresStorage {
         self.driver
             .run(async move {
                 let sql = guard.without(&hub.schema);
-                hub.write(hub::Lane::Work, &sql, &[]).await.map(drop).map_err(|e| e.into_storage(true))
+                hub.order(&sql).await.map_err(|e| e.into_storage(true))
             })
             .await
     }

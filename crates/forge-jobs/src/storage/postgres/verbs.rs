@@ -21,7 +21,7 @@ const DROP: &str = "SELECT code, status FROM {schema}.drop_jobs($1, $2)";
 async fn each<T>(
     hub: &Hub,
     lane: Lane,
-    sql: &str,
+    sql: &'static str,
     params: &VerbParams,
     read: fn(i32, &Row) -> Result<T, tokio_postgres::Error>,
 ) -> Result<Vec<T>, StorageError> {

@@ -1,0 +1,76 @@
+//! The way to the server: a socket, and whether it is certain that it ends at the server itself.
+
+use super::error::Fault;
+use super::hub::only;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_postgres::Client;
+
+/// How a dead connection is noticed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alive {
+    /// Silence after which the other end is probed, and the time between probes.
+    pub(super) idle: Duration,
+    pub(super) interval: Duration,
+    /// Probes without an answer.
+    pub(super) retries: u32,
+    /// How long data may stay unacknowledged. Linux only.
+    pub(super) unacknowledged: Duration,
+}
+
+/// Connects to the first address of a name that answers.
+pub(super) async fn dial(name: &str, port: u16, alive: Alive) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((name, port)).await?;
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(&stream);
+    let keepalive = socket2::TcpKeepalive::new().with_time(alive.idle);
+    #[cfg(not(target_os = "openbsd"))]
+    let keepalive = keepalive.with_interval(alive.interval).with_retries(alive.retries);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(alive.unacknowledged))?;
+    Ok(stream)
+}
+
+/// Both ends of a connection: ours and the other one.
+pub(super) type Ends = (SocketAddr, SocketAddr);
+
+pub(super) fn ends(stream: &TcpStream) -> io::Result<Ends> {
+    Ok((stream.local_addr()?, stream.peer_addr()?))
+}
+
+/// Whether one session of the server is at the other end of this very socket, and so stays there.
+///
+/// Two connections of one network never have both ends in common. A pooler or a proxy between has a connection of its
+/// own to the server, with other ends; the server tells them. Where addresses are translated on the way, this says no.
+pub(super) async fn is_direct(client: &Client, ours: Ends) -> Result<bool, Fault> {
+    const ENDS: &str = "SELECT host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port()";
+    let row = only(client.query_typed(ENDS, &[]).await?)?;
+    let end = |at: usize| -> Result<Option<(IpAddr, u16)>, Fault> {
+        let (ip, port): (Option<String>, Option<i32>) = (row.try_get(at)?, row.try_get(at + 1)?);
+        Ok(ip.and_then(|ip| ip.parse().ok()).zip(port.and_then(|p| p.try_into().ok())))
+    };
+    let (client, server) = (end(0)?, end(2)?);
+    Ok(is_end(client, ours.0) && is_end(server, ours.1))
+}
+
+fn is_end(told: Option<(IpAddr, u16)>, seen: SocketAddr) -> bool {
+    told.is_some_and(|(ip, port)| ip.to_canonical() == seen.ip().to_canonical() && port == seen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_an_address_and_a_port() {
+        let seen: SocketAddr = "[::ffff:127.0.0.1]:5432".parse().unwrap();
+        let told = |ip: &str, port| Some((ip.parse::<IpAddr>().unwrap(), port));
+        assert!(is_end(told("127.0.0.1", 5432), seen));
+        assert!(!is_end(told("127.0.0.1", 5433), seen));
+        assert!(!is_end(told("127.0.0.2", 5432), seen));
+        assert!(!is_end(None, seen), "a Unix socket of the server has no address");
+    }
+}
