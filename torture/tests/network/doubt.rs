@@ -62,7 +62,7 @@ async fn a_pooler_that_lost_its_server_does_not_make_a_committed_claim_a_refused
 async fn an_enqueue_is_sent_again_when_a_pooler_lost_its_server() {
     let pooled = Pooled::new().await;
     let through = open(&config(&pooled.url)).await;
-    let trap = pooled.stage.proxy.cut_before_reply(3, |text| text.contains("insert_jobs"));
+    let trap = pooled.stage.proxy.cut_before_reply(3, |text| text.contains(".insert_"));
     for _ in 0..3 {
         assert_eq!(through.enqueue(enqueue(vec![job("k")])).await.unwrap(), [Inserted::Inserted]);
     }

@@ -85,28 +85,42 @@ RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 ELSE greatest(p_asked, p_now) END
 $$;
 
+-- Inserts jobs that have no dedupe key and are due at once, and nothing if an id is known already (23505): then the
+-- caller takes insert_jobs. Most jobs are of this kind, and it does for them what must be done and no more: no settings
+-- of its own, which cost more than the statement of a single job, no order, no outcome for each.
+CREATE FUNCTION {schema}.insert_plain(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
+    p_max integer[], p_tags text[], p_payloads text[], p_now bigint)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_now bigint := {schema}.clock(p_now);
+BEGIN
+    INSERT INTO {schema}.jobs (id, due_at, created_at, queue, kind, max_attempts, priority, tags, payload)
+    SELECT u.id, v_now, v_now, u.queue, u.kind, u.max, u.priority, u.tags, u.payload
+    FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_tags, p_payloads)
+         AS u(id, queue, kind, priority, max, tags, payload);
+    INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
+    SELECT v_now, u.id, u.queue, u.kind, 0, u.priority
+    FROM unnest(p_ids, p_queues, p_kinds, p_priorities) AS u(id, queue, kind, priority);
+END
+$$;
+
 -- Inserts every job that can be inserted. An empty answer means that all of them were.
 --
 -- Ordinary jobs go by one statement, in the order of their ids, so that two calls at once do not wait for each other
--- in a circle; those with a dedupe key go one by one.
+-- in a circle; those with a dedupe key go one by one. An array that would hold nothing but NULL may be NULL itself.
 CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
     p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
     p_now bigint)
-RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_new uuid[];
-    v_results {schema}.inserted[];
-    v_job record;
-    v_code smallint;
-    v_of uuid;
 BEGIN
     WITH fresh AS (
         INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
                                    tags, payload)
         SELECT u.id, {schema}.due(u.asked, u.delay, v_now), v_now, u.asked, u.queue, u.kind, u.max, u.priority,
-               u.delay, u.tags, u.payload
+               coalesce(u.delay, false), u.tags, u.payload
         FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
              WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
         WHERE u.key IS NULL
@@ -124,10 +138,26 @@ BEGIN
     IF cardinality(v_new) = cardinality(p_ids) THEN
         RETURN '{}';
     END IF;
+    RETURN {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags,
+                                  p_payloads, v_new, v_now);
+END
+$$;
 
-    v_results := array_fill(ROW(0, NULL)::{schema}.inserted, ARRAY[cardinality(p_ids)]);
+-- Inserts those that are not inserted yet, one by one, and tells of all what came of them. p_new are the others.
+CREATE FUNCTION {schema}.insert_others(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
+    p_new uuid[], p_now bigint)
+RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    v_results {schema}.inserted[] := array_fill(ROW(0, NULL)::{schema}.inserted, ARRAY[cardinality(p_ids)]);
+    v_job record;
+    v_code smallint;
+    v_of uuid;
+BEGIN
     FOR v_job IN
-        SELECT u.*, row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (v_new) AS is_new
+        SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.tags,
+               u.payload, u.at, row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (p_new) AS is_new
         FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
              WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
         ORDER BY u.kind, u.key, u.at
@@ -142,7 +172,7 @@ BEGIN
         IF v_code IS NULL THEN
             SELECT i.code, i.of INTO v_code, v_of
             FROM {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                       v_job.delay, v_job.key, v_job.tags, v_job.payload, v_now) i;
+                                       v_job.delay, v_job.key, v_job.tags, v_job.payload, p_now) i;
         END IF;
         v_results[v_job.at] := ROW(v_code, v_of)::{schema}.inserted;
     END LOOP;
@@ -229,7 +259,7 @@ BEGIN
     v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags,
                                       p_payloads, p_now);
     IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code = 0)) THEN
-        PERFORM {schema}.tell(CASE WHEN array_remove(p_asked, NULL) = '{}' THEN 'w' ELSE 'wd' END);
+        PERFORM {schema}.tell(CASE WHEN p_asked IS NULL OR array_remove(p_asked, NULL) = '{}' THEN 'w' ELSE 'wd' END);
     END IF;
     RETURN v_results;
 END

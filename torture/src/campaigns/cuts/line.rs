@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The functions of the schema around which connections are cut.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
+    ".insert_plain(",
     ".insert_jobs(",
     ".claim(",
     ".finish(",

@@ -18,6 +18,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT: &str =
     "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) i";
 
@@ -227,36 +228,37 @@ fn has_keys(jobs: &[NewJob]) -> bool {
     jobs.iter().any(|job| job.dedupe_key.is_some())
 }
 
-/// What is sent of jobs, column by column, but for their queues and kinds.
+/// What is sent of jobs, column by column, but for their queues and kinds. What no job has is not sent.
 pub(super) struct Columns<'a> {
     pub(super) ids: Vec<Uuid>,
     pub(super) priorities: Vec<i16>,
     pub(super) max: Vec<i32>,
-    pub(super) asked: Vec<Option<i64>>,
-    pub(super) delays: Vec<bool>,
-    pub(super) keys: Vec<Option<&'a str>>,
-    pub(super) tags: Vec<Option<String>>,
+    pub(super) asked: Option<Vec<Option<i64>>>,
+    pub(super) delays: Option<Vec<bool>>,
+    pub(super) keys: Option<Vec<Option<&'a str>>>,
+    pub(super) tags: Option<Vec<Option<String>>>,
     pub(super) payloads: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
     pub(super) fn of(jobs: &'a [NewJob]) -> Self {
-        let asked = |due: &Due| match due {
-            Due::Now => (None, false),
-            Due::At(at) => (Some(at.as_micros()), false),
-            Due::After(delay) => (Some(micros(*delay)), true),
+        let asked = |j: &NewJob| match j.due {
+            Due::Now => None,
+            Due::At(at) => Some(at.as_micros()),
+            Due::After(delay) => Some(micros(delay)),
         };
-        let (asked, delays) = jobs.iter().map(|j| asked(&j.due)).unzip();
         // A list of strings always has a JSON form.
         let tags = |j: &NewJob| if j.tags.is_empty() { None } else { serde_json::to_string(&j.tags).ok() };
+        let is_asked = jobs.iter().any(|j| j.due != Due::Now);
+        let is_tagged = jobs.iter().any(|j| !j.tags.is_empty());
         Self {
             ids: jobs.iter().map(|j| Uuid::from_bytes(*j.id.as_bytes())).collect(),
             priorities: jobs.iter().map(|j| j.priority).collect(),
             max: jobs.iter().map(|j| j.max_attempts.try_into().unwrap_or(i32::MAX)).collect(),
-            asked,
-            delays,
-            keys: jobs.iter().map(|j| j.dedupe_key.as_deref()).collect(),
-            tags: jobs.iter().map(tags).collect(),
+            asked: is_asked.then(|| jobs.iter().map(asked).collect()),
+            delays: is_asked.then(|| jobs.iter().map(|j| matches!(j.due, Due::After(_))).collect()),
+            keys: has_keys(jobs).then(|| jobs.iter().map(|j| j.dedupe_key.as_deref()).collect()),
+            tags: is_tagged.then(|| jobs.iter().map(tags).collect()),
             payloads: jobs.iter().map(|j| j.payload.as_str()).collect(),
         }
     }
@@ -268,9 +270,26 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
     let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.into_iter().unzip();
     let c = Columns::of(jobs);
     let now = now.map(Timestamp::as_micros);
+    if c.keys.is_none() && c.asked.is_none() {
+        let values = [
+            (&c.ids as _, Type::UUID_ARRAY),
+            (&queues as _, Type::INT4_ARRAY),
+            (&kinds as _, Type::INT4_ARRAY),
+            (&c.priorities as _, Type::INT2_ARRAY),
+            (&c.max as _, Type::INT4_ARRAY),
+            (&c.tags as _, Type::TEXT_ARRAY),
+            (&c.payloads as _, Type::TEXT_ARRAY),
+            (&now as _, Type::INT8),
+        ];
+        match hub.write(Lane::Work, INSERT_PLAIN, &values).await {
+            // An id is known already: the long way tells which, and inserts the others.
+            Err(e) if e.is_duplicate() => {}
+            other => return other.map(|_| vec![Inserted::Inserted; jobs.len()]),
+        }
+    }
     let rows = hub
         .write(
-            if has_keys(jobs) { Lane::Patient } else { Lane::Work },
+            if c.keys.is_some() { Lane::Patient } else { Lane::Work },
             INSERT,
             &[
                 (&c.ids, Type::UUID_ARRAY),
