@@ -3,6 +3,7 @@
 use crate::stats::{percentile, tenths};
 use crate::{Args, Failure, ServerArgs, ServerPeer, Settings, Workload};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ pub struct Round {
     pub rate: Option<f64>,
     /// How long single jobs took.
     pub waits: Vec<Duration>,
-    /// In which of several ways that were tried, where the program chose the best.
-    pub how: Option<String>,
+    /// The ways that were tried and their rates, where the program chose the best of several.
+    pub tried: Vec<(String, f64)>,
 }
 
 /// What a program has to say.
@@ -61,8 +62,8 @@ struct Measured<'a> {
     unaided: bool,
     #[serde(flatten)]
     server: Option<OnServer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    how: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tried: BTreeMap<&'a str, f64>,
 }
 
 #[derive(Serialize)]
@@ -147,7 +148,7 @@ fn line(asked: &Asked, answer: Answer) -> Result<String, Failure> {
     let (workload, synchronous) = (asked.workload.name(), asked.synchronous);
     let server = asked.settings.map(OnServer::from);
     let line = match answer {
-        Answer::Measured(Round { rate, mut waits, how }) => serde_json::to_string(&Measured {
+        Answer::Measured(Round { rate, mut waits, ref tried }) => serde_json::to_string(&Measured {
             peer,
             version,
             workload,
@@ -159,7 +160,7 @@ fn line(asked: &Asked, answer: Answer) -> Result<String, Failure> {
             p99_us: percentile(&mut waits, 0.99),
             unaided: asked.unaided,
             server,
-            how: how.as_deref(),
+            tried: tried.iter().map(|(how, rate)| (how.as_str(), tenths(*rate))).collect(),
         }),
         Answer::Unsupported(unsupported) => {
             serde_json::to_string(&Unsupported { peer, version, workload, synchronous, unsupported, server })
@@ -197,8 +198,9 @@ mod tests {
     fn a_round_on_a_server_says_with_what_settings_and_what_is_left_of_the_jobs() {
         let settings = Some(Settings { name: "tuned", keeps: false });
         let asked = Asked { synchronous: "full", settings, ..asked() };
-        let round = Round { rate: Some(7.0), how: Some("batches of 10".into()), ..Round::default() };
-        let wanted = r#"{"peer":"someone","version":"1.2.3","workload":"drain","synchronous":"full","width":50,"jobs":50000,"rate":7.0,"p50_us":null,"p99_us":null,"database":"postgres","settings":"tuned","finished":"deleted","how":"batches of 10"}"#;
+        let tried = vec![("by 9".to_owned(), 7.0), ("by 10".to_owned(), 6.0)];
+        let round = Round { rate: Some(7.0), tried, ..Round::default() };
+        let wanted = r#"{"peer":"someone","version":"1.2.3","workload":"drain","synchronous":"full","width":50,"jobs":50000,"rate":7.0,"p50_us":null,"p99_us":null,"database":"postgres","settings":"tuned","finished":"deleted","tried":{"by 10":6.0,"by 9":7.0}}"#;
         assert_eq!(line(&asked, Answer::Measured(round)).ok().as_deref(), Some(wanted));
     }
 
