@@ -60,15 +60,17 @@ impl Peer {
 
     /// As many as `forge bench` has, but where a slow peer would take minutes and the rate does not depend on their
     /// number.
-    pub(crate) fn jobs(&self, workload: &str, width: u32) -> u32 {
+    pub(crate) fn jobs(&self, workload: &str, width: u32, quick: bool) -> u32 {
+        let share = if quick { 10 } else { 1 };
         match workload {
-            "pick_up" => 500,
-            "bulk" => 100_000,
+            "pick_up" => 500 / share,
+            "bulk" => 100_000 / share,
             "drain" => match self.drained {
-                Drained::All(jobs) => jobs,
+                Drained::All(jobs) => jobs / share,
+                // With less of it there would be nothing but the first poll, which is at once.
                 Drained::Each(jobs) => jobs * width,
             },
-            _ => self.enqueued,
+            _ => self.enqueued / share,
         }
     }
 }
@@ -90,7 +92,7 @@ pub(crate) const SERVER: &Contest = &Contest {
         Peer::on_server("graphile_worker, tuned", "peer-graphile-worker", "tuned"),
         Peer {
             // It takes a job for each that runs at a time, and then waits for its next poll, a second later.
-            drained: Drained::Each(10),
+            drained: Drained::Each(20),
             ..Peer::on_server("graphile_worker, defaults", "peer-graphile-worker", "defaults")
         },
         Peer::on_server("apalis", "peer-apalis-postgres", "tuned"),

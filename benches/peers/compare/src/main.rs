@@ -147,8 +147,8 @@ fn peers(
     all: &mut All,
 ) -> Result<(), Failure> {
     for peer in contest.peers.iter().filter(|peer| peer.is_at(workload)) {
-        let jobs = peer.jobs(workload, width) / if plan.quick { 10 } else { 1 };
-        let (jobs, wide) = (jobs.max(1).to_string(), width.to_string());
+        let jobs = peer.jobs(workload, width, plan.quick).to_string();
+        let wide = width.to_string();
         let mut args = words([workload, "--jobs", &jobs, "--width", &wide]);
         match &plan.url {
             Some(url) => args.extend(words(["--database", url])),

@@ -6,8 +6,8 @@
 //! - A local queue of 2,000: a worker fetches 2,000 jobs at a time. With more, or with several such queues, it is not
 //!   faster.
 //! - Completions are written in batches of 5 ms, failures likewise.
-//! - A pool with a connection for each producer, up to 4: each job is told with `NOTIFY`, so that one commit waits for the
-//!   other. Connections are not tested before each use, which would be one more round trip.
+//! - A pool with a connection for each producer, up to 4: each job is told with `NOTIFY`, so that one commit waits for
+//!   the other. Connections are not tested before each use, which would be one more round trip.
 //!
 //! A finished job is deleted, whatever the settings.
 
