@@ -28,7 +28,8 @@ usage: cargo xtask <command>
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
-  peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --dir DIR), and print one table
+  peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
+                   table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
 

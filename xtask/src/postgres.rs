@@ -6,6 +6,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The variable that leads to a server.
+pub(crate) const URL: &str = "FORGE_TEST_POSTGRES_URL";
+
 /// A month: it is meant to run until somebody stops it.
 const LIMIT: Duration = Duration::from_secs(30 * 86_400);
 
@@ -22,6 +25,14 @@ pub(crate) fn serve(args: &[String]) -> Result<(), String> {
 pub(crate) fn cargo_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Ok(Cmd::new(program()?).args(["run", "--bouncer", "--"]).args([cargo]).args(args))
+}
+
+/// A program with a server as figures are published of: what is committed survives the loss of power, and the log may
+/// grow without a checkpoint in the middle of a measurement. Where the variable is set already, that server is taken.
+pub(crate) fn with_durable_server(command: impl AsRef<OsStr>) -> Result<Cmd, String> {
+    cargo(["build", "--quiet", "--package", "forge-test-cluster"]).run()?;
+    let server = ["run", "--durable", "--set", "shared_buffers=1GB", "--set", "max_wal_size=8GB", "--"];
+    Ok(Cmd::new(program()?).args(server).args([command]))
 }
 
 fn program() -> Result<PathBuf, String> {

@@ -92,7 +92,7 @@ async fn one_by_one(storage: &Storage, args: &Args) -> Result<Round, Failure> {
     }
     let rate = peer_harness::rate(args.jobs, begun.elapsed());
     peer_harness::expect("jobs enqueued", args.jobs, database::count(storage.pool(), "Pending").await?)?;
-    Ok(Round { rate: Some(rate), waits })
+    Ok(Round { rate: Some(rate), waits, ..Round::default() })
 }
 
 /// Many at once, from the requests to the last commit.
@@ -101,7 +101,7 @@ async fn bulk(storage: &Storage, args: &Args) -> Result<Round, Failure> {
     fill(storage, args.jobs).await?;
     let rate = peer_harness::rate(args.jobs, begun.elapsed());
     peer_harness::expect("jobs enqueued", args.jobs, database::count(storage.pool(), "Pending").await?)?;
-    Ok(Round { rate: Some(rate), waits: Vec::new() })
+    Ok(Round { rate: Some(rate), ..Round::default() })
 }
 
 async fn fill(storage: &Storage, jobs: u32) -> Result<(), Failure> {
@@ -151,7 +151,7 @@ async fn drain(storage: &Storage, args: &Args) -> Result<Round, Failure> {
     peer_harness::expect("jobs done", args.jobs, database::count(storage.pool(), "Done").await?)?;
     drop(stop);
     worker.await??;
-    Ok(Round { rate: Some(rate), waits: Vec::new() })
+    Ok(Round { rate: Some(rate), ..Round::default() })
 }
 
 /// A worker ends when the sender is dropped.
@@ -198,5 +198,5 @@ async fn pick_up(storage: &Storage, hook: database::Inserts, args: &Args) -> Res
     peer_harness::expect("jobs done", wanted, database::count(storage.pool(), "Done").await?)?;
     drop(stop);
     worker.await??;
-    Ok(Round { rate: None, waits })
+    Ok(Round { waits, ..Round::default() })
 }

@@ -107,14 +107,14 @@ async fn one_by_one(queue: &Arc<Queue>, args: &Args) -> Result<Round, Failure> {
     for task in tasks {
         waits.extend(task.await??);
     }
-    Ok(Round { rate: Some(peer_harness::rate(args.jobs, begun.elapsed())), waits })
+    Ok(Round { rate: Some(peer_harness::rate(args.jobs, begun.elapsed())), waits, ..Round::default() })
 }
 
 /// Many at once, from the requests to the last commit.
 async fn bulk(queue: &Queue, args: &Args) -> Result<Round, Failure> {
     let begun = Instant::now();
     fill(queue, args.jobs).await?;
-    Ok(Round { rate: Some(peer_harness::rate(args.jobs, begun.elapsed())), waits: Vec::new() })
+    Ok(Round { rate: Some(peer_harness::rate(args.jobs, begun.elapsed())), ..Round::default() })
 }
 
 async fn fill(queue: &Queue, jobs: u32) -> Result<(), Failure> {
@@ -135,7 +135,7 @@ async fn drain(queue: &Queue, args: &Args) -> Result<Round, Failure> {
     }
     let rate = peer_harness::rate(args.jobs, begun.elapsed());
     worker.unregister(Some(PATIENCE)).await?;
-    Ok(Round { rate: Some(rate), waits: Vec::new() })
+    Ok(Round { rate: Some(rate), ..Round::default() })
 }
 
 /// Does nothing.
@@ -181,5 +181,5 @@ async fn pick_up(queue: &Queue, args: &Args) -> Result<Round, Failure> {
         }
     }
     worker.unregister(Some(PATIENCE)).await?;
-    Ok(Round { rate: None, waits })
+    Ok(Round { waits, ..Round::default() })
 }

@@ -27,6 +27,10 @@ impl Workload {
             Self::PickUp => "pick_up",
         }
     }
+
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|w| w.name() == name).ok_or(format!("unknown argument {name}"))
+    }
 }
 
 /// How hard SQLite waits for the disk.
@@ -97,10 +101,7 @@ impl Args {
                 "--width" => width = Some(number(&value()?)?),
                 "--synchronous" => synchronous = Some(mode(&value()?)?),
                 "--unaided" => unaided = true,
-                name => {
-                    let found = Workload::ALL.into_iter().find(|w| w.name() == name);
-                    workload = Some(found.ok_or(format!("unknown argument {name}"))?);
-                }
+                name => workload = Some(Workload::named(name)?),
             }
         }
         Ok(Self {
@@ -114,7 +115,7 @@ impl Args {
     }
 }
 
-fn number<N: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<N, String> {
+pub(crate) fn number<N: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<N, String> {
     text.parse().ok().filter(|n| *n >= N::from(1)).ok_or(format!("not a number above 0: {text}"))
 }
 

@@ -3,10 +3,12 @@
 
 mod args;
 mod report;
+mod server;
 mod stats;
 
 pub use args::{Args, Synchronous, Workload};
-pub use report::{Answer, Peer, Round, main};
+pub use report::{Answer, Peer, Round, main, main_on_server};
+pub use server::{ServerArgs, ServerPeer, Settings};
 pub use stats::rate;
 
 use std::path::PathBuf;

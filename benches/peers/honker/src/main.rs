@@ -113,7 +113,7 @@ fn one_by_one(args: &Args) -> Result<Round, Failure> {
     })?;
     let rate = peer_harness::rate(args.jobs, begun.elapsed());
     peer_harness::expect("jobs enqueued", args.jobs, left(&db)?)?;
-    Ok(Round { rate: Some(rate), waits })
+    Ok(Round { rate: Some(rate), waits, ..Round::default() })
 }
 
 /// Many at once, from the requests to the last commit.
@@ -124,7 +124,7 @@ fn bulk(args: &Args) -> Result<Round, Failure> {
     fill(&db, args.jobs)?;
     let rate = peer_harness::rate(args.jobs, begun.elapsed());
     peer_harness::expect("jobs enqueued", args.jobs, left(&db)?)?;
-    Ok(Round { rate: Some(rate), waits: Vec::new() })
+    Ok(Round { rate: Some(rate), ..Round::default() })
 }
 
 fn fill(db: &Database, jobs: u32) -> Result<(), Failure> {
@@ -148,7 +148,7 @@ fn drain(args: &Args) -> Result<Round, Failure> {
             best = took;
         }
     }
-    Ok(Round { rate: Some(peer_harness::rate(args.jobs, best)), waits: Vec::new() })
+    Ok(Round { rate: Some(peer_harness::rate(args.jobs, best)), ..Round::default() })
 }
 
 /// How long it takes until all jobs are acknowledged, or nothing if that is longer than the limit.
@@ -203,5 +203,5 @@ fn pick_up(args: &Args) -> Result<Round, Failure> {
     worker.join().map_err(|_| "the worker panicked")??;
     peer_harness::expect("jobs picked up", args.jobs, waits.len() as u64)?;
     peer_harness::expect("jobs left", 0, left(&db)?)?;
-    Ok(Round { rate: None, waits })
+    Ok(Round { waits, ..Round::default() })
 }
