@@ -61,8 +61,17 @@ async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result
     let cluster = Cluster::start(&Snapshot::options())?;
     let window = Duration::from_secs(4);
     // Half of the long form's: in a window of seconds there is room for few rounds of filling and draining.
-    let snapshot =
-        Snapshot { seed: seed(), window, before: 1, held: 4, priorities: 1, call_ms: None, least: 30 };
+    let snapshot = Snapshot {
+        seed: seed(),
+        window,
+        before: 1,
+        held: 4,
+        priorities: 1,
+        scheduled: false,
+        call_ms: None,
+        least: 30,
+        slowest: None,
+    };
     let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
@@ -94,8 +103,17 @@ async fn a_claim_that_takes_longer_than_a_call_may_does_not_stop_the_queue() -> 
     let _turn = turn().await;
     let cluster = Cluster::start(&Snapshot::options())?;
     let window = Duration::from_secs(4);
-    let snapshot =
-        Snapshot { seed: seed(), window, before: 1, held: 5, priorities: 1, call_ms: Some(150), least: 10 };
+    let snapshot = Snapshot {
+        seed: seed(),
+        window,
+        before: 1,
+        held: 5,
+        priorities: 1,
+        scheduled: false,
+        call_ms: Some(150),
+        least: 10,
+        slowest: None,
+    };
     let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())

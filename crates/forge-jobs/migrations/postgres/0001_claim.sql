@@ -1,5 +1,11 @@
 -- Claiming jobs.
 
+-- How many entries of an index this session has read so far: what counts is how many more they become. Dead ones count
+-- unless they are marked so in the index, and that they are only when no snapshot can see them any more.
+CREATE FUNCTION {schema}.entries_read(p_index regclass) RETURNS bigint LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
+    SELECT coalesce(pg_stat_get_xact_tuples_returned(p_index), 0)
+$$;
+
 -- Claims jobs of every wanted queue: one row each, and a last one that tells the version of all settings and whether
 -- suspects wait in a wanted queue.
 --
@@ -10,14 +16,15 @@
 -- The planner takes a LIMIT that it does not know for a tenth of the table: with a million pending jobs it would merge
 -- the hundred that were picked with the whole index of jobs. So only nested loops are allowed.
 --
--- p_kinds NULL: any. The p_mark arrays tell, per want and kind, from which key on to look: what is before it was seen
--- to be gone.
+-- p_kinds NULL: any. The p_span arrays tell where to look for jobs of a want and a kind, in claim order: from a key on up
+-- to the end of a priority, or at one key alone if that is NULL. A kind without a span is looked through from its front.
+-- The last row also tells how many entries of the index were read, dead ones included, and the time of the claim.
 CREATE FUNCTION {schema}.claim(p_process uuid, p_queues text[], p_limits integer[], p_kinds text[], p_alone boolean,
-    p_total integer, p_mark_wants integer[], p_mark_kinds integer[], p_mark_priorities smallint[],
-    p_mark_dues bigint[], p_mark_ids uuid[], p_now bigint)
-RETURNS TABLE (settings_version bigint, suspects boolean, want integer, kind integer, id uuid, claim_no bigint,
-    payload text, attempts integer, max_attempts integer, priority smallint, throttles integer, created_at bigint,
-    due_at bigint, tags text, suspect integer)
+    p_total integer, p_span_wants integer[], p_span_kinds integer[], p_span_priorities smallint[],
+    p_span_dues bigint[], p_span_ids uuid[], p_span_ends smallint[], p_now bigint)
+RETURNS TABLE (settings_version bigint, suspects boolean, read bigint, now_us bigint, want integer, kind integer,
+    id uuid, claim_no bigint, payload text, attempts integer, max_attempts integer, priority smallint,
+    throttles integer, created_at bigint, due_at bigint, tags text, suspect integer)
 LANGUAGE plpgsql VOLATILE ROWS 100
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -35,6 +42,7 @@ DECLARE
     v_flags integer;
     v_got integer;
     v_open integer[] := '{}';
+    v_read bigint := {schema}.entries_read('{schema}.ready_order');
 BEGIN
     SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
     PERFORM pg_advisory_xact_lock_shared({lock}, -v_process);
@@ -79,15 +87,26 @@ BEGIN
             -- same time finds the others.
             SELECT array_agg(x.kind), array_agg(x.count::integer) INTO v_kinds, v_counts
             FROM (SELECT f.kind, count(*) AS count
-                  FROM (SELECT n.kind FROM unnest(v_kinds) AS n(kind)
-                        LEFT JOIN unnest(p_mark_wants, p_mark_kinds, p_mark_priorities, p_mark_dues, p_mark_ids)
-                             AS m(want, kind, priority, due_at, id) ON m.want = v_want.at AND m.kind = n.kind
-                        CROSS JOIN LATERAL (
-                            SELECT r.priority, r.due_at, r.id FROM {schema}.ready r
-                            WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
-                              AND (r.priority, r.due_at, r.id) >= (coalesce(m.priority, (-32768)::smallint),
-                                  coalesce(m.due_at, {first_time}), coalesce(m.id, {first_id}))
-                            ORDER BY r.priority, r.due_at, r.id LIMIT v_limit) y
+                  FROM (SELECT n.kind FROM unnest(v_kinds) AS n(kind) CROSS JOIN LATERAL (
+                            SELECT i.priority, i.due_at, i.id FROM (VALUES (1)) AS one(x)
+                            LEFT JOIN unnest(p_span_wants, p_span_kinds, p_span_priorities, p_span_dues, p_span_ids,
+                                             p_span_ends) AS s(want, kind, priority, due_at, id, ends)
+                                 ON s.want = v_want.at AND s.kind = n.kind
+                            CROSS JOIN LATERAL (
+                                SELECT * FROM (
+                                    SELECT r.priority, r.due_at, r.id FROM {schema}.ready r
+                                    WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                                      AND (r.priority, r.due_at, r.id) >= (coalesce(s.priority, (-32768)::smallint),
+                                          coalesce(s.due_at, {first_time}), coalesce(s.id, {first_id}))
+                                      AND r.priority <= coalesce(s.ends, 32767::smallint)
+                                    ORDER BY r.priority, r.due_at, r.id LIMIT v_limit) x
+                                WHERE s.want IS NULL OR s.ends IS NOT NULL
+                                UNION ALL
+                                SELECT r.priority, r.due_at, r.id FROM {schema}.ready r
+                                WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                                  AND r.priority = s.priority AND r.due_at = s.due_at AND r.id = s.id
+                                  AND s.ends IS NULL) i
+                            LIMIT v_limit) y
                         ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) f
                   GROUP BY f.kind) x;
             CONTINUE WHEN v_kinds IS NULL;
@@ -99,16 +118,29 @@ BEGIN
             SELECT nextval('{schema}.claim_no') AS no
         ), picked AS MATERIALIZED (
             SELECT y.tid
-            FROM unnest(v_kinds, v_counts) AS n(kind, count)
-            LEFT JOIN unnest(p_mark_wants, p_mark_kinds, p_mark_priorities, p_mark_dues, p_mark_ids)
-                 AS m(want, kind, priority, due_at, id) ON m.want = v_want.at AND m.kind = n.kind
-            CROSS JOIN LATERAL (
-                SELECT r.ctid AS tid FROM {schema}.ready r
-                WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
-                  AND (r.priority, r.due_at, r.id) >= (coalesce(m.priority, (-32768)::smallint),
-                      coalesce(m.due_at, {first_time}), coalesce(m.id, {first_id}))
-                ORDER BY r.priority, r.due_at, r.id LIMIT n.count
-                FOR UPDATE SKIP LOCKED) y
+            FROM unnest(v_kinds, v_counts) AS n(kind, count) CROSS JOIN LATERAL (
+                -- A lateral join goes through the spans as they come, and stops when there is enough.
+                SELECT i.tid FROM (VALUES (1)) AS one(x)
+                LEFT JOIN unnest(p_span_wants, p_span_kinds, p_span_priorities, p_span_dues, p_span_ids, p_span_ends)
+                     AS s(want, kind, priority, due_at, id, ends) ON s.want = v_want.at AND s.kind = n.kind
+                CROSS JOIN LATERAL (
+                    SELECT x.tid FROM (
+                        SELECT r.ctid AS tid FROM {schema}.ready r
+                        WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                          AND (r.priority, r.due_at, r.id) >= (coalesce(s.priority, (-32768)::smallint),
+                              coalesce(s.due_at, {first_time}), coalesce(s.id, {first_id}))
+                          AND r.priority <= coalesce(s.ends, 32767::smallint)
+                        ORDER BY r.priority, r.due_at, r.id LIMIT n.count
+                        FOR UPDATE SKIP LOCKED) x
+                    WHERE s.want IS NULL OR s.ends IS NOT NULL
+                    UNION ALL
+                    SELECT x.tid FROM (
+                        SELECT r.ctid AS tid FROM {schema}.ready r
+                        WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
+                          AND r.priority = s.priority AND r.due_at = s.due_at AND r.id = s.id
+                        FOR UPDATE SKIP LOCKED) x
+                    WHERE s.ends IS NULL) i
+                LIMIT n.count) y
         ), taken AS (
             DELETE FROM {schema}.ready r USING picked WHERE r.ctid = picked.tid
             RETURNING r.id, r.due_at, r.priority
@@ -120,7 +152,7 @@ BEGIN
             INSERT INTO {schema}.running (id, claim_no, claimed_at, process, attempt, queue, flags)
             SELECT j.id, (SELECT no FROM number), v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j
         )
-        SELECT NULL::bigint, NULL::boolean, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
+        SELECT NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
                j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect
         FROM job j
         ORDER BY j.priority, j.due_at, j.id;
@@ -135,6 +167,7 @@ BEGIN
                    CROSS JOIN LATERAL (SELECT FROM {schema}.ready r
                                        WHERE r.queue = q.no AND r.lane = 1 AND r.kind = t.kind LIMIT 1) y
                    WHERE p_kinds IS NULL OR t.kind = ANY (v_allowed)),
+           {schema}.entries_read('{schema}.ready_order') - v_read, v_now,
            NULL::integer, NULL::integer, NULL::uuid, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
            NULL::smallint, NULL::integer, NULL::bigint, NULL::bigint, NULL::text, NULL::integer
     FROM {schema}.settings s;

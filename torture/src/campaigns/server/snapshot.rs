@@ -8,6 +8,8 @@ use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
 use forge_test_cluster::{Cluster, Options};
 use serde_json::json;
 use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,11 +29,15 @@ pub struct Snapshot {
     pub held: u32,
     /// Different priorities of the jobs: with more than one, jobs come in before others that wait.
     pub priorities: i16,
+    /// Whether jobs are scheduled for a little later, so that they are promoted first.
+    pub scheduled: bool,
     /// Longest time of a call of the workers to the server, in milliseconds; `None`: the usual one. A short one shows in
     /// seconds what otherwise takes many millions of dead rows.
     pub call_ms: Option<u32>,
     /// Throughput with the snapshot, in percent of that without, at least.
     pub least: u32,
+    /// Of a hundred claims with the snapshot, and as many promotions, one may take longer; `None`: no matter.
+    pub slowest: Option<Duration>,
 }
 
 /// The queue fills up to this and is left alone until it has drained to the other.
@@ -39,6 +45,8 @@ const HIGH: usize = 5_000;
 const LOW: usize = 500;
 /// Jobs of one call.
 const BATCH: usize = 500;
+/// Scheduled jobs are due so soon, in milliseconds.
+const SOON_MS: u64 = 500;
 /// How full it is, is told by one job in so many.
 const ONE_IN: usize = 10;
 /// `forge doctor` names sessions whose transaction is older than this.
@@ -110,14 +118,21 @@ impl Snapshot {
         }
         problems.extend(doctor.into_iter().filter(|p| !p.contains("has held a snapshot")));
         let log = std::fs::read_to_string(cluster.data_dir().join("log/statements"))?;
-        let figures = format!(
-            "jobs/s {} without and {} with a snapshot; a job alone {alone} without, {alone_held} with; claims without \
-             {}; claims with {}",
+        let mut figures = format!(
+            "jobs/s {} without and {} with a snapshot; a job alone {alone} without, {alone_held} with",
             list(&before),
-            list(&held),
-            claims(&log, from, taken),
-            claims(&log, taken, released)
+            list(&held)
         );
+        for call in ["claim", "promote"] {
+            let (without, with) = (calls(&log, call, from..taken), calls(&log, call, taken..released));
+            write!(figures, "; {call} without {}; with {}", describe(&without), describe(&with))?;
+            let (most, slowest) = (percentile(&with, 99), self.slowest.unwrap_or(Duration::MAX));
+            if most > slowest {
+                problems.push(format!(
+                    "of a hundred calls of {call} one takes {most:.1?}, longer than {slowest:?}"
+                ));
+            }
+        }
         verdict(&problems).map_err(|e| format!("{figures}\n{e}"))?;
         Ok(figures)
     }
@@ -153,7 +168,8 @@ impl Snapshot {
         } else {
             EnqueueRequest::new("t.sleep", json!({ "ms": 1 }))
         };
-        job.with_priority(rng.i16(0..self.priorities))
+        let job = job.with_priority(rng.i16(0..self.priorities));
+        if self.scheduled { job.with_delay(Duration::from_millis(rng.u64(1..=SOON_MS))) } else { job }
     }
 
     /// Jobs per second in each of so many windows.
@@ -245,23 +261,23 @@ fn list(rates: &[f64]) -> String {
     rates.iter().map(|r| format!("{r:.0}")).collect::<Vec<_>>().join(" ")
 }
 
-/// What the server's log says about the claims of a span of time.
-fn claims(log: &str, from: Duration, to: Duration) -> String {
-    let claim = |line: &str| {
+/// What the server's log says how long calls of a function took in a span of time, sorted.
+fn calls(log: &str, function: &str, span: Range<Duration>) -> Vec<Duration> {
+    let called = format!(".{function}($1");
+    let call = |line: &str| {
         let (at, rest) = line.split_once(' ')?;
         let at = Duration::try_from_secs_f64(at.parse().ok()?).ok()?;
         let (time, what) = rest.split_once("duration: ")?.1.split_once(" ms ")?;
-        let is = what.trim_start().starts_with("execute") && what.contains(".claim($1");
+        let is = what.trim_start().starts_with("execute") && what.contains(&called);
         let time = Duration::try_from_secs_f64(time.parse::<f64>().ok()? / 1_000.0).ok()?;
-        (is && (from..to).contains(&at)).then_some(time)
+        (is && span.contains(&at)).then_some(time)
     };
-    let mut times: Vec<Duration> = log.lines().filter_map(claim).collect();
+    let mut times: Vec<Duration> = log.lines().filter_map(call).collect();
     times.sort_unstable();
-    format!(
-        "{}: p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
-        times.len(),
-        percentile(&times, 50),
-        percentile(&times, 99),
-        percentile(&times, 100)
-    )
+    times
+}
+
+fn describe(times: &[Duration]) -> String {
+    let at = |share| percentile(times, share);
+    format!("{}: p50 {:.1?}, p99 {:.1?}, longest {:.1?}", times.len(), at(50), at(99), at(100))
 }

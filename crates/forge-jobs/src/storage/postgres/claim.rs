@@ -2,25 +2,23 @@
 
 use super::error::{Fault, not_registered};
 use super::hub::{Hub, Lane};
-use super::marks::Marks;
+use super::marks::{Reading, Spans, Taken};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::{ClaimBatch, ClaimMode, ClaimParams, Claimed, KindFilter, Lease, StorageError};
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
 use std::sync::Arc;
-use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const CLAIM: &str = "SELECT settings_version, suspects, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
+const CLAIM: &str = "SELECT settings_version, suspects, read, now_us, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
      throttles, created_at, due_at, tags, suspect \
-     FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+     FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Claims jobs of every wanted queue.
 pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
     let alone = params.mode == ClaimMode::Alone;
-    let started = Instant::now();
-    let from = if alone { Marks::none() } else { hub.marks.to_start_from(&params) };
+    let from = if alone { Spans::default() } else { hub.marks.for_claim(&params) };
     let rows = match claim_rows(&hub, &params, &from).await {
         Ok(rows) => rows,
         Err(e) if not_registered(&e) => {
@@ -29,17 +27,11 @@ pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBat
                 name: params.process.to_string(),
             });
         }
-        Err(e) => {
-            // Else the next look would be one from the front again, as long as this one, and nothing ever claimed.
-            if !alone && matches!(e, Fault::Late(_)) {
-                hub.marks.took(&from, started.elapsed(), 0);
-            }
-            return Err(e.into_storage(true));
-        }
+        Err(e) => return Err(e.into_storage(true)),
     };
-    let batch = understand(&hub, &params, &rows).await.map_err(unseen)?;
+    let (batch, taken, reading) = understand(&hub, &params, &rows).await.map_err(unseen)?;
     if !alone {
-        hub.marks.took(&from, started.elapsed(), batch.jobs.len());
+        hub.marks.claimed(from, &params.wants, &taken, reading);
     }
     Ok(batch)
 }
@@ -55,7 +47,7 @@ fn unseen(fault: Fault) -> StorageError {
     }
 }
 
-async fn claim_rows(hub: &Hub, params: &ClaimParams, from: &Marks) -> Result<Vec<Row>, Fault> {
+async fn claim_rows(hub: &Hub, params: &ClaimParams, from: &Spans) -> Result<Vec<Row>, Fault> {
     let process = Uuid::from_bytes(*params.process.as_bytes());
     let queues: Vec<&str> = params.wants.iter().map(|w| w.queue.as_str()).collect();
     let limits: Vec<i32> = params.wants.iter().map(|w| w.limit.try_into().unwrap_or(i32::MAX)).collect();
@@ -81,55 +73,62 @@ async fn claim_rows(hub: &Hub, params: &ClaimParams, from: &Marks) -> Result<Vec
             (&from.priorities, Type::INT2_ARRAY),
             (&from.dues, Type::INT8_ARRAY),
             (&from.ids, Type::UUID_ARRAY),
+            (&from.ends, Type::INT2_ARRAY),
             (&now, Type::INT8),
         ],
     )
     .await
 }
 
-async fn understand(hub: &Hub, params: &ClaimParams, rows: &[Row]) -> Result<ClaimBatch, Fault> {
-    let mut batch =
-        ClaimBatch { jobs: Vec::with_capacity(rows.len().saturating_sub(1)), ..ClaimBatch::default() };
+async fn understand(
+    hub: &Hub,
+    params: &ClaimParams,
+    rows: &[Row],
+) -> Result<(ClaimBatch, Vec<Taken>, Reading), Fault> {
+    let jobs = rows.len().saturating_sub(1);
+    let mut batch = ClaimBatch { jobs: Vec::with_capacity(jobs), ..ClaimBatch::default() };
+    let mut taken = Vec::with_capacity(jobs);
+    let mut reading = Reading { entries: 0, now: 0 };
     for row in rows {
-        let want: Option<i32> = row.try_get(2)?;
-        let Some(want) = want.and_then(|w| usize::try_from(w - 1).ok()).and_then(|at| params.wants.get(at))
+        let want: Option<i32> = row.try_get(4)?;
+        let Some(at) = want.and_then(|w| usize::try_from(w - 1).ok()).filter(|at| *at < params.wants.len())
         else {
             batch.settings_version = row.try_get(0)?;
             batch.suspects_waiting = row.try_get(1)?;
+            reading = Reading { entries: row.try_get::<_, i64>(2)?.unsigned_abs(), now: row.try_get(3)? };
             continue;
         };
-        let kind_no: i32 = row.try_get(3)?;
-        let kind = hub.kind_name(kind_no).await?;
-        let claimed = read(row, params.process, &want.queue, &kind)?;
-        if params.mode != ClaimMode::Alone {
-            hub.marks.saw(&want.queue, kind_no, &claimed.job);
-        }
+        let kind: i32 = row.try_get(5)?;
+        let name = hub.kind_name(kind).await?;
+        let claimed = read(row, params.process, &params.wants[at].queue, &name)?;
+        let key = (claimed.job.due_at.as_micros(), Uuid::from_bytes(*claimed.job.id.as_bytes()));
+        taken.push(Taken { want: at, kind, priority: claimed.job.priority, key });
         batch.jobs.push(claimed);
     }
-    Ok(batch)
+    Ok((batch, taken, reading))
 }
 
 fn read(row: &Row, process: ProcessId, queue: &str, kind: &str) -> Result<Claimed, tokio_postgres::Error> {
-    let id = JobId::from_bytes(*row.try_get::<_, Uuid>(4)?.as_bytes());
+    let id = JobId::from_bytes(*row.try_get::<_, Uuid>(6)?.as_bytes());
     let count = |at: usize| -> Result<u32, tokio_postgres::Error> {
         Ok(u32::try_from(row.try_get::<_, i32>(at)?).unwrap_or(0))
     };
-    let tags: Option<&str> = row.try_get(13)?;
-    let payload: &str = row.try_get(6)?;
+    let tags: Option<&str> = row.try_get(15)?;
+    let payload: &str = row.try_get(8)?;
     let job = ClaimedJob {
         id,
         kind: kind.to_owned(),
         queue: queue.to_owned(),
         payload: Payload::from_storage(payload),
-        attempt: count(7)?.saturating_add(1),
-        max_attempts: count(8)?,
-        priority: row.try_get(9)?,
-        throttles: count(10)?,
-        created_at: Timestamp::from_micros(row.try_get(11)?),
-        due_at: Timestamp::from_micros(row.try_get(12)?),
+        attempt: count(9)?.saturating_add(1),
+        max_attempts: count(10)?,
+        priority: row.try_get(11)?,
+        throttles: count(12)?,
+        created_at: Timestamp::from_micros(row.try_get(13)?),
+        due_at: Timestamp::from_micros(row.try_get(14)?),
         tags: tags.map(super::rows::tags).unwrap_or_default(),
-        suspicions: count(14)?,
+        suspicions: count(16)?,
     };
-    let lease = Lease { job: id, claim_no: row.try_get(5)?, process, row: 0, memo: None };
+    let lease = Lease { job: id, claim_no: row.try_get(7)?, process, row: 0, memo: None };
     Ok(Claimed { job, lease })
 }

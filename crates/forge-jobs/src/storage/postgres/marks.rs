@@ -1,99 +1,411 @@
-//! From where on to look for jobs, while rows that are gone cannot be cleared away.
+//! Where to look for jobs while rows that are gone cannot be cleared away.
 //!
-//! A claim reads the pending jobs of a kind from the front. What was claimed stays in the index, dead, until it is
-//! cleared away, and that waits for the oldest snapshot that anybody holds: a report that runs for an hour, a forgotten
-//! transaction. Then each claim would step over everything that was claimed since. So this remembers, per queue and
-//! kind, how far it has come. It only helps while looking from the front is slow; then a look from the front follows
-//! after ten times the time that it takes, so that jobs which came in before the mark (more urgent ones, due earlier)
-//! wait for that long at most.
+//! Claims, promotions and sweeps read an index from its front. What they took stays in there, dead, until it is cleared
+//! away, and that waits for the oldest snapshot that anybody holds: a report that runs for an hour, a forgotten
+//! transaction. Then each call would step over everything that was taken since. So, once a call has stepped over many,
+//! this remembers how far calls have come in each line: the jobs of a queue, a kind and a priority, or the deferred ones
+//! of a status. What is not remembered is looked through from its front, always.
+//!
+//! A job may come in before a mark: one handed back, one whose transaction took its time, one due in the past. What is
+//! committed within [`TOLERANCE`] of its due time is never behind a mark. For the rest [`look_back`](super::look_back)
+//! looks, apart from the calls, in pieces that take no more than one part in [`SHARE`] of all time. What it finds is
+//! looked up by its key with the next call. So a job waits for at most [`SHARE`] times what it takes to look through
+//! everything before the marks. The marks are forgotten once there is little to step over again.
+//!
+//! Only this process's memory holds them: a pooler may stand before the server's sessions, and a row that is written
+//! each time would be as dead as what it is to help with.
 
-use crate::storage::ClaimParams;
-use crate::{ClaimedJob, Timestamp};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+#[cfg(test)]
+mod tests;
+
+use crate::storage::{ClaimParams, ClaimWant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// Looks from the front that are quicker are not worth the trouble.
-const SLOW: Duration = Duration::from_millis(25);
-/// Time of looks from the front, as a share of all time, at most: one in so many.
-const SHARE: u32 = 10;
+/// Entries of an index that a call may step over before it is worth the trouble: about 10 ms of work.
+const MANY: u64 = 10_000;
+/// Entries that a call may read for each job that it takes, without having stepped over any.
+const READS_PER_JOB: u64 = 4;
+/// Looks at what is before the marks take one part in so many of all time.
+pub(super) const SHARE: u32 = 10;
+/// A mark is this long before the time of the call that set it, at least, in microseconds.
+const TOLERANCE_US: i64 = 200_000;
+/// Most priorities that are remembered of a queue and kind: a claim looks at each.
+const MAX_PRIORITIES: usize = 128;
+/// Most lines that are remembered.
+const MAX_LINES: usize = 1_024;
+/// Most jobs before the marks that are remembered until a call takes them.
+const MAX_FOUND: usize = 1_000;
 
-type Key = (i16, i64, Uuid);
+/// Due time and id.
+pub(super) type Key = (i64, Uuid);
 
+/// Jobs that are looked through together, in the order of their keys. The order of lines is that of claims.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Line {
+    /// Pending jobs.
+    Ready { queue: String, kind: i32, priority: i16 },
+    /// Deferred jobs of a status: 1 scheduled, 3 retrying.
+    Deferred { status: i16 },
+}
+
+/// Which of the two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Ready,
+    Deferred,
+}
+
+impl Line {
+    const fn table(&self) -> Table {
+        match self {
+            Self::Ready { .. } => Table::Ready,
+            Self::Deferred { .. } => Table::Deferred,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Mark {
+    key: Key,
+    /// Jobs taken in this line since it is remembered: so many entries there are to step over, at least.
+    taken: u64,
+    /// Jobs before the key that are still to be taken.
+    found: BTreeSet<Key>,
+}
+
+/// What a storage remembers.
 #[derive(Default)]
 pub(super) struct Memory {
-    inner: Mutex<Inner>,
+    marks: Mutex<BTreeMap<Line, Mark>>,
+    /// Told when there is a first mark.
+    filled: Notify,
+    sweeps: Mutex<Sweeps>,
 }
 
-#[derive(Default)]
-struct Inner {
-    seen: HashMap<(String, i32), Key>,
-    /// When to look from the front again; `None`: always.
-    front_at: Option<Instant>,
-    /// What the last look from the front took.
-    front_took: Duration,
-}
-
-/// Keys as a claim sends them.
-#[derive(Default)]
-pub(super) struct Marks {
+/// Where a claim is to look. Lists of one length, as the function takes them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Spans {
     pub(super) wants: Vec<i32>,
     pub(super) kinds: Vec<i32>,
     pub(super) priorities: Vec<i16>,
     pub(super) dues: Vec<i64>,
     pub(super) ids: Vec<Uuid>,
+    /// Up to the end of which priority; `None`: the key alone.
+    pub(super) ends: Vec<Option<i16>>,
+    alone: Vec<(Line, Key)>,
 }
 
-impl Marks {
-    /// From the front.
-    pub(super) fn none() -> Self {
-        Self::default()
+impl Spans {
+    fn push(&mut self, want: i32, kind: i32, (priority, key): (i16, Key), ends: Option<i16>) {
+        self.wants.push(want);
+        self.kinds.push(kind);
+        self.priorities.push(priority);
+        self.dues.push(key.0);
+        self.ids.push(key.1);
+        self.ends.push(ends);
+    }
+}
+
+/// Where a promotion is to look.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct DeferredSpans {
+    pub(super) statuses: Vec<i16>,
+    pub(super) dues: Vec<i64>,
+    pub(super) ids: Vec<Uuid>,
+    /// Whether it is the key alone.
+    pub(super) alone: Vec<bool>,
+}
+
+/// What a call read, and the database's time then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) entries: u64,
+    pub(super) now: i64,
+}
+
+impl Reading {
+    const fn stepped_over_many(self, taken: u64) -> bool {
+        self.entries > MANY + READS_PER_JOB * taken
     }
 
-    const fn is_front(&self) -> bool {
-        self.wants.is_empty()
+    /// A mark behind which nothing comes in that is committed soon after it is due.
+    fn mark(self, key: Key) -> Key {
+        key.min((self.now.saturating_sub(TOLERANCE_US), Uuid::nil()))
     }
+}
+
+/// A job that a claim gave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// The position of its want.
+    pub(super) want: usize,
+    pub(super) kind: i32,
+    pub(super) priority: i16,
+    pub(super) key: Key,
+}
+
+const FIRST: Key = (i64::MIN, Uuid::nil());
+
+impl Memory {
+    fn marks(&self) -> MutexGuard<'_, BTreeMap<Line, Mark>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the next claim is to look.
+    pub(super) fn for_claim(&self, params: &ClaimParams) -> Spans {
+        let marks = self.marks();
+        let mut spans = Spans::default();
+        for (at, want) in params.wants.iter().enumerate() {
+            let number = i32::try_from(at + 1).unwrap_or(i32::MAX);
+            let mut lines = ready(&marks, &want.queue).peekable();
+            let mut before = None;
+            while let Some((line, (kind, priority), mark)) = lines.next() {
+                if before != Some(kind) && priority > i16::MIN {
+                    spans.push(number, kind, (i16::MIN, FIRST), Some(priority - 1));
+                }
+                before = Some(kind);
+                for key in &mark.found {
+                    spans.push(number, kind, (priority, *key), None);
+                    spans.alone.push((line.clone(), *key));
+                }
+                // What lies between two priorities belongs to the first: nothing is left out.
+                let ends = match lines.peek() {
+                    Some((_, (next, upper), _)) if *next == kind => upper - 1,
+                    _ => i16::MAX,
+                };
+                spans.push(number, kind, (priority, mark.key), Some(ends));
+            }
+        }
+        spans
+    }
+
+    /// A claim that looked there has given these jobs.
+    pub(super) fn claimed(&self, from: Spans, wants: &[ClaimWant], taken: &[Taken], reading: Reading) {
+        let mut marks = self.marks();
+        let first = !holds(&marks, Table::Ready);
+        if first && !reading.stepped_over_many(taken.len() as u64) {
+            return;
+        }
+        for (line, key) in from.alone {
+            if was_reached(&line, key, wants, taken)
+                && let Some(mark) = marks.get_mut(&line)
+            {
+                mark.found.remove(&key);
+            }
+        }
+        for job in taken {
+            let Some(want) = wants.get(job.want) else { continue };
+            let line = Line::Ready { queue: want.queue.clone(), kind: job.kind, priority: job.priority };
+            advance(&mut marks, line, reading.mark(job.key));
+        }
+        if first && !taken.is_empty() {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Where the next promotion is to look.
+    pub(super) fn for_promotion(&self) -> DeferredSpans {
+        let mut spans = DeferredSpans::default();
+        for (line, mark) in self.marks().iter().rev() {
+            let Line::Deferred { status } = line else { break };
+            for (key, alone) in mark.found.iter().map(|k| (k, true)).chain([(&mark.key, false)]) {
+                spans.statuses.push(*status);
+                spans.dues.push(key.0);
+                spans.ids.push(key.1);
+                spans.alone.push(alone);
+            }
+        }
+        spans
+    }
+
+    /// A promotion that looked there has promoted so many, the last ones of each status due at these times.
+    pub(super) fn promoted(
+        &self,
+        from: &DeferredSpans,
+        (count, limit): (u32, u32),
+        last: [(i16, Option<i64>); 2],
+        reading: Reading,
+    ) {
+        let mut marks = self.marks();
+        let first = !holds(&marks, Table::Deferred);
+        if first && !reading.stepped_over_many(count.into()) {
+            return;
+        }
+        for (at, status) in from.statuses.iter().enumerate().filter(|(at, _)| from.alone[*at]) {
+            let key = (from.dues[at], from.ids[at]);
+            let passed = last.iter().any(|(of, due)| of == status && due.is_some_and(|due| key.0 <= due));
+            if (count < limit || passed)
+                && let Some(mark) = marks.get_mut(&Line::Deferred { status: *status })
+            {
+                mark.found.remove(&key);
+            }
+        }
+        for (status, due) in last {
+            if let Some(due) = due {
+                advance(&mut marks, Line::Deferred { status }, reading.mark((due, Uuid::nil())));
+            }
+        }
+        if first && holds(&marks, Table::Deferred) {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits until there is a mark.
+    pub(super) async fn filled(&self) {
+        while self.marks().is_empty() {
+            self.filled.notified().await;
+        }
+    }
+
+    /// How far calls have come in each line of a table.
+    pub(super) fn lines(&self, table: Table) -> Vec<(Line, Key)> {
+        let marks = self.marks();
+        marks.iter().filter(|(l, _)| l.table() == table).map(|(l, m)| (l.clone(), m.key)).collect()
+    }
+
+    /// How many more jobs may be found.
+    pub(super) fn room(&self) -> usize {
+        MAX_FOUND.saturating_sub(self.marks().values().map(|m| m.found.len()).sum())
+    }
+
+    /// A job was found before the mark of its line: the next call looks it up.
+    pub(super) fn found(&self, line: &Line, key: Key) {
+        // A line that was forgotten meanwhile is looked through from its front.
+        if let Some(mark) = self.marks().get_mut(line) {
+            mark.found.insert(key);
+        }
+    }
+
+    /// All lines of a table were looked through up to their marks; this is how many entries were read. With few left to
+    /// step over, calls look from the front again; says whether they do.
+    pub(super) fn looked_through(&self, table: Table, entries: u64) -> bool {
+        let few = entries < MANY / 2;
+        if few {
+            self.marks().retain(|line, _| line.table() != table);
+        }
+        few
+    }
+}
+
+fn holds(marks: &BTreeMap<Line, Mark>, table: Table) -> bool {
+    // Those of the one table come before those of the other.
+    let line = match table {
+        Table::Ready => marks.keys().next(),
+        Table::Deferred => marks.keys().next_back(),
+    };
+    line.is_some_and(|l| l.table() == table)
+}
+
+/// The lines of a queue, as claims go through them.
+fn ready<'a>(
+    marks: &'a BTreeMap<Line, Mark>,
+    queue: &str,
+) -> impl Iterator<Item = (&'a Line, (i32, i16), &'a Mark)> {
+    let edge = |kind, priority| Line::Ready { queue: queue.to_owned(), kind, priority };
+    marks.range(edge(i32::MIN, i16::MIN)..=edge(i32::MAX, i16::MAX)).filter_map(|(line, mark)| match line {
+        Line::Ready { kind, priority, .. } => Some((line, (*kind, *priority), mark)),
+        Line::Deferred { .. } => None,
+    })
+}
+
+/// Whether a claim that was to look at a job came as far as it: then it was taken, or is gone.
+fn was_reached(line: &Line, key: Key, wants: &[ClaimWant], taken: &[Taken]) -> bool {
+    let Line::Ready { queue, kind, priority } = line else { return false };
+    wants.iter().enumerate().filter(|(_, w)| w.queue == *queue).any(|(at, want)| {
+        let mut of_want = 0;
+        let passed = taken.iter().filter(|t| t.want == at).fold(false, |passed, t| {
+            of_want += 1;
+            passed || (t.kind == *kind && (t.priority, t.key) >= (*priority, key))
+        });
+        passed || of_want < want.limit
+    })
+}
+
+/// A job was taken here: what is before it is gone.
+fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key) {
+    if let Some(mark) = marks.get_mut(&line) {
+        mark.key = mark.key.max(key);
+        mark.taken += 1;
+        return;
+    }
+    if let Line::Ready { queue, kind, .. } = &line {
+        let of_kind = ready(marks, queue).filter(|(_, (k, _), _)| k == kind);
+        let of_kind: Vec<_> = of_kind.map(|(line, _, mark)| (mark.taken, line)).collect();
+        let least = if of_kind.len() >= MAX_PRIORITIES {
+            of_kind.into_iter().min()
+        } else if marks.len() >= MAX_LINES {
+            let ready = marks.iter().filter(|(line, _)| line.table() == Table::Ready);
+            ready.map(|(line, mark)| (mark.taken, line)).min()
+        } else {
+            None
+        };
+        if let Some(line) = least.map(|(_, line)| line.clone()) {
+            marks.remove(&line);
+        }
+    }
+    marks.insert(line, Mark { key, taken: 1, found: BTreeSet::new() });
+}
+
+/// How far sweeps have come. Nobody waits for what they miss, so that they simply look from the front now and then.
+#[derive(Default)]
+struct Sweeps {
+    /// Per queue and status.
+    last: BTreeMap<(i32, i16), i64>,
+    /// When to look from the front again; `None`: always.
+    front_at: Option<Instant>,
+}
+
+/// From which times on a sweep is to look. Lists of one length, as the function takes them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct SweepMarks {
+    pub(super) queues: Vec<i32>,
+    pub(super) statuses: Vec<i16>,
+    pub(super) times: Vec<i64>,
+    from_front: bool,
+}
+
+/// What a sweep did.
+pub(super) struct Swept {
+    pub(super) entries: u64,
+    pub(super) deleted: u64,
+    /// The last time of what was deleted, per queue and status.
+    pub(super) last: Vec<((i32, i16), i64)>,
 }
 
 impl Memory {
-    /// From where on the next claim is to look.
-    pub(super) fn to_start_from(&self, params: &ClaimParams) -> Marks {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut marks = Marks::default();
-        if inner.front_at.is_none_or(|at| at <= Instant::now()) {
-            return marks;
+    /// Where the next sweep is to look.
+    pub(super) fn for_sweep(&self) -> SweepMarks {
+        let sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
+        if sweeps.front_at.is_none_or(|at| at <= Instant::now()) {
+            return SweepMarks { from_front: true, ..SweepMarks::default() };
         }
-        for (at, want) in params.wants.iter().enumerate() {
-            for ((_, kind), key) in inner.seen.iter().filter(|((queue, _), _)| *queue == want.queue) {
-                marks.wants.push(i32::try_from(at + 1).unwrap_or(i32::MAX));
-                marks.kinds.push(*kind);
-                marks.priorities.push(key.0);
-                marks.dues.push(key.1);
-                marks.ids.push(key.2);
-            }
+        let mut marks = SweepMarks::default();
+        for ((queue, status), time) in &sweeps.last {
+            marks.queues.push(*queue);
+            marks.statuses.push(*status);
+            marks.times.push(*time);
         }
         marks
     }
 
-    /// A job was claimed: what stands before it is gone.
-    pub(super) fn saw(&self, queue: &str, kind: i32, job: &ClaimedJob) {
-        let key = (job.priority, Timestamp::as_micros(job.due_at), Uuid::from_bytes(*job.id.as_bytes()));
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.seen.insert((queue.to_owned(), kind), key);
-    }
-
-    /// A claim is over; `found` tells how many jobs it gave.
-    pub(super) fn took(&self, from: &Marks, time: Duration, found: usize) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if from.is_front() {
-            // A claim of many jobs may take its time.
-            let expected = SLOW + Duration::from_micros(40) * u32::try_from(found).unwrap_or(u32::MAX);
-            inner.front_took = time;
-            inner.front_at = (time > expected).then(|| Instant::now() + time * SHARE);
-        } else if time > inner.front_took / 2 || found == 0 {
-            // No help, or everything behind the marks is taken: what else there is must stand before them.
-            inner.front_at = None;
+    /// A sweep is over. `None`: it got no answer in time.
+    pub(super) fn swept(&self, from: &SweepMarks, took: Duration, swept: Option<Swept>) {
+        let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
+        let many = swept.as_ref().is_none_or(|s| s.entries > MANY + READS_PER_JOB * s.deleted);
+        if from.from_front {
+            sweeps.front_at = many.then(|| Instant::now() + took * SHARE);
+            if !many {
+                sweeps.last.clear();
+                return;
+            }
+        }
+        for (line, time) in swept.into_iter().flat_map(|s| s.last) {
+            let last = sweeps.last.entry(line).or_insert(time);
+            *last = time.max(*last);
         }
     }
 }

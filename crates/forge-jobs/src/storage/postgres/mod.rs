@@ -18,6 +18,7 @@ mod hub;
 mod inspect;
 mod link;
 mod list;
+mod look_back;
 mod marks;
 mod migrate;
 mod names;
@@ -121,6 +122,7 @@ impl PostgresStorage {
         ));
         driver.handle().spawn(changes::tell(hub.clone(), closing));
         if purpose != Purpose::Look {
+            driver.handle().spawn(look_back::look_back(hub.clone()));
             if config.listen() {
                 driver.handle().spawn(changes::listen(hub.clone()));
             } else {

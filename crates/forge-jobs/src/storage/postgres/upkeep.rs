@@ -3,28 +3,27 @@
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane, only};
+use super::marks::{Reading, Swept};
 use crate::Timestamp;
 use crate::storage::{PromoteParams, Promoted, StorageError, SweepParams, SweepReport};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-const PROMOTE: &str = "SELECT count, next_us FROM {schema}.promote($1, $2)";
-const SWEEP: &str = "SELECT done, dead FROM {schema}.sweep($1, $2)";
+const PROMOTE: &str = "SELECT count, next_us, read, now_us, last_retrying, last_scheduled \
+     FROM {schema}.promote($1, $2, $3, $4, $5, $6)";
+const SWEEP: &str =
+    "SELECT done, dead, read, queues, statuses, times FROM {schema}.sweep($1, $2, $3, $4, $5)";
 /// Something is due and another process is about to make it pending: no reason to ask again at once.
 const CONTENDED: Duration = Duration::from_millis(20);
+/// The numbers of the two deferred statuses.
+const SCHEDULED: i16 = 1;
+const RETRYING: i16 = 3;
 
 /// Moves what is due from deferred to ready, the earliest first.
 pub(super) async fn promote(hub: Arc<Hub>, params: PromoteParams) -> Result<Promoted, StorageError> {
-    let (limit, now) =
-        (i32::try_from(params.limit).unwrap_or(i32::MAX), params.now.map(Timestamp::as_micros));
-    let answer: Result<(i32, Option<i64>), Fault> = async {
-        let row = only(hub.write(Lane::Work, PROMOTE, &[(&limit, Type::INT4), (&now, Type::INT8)]).await?)?;
-        Ok((row.try_get(0)?, row.try_get(1)?))
-    }
-    .await;
-    let (count, next) = answer.map_err(|e| e.into_storage(true))?;
-    let count = u32::try_from(count).unwrap_or(0);
+    let (count, next) = promote_one_batch(&hub, params).await.map_err(|e| e.into_storage(true))?;
     let mut next_due_in = next.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
     if count > 0 {
         hub.tell(Effects::CLAIMABLE);
@@ -34,16 +33,67 @@ pub(super) async fn promote(hub: Arc<Hub>, params: PromoteParams) -> Result<Prom
     Ok(Promoted { count, next_due_in })
 }
 
+/// How many were promoted, and in how many microseconds the next one is due.
+async fn promote_one_batch(hub: &Hub, params: PromoteParams) -> Result<(u32, Option<i64>), Fault> {
+    let (limit, now) =
+        (i32::try_from(params.limit).unwrap_or(i32::MAX), params.now.map(Timestamp::as_micros));
+    let from = hub.marks.for_promotion();
+    let rows = hub
+        .write(
+            Lane::Work,
+            PROMOTE,
+            &[
+                (&limit, Type::INT4),
+                (&from.statuses, Type::INT2_ARRAY),
+                (&from.dues, Type::INT8_ARRAY),
+                (&from.ids, Type::UUID_ARRAY),
+                (&from.alone, Type::BOOL_ARRAY),
+                (&now, Type::INT8),
+            ],
+        )
+        .await?;
+    let row = only(rows)?;
+    let count = u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0);
+    let reading = Reading { entries: row.try_get::<_, i64>(2)?.unsigned_abs(), now: row.try_get(3)? };
+    let last = [(RETRYING, row.try_get(4)?), (SCHEDULED, row.try_get(5)?)];
+    hub.marks.promoted(&from, (count, params.limit), last, reading);
+    Ok((count, row.try_get(1)?))
+}
+
 /// Deletes at most `limit` finished jobs past their queue's window.
 pub(super) async fn sweep(hub: Arc<Hub>, params: SweepParams) -> Result<SweepReport, StorageError> {
     let (limit, now) =
         (i32::try_from(params.limit).unwrap_or(i32::MAX), params.now.map(Timestamp::as_micros));
-    let answer: Result<(i32, i32), Fault> = async {
-        let row = only(hub.write(Lane::Work, SWEEP, &[(&limit, Type::INT4), (&now, Type::INT8)]).await?)?;
-        Ok((row.try_get(0)?, row.try_get(1)?))
+    let (from, started) = (hub.marks.for_sweep(), Instant::now());
+    let answer = async {
+        let params = [
+            (&limit as _, Type::INT4),
+            (&from.queues as _, Type::INT4_ARRAY),
+            (&from.statuses as _, Type::INT2_ARRAY),
+            (&from.times as _, Type::INT8_ARRAY),
+            (&now as _, Type::INT8),
+        ];
+        swept(&only(hub.write(Lane::Work, SWEEP, &params).await?)?).map_err(Fault::from)
+    };
+    let (report, swept) = match answer.await {
+        Ok((report, swept)) => (Ok(report), Some(swept)),
+        Err(e) => (Err(e), None),
+    };
+    if swept.is_some() || matches!(report, Err(Fault::Late(_))) {
+        hub.marks.swept(&from, started.elapsed(), swept);
     }
-    .await;
-    let (done, dead) = answer.map_err(|e| e.into_storage(true))?;
-    let (done, dead) = (u32::try_from(done).unwrap_or(0), u32::try_from(dead).unwrap_or(0));
+    let (done, dead) = report.map_err(|e| e.into_storage(true))?;
     Ok(SweepReport { done, dead, more: done + dead >= params.limit })
+}
+
+fn swept(row: &Row) -> Result<((u32, u32), Swept), tokio_postgres::Error> {
+    let count = |at: usize| -> Result<u32, tokio_postgres::Error> {
+        Ok(u32::try_from(row.try_get::<_, i32>(at)?).unwrap_or(0))
+    };
+    let (done, dead) = (count(0)?, count(1)?);
+    let (queues, statuses, times): (Vec<i32>, Vec<i16>, Vec<i64>) =
+        (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+    let last = queues.into_iter().zip(statuses).zip(times).collect();
+    let entries = row.try_get::<_, i64>(2)?.unsigned_abs();
+    Ok(((done, dead), Swept { entries, deleted: (done + dead).into(), last }))
 }
