@@ -4,7 +4,8 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin, Synchronous,
+    Clock, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin,
+    Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -52,11 +53,13 @@ enum Campaign {
     Cuts,
     /// 10,000 running jobs are cancelled and finished at the same moment
     Races,
+    /// A million texts are read as cron expressions, and asked when they fire
+    CronTexts,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 11] = [
+const ALL: [Campaign; 12] = [
     Campaign::Kill,
     Campaign::Poison,
     Campaign::Freeze,
@@ -68,6 +71,7 @@ const ALL: [Campaign; 11] = [
     Campaign::Memory,
     Campaign::Cuts,
     Campaign::Races,
+    Campaign::CronTexts,
 ];
 
 fn all() -> Vec<Campaign> {
@@ -149,6 +153,7 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         }
         Campaign::Cuts => Cuts { seed, cuts: pick(1_000, 96).into() }.run().await,
         Campaign::Races => Races { seed, races: pick(10_000, 500) }.run().await,
+        Campaign::CronTexts => CronTexts { seed, texts: pick(1_000_000, 20_000) }.run(),
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
+    Clock, CronTexts, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -90,5 +90,11 @@ async fn memory_stays_flat_while_jobs_come_and_go_and_in_a_storm() -> Result<(),
     let _turn = turn().await;
     let report = Memory { churn: Duration::from_secs(9), storm: 20_000 }.run(&program()?).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[test]
+fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Failure> {
+    println!("{}", CronTexts { seed: seed(), texts: 20_000 }.run()?);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The workspace's own tool, `cargo xtask <command>`: every command does all of its own set-up.
 
 mod conformance;
+mod cron_cases;
 mod demo;
 mod features;
 mod guards;
@@ -24,6 +25,7 @@ usage: cargo xtask <command>
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   conformance      try every rule on every storage and write docs/conformance.md
+  cron-cases       compare the fires in crates/forge-jobs/tests/cron/*.json with Python's (--write: write them anew)
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let result = match (command.as_str(), rest.as_slice()) {
         ("demo", _) => demo::run(&rest),
         ("test", []) => suite::run(),
+        ("cron-cases", _) => cron_cases::run(&rest),
         ("peers", _) => peers::run(&rest),
         ("postgres", _) => postgres::serve(&rest),
         ("torture", _) => torture::run(&rest),

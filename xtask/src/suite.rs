@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{conformance, features, guards, postgres, root, tidy, wasm};
+use crate::{conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,10 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
+    ("cron-cases", cron_fires),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
     ("examples", examples),
     ("features", single_features),
@@ -148,6 +149,16 @@ fn single_features() -> Result<End, String> {
             ["clippy", "--quiet", "--package", "forge-jobs", "--no-default-features", "--features", &set];
         cargo(args).args(["--", "-D", "warnings"]).run()?;
     }
+    Ok(End::Done)
+}
+
+/// Asks Python for the fires of the cron cases. The tests compare ours with what is in the files.
+fn cron_fires() -> Result<End, String> {
+    if let Err(why) = cron_cases::set_up() {
+        println!("{why}");
+        return Ok(End::Skipped(format!("the cron cases were not compared with Python: {why}")));
+    }
+    cron_cases::run(&[])?;
     Ok(End::Done)
 }
 

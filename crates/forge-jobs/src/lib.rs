@@ -19,6 +19,7 @@
 
 mod clock;
 pub mod config;
+pub mod cron;
 mod enqueue;
 mod handler;
 mod job;

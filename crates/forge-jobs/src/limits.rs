@@ -99,6 +99,13 @@ pub const MAX_TAGS: usize = 16;
 /// Longest tag in bytes.
 pub const MAX_TAG_BYTES: usize = 128;
 
+/// Longest cron expression in bytes: none has a canonical text that is longer.
+pub const MAX_CRON_BYTES: usize = 1_024;
+/// Longest name of a time zone in bytes; the longest there is has 32.
+pub const MAX_ZONE_BYTES: usize = 64;
+/// Most fires of a cron expression that one call lists.
+pub const MAX_CRON_FIRES: u32 = 1_000;
+
 /// Most jobs in one enqueue call to a storage: the piece that one transaction may take.
 pub const MAX_ENQUEUE_BATCH: usize = 2_000;
 /// Most jobs in one claim.

@@ -43,6 +43,7 @@ Examples:
   forge job list --status dead                 what went wrong
   forge job retry 01890a5d-ac96-774b-bcce-b302099a8057
   forge queue pause mail                       claim no more jobs of this queue
+  forge cron next '30 2 * * MON-FRI' --zone Europe/Berlin
   forge doctor                                 is all well?";
 
 /// Run background jobs on an embedded database or on Postgres, and see and steer them.
@@ -73,6 +74,9 @@ enum Command {
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
+    /// See when cron expressions fire
+    #[command(subcommand)]
+    Cron(cmd::cron::Command),
     /// Run jobs until told to stop
     Worker(cmd::worker::Args),
     /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor
@@ -122,6 +126,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
+        Command::Cron(command) => cmd::cron::run(command, out),
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,

@@ -25,6 +25,8 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "queue set",
         "queue pause",
         "queue resume",
+        "cron",
+        "cron next",
         "worker",
         "bench",
         "migrate",

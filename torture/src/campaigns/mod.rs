@@ -1,6 +1,7 @@
 //! Ways of doing harm.
 
 mod clock;
+mod cron_texts;
 mod cuts;
 pub(crate) mod depth;
 mod disk;
@@ -14,6 +15,7 @@ pub mod server;
 mod spin;
 
 pub use clock::Clock;
+pub use cron_texts::CronTexts;
 pub use cuts::Cuts;
 pub use depth::Depth;
 pub use disk::Disk;

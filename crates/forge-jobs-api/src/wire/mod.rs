@@ -1,8 +1,9 @@
 //! What travels: plain serde types without logic.
 //!
-//! Times are RFC 3339 text in UTC with six digits of a second. Values that are absent are `null`.
+//! Times are RFC 3339 text in UTC with six digits of a second; those of a cron expression have its zone's offset. Values that are absent are `null`.
 
 mod bench;
+mod cron;
 mod doctor;
 mod enqueue;
 mod error;
@@ -13,6 +14,7 @@ mod queue;
 mod seconds;
 
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
+pub use cron::CronPreview;
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};

@@ -1,6 +1,8 @@
 //! One file per command: its arguments, its work, its answer.
 
 pub(crate) mod bench;
+pub(crate) mod cron;
+mod cron_next;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
