@@ -122,17 +122,11 @@ pub(super) async fn connect(server: &Server) -> Result<Live, Fault> {
 }
 
 /// The same; notifications go to `heard`, which is closed when the connection is lost.
-pub(super) async fn connect_and_hear(
-    server: &Server,
-    heard: Heard,
-) -> Result<Live, Fault> {
-    match tokio::time::timeout(server.limit, enter(server, heard)).await {
-        Ok(live) => live,
-        Err(_) => {
-            let what = format!("no connection within {:?}", server.limit);
-            Err(Fault::NoConnection(server.unreachable(&what, None)))
-        }
-    }
+pub(super) async fn connect_and_hear(server: &Server, heard: Heard) -> Result<Live, Fault> {
+    tokio::time::timeout(server.limit, enter(server, heard)).await.unwrap_or_else(|_| {
+        let what = format!("no connection within {:?}", server.limit);
+        Err(Fault::NoConnection(server.unreachable(&what, None)))
+    })
 }
 
 type Heard = Option<mpsc::UnboundedSender<String>>;

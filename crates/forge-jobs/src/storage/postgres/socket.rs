@@ -46,7 +46,8 @@ pub(super) fn ends(stream: &TcpStream) -> io::Result<Ends> {
 /// Two connections of one network never have both ends in common. A pooler or a proxy between has a connection of its
 /// own to the server, with other ends; the server tells them. Where addresses are translated on the way, this says no.
 pub(super) async fn is_direct(client: &Client, ours: Ends) -> Result<bool, Fault> {
-    const ENDS: &str = "SELECT host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port()";
+    const ENDS: &str =
+        "SELECT host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port()";
     let row = only(client.query_typed(ENDS, &[]).await?)?;
     let end = |at: usize| -> Result<Option<(IpAddr, u16)>, Fault> {
         let (ip, port): (Option<String>, Option<i32>) = (row.try_get(at)?, row.try_get(at + 1)?);
