@@ -184,24 +184,13 @@ impl Fetcher {
 
     /// Claims ordinary jobs. Says whether another claim should follow at once.
     async fn claim_ordinary(&mut self, session: &Arc<Session>) -> Result<bool, StorageError> {
-        let mut room = MAX_CLAIM_BATCH;
-        let mut wants = Vec::new();
         let mut lanes = self.core.lanes();
         if let Some(first) = self.turn.take() {
             let at = lanes.iter().position(|l| l.queue == first).unwrap_or(0);
             lanes.rotate_left(at);
         }
-        for lane in lanes {
-            let want = lane.want();
-            let limit = want.min(room);
-            if limit < want && self.turn.is_none() {
-                self.turn = Some(lane.queue.clone());
-            }
-            if limit > 0 {
-                room -= limit;
-                wants.push(ClaimWant { queue: lane.queue.clone(), limit });
-            }
-        }
+        let wants = lanes.iter().map(|l| ClaimWant { queue: l.queue.clone(), limit: l.want() });
+        let wants: Vec<_> = wants.filter(|w| w.limit > 0).collect();
         if wants.is_empty() {
             return Ok(false);
         }
@@ -212,9 +201,9 @@ impl Fetcher {
             telemetry::claimed(got, false);
             self.poll = self.core.config.poll_busy;
         }
-        self.hand_out(session, batch, &wants);
-        // A lane of short jobs may ask for all the room there is, and get nothing: the others are next, at once. It ends,
-        // because a lane that got less than it asked for asks no more until it is told, and one that got it has enough.
+        self.turn = self.hand_out(session, batch, &wants);
+        // A queue of short jobs may have taken all the room there was: the others are next, at once. It ends, because a
+        // lane that got less than it asked for asks no more until it is told, and one that got it has enough.
         let again = self.turn.is_some() || (got > 0 && self.core.lanes().iter().any(|l| l.want() > 0));
         Ok(again || self.core.settings_heard.load(Ordering::Acquire) > self.settings_version)
     }
@@ -254,8 +243,9 @@ impl Fetcher {
         }
     }
 
-    /// Puts claimed jobs into their lanes and starts runners.
-    fn hand_out(&self, session: &Arc<Session>, batch: ClaimBatch, wants: &[ClaimWant]) {
+    /// Puts claimed jobs into their lanes and starts runners. Gives the first queue that could not have all it wanted,
+    /// because a claim has an end and those before it had used it up.
+    fn hand_out(&self, session: &Arc<Session>, batch: ClaimBatch, wants: &[ClaimWant]) -> Option<String> {
         let mut per_queue: HashMap<String, Vec<Held>> = HashMap::with_capacity(wants.len());
         for claimed in batch.jobs {
             let held = Held { claimed, session: session.clone() };
@@ -266,10 +256,16 @@ impl Fetcher {
                 }
             }
         }
+        let (mut room, mut next) = (MAX_CLAIM_BATCH, None);
         for want in wants {
             let held = per_queue.remove(&want.queue).unwrap_or_default();
+            let asked = want.limit.min(room);
+            room = room.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX));
+            if asked < want.limit && next.is_none() {
+                next = Some(want.queue.clone());
+            }
             let lane = self.core.lane(&want.queue);
-            for _ in 0..lane.put(held, want.limit) {
+            for _ in 0..lane.put(held, asked) {
                 self.core.host.spawn(runner(Active::new(self.core.clone(), lane.clone())));
             }
         }
@@ -277,6 +273,7 @@ impl Fetcher {
         for held in per_queue.into_values() {
             self.core.hand_back(held);
         }
+        next
     }
 
     /// Starts the runner of a suspect.

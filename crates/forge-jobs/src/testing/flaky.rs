@@ -73,6 +73,13 @@ impl Faults {
         self.lock().get(&operation).map_or(0, |p| p.failed)
     }
 
+    /// How many calls of this operation were made since it was planned, whether they failed or not:
+    /// `refuse(operation, When::First(0))` only counts.
+    #[must_use]
+    pub fn calls(&self, operation: Operation) -> u32 {
+        self.lock().get(&operation).map_or(0, |p| p.calls)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Operation, Plan>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,7 +3,8 @@
 use crate::support::{Db, Puppet, next, puppets, request, runtime, soon, until};
 use forge_jobs::retry::BackoffPolicy;
 use forge_jobs::storage::{QueueSettingsPatch, Retention};
-use forge_jobs::{HandlerRegistry, JobOutcome, JobStatus};
+use forge_jobs::testing::{Faults, FlakyStorage, Operation, When};
+use forge_jobs::{EnqueueRequest, HandlerRegistry, JobOutcome, JobStatus, NoopEcho};
 use std::time::Duration;
 
 #[tokio::test]
@@ -150,5 +151,36 @@ async fn finished_jobs_go_after_their_retention_which_can_be_edited() {
     db.set("default", QueueSettingsPatch::default().with_dead_retention(Retention::For(Duration::ZERO)))
         .await;
     until("the dead job to go", || async { db.storage.inspect.job(bad).await.unwrap().is_none() }).await;
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn one_claim_asks_for_all_queues_also_after_short_jobs() {
+    let db = Db::new().await;
+    let counted =
+        Faults::new().refuse(Operation::Claim, When::First(0)).refuse(Operation::Promote, When::First(0));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register(NoopEcho);
+    let runtime = runtime(&FlakyStorage::wrap(db.storage.clone(), counted.clone()), handlers);
+    let job = |n: u32| EnqueueRequest::new(NoopEcho::KIND, n).on_queue(format!("q{n}"));
+    for n in 0..10 {
+        runtime.ensure_queue(&format!("q{n}"), 2).await.unwrap();
+    }
+    let handle = runtime.start().await.unwrap();
+    for _ in 0..20 {
+        runtime.enqueue_many((0..10).map(job)).await;
+        soon("the queues to drain", handle.drained()).await.unwrap();
+    }
+    // From now on nothing comes, and each look is because of the time: a promotion, and one claim for all queues.
+    let calls = || (counted.calls(Operation::Claim), counted.calls(Operation::Promote));
+    let (claims, promotions) = calls();
+    until("some looks without a reason", || {
+        let enough = calls().1 >= promotions + 5;
+        async move { enough }
+    })
+    .await;
+    let (more_claims, more_promotions) = calls();
+    let (claims, promotions) = (more_claims - claims, more_promotions - promotions);
+    assert!(claims <= promotions + 2, "{claims} claims in {promotions} looks");
     db.stop(handle).await;
 }
