@@ -5,6 +5,7 @@ use super::error::Fault;
 use super::hub::{Hub, Lane};
 use super::marks::{Key, Line, SHARE, Table};
 use crate::storage::StorageError;
+use crate::telemetry;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,15 +54,22 @@ async fn round(hub: &Hub, mut rest: VecDeque<(Line, Key)>) -> Option<u64> {
         let started = Instant::now();
         let piece = look(hub, &mut rest, room).await;
         let took = started.elapsed();
-        if let Ok(Piece { read, found }) = piece {
-            entries += read;
-            if found > 0 {
-                // Runtimes of this process alone: it is their calls that know where to look.
-                hub.announce(Effects::ANY);
+        let broken = match piece {
+            Ok(Piece { read, found }) => {
+                entries += read;
+                if found > 0 {
+                    // Runtimes of this process alone: it is their calls that know where to look.
+                    hub.announce(Effects::ANY);
+                }
+                false
             }
-        }
-        tokio::time::sleep(took * (SHARE - 1)).await;
-        if piece.is_err() {
+            Err(e) => {
+                telemetry::storage_failed("look_back", &e.into_storage(false));
+                true
+            }
+        };
+        tokio::time::sleep((took * (SHARE - 1)).max(PAUSE * u32::from(broken))).await;
+        if broken {
             return None;
         }
     }
