@@ -136,7 +136,7 @@ impl Explainer {
                 "LOAD 'auto_explain'; SET auto_explain.log_nested_statements = on; \
                  SET auto_explain.log_level = notice; SET auto_explain.log_min_duration = 0; BEGIN; \
                  SELECT count(*) FROM forge.claim('{process}', '{{default}}', '{{{BATCH}}}', NULL, false, 100, \
-                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', NULL); \
+                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', NULL); \
                  ROLLBACK; SET auto_explain.log_min_duration = -1"
             ))
             .await?;
