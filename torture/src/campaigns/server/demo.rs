@@ -25,6 +25,8 @@ pub struct Demo {
 
 /// Processes that share the work.
 const REPLICAS: usize = 3;
+/// Files that all of them hash at a time.
+const BOUND: u32 = 6;
 /// Largest file.
 const BYTES: usize = 32 << 10;
 /// Files of one directory.
@@ -55,7 +57,7 @@ impl Demo {
             Ok(queues.into_iter().map(|q| q.name).find(|name| name.starts_with(FILES_QUEUE)))
         })
         .await?;
-        pause(&storage, &queue, true).await?;
+        share(&storage, &queue, true).await?;
         for _ in 1..REPLICAS {
             fleet.push(replica(&site)?);
         }
@@ -65,7 +67,7 @@ impl Demo {
         })
         .await
         .map_err(|e| format!("{e}\nThe demos said:\n{}", site.last_words()))?;
-        pause(&storage, &queue, false).await?;
+        share(&storage, &queue, false).await?;
         if self.kill {
             self.kill_one(&site, &mut fleet).await?;
         }
@@ -126,8 +128,10 @@ impl Demo {
 const WORKERS: &str = "SELECT count(DISTINCT f.process) FROM forge.finished f JOIN forge.queues q ON q.no = f.queue \
      WHERE q.name LIKE 'demo.files/%'";
 
-async fn pause(storage: &Storage, queue: &str, paused: bool) -> Result<(), Failure> {
-    let patch = QueueSettingsPatch::paused(paused);
+/// Holds the queue up, or lets it go. It has a bound, so that nothing is claimed ahead: two processes would have taken
+/// all the files before the third one looks.
+async fn share(storage: &Storage, queue: &str, paused: bool) -> Result<(), Failure> {
+    let patch = QueueSettingsPatch::paused(paused).with_max_running(Some(BOUND));
     let params = UpdateQueueParams { queue: queue.to_owned(), patch, expected_version: None };
     storage.queues.update(params).await?;
     Ok(())
