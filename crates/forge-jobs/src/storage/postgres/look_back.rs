@@ -20,8 +20,8 @@ const PIECE: i64 = 20_000;
 /// Lines that one piece is sent.
 const LINES: usize = 100;
 /// Jobs that one piece gives at most.
-const FINDS: usize = 100;
-/// Least time between two rounds, and between two looks whether what was found has been taken.
+const FINDS: i32 = 100;
+/// Least time between two rounds.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Looks for as long as the storage is open and there are marks.
@@ -31,8 +31,10 @@ pub(super) async fn look_back(hub: Arc<Hub>) {
         for table in [Table::Ready, Table::Deferred] {
             let lines = hub.marks.lines(table);
             if !lines.is_empty() {
-                let entries = round(&hub, lines.into()).await;
-                if entries.is_some_and(|entries| hub.marks.looked_through(table, entries)) {
+                let number = hub.marks.next_step();
+                let Some(entries) = round(&hub, lines.into(), number).await else { continue };
+                hub.marks.round_is_over(table, number);
+                if hub.marks.looked_through(table, entries) {
                     // Before the marks there may be what came in since.
                     hub.announce(Effects::ANY);
                 }
@@ -43,16 +45,11 @@ pub(super) async fn look_back(hub: Arc<Hub>) {
 }
 
 /// Looks through all that is before the marks once. Gives how many entries were read; `None`: it was broken off.
-async fn round(hub: &Hub, mut rest: VecDeque<(Line, Key)>) -> Option<u64> {
+async fn round(hub: &Hub, mut rest: VecDeque<(Line, Key)>, number: u64) -> Option<u64> {
     let mut entries = 0;
     while !rest.is_empty() {
-        let room = hub.marks.room().min(FINDS);
-        if room == 0 {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        }
         let started = Instant::now();
-        let piece = look(hub, &mut rest, room).await;
+        let piece = look(hub, &mut rest, number).await;
         let took = started.elapsed();
         let broken = match piece {
             Ok(Piece { read, found }) => {
@@ -82,8 +79,8 @@ struct Piece {
 }
 
 /// Looks at a piece, and takes it off the rest.
-async fn look(hub: &Hub, rest: &mut VecDeque<(Line, Key)>, room: usize) -> Result<Piece, Fault> {
-    let rows = ask(hub, rest, room).await?;
+async fn look(hub: &Hub, rest: &mut VecDeque<(Line, Key)>, round: u64) -> Result<Piece, Fault> {
+    let rows = ask(hub, rest).await?;
     let sent = rest.len().min(LINES);
     let mut piece = Piece { read: 0, found: 0 };
     for row in &rows {
@@ -94,7 +91,7 @@ async fn look(hub: &Hub, rest: &mut VecDeque<(Line, Key)>, room: usize) -> Resul
         };
         if row.try_get(3)? {
             let Some((line, _)) = line.and_then(|at| rest.get(at)) else { continue };
-            hub.marks.found(line, key(row)?);
+            hub.marks.found(line, key(row)?, round);
             piece.found += 1;
             continue;
         }
@@ -110,7 +107,7 @@ async fn look(hub: &Hub, rest: &mut VecDeque<(Line, Key)>, room: usize) -> Resul
     Err(StorageError::Internal { detail: "a look back without an end".into(), source: None }.into())
 }
 
-async fn ask(hub: &Hub, lines: &VecDeque<(Line, Key)>, room: usize) -> Result<Vec<Row>, Fault> {
+async fn ask(hub: &Hub, lines: &VecDeque<(Line, Key)>) -> Result<Vec<Row>, Fault> {
     let (mut queues, mut kinds, mut priorities) = (Vec::new(), Vec::new(), Vec::new());
     let (mut dues, mut ids): (Vec<i64>, Vec<Uuid>) = (Vec::new(), Vec::new());
     for (line, key) in lines.iter().take(LINES) {
@@ -124,14 +121,13 @@ async fn ask(hub: &Hub, lines: &VecDeque<(Line, Key)>, room: usize) -> Result<Ve
         dues.push(key.0);
         ids.push(key.1);
     }
-    let room = i32::try_from(room).unwrap_or(i32::MAX);
     let params = [
         (&queues as _, Type::TEXT_ARRAY),
         (&kinds as _, Type::INT4_ARRAY),
         (&priorities as _, Type::INT2_ARRAY),
         (&dues as _, Type::INT8_ARRAY),
         (&ids as _, Type::UUID_ARRAY),
-        (&room as _, Type::INT4),
+        (&FINDS as _, Type::INT4),
         (&PIECE as _, Type::INT8),
     ];
     hub.look(Lane::Read, LOOK_BACK, &params).await
