@@ -9,10 +9,10 @@
 //! A job may come in before a mark: one handed back, one whose transaction took its time, one due in the past. What is
 //! committed within [`TOLERANCE`] of its due time is never behind a mark. For the rest [`look_back`](super::look_back)
 //! looks, apart from the calls, in pieces that take no more than one part in [`SHARE`] of all time. What it finds is
-//! looked up by its key with the next calls, and where it finds more than can be looked up so, the mark goes back to it.
-//! So a job waits for at most [`SHARE`] times what it takes to look through everything before the marks. What was found
-//! and is not found again in the next round is gone: somebody else has taken it. The marks are forgotten once there is
-//! little to step over again.
+//! looked up by its key with the next calls. So a job waits for at most [`SHARE`] times what it takes to look through
+//! everything before the marks. What was found and is not found again in the next round is gone: somebody else has taken
+//! it. Where more is found than calls take, the rest is left to the next round: so nobody waits for a queue that is
+//! paused. The marks are forgotten once there is little to step over again.
 //!
 //! Only this process's memory holds them: a pooler may stand before the server's sessions, and a row that is written
 //! each time would be as dead as what it is to help with.
@@ -26,7 +26,6 @@ pub(super) use sweeps::Swept;
 use self::sweeps::Sweeps;
 use crate::storage::{ClaimParams, ClaimWant};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -43,10 +42,12 @@ const TOLERANCE_US: i64 = 200_000;
 const MAX_PRIORITIES: usize = 128;
 /// Most lines that are remembered.
 const MAX_LINES: usize = 1_024;
-/// Most jobs before the marks that are looked up by their keys, all lines together: each is a look into the index.
-const MAX_FOUND: usize = 1_000;
-/// So many of a line are, however many lines there are.
-const MIN_FOUND: usize = 10;
+/// Most jobs before the marks that are looked up by their keys in one call: each is a look into the index.
+const MAX_ALONE: usize = 1_000;
+/// So many are of each queue, however many queues there are.
+const MIN_ALONE: usize = 10;
+/// Most jobs before the mark of a line that are remembered until a call takes them.
+const MAX_FOUND: usize = 100;
 /// The priority of jobs that ask for none: where a kind that was looked through in vain is most likely to go on.
 const USUAL: i16 = 0;
 
@@ -85,16 +86,12 @@ struct Mark {
     taken: u64,
     /// Jobs before the key that are still to be taken, with the round that found them last.
     found: BTreeMap<Key, u64>,
-    /// The step of the memory at which the key went back. A call that began before looked from further on.
-    back_at: u64,
 }
 
 /// What a storage remembers.
 #[derive(Default)]
 pub(super) struct Memory {
     marks: Mutex<BTreeMap<Line, Mark>>,
-    /// Counts the calls that were told where to look, and the rounds of looks back.
-    step: AtomicU64,
     /// Told when there is a first mark.
     filled: Notify,
     sweeps: Mutex<Sweeps>,
@@ -111,8 +108,6 @@ pub(super) struct Spans {
     /// Up to the end of which priority; `None`: the key alone.
     pub(super) ends: Vec<Option<i16>>,
     alone: Vec<(Line, Key)>,
-    /// When the call was told.
-    step: u64,
 }
 
 impl Spans {
@@ -134,7 +129,6 @@ pub(super) struct DeferredSpans {
     pub(super) ids: Vec<Uuid>,
     /// Whether it is the key alone.
     pub(super) alone: Vec<bool>,
-    step: u64,
 }
 
 /// What a call read, and the database's time then.
@@ -188,20 +182,23 @@ impl Memory {
     /// Where the next claim is to look.
     pub(super) fn for_claim(&self, params: &ClaimParams) -> Spans {
         let marks = self.marks();
-        let mut spans = Spans { step: self.next_step(), ..Spans::default() };
+        let mut spans = Spans::default();
+        let most = (MAX_ALONE / params.wants.len().max(1)).max(MIN_ALONE);
         for (at, want) in params.wants.iter().enumerate() {
             let number = i32::try_from(at + 1).unwrap_or(i32::MAX);
             let mut lines = ready(&marks, &want.queue).peekable();
             let mut before = None;
+            let mut room = most;
             while let Some((line, (kind, priority), mark)) = lines.next() {
                 if before != Some(kind) && priority > i16::MIN {
                     spans.push(number, kind, (i16::MIN, FIRST), Some(priority - 1));
                 }
                 before = Some(kind);
-                for key in mark.found.keys() {
+                for key in mark.found.keys().take(room) {
                     spans.push(number, kind, (priority, *key), None);
                     spans.alone.push((line.clone(), *key));
                 }
+                room = room.saturating_sub(mark.found.len());
                 // What lies between two priorities belongs to the first: nothing is left out.
                 let ends = match lines.peek() {
                     Some((_, (next, upper), _)) if *next == kind => upper - 1,
@@ -231,7 +228,7 @@ impl Memory {
         for job in &claims.taken {
             let Some(want) = wants.get(job.want) else { continue };
             let line = Line::Ready { queue: want.queue.clone(), kind: job.kind, priority: job.priority };
-            advance(&mut marks, line, reading.mark(job.key), from.step);
+            advance(&mut marks, line, reading.mark(job.key));
         }
         for (want, kind) in claims.passed.iter().filter(|_| many) {
             let Some(want) = wants.get(*want) else { continue };
@@ -241,7 +238,7 @@ impl Memory {
                 lines.push(Line::Ready { queue: want.queue.clone(), kind: *kind, priority: USUAL });
             }
             for line in lines {
-                advance(&mut marks, line, reading.end(), from.step);
+                advance(&mut marks, line, reading.end());
             }
         }
         if first && holds(&marks, Table::Ready) {
@@ -251,7 +248,7 @@ impl Memory {
 
     /// Where the next promotion is to look.
     pub(super) fn for_promotion(&self) -> DeferredSpans {
-        let mut spans = DeferredSpans { step: self.next_step(), ..DeferredSpans::default() };
+        let mut spans = DeferredSpans::default();
         for (line, mark) in self.marks().iter().rev() {
             let Line::Deferred { status } = line else { break };
             for (key, alone) in mark.found.keys().map(|k| (k, true)).chain([(&mark.key, false)]) {
@@ -291,7 +288,7 @@ impl Memory {
             // With fewer than it might have promoted it looked through everything that was due.
             let key = if many && count < limit { Some(reading.end()) } else { last.map(|k| reading.mark(k)) };
             if let Some(key) = key {
-                advance(&mut marks, Line::Deferred { status }, key, from.step);
+                advance(&mut marks, Line::Deferred { status }, key);
             }
         }
         if first && holds(&marks, Table::Deferred) {
@@ -312,24 +309,19 @@ impl Memory {
         marks.iter().filter(|(l, _)| l.table() == table).map(|(l, m)| (l.clone(), m.key)).collect()
     }
 
-    /// The number of a new round of looks back.
-    pub(super) fn next_step(&self) -> u64 {
-        self.step.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// A round found a job before the mark of its line: the next calls look it up, or go back to it.
+    /// A round found a job before the mark of its line: the next calls look it up, if there is room for it.
     pub(super) fn found(&self, line: &Line, key: Key, round: u64) {
         let mut marks = self.marks();
-        let most = (MAX_FOUND / marks.len().max(1)).max(MIN_FOUND);
         // A line that was forgotten meanwhile is looked through from its front.
         let Some(mark) = marks.get_mut(line) else { return };
-        mark.found.insert(key, round);
-        if mark.found.len() > most {
-            if let Some((first, _)) = std::mem::take(&mut mark.found).pop_first() {
-                mark.key = mark.key.min(first);
-            }
-            mark.back_at = self.next_step();
+        if mark.found.len() < MAX_FOUND || mark.found.contains_key(&key) {
+            mark.found.insert(key, round);
         }
+    }
+
+    /// Whether so much was found of a line that there is no room for more.
+    pub(super) fn is_full(&self, line: &Line) -> bool {
+        self.marks().get(line).is_some_and(|mark| mark.found.len() >= MAX_FOUND)
     }
 
     /// A round over a table has come to its end: what it did not find again is gone.
@@ -381,12 +373,10 @@ fn was_passed(line: &Line, key: Key, wants: &[ClaimWant], taken: &[Taken]) -> bo
     })
 }
 
-/// A call that was told where to look at a step has come as far as the key: what is before it is gone.
-fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key, step: u64) {
+/// A call has come as far as the key: what is before it is gone.
+fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key) {
     if let Some(mark) = marks.get_mut(&line) {
-        if mark.back_at <= step {
-            mark.key = mark.key.max(key);
-        }
+        mark.key = mark.key.max(key);
         mark.taken += 1;
         return;
     }
@@ -405,5 +395,5 @@ fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key, step: u64) {
             marks.remove(&line);
         }
     }
-    marks.insert(line, Mark { key, taken: 1, found: BTreeMap::new(), back_at: 0 });
+    marks.insert(line, Mark { key, taken: 1, found: BTreeMap::new() });
 }

@@ -145,24 +145,29 @@ fn what_a_round_does_not_find_again_is_gone() {
 }
 
 #[test]
-fn where_much_is_found_the_mark_goes_back_and_no_call_that_began_before_moves_it_on() {
+fn of_a_line_and_in_a_call_so_much_is_looked_up_and_no_more() {
     let memory = Memory::default();
     let most = i64::try_from(MAX_FOUND).unwrap();
-    claim(&memory, &[taken(1, 0, 5_000), taken(1, 1, 5_000)], SLOW);
-    let params = params(10);
-    let under_way = memory.for_claim(&params);
-    for due in (3_000 - most..=3_000).rev() {
-        memory.found(&line(1, 0), key(due), 1);
+    let priorities = i16::try_from(MAX_ALONE / MAX_FOUND).unwrap() + 1;
+    for priority in 0..priorities {
+        claim(&memory, &[taken(1, priority, 5_000)], SLOW);
     }
-    let mark = |memory: &Memory, priority| {
-        memory.lines(Table::Ready).into_iter().find(|(l, _)| *l == line(1, priority)).unwrap().1
-    };
-    // As many as a line may have when there are two.
-    assert_eq!((mark(&memory, 0), alone(&memory).len()), (key(3_000 - most / 2), 500));
-    memory.claimed(under_way, &params.wants, &claims(&[taken(1, 0, 6_000), taken(1, 1, 6_000)], &[]), QUICK);
-    assert_eq!((mark(&memory, 0), mark(&memory, 1)), (key(3_000 - most / 2), key(6_000)));
-    claim(&memory, &[taken(1, 0, 2_800)], QUICK);
-    assert_eq!(mark(&memory, 0), key(2_800));
+    for priority in 0..priorities {
+        for due in 0..most {
+            assert!(!memory.is_full(&line(1, priority)));
+            memory.found(&line(1, priority), key(1_000 - due), 1);
+        }
+        memory.found(&line(1, priority), key(0), 1);
+        assert!(memory.is_full(&line(1, priority)));
+    }
+    // The most urgent first, and nothing of the last line.
+    let looked_up = spans(&memory).alone;
+    assert_eq!(looked_up.len(), MAX_ALONE);
+    assert!(looked_up.iter().all(|(l, _)| *l != line(1, priorities - 1)));
+    // What is taken makes room.
+    claim(&memory, &[taken(1, 0, 1_000)], QUICK);
+    assert!(!memory.is_full(&line(1, 0)));
+    assert_eq!(spans(&memory).alone.len(), MAX_ALONE);
 }
 
 #[test]
@@ -244,10 +249,6 @@ fn memory_is_bounded_and_keeps_the_lines_with_the_most_to_step_over() {
     }
     assert_eq!(memory.lines(Table::Ready).len(), MAX_LINES);
     assert!(memory.lines(Table::Ready).contains(&(line(1, 30_000), key(1))));
-    for due in 0..1_000 {
-        memory.found(&line(1, 30_000), key(-due), 1);
-        assert!(alone(&memory).len() <= MIN_FOUND);
-    }
     // Of a line that is not remembered nothing is found: it is looked through from its front.
     claim(&memory, &[taken(6_000, 0, 1)], SLOW);
     let forgotten = line(6_001, 0);
@@ -312,7 +313,7 @@ proptest! {
         }
         let lines = memory.lines(Table::Ready);
         let mut found = Vec::new();
-        for (due, at) in finds.into_iter().take(MIN_FOUND) {
+        for (due, at) in finds {
             if let Some((line, mark)) = (!lines.is_empty()).then(|| at.get(&lines))
                 && key(due) < *mark
             {
