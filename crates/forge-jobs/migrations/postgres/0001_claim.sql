@@ -42,6 +42,9 @@ DECLARE
     v_flags integer;
     v_got integer;
     v_open integer[] := '{}';
+    v_budgets text[];
+    v_caps integer[];
+    v_limited boolean;
     v_read bigint := {schema}.entries_read('{schema}.ready_order');
 BEGIN
     SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
@@ -56,6 +59,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared({lock}, x.no),
             CASE WHEN x.max_running IS NOT NULL THEN pg_advisory_xact_lock({cap_lock}, x.no) END
     FROM (SELECT q.no, q.max_running FROM {schema}.queues q WHERE q.name = ANY (p_queues) ORDER BY q.no) x;
+
+    IF EXISTS (SELECT FROM {schema}.attached) THEN
+        v_budgets := {schema}.lock_budgets(p_queues, v_allowed, p_now);
+    END IF;
 
     FOR v_want IN
         SELECT w.at, w.lim, q.no, q.paused, q.max_running
@@ -81,13 +88,20 @@ BEGIN
         SELECT array_agg(s.kind) INTO v_kinds FROM {schema}.streams s
         WHERE s.queue = v_want.no AND (p_kinds IS NULL OR s.kind = ANY (v_allowed));
         CONTINUE WHEN v_kinds IS NULL;
-        v_counts := ARRAY[v_limit];
+        v_caps := NULL;
+        IF v_budgets IS NOT NULL THEN
+            SELECT c.limited, c.total, c.kinds, c.caps INTO v_limited, v_limit, v_kinds, v_caps
+            FROM {schema}.cap_want(v_want.no, v_kinds, v_limit, v_budgets, p_now) c;
+            CONTINUE WHEN v_kinds IS NULL;
+            v_flags := v_flags | CASE WHEN v_limited THEN 8 ELSE 0 END;
+        END IF;
+        v_counts := coalesce(v_caps, ARRAY[v_limit]);
         IF cardinality(v_kinds) > 1 THEN
             -- How many of each kind are among the first ones. Locked are only so many of each, below: a claim at the
             -- same time finds the others.
             SELECT array_agg(x.kind), array_agg(x.count::integer) INTO v_kinds, v_counts
             FROM (SELECT f.kind, count(*) AS count
-                  FROM (SELECT n.kind FROM unnest(v_kinds) AS n(kind) CROSS JOIN LATERAL (
+                  FROM (SELECT n.kind FROM unnest(v_kinds, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
                             SELECT i.priority, i.due_at, i.id FROM (VALUES (1)) AS one(x)
                             LEFT JOIN unnest(p_span_wants, p_span_kinds, p_span_priorities, p_span_dues, p_span_ids,
                                              p_span_ends) AS s(want, kind, priority, due_at, id, ends)
@@ -106,10 +120,13 @@ BEGIN
                                 WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
                                   AND r.priority = s.priority AND r.due_at = s.due_at AND r.id = s.id
                                   AND s.ends IS NULL) i
-                            LIMIT v_limit) y
+                            LIMIT coalesce(n.cap, v_limit)) y
                         ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) f
                   GROUP BY f.kind) x;
             CONTINUE WHEN v_kinds IS NULL;
+            IF v_flags & 8 <> 0 THEN
+                v_counts := {schema}.cap_counts(v_kinds, v_counts, p_now);
+            END IF;
         END IF;
 
         RETURN QUERY
@@ -158,8 +175,19 @@ BEGIN
         ORDER BY j.priority, j.due_at, j.id;
         GET DIAGNOSTICS v_got = ROW_COUNT;
         v_room := v_room - v_got;
+        IF v_flags & 8 <> 0 AND v_got > 0 THEN
+            PERFORM {schema}.charge(currval('{schema}.claim_no'), v_want.no, p_now);
+        END IF;
         EXIT WHEN p_alone AND v_got > 0;
     END LOOP;
+
+    IF v_budgets IS NOT NULL THEN
+        RETURN QUERY
+        SELECT NULL::bigint, NULL::boolean, NULL::bigint, u.now_us, u.at, u.kinds, NULL::uuid, NULL::bigint,
+               NULL::text, NULL::integer, NULL::integer, NULL::smallint, NULL::integer, NULL::bigint, u.until, NULL::text,
+               NULL::integer
+        FROM {schema}.limited_wants(p_queues, v_allowed, p_now) u;
+    END IF;
 
     RETURN QUERY
     SELECT s.version,

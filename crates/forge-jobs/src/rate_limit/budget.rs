@@ -130,7 +130,7 @@ impl Budget {
     }
 
     /// Whether nothing is counted that could matter any more.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) const fn is_idle(&self) -> bool {
         self.slots.is_empty() && self.drained_until.is_none()
     }
 

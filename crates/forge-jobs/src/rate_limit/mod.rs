@@ -9,8 +9,11 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use budget::Asked;
 pub use budget::Budget;
+#[cfg(feature = "postgres")]
+pub(crate) use budget::KEPT;
+#[cfg(feature = "sqlite")]
+pub(crate) use budget::{Asked, end_of};
 pub use error::RateLimitError;
 pub use scope::Scope;
 

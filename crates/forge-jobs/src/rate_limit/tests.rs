@@ -128,7 +128,7 @@ proptest! {
         let limit = if smooth { limit.smooth() } else { limit };
         // Whoever waits comes a little late each time: up to a quarter of a sub-window.
         let late = limit.sub_us() / 4 * late / 100;
-        let (mut budget, mut given) = (Budget::default(), 0_u64);
+        let (mut budget, mut given) = (Budget::default(), 0.0);
         let mut now = 1_800_000_000 * SECOND + start;
         let end = now + 60 * window;
         while now < end {
@@ -137,11 +137,11 @@ proptest! {
                 0 => now = budget.when(&limit, 1, now) + late,
                 n => {
                     budget.count(&limit, n, now);
-                    given += u64::from(n);
+                    given += f64::from(n);
                 }
             }
         }
-        let share = given as f64 / (60.0 * f64::from(permits));
+        let share = given / (60.0 * f64::from(permits));
         // The first window is full at once, so a little more than one window's share is possible.
         prop_assert!(share >= 0.95, "{share}");
         let n = f64::from(RATE_SUB_WINDOWS);

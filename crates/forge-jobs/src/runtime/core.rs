@@ -7,7 +7,7 @@ use super::lane::{Held, Lane};
 use super::session::{Session, Sessions};
 use crate::handler::AttemptState;
 use crate::limits::LEASE_HEARTBEATS;
-use crate::storage::{Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
+use crate::storage::{Begun, Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
 use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -187,7 +187,7 @@ impl Core {
     /// Gives claims back that were not started.
     pub(crate) fn hand_back(&self, held: Vec<Held>) {
         for Held { claimed, session } in held {
-            self.outbox.release(session, claimed.lease);
+            self.outbox.release(session, claimed.lease, Begun::No);
         }
     }
 
