@@ -41,6 +41,7 @@ mod service;
 
 pub use clock::{Clock, SystemClock};
 pub use enqueue::{EnqueueError, EnqueueOutcome, Enqueued, Enqueuer};
+pub use handler::{AcquireError, RateLimits};
 pub use handler::{
     CancelCause, CancelToken, HandlerOptions, HandlerRegistry, JobContext, JobHandler, NoopEcho,
     RegisterError, TypedHandler,

@@ -82,7 +82,7 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
         return Duration::ZERO;
     }
     let span = telemetry::job_span(&state.job);
-    let ctx = JobContext::new(state.clone(), core.enqueuer.clone());
+    let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
     let end = limited(core, &state, async move { handler.run(ctx).await }).instrument(span).await;
     let ran_for = state.started.elapsed();
     entered.conclude(lane, end, ran_for);

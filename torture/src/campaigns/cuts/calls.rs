@@ -7,10 +7,10 @@ use crate::stage::Stage;
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::postgres::PostgresStorage;
 use forge_jobs::storage::{
-    CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DeregisterParams, DropOutcome, EnqueueParams, Finish,
-    FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobQueue, KindFilter, Lease,
-    ProcessRegistry, PromoteParams, RegisterParams, Begun, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
-    VerbParams,
+    Begun, CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DeregisterParams, DropOutcome, EnqueueParams,
+    Finish, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobQueue, KindFilter,
+    Lease, ProcessRegistry, PromoteParams, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome,
+    StorageError, VerbParams,
 };
 use forge_jobs::{
     DeadReason, DefaultRouter, EnqueueRequest, Job, JobId, JobStatus, NewJob, ProcessId, Timestamp, Timing,

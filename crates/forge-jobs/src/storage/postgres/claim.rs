@@ -4,9 +4,12 @@ use super::error::{Fault, not_registered};
 use super::hub::{Hub, Lane};
 use super::marks::{Reading, Spans, Taken};
 use crate::limits::MAX_CLAIM_BATCH;
-use crate::storage::{ClaimBatch, ClaimMode, ClaimParams, Claimed, KindFilter, Lease, StorageError};
+use crate::storage::{
+    ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
+};
 use crate::storage::{LimitReach, LimitedWant};
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -33,9 +36,23 @@ pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBat
     };
     let (batch, taken, reading) = understand(&hub, &params, &rows).await.map_err(unseen)?;
     if !alone {
-        hub.marks.claimed(from, &params.wants, &taken, reading);
+        hub.marks.claimed(from, &looked_through(&params.wants, &batch.limited), &taken, reading);
     }
     Ok(batch)
+}
+
+/// The wants as far as they say what was looked at: a queue that gave less than it was asked for has no more, unless it
+/// was a budget that had no more.
+fn looked_through<'a>(wants: &'a [ClaimWant], limited: &[LimitedWant]) -> Cow<'a, [ClaimWant]> {
+    let used_up = |queue: &str| limited.iter().any(|l| l.queue == queue && l.again_in.is_some());
+    if !wants.iter().any(|want| used_up(&want.queue)) {
+        return Cow::Borrowed(wants);
+    }
+    let of = |want: &ClaimWant| ClaimWant {
+        queue: want.queue.clone(),
+        limit: if used_up(&want.queue) { 0 } else { want.limit },
+    };
+    wants.iter().map(of).collect()
 }
 
 /// The claim is committed and its jobs are not known: only the end of the registration gives them back, and callers

@@ -2,7 +2,7 @@
 
 use super::error::Fault;
 use super::hot::Hot;
-use super::limits::Purse;
+use super::permits::Purse;
 use super::state::{ALONE, KEYED, PERMITS};
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;

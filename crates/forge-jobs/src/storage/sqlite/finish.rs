@@ -2,7 +2,7 @@
 
 use super::error::Fault;
 use super::hot::Hot;
-use super::limits::return_permits;
+use super::permits::return_permits;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, forget_permits, keep_attempt,
     note, put_deferred, put_finished, put_ready, take_running,

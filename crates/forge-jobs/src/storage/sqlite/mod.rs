@@ -21,6 +21,7 @@ mod migrate;
 mod mounts;
 mod names;
 mod open;
+mod permits;
 mod place;
 mod processes;
 mod progress;
