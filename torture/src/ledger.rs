@@ -20,8 +20,11 @@ pub struct Line {
     pub attempt: u32,
     /// Which claim.
     pub lease: i64,
-    /// `start`, `end` or `cancelled`.
+    /// `start`, `end`, `cancelled` or `granted`.
     pub ev: String,
+    /// When permits of a budget were given, by the database's clock, in microseconds.
+    #[serde(default)]
+    pub granted_us: Option<i64>,
 }
 
 /// One execution of a handler.
@@ -74,6 +77,7 @@ pub fn executions(lines: &[Line], deaths: &[(u32, u64)]) -> Executions {
                 cancelled: None,
             }),
             "end" => runs.iter_mut().filter(same).for_each(|e| e.end = Some(line.ts_ns)),
+            "granted" => {}
             _ => runs.iter_mut().filter(same).for_each(|e| e.cancelled = Some(line.ts_ns)),
         }
     }
@@ -113,7 +117,7 @@ mod tests {
 
     fn line(ts_ns: u64, pid: u32, lease: i64, ev: &str) -> Line {
         let (worker, job) = ("w".to_owned(), "j".to_owned());
-        Line { ts_ns, pid, worker, job, attempt: 1, lease, ev: ev.to_owned() }
+        Line { ts_ns, pid, worker, job, attempt: 1, lease, ev: ev.to_owned(), granted_us: None }
     }
 
     fn check(lines: &[Line], deaths: &[(u32, u64)]) -> Vec<String> {

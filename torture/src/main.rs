@@ -4,7 +4,7 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin,
+    Clock, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Races, Spin,
     Synchronous,
 };
 use forge_torture::fleet::Site;
@@ -53,13 +53,15 @@ enum Campaign {
     Cuts,
     /// 10,000 running jobs are cancelled and finished at the same moment
     Races,
+    /// A budget is used up by four processes, one killed every 2 s for 120 s, and edited
+    Limits,
     /// A million texts are read as cron expressions, and asked when they fire
     CronTexts,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 12] = [
+const ALL: [Campaign; 13] = [
     Campaign::Kill,
     Campaign::Poison,
     Campaign::Freeze,
@@ -71,6 +73,7 @@ const ALL: [Campaign; 12] = [
     Campaign::Memory,
     Campaign::Cuts,
     Campaign::Races,
+    Campaign::Limits,
     Campaign::CronTexts,
 ];
 
@@ -153,6 +156,10 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         }
         Campaign::Cuts => Cuts { seed, cuts: pick(1_000, 96).into() }.run().await,
         Campaign::Races => Races { seed, races: pick(10_000, 500) }.run().await,
+        Campaign::Limits => {
+            let limits = if cli.short { Limits::short(seed) } else { Limits::long(seed) };
+            limits.run(&Site::new(program)?).await
+        }
         Campaign::CronTexts => CronTexts { seed, texts: pick(1_000_000, 20_000) }.run(),
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }

@@ -2,7 +2,7 @@
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Failure, Freeze, Kill};
+use forge_torture::campaigns::{Failure, Freeze, Kill, Limits};
 use forge_torture::fleet::Site;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,13 +38,16 @@ pub(crate) enum OnPostgres {
     /// On Postgres: 10,000 ready jobs beside a million scheduled and a million done ones
     #[command(name = "pg-depth")]
     Depth,
+    /// On Postgres: a budget is used up by four processes, one killed every 2 s for 120 s, and edited
+    #[command(name = "pg-limits")]
+    Limits,
     /// On Postgres: three demos share a directory, and one of them is killed
     #[command(name = "pg-demo")]
     Demo,
 }
 
 impl OnPostgres {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Kill,
         Self::Freeze,
         Self::Restart,
@@ -53,6 +56,7 @@ impl OnPostgres {
         Self::SnapshotPriorities,
         Self::SnapshotScheduled,
         Self::Depth,
+        Self::Limits,
         Self::Demo,
     ];
 
@@ -98,6 +102,10 @@ impl OnPostgres {
             Self::Depth => {
                 let others = if short { 50_000 } else { 1_000_000 };
                 Backlog { others, claims: 200 }.run(program, &cluster).await
+            }
+            Self::Limits => {
+                let limits = if short { Limits::short(seed) } else { Limits::long(seed) };
+                limits.run(&site()?).await
             }
             Self::Demo => {
                 let files = if short { 2_000 } else { 20_000 };

@@ -4,7 +4,7 @@ mod support;
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Failure, Freeze, Kill};
+use forge_torture::campaigns::{Failure, Freeze, Kill, Limits};
 use forge_torture::fleet::Site;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,16 @@ async fn replicas_killed_under_load_lose_nothing_and_run_nothing_twice_at_once()
     let report = Kill { seed: seed(), replicas: 4, jobs: 2_000, sleep_ms: 50, harm, every, limit: LIMIT }
         .run(&site)
         .await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_budget_holds_while_its_callers_are_killed_and_it_is_edited() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let site = Site::on(&program()?, cluster.url("postgres"))?;
+    let report = Limits::short(seed()).run(&site).await?;
     println!("{report}");
     Ok(())
 }

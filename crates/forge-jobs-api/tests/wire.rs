@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
+use forge_jobs_api::wire::{Attached, Limit, LimitList, LimitMode};
 use forge_jobs_api::wire::{
     Attempt, AttemptResult, BoundedCount, BulkResult, Counts, DeadReason, Doctor, EnqueueLine,
     EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, ErrorDetail, Fact, Job, JobDetail, JobEvent, JobPage,
@@ -126,6 +127,22 @@ fn the_json_of_each_type_is_the_one_on_record() {
         detail: None,
     };
     check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events: vec![event] });
+    let limit = Limit {
+        scope: "slack:team-7".into(),
+        permits: 100,
+        window_seconds: Seconds(10.0),
+        mode: LimitMode::Smooth,
+        inherited_from: Some("slack".into()),
+        set_by_operator: true,
+        version: 3,
+        used: 100,
+        free: 0,
+        next_at: Some(AT.into()),
+        drained_until: None,
+        keys: 0,
+        attached: vec![Attached::Queue("mail".into()), Attached::Kind("mail.send".into())],
+    };
+    check("limit_list", &LimitList { limits: vec![limit] });
     check("queue_list", &QueueList { queues: vec![queue()], processes: vec![process()] });
     check(
         "verb_report",

@@ -24,6 +24,7 @@ mod enqueue;
 mod handler;
 mod job;
 pub mod limits;
+pub mod rate_limit;
 pub mod retry;
 mod router;
 pub mod storage;
@@ -40,6 +41,7 @@ mod service;
 
 pub use clock::{Clock, SystemClock};
 pub use enqueue::{EnqueueError, EnqueueOutcome, Enqueued, Enqueuer};
+pub use handler::{AcquireError, RateLimits};
 pub use handler::{
     CancelCause, CancelToken, HandlerOptions, HandlerRegistry, JobContext, JobHandler, NoopEcho,
     RegisterError, TypedHandler,

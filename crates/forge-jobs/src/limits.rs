@@ -106,6 +106,27 @@ pub const MAX_ZONE_BYTES: usize = 64;
 /// Most fires of a cron expression that one call lists.
 pub const MAX_CRON_FIRES: u32 = 1_000;
 
+/// Most permits of a budget per window.
+pub const MAX_RATE_PERMITS: u32 = 1_000_000;
+/// Shortest window of a budget: below it the way to the database and back is what limits.
+pub const MIN_RATE_WINDOW: Duration = Duration::from_millis(100);
+/// Longest window of a budget: 366 days.
+pub const MAX_RATE_WINDOW: Duration = Duration::from_secs(366 * 86_400);
+/// Sub-windows that a budget's window is counted in. Of each window one of them is lost at most: 40 leave 97.5 %.
+pub const RATE_SUB_WINDOWS: u32 = 40;
+/// Longest time that a budget can be drained for; a longer one is cut to it.
+pub const MAX_RATE_DRAIN: Duration = Duration::from_secs(86_400);
+/// Most scopes with a limit of their own.
+pub const MAX_RATE_SCOPES: usize = 1_000;
+/// Most scopes, keyed ones included, of which something is counted at a time.
+pub const MAX_BUDGETS: u32 = 10_000;
+/// Most callers that one call asks a budget for.
+pub const MAX_ACQUIRE_BATCH: usize = 200;
+/// Most callers of one process that wait for one scope at a time.
+pub const MAX_RATE_WAITERS: usize = 100_000;
+/// Longest wait between two looks at a budget that is waited for. Wake-ups come first; this is the backstop.
+pub const RATE_POLL: Duration = Duration::from_secs(30);
+
 /// Most jobs in one enqueue call to a storage: the piece that one transaction may take.
 pub const MAX_ENQUEUE_BATCH: usize = 2_000;
 /// Most jobs in one claim.
@@ -161,6 +182,12 @@ const _: () = assert!(MAX_CLAIM_BATCH as usize <= MAX_FINISH_BATCH);
 const _: () = assert!(ALONE_WINDOW.as_secs() <= ALONE_WINDOW_MAX.as_secs());
 const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE);
 const _: () = assert!(DEFAULT_MAX_ATTEMPTS <= MAX_MAX_ATTEMPTS);
+const _: () = assert!(
+    // One of N + 1 sub-windows is lost.
+    RATE_SUB_WINDOWS >= 20,
+    "95 % of a budget must be usable"
+);
+const _: () = assert!(MIN_RATE_WINDOW.as_micros() >= RATE_SUB_WINDOWS as u128);
 const _: () = assert!(POSTGRES_CONNECTIONS <= MAX_POSTGRES_CONNECTIONS);
 const _: () = assert!(POSTGRES_READ_CONNECTIONS <= MAX_POSTGRES_READ_CONNECTIONS);
 const _: () = assert!(MIN_POSTGRES_TIMEOUT.as_millis() <= POSTGRES_CONNECT_TIMEOUT.as_millis());

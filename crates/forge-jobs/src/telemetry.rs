@@ -148,3 +148,21 @@ pub(crate) fn going_alone(suspects: bool) {
         info!(target: TARGET, event = "process.alone", running_a_suspect = suspects);
     });
 }
+
+pub(crate) fn budget_used_up(queue: &str, again_in: Duration) {
+    quietly(|| {
+        debug!(target: TARGET, event = "budget.used_up", queue, seconds = again_in.as_secs_f64());
+    });
+}
+
+pub(crate) fn budget_waiting(scope: &str, waiting: usize, again_in: Duration) {
+    quietly(|| {
+        debug!(target: TARGET, event = "budget.waiting", scope, waiting, seconds = again_in.as_secs_f64());
+    });
+}
+
+pub(crate) fn budget_drained(scope: &str, asked: Duration) {
+    quietly(|| {
+        info!(target: TARGET, event = "budget.drained", scope, seconds = asked.as_secs_f64());
+    });
+}

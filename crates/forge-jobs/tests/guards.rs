@@ -45,6 +45,10 @@ const TABLE: &[(Guard, &str, &str)] = &[
         "the bound of a queue is not looked at",
         "a_queue_runs_no_more_than_its_bound_in_all_processes",
     ),
+    (Guard::Budget, "what was given is not counted", "a_budget_gives_its_limit_and_no_more_in_a_window"),
+    (Guard::Budget, "what was given is not counted", "a_limited_queue_gives_no_more_than_its_budget"),
+    (Guard::Budget, "what was given is not counted", "no_window_holds_more_wherever_it_begins"),
+    (Guard::Budget, "what was given is not counted", "asked_at_once_a_budget_gives_no_more_than_its_limit"),
     (Guard::Lead, "whoever asks leads", "one_process_leads_until_its_lease_runs_out"),
     (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
 ];

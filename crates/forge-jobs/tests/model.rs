@@ -8,10 +8,10 @@ use forge_jobs::limits::{DEAD_RETENTION, DONE_RETENTION, MAX_CRASHES};
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::sqlite::{Guard, SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{
-    CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams,
-    FinishResult, Heartbeat, HeartbeatParams, Inserted, KindFilter, Lease, PromoteParams, QueueSettingsPatch,
-    ReapParams, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError, SweepParams,
-    UpdateQueueParams, VerbParams,
+    Begun, CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DropOutcome, EnqueueParams, Finish,
+    FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, KindFilter, Lease, PromoteParams,
+    QueueSettingsPatch, ReapParams, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
+    SweepParams, UpdateQueueParams, VerbParams,
 };
 use forge_jobs::{
     DeadReason, DefaultRouter, EnqueueRequest, JobId, JobStatus, ProcessId, Storage, Timestamp, Timing,
@@ -467,7 +467,7 @@ impl World {
     async fn release(&mut self, n: usize) -> Result<(), String> {
         let Some(lease) = self.lease_at(n) else { return Ok(()) };
         let valid = self.valid(&lease);
-        let params = ReleaseParams { leases: vec![lease], now: self.at() };
+        let params = ReleaseParams { leases: vec![lease], begun: Begun::No, now: self.at() };
         let got = self.storage.jobs.release(params).await.unwrap();
         if !valid {
             return same("late release", &got, &vec![FinishResult::StaleLease]);

@@ -43,6 +43,7 @@ Examples:
   forge job list --status dead                 what went wrong
   forge job retry 01890a5d-ac96-774b-bcce-b302099a8057
   forge queue pause mail                       claim no more jobs of this queue
+  forge limit set slack 100 --per 10s          never more in any 10 s, in all processes
   forge cron next '30 2 * * MON-FRI' --zone Europe/Berlin
   forge doctor                                 is all well?";
 
@@ -74,6 +75,9 @@ enum Command {
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
+    /// See and steer budgets of calls that all processes share
+    #[command(subcommand)]
+    Limit(cmd::limit::Command),
     /// See when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
@@ -126,6 +130,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
+        Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
         Command::Cron(command) => cmd::cron::run(command, out),
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,

@@ -8,6 +8,7 @@ mod doctor;
 mod enqueue;
 mod error;
 mod job;
+mod limit;
 mod page;
 mod process;
 mod queue;
@@ -22,6 +23,7 @@ pub use job::{
     Attempt, AttemptResult, DeadReason, Job, JobDetail, JobEvent, JobStatus, Progress, VerbOutcome,
     VerbReport, VerbResult,
 };
+pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};

@@ -54,6 +54,9 @@ DECLARE
     v_got integer;
     v_taken integer;
     v_open integer[] := '{}';
+    v_budgets text[];
+    v_caps integer[];
+    v_limited boolean;
     v_before bigint;
     v_read bigint;
     v_read_in_all bigint := 0;
@@ -70,6 +73,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared({lock}, x.no),
             CASE WHEN x.max_running IS NOT NULL THEN pg_advisory_xact_lock({cap_lock}, x.no) END
     FROM (SELECT q.no, q.max_running FROM {schema}.queues q WHERE q.name = ANY (p_queues) ORDER BY q.no) x;
+
+    IF EXISTS (SELECT FROM {schema}.attached) THEN
+        v_budgets := {schema}.lock_budgets(p_queues, v_allowed, p_now);
+    END IF;
 
     FOR v_want IN
         SELECT w.at, w.lim, q.no, q.paused, q.max_running
@@ -104,8 +111,15 @@ BEGIN
             v_span_ids := p_span_ids[v_at[1]:v_at[cardinality(v_at)]];
             v_span_ends := p_span_ends[v_at[1]:v_at[cardinality(v_at)]];
         END IF;
+        v_caps := NULL;
+        IF v_budgets IS NOT NULL THEN
+            SELECT c.limited, c.total, c.kinds, c.caps INTO v_limited, v_limit, v_all, v_caps
+            FROM {schema}.cap_want(v_want.no, v_all, v_limit, v_budgets, p_now) c;
+            CONTINUE WHEN v_all IS NULL;
+            v_flags := v_flags | CASE WHEN v_limited THEN 8 ELSE 0 END;
+        END IF;
         v_kinds := v_all;
-        v_counts := ARRAY[v_limit];
+        v_counts := coalesce(v_caps, ARRAY[v_limit]);
         v_got := v_limit;
         v_before := {schema}.entries_read('{schema}.ready_order');
         IF cardinality(v_all) > 1 THEN
@@ -113,7 +127,7 @@ BEGIN
             -- same time finds the others.
             SELECT array_agg(x.kind), array_agg(x.count::integer) INTO v_kinds, v_counts
             FROM (SELECT f.kind, count(*) AS count
-                  FROM (SELECT n.kind FROM unnest(v_all) AS n(kind) CROSS JOIN LATERAL (
+                  FROM (SELECT n.kind FROM unnest(v_all, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
                             SELECT i.priority, i.due_at, i.id FROM (VALUES (1)) AS one(x)
                             LEFT JOIN unnest(v_span_kinds, v_span_priorities, v_span_dues, v_span_ids, v_span_ends)
                                  AS s(kind, priority, due_at, id, ends) ON s.kind = n.kind
@@ -131,9 +145,12 @@ BEGIN
                                 WHERE r.queue = v_want.no AND r.lane = v_lane AND r.kind = n.kind
                                   AND r.priority = s.priority AND r.due_at = s.due_at AND r.id = s.id
                                   AND s.ends IS NULL) i
-                            LIMIT v_limit) y
+                            LIMIT coalesce(n.cap, v_limit)) y
                         ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) f
                   GROUP BY f.kind) x;
+            IF v_flags & 8 <> 0 AND v_kinds IS NOT NULL THEN
+                v_counts := {schema}.cap_counts(v_kinds, v_counts, p_now);
+            END IF;
             v_got := coalesce((SELECT sum(c) FROM unnest(v_counts) AS c), 0);
             IF v_got > 0 THEN
                 -- Reads of what is only counted are no steps over what is gone: those are made again below.
@@ -193,13 +210,24 @@ BEGIN
         v_read := {schema}.entries_read('{schema}.ready_order') - v_before;
         v_read_in_all := v_read_in_all + v_read;
         -- With several kinds the count tells whether there was an end to them: what others hold just now is not taken.
-        IF v_read > 1000 AND (CASE WHEN cardinality(v_all) > 1 THEN v_got ELSE v_taken END) < v_limit THEN
+        IF v_read > 1000 AND v_caps IS NULL AND (CASE WHEN cardinality(v_all) > 1 THEN v_got ELSE v_taken END) < v_limit THEN
             v_passed_wants := v_passed_wants || array_fill(v_want.at::integer, ARRAY[cardinality(v_all)]);
             v_passed_kinds := v_passed_kinds || v_all;
         END IF;
         v_room := v_room - v_taken;
+        IF v_flags & 8 <> 0 AND v_taken > 0 THEN
+            PERFORM {schema}.charge(currval('{schema}.claim_no'), v_want.no, p_now);
+        END IF;
         EXIT WHEN p_alone AND v_taken > 0;
     END LOOP;
+
+    IF v_budgets IS NOT NULL THEN
+        RETURN QUERY
+        SELECT NULL::bigint, NULL::boolean, NULL::bigint, u.now_us, u.at, u.kinds, NULL::uuid, NULL::bigint,
+               NULL::text, NULL::integer, NULL::integer, NULL::smallint, NULL::integer, NULL::bigint, u.until, NULL::text,
+               NULL::integer, NULL::integer[], NULL::integer[]
+        FROM {schema}.limited_wants(p_queues, v_allowed, p_now) u;
+    END IF;
 
     RETURN QUERY
     SELECT s.version,

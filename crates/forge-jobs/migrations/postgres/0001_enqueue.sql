@@ -6,7 +6,7 @@ CREATE FUNCTION {schema}.clock(p_now bigint) RETURNS bigint LANGUAGE sql VOLATIL
 $$;
 
 -- Tells every process that listens: w something may be claimable or a setting has changed, d something may be due
--- later, l the lease of the leader is free, c:ID a cancel was requested of that process.
+-- later, b a budget may give more, l the lease of the leader is free, c:ID a cancel was requested of that process.
 CREATE FUNCTION {schema}.tell(p_what text) RETURNS void LANGUAGE sql VOLATILE AS $$
     SELECT pg_notify({channel}, p_what)
 $$;

@@ -99,6 +99,11 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & 4 <> 0) THEN
         PERFORM {schema}.tell('w');
     END IF;
+    IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & 8 <> 0) THEN
+        -- What a claim took of budgets stays used.
+        DELETE FROM {schema}.permits p USING unnest(v_ended) e
+        WHERE e.flags & 8 <> 0 AND p.claim_no = e.claim_no AND p.id = e.id;
+    END IF;
     IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.what = 5) THEN
         RETURN QUERY SELECT c.at, c.id, c.status, c.reason FROM {schema}.crash(v_ended, p_now) c;
     END IF;
@@ -185,6 +190,7 @@ DECLARE
     v_done integer[];
     v_keyed uuid[];
     v_bounded boolean;
+    v_permits boolean;
     v_ended {schema}.ended[];
     v_row record;
     v_at integer;
@@ -203,8 +209,14 @@ BEGIN
                4, g.output
         FROM gone g
     )
-    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0), bool_or(g.flags & 4 <> 0)
-    INTO v_done, v_keyed, v_bounded FROM gone g;
+    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0), bool_or(g.flags & 4 <> 0),
+           bool_or(g.flags & 8 <> 0)
+    INTO v_done, v_keyed, v_bounded, v_permits FROM gone g;
+    IF v_permits THEN
+        DELETE FROM {schema}.permits p USING unnest(p_ids, p_claims, p_what) AS m(id, claim_no, what)
+        WHERE m.what = 0 AND p.claim_no = m.claim_no AND p.id = m.id
+          AND NOT EXISTS (SELECT FROM {schema}.running r WHERE r.id = m.id AND r.claim_no = m.claim_no);
+    END IF;
     IF v_keyed IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_keyed);
     END IF;
@@ -241,8 +253,9 @@ BEGIN
 END
 $$;
 
--- Gives back each claim of one process that is valid. Codes as those of finish.
-CREATE FUNCTION {schema}.release(p_process uuid, p_ids uuid[], p_claims bigint[], p_now bigint)
+-- Gives back each claim of one process that is valid, and its permits unless its handler may have begun. Codes as those
+-- of finish.
+CREATE FUNCTION {schema}.release(p_process uuid, p_ids uuid[], p_claims bigint[], p_begun boolean, p_now bigint)
 RETURNS smallint[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -262,6 +275,9 @@ BEGIN
     SELECT array_agg(ROW(g.at, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at, g.cancelled, 4,
                          NULL, NULL, NULL, g.claimed_at, greatest(v_now, g.claimed_at))::{schema}.ended)
     INTO v_ended FROM gone g;
+    IF NOT p_begun AND EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & 8 <> 0) THEN
+        PERFORM {schema}.return_permits(v_ended, p_now);
+    END IF;
     FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
         v_codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
     END LOOP;

@@ -114,7 +114,8 @@ CREATE TABLE {schema}.running (
     process    integer  NOT NULL,
     attempt    integer  NOT NULL,
     queue      integer  NOT NULL,
-    flags      smallint NOT NULL            -- 1 has a dedupe key, 2 claimed alone, 4 counts against its queue's bound
+    flags      smallint NOT NULL            -- 1 has a dedupe key, 2 claimed alone, 4 counts against its queue's bound,
+                                            -- 8 has permits
 );
 CREATE INDEX running_cancels ON {schema}.running (process) WHERE cancel_at IS NOT NULL;
 CREATE INDEX running_bounded ON {schema}.running (queue) WHERE flags & 4 <> 0;

@@ -107,7 +107,8 @@ CREATE TABLE forge_running (
     claim_no   INTEGER NOT NULL,
     process    INTEGER NOT NULL,
     attempt    INTEGER NOT NULL,
-    flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone)
+    flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone),
+                                              -- 8 has permits
     queue      INTEGER NOT NULL,
     claimed_at INTEGER NOT NULL,
     cancel_at  INTEGER
@@ -160,6 +161,43 @@ CREATE TABLE forge_notes (
     claim_no INTEGER,
     process  INTEGER,
     PRIMARY KEY (seq, no)
+) WITHOUT ROWID;
+
+-- Budgets of calls (ADR 0020): at most so many permits in any window of time. A keyed scope (slack:team-7) without a row
+-- of its own has the one of its template (slack).
+CREATE TABLE forge_limits (
+    scope       TEXT    NOT NULL PRIMARY KEY,
+    permits     INTEGER NOT NULL,
+    window_us   INTEGER NOT NULL,
+    smooth      INTEGER NOT NULL,
+    by_operator INTEGER NOT NULL,
+    version     INTEGER NOT NULL DEFAULT 1
+) WITHOUT ROWID;
+
+-- What is counted of a scope: the ends of sub-windows and the permits given in each.
+CREATE TABLE forge_budgets (
+    scope         TEXT    NOT NULL PRIMARY KEY,
+    slots         TEXT    NOT NULL,           -- JSON: [[end, permits], …], the oldest first
+    next_at       INTEGER NOT NULL,           -- of a smooth scope: when the next permit is due
+    drained_until INTEGER,
+    idle_at       INTEGER NOT NULL            -- from then on the row says nothing that matters
+) WITHOUT ROWID;
+
+-- Queues and kinds each of whose jobs takes a permit when it is claimed.
+CREATE TABLE forge_attached (
+    what  INTEGER NOT NULL,                   -- 0 queue, 1 kind
+    no    INTEGER NOT NULL,
+    scope TEXT    NOT NULL,
+    PRIMARY KEY (what, no)
+) WITHOUT ROWID;
+
+-- The permits of running jobs, by which sub-window: a job that goes back unstarted gives them back.
+CREATE TABLE forge_permits (
+    claim_no INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    scope    TEXT    NOT NULL,
+    ends     INTEGER NOT NULL,
+    PRIMARY KEY (claim_no, seq, scope)
 ) WITHOUT ROWID;
 
 -- For people with a SQL prompt: stable and documented (docs/operations.md). Filter by queue, status or time; to look one

@@ -3,6 +3,7 @@
 use super::rig::{QUEUE, Rig, applied, checked, done, request, retry, secs};
 use crate::limits::{MAX_CLAIM_BATCH, MAX_ENQUEUE_BATCH, MAX_FINISH_BATCH};
 use crate::retry::Transition;
+use crate::storage::Begun;
 use crate::storage::{
     CancelOutcome, ClaimMode, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams, FinishResult,
     Inserted, Lease, ProgressParams, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
@@ -63,7 +64,7 @@ pub async fn a_lease_twice_in_a_finish_counts_once(rig: &Rig) {
 pub async fn a_lease_twice_in_a_release_counts_once(rig: &Rig) {
     let process = rig.process().await;
     let lease = rig.running(process).await.lease;
-    let params = ReleaseParams { leases: vec![lease, lease], now: rig.now() };
+    let params = ReleaseParams { leases: vec![lease, lease], begun: Begun::No, now: rig.now() };
     let results = rig.storage.jobs.release(params).await.expect("a release succeeds");
     assert_eq!(results, [applied(JobStatus::Pending), FinishResult::StaleLease]);
     assert_eq!(rig.claim(process, 10).await.len(), 1, "it is there once");
@@ -118,7 +119,7 @@ pub async fn a_queue_wanted_twice_gives_no_job_twice(rig: &Rig) {
 /// Protects: callers need no case of their own for "nothing to write".
 pub async fn an_empty_finish_release_or_report_is_fine(rig: &Rig) {
     assert_eq!(finish_all(rig, vec![]).await.expect("a finish succeeds"), []);
-    let params = ReleaseParams { leases: vec![], now: rig.now() };
+    let params = ReleaseParams { leases: vec![], begun: Begun::No, now: rig.now() };
     assert_eq!(rig.storage.jobs.release(params).await.expect("a release succeeds"), []);
     rig.storage.jobs.record_progress(ProgressParams { members: vec![] }).await.expect("nothing is kept");
 }
@@ -137,7 +138,8 @@ pub async fn a_finish_over_the_limit_is_refused_and_changes_nothing(rig: &Rig) {
 pub async fn a_release_over_the_limit_is_refused_and_changes_nothing(rig: &Rig) {
     let process = rig.process().await;
     let lease = rig.running(process).await.lease;
-    let params = ReleaseParams { leases: vec![lease; MAX_FINISH_BATCH + 1], now: rig.now() };
+    let params =
+        ReleaseParams { leases: vec![lease; MAX_FINISH_BATCH + 1], begun: Begun::No, now: rig.now() };
     let result = rig.storage.jobs.release(params).await;
     assert!(matches!(result, Err(StorageError::Invalid(_))), "{result:?}");
     assert_eq!(rig.status(lease.job).await, JobStatus::Running);

@@ -29,6 +29,8 @@ pub mod enqueue;
 pub mod exact;
 pub mod finish;
 pub mod inspect;
+pub mod limited;
+pub mod limits;
 pub mod operators;
 pub mod processes;
 pub mod promote;
@@ -320,6 +322,43 @@ macro_rules! __conformance_rules {
                 counts_stop_at_their_bound_and_say_so
                 a_process_that_leaves_ends_what_was_to_be_cancelled
                 what_makes_jobs_claimable_tells_waiting_runtimes
+            }
+            limited {
+                a_limited_queue_gives_no_more_than_its_budget
+                a_queue_without_a_limit_is_not_held_up
+                a_limited_kind_holds_up_no_other_kind
+                a_scope_shared_by_kinds_and_queue_is_one_budget
+                a_job_of_a_limited_kind_in_a_limited_queue_takes_both_permits
+                a_claim_given_back_unstarted_gives_its_permit_back_once
+                what_has_begun_keeps_its_permit
+                a_crash_gives_no_permit_back_and_suspects_take_theirs
+                a_detached_queue_has_no_limit_at_once
+                a_drained_budget_gives_no_jobs
+                claims_at_once_take_no_more_than_the_budget
+            }
+            limits {
+                a_limit_comes_back_as_it_was_set
+                absurd_limits_are_refused_and_change_nothing
+                a_limit_follows_the_code_until_an_operator_sets_it
+                a_scope_without_a_limit_gives_nothing
+                a_budget_gives_its_limit_and_no_more_in_a_window
+                no_window_holds_more_wherever_it_begins
+                several_permits_are_given_together_or_not_at_all
+                more_permits_than_a_window_has_are_refused_by_name
+                callers_are_served_in_their_order
+                too_many_callers_at_once_are_refused
+                smooth_permits_come_evenly
+                a_late_caller_of_a_smooth_budget_catches_up
+                keyed_scopes_have_their_templates_limit_and_budgets_of_their_own
+                an_edited_limit_holds_at_once_and_counts_what_was_given
+                an_edit_of_a_limit_tells_those_that_wait
+                a_drained_scope_gives_nothing_before_its_time
+                a_drain_is_bounded_and_can_be_ended
+                a_drained_template_holds_its_keys_up
+                idle_keys_are_forgotten_and_busy_ones_are_not
+                a_removed_limit_is_gone_and_what_it_gave_is_remembered
+                what_is_attached_keeps_its_limit
+                asked_at_once_a_budget_gives_no_more_than_its_limit
             }
             races {
                 claims_at_once_never_hand_one_job_to_two

@@ -2,6 +2,7 @@
 
 use super::rig::{QUEUE, Rig, checked, done, request};
 use crate::retry::Transition;
+use crate::storage::Begun;
 use crate::storage::{
     CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DropOutcome, EnqueueParams, Finish, FinishParams,
     FinishResult, Heartbeat, HeartbeatParams, Inserted, KindFilter, Lease, PromoteParams, QueueSettingsPatch,
@@ -247,7 +248,7 @@ pub async fn a_cancel_and_a_release_at_once_agree(rig: &Rig) {
         let lease = rig.running(process).await.lease;
         let (storage, now) = (rig.storage.clone(), rig.now());
         let release = tokio::spawn(async move {
-            let params = ReleaseParams { leases: vec![lease], now };
+            let params = ReleaseParams { leases: vec![lease], begun: Begun::No, now };
             storage.jobs.release(params).await.expect("a release succeeds")[0]
         });
         let cancelled = rig.storage.jobs.cancel(rig.verb([lease.job])).await.expect("a cancel succeeds")[0];

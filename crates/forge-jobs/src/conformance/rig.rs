@@ -1,6 +1,7 @@
 //! What rules work with: a storage, a time that they move, and short words for common steps.
 
 use crate::retry::Transition;
+use crate::storage::Begun;
 use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, DeregisterParams, EnqueueParams,
     EnsureQueueParams, Finish, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, KindFilter,
@@ -146,7 +147,7 @@ impl Rig {
     }
 
     pub(super) async fn release(&self, lease: Lease) -> FinishResult {
-        let params = ReleaseParams { leases: vec![lease], now: self.now() };
+        let params = ReleaseParams { leases: vec![lease], begun: Begun::No, now: self.now() };
         self.storage.jobs.release(params).await.expect("a release succeeds")[0]
     }
 

@@ -1,6 +1,6 @@
 //! What a handler knows and can do.
 
-use super::{CancelToken, HandlerOptions};
+use super::{CancelToken, HandlerOptions, RateLimits};
 use crate::job::payload::{PayloadError, check};
 use crate::limits::{MAX_OUTPUT_BYTES, MAX_PROGRESS_NOTE_BYTES};
 use crate::storage::Lease;
@@ -63,13 +63,35 @@ impl AttemptState {
 pub struct JobContext {
     /// Tells the handler to stop.
     pub cancel: CancelToken,
+    /// Budgets of calls that all processes share.
+    ///
+    /// ```
+    /// # use forge_jobs::{JobContext, JobOutcome};
+    /// # use std::time::Duration;
+    /// # async fn run(ctx: JobContext) -> JobOutcome {
+    /// if let Err(e) = ctx.rate_limit.acquire("slack").await {
+    ///     return JobOutcome::Failed(e.to_string());
+    /// }
+    /// match call().await {
+    ///     Ok(()) => JobOutcome::Done,
+    ///     Err(retry_after) => {
+    ///         // All processes leave it alone until then.
+    ///         let _ = ctx.rate_limit.drain("slack", retry_after).await;
+    ///         JobOutcome::throttled(retry_after)
+    ///     }
+    /// }
+    /// # }
+    /// # async fn call() -> Result<(), Duration> { Ok(()) }
+    /// ```
+    pub rate_limit: RateLimits,
     state: Arc<AttemptState>,
     enqueuer: Arc<Enqueuer>,
 }
 
 impl JobContext {
-    pub(crate) fn new(state: Arc<AttemptState>, enqueuer: Arc<Enqueuer>) -> Self {
-        Self { cancel: state.cancel.clone(), state, enqueuer }
+    pub(crate) fn new(state: Arc<AttemptState>, enqueuer: Arc<Enqueuer>, limits: &RateLimits) -> Self {
+        let (cancel, rate_limit) = (state.cancel.clone(), limits.until(&state.cancel));
+        Self { cancel, rate_limit, state, enqueuer }
     }
 
     /// The job's id.

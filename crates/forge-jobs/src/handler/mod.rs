@@ -3,12 +3,14 @@
 mod cancel;
 mod context;
 mod noop_echo;
+mod rate_limit;
 mod registry;
 
 pub use cancel::{CancelCause, CancelToken};
 pub(crate) use context::AttemptState;
 pub use context::JobContext;
 pub use noop_echo::NoopEcho;
+pub use rate_limit::{AcquireError, RateLimits};
 pub(crate) use registry::HandlerEnd;
 pub use registry::{HandlerRegistry, RegisterError};
 

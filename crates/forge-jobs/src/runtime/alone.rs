@@ -32,11 +32,12 @@ const END_AGAIN: Duration = Duration::from_millis(200);
 pub(super) struct Patience {
     next_try: Instant,
     wait: Duration,
+    blocked_until: Option<Instant>,
 }
 
 impl Patience {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { next_try: now, wait: FIRST_PATIENCE }
+        Self { next_try: now, wait: FIRST_PATIENCE, blocked_until: None }
     }
 
     pub(super) fn may_try(&self, now: Instant) -> bool {
@@ -45,6 +46,11 @@ impl Patience {
 
     pub(super) const fn next_try(&self) -> Instant {
         self.next_try
+    }
+
+    /// A budget has nothing for suspects until then.
+    const fn not_before(&mut self, at: Instant) {
+        self.blocked_until = Some(at);
     }
 
     /// The running jobs did not end in time.
@@ -56,7 +62,9 @@ impl Patience {
     /// Suspects ran for `spent`.
     fn done(&mut self, spent: Duration) {
         self.wait = FIRST_PATIENCE;
-        self.next_try = Instant::now() + if spent < STINT { Duration::ZERO } else { spent.min(LONGEST_REST) };
+        let rest = if spent < STINT { Duration::ZERO } else { spent.min(LONGEST_REST) };
+        let next = Instant::now() + rest;
+        self.next_try = self.blocked_until.take().map_or(next, |until| next.max(until));
     }
 }
 
@@ -136,6 +144,11 @@ impl Fetcher {
         }
         let batch = self.claim(session, wants, ClaimMode::Alone).await?;
         self.suspects_waiting = batch.suspects_waiting;
+        if batch.jobs.is_empty()
+            && let Some(again_in) = batch.limited.iter().filter_map(|l| l.again_in).min()
+        {
+            self.patience.not_before(Instant::now() + again_in.min(LONGEST_REST));
+        }
         if self.core.is_stopping() {
             // The shutdown has counted what runs: nothing more may start.
             let held = batch.jobs.into_iter().map(|claimed| Held { claimed, session: session.clone() });

@@ -7,8 +7,8 @@ use super::lane::{Held, Lane};
 use super::session::{Session, Sessions};
 use crate::handler::AttemptState;
 use crate::limits::LEASE_HEARTBEATS;
-use crate::storage::{Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
-use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId};
+use crate::storage::{Begun, Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
+use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId, RateLimits};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -33,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: RuntimeConfig,
     pub(crate) enqueuer: Arc<Enqueuer>,
+    pub(crate) rate_limits: RateLimits,
     /// Where handlers run: the host program's runtime. The loops run on threads of their own, so that a handler that
     /// never yields cannot starve them.
     pub(crate) host: tokio::runtime::Handle,
@@ -72,6 +73,7 @@ impl Core {
         clock: Arc<dyn Clock>,
         config: RuntimeConfig,
         enqueuer: Arc<Enqueuer>,
+        rate_limits: RateLimits,
         host: tokio::runtime::Handle,
     ) -> Self {
         let kinds = KindFilter::Only(Arc::new(handlers.kinds().into_iter().collect()));
@@ -82,6 +84,7 @@ impl Core {
             clock,
             config,
             enqueuer,
+            rate_limits,
             host,
             sessions: Sessions::default(),
             outbox: Outbox::default(),
@@ -187,7 +190,7 @@ impl Core {
     /// Gives claims back that were not started.
     pub(crate) fn hand_back(&self, held: Vec<Held>) {
         for Held { claimed, session } in held {
-            self.outbox.release(session, claimed.lease);
+            self.outbox.release(session, claimed.lease, Begun::No);
         }
     }
 

@@ -6,6 +6,7 @@ use super::session::Session;
 use crate::handler::{AttemptState, HandlerEnd};
 use crate::limits::MAX_ERROR_BYTES;
 use crate::retry::{Transition, decide};
+use crate::storage::Begun;
 use crate::{CancelCause, DeadReason, JobContext, JobOutcome, clean_error, telemetry};
 use futures_util::FutureExt;
 use std::any::Any;
@@ -69,7 +70,7 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
     let Held { claimed, session } = held;
     let Some(handler) = core.handlers.get(&claimed.job.kind) else {
         // Only kinds with a handler are claimed; a storage that hands out another gets it back.
-        core.outbox.release(session, claimed.lease);
+        core.outbox.release(session, claimed.lease, Begun::No);
         return Duration::ZERO;
     };
     let state = Arc::new(AttemptState::new(claimed.job, claimed.lease, handler.options()));
@@ -81,7 +82,7 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
         return Duration::ZERO;
     }
     let span = telemetry::job_span(&state.job);
-    let ctx = JobContext::new(state.clone(), core.enqueuer.clone());
+    let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
     let end = limited(core, &state, async move { handler.run(ctx).await }).instrument(span).await;
     let ran_for = state.started.elapsed();
     entered.conclude(lane, end, ran_for);
@@ -113,7 +114,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
             self.core.leave(self.state);
-            self.core.outbox.release(session, self.state.lease);
+            self.core.outbox.release(session, self.state.lease, Begun::Perhaps);
         }
     }
 }
@@ -190,7 +191,7 @@ fn conclude(
             Some(CancelCause::Shutdown | CancelCause::LeaseLost),
             JobOutcome::Failed(_) | JobOutcome::Throttled { .. },
         ) => {
-            return core.outbox.release(session, state.lease);
+            return core.outbox.release(session, state.lease, Begun::Perhaps);
         }
         (_, outcome) => decide(outcome, (&state.job).into(), &lane.policy(), fastrand::f64()),
     };

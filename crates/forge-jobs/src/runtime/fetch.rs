@@ -124,6 +124,12 @@ impl Fetcher {
     fn notice_changes(&mut self, now: Instant) {
         let changes = *self.changes.borrow_and_update();
         self.promote_now |= changes.deferred != self.seen.deferred;
+        for lane in self.core.lanes() {
+            if changes.budgets != self.seen.budgets {
+                lane.forget_limit();
+            }
+            lane.notice_budget(now.into_std());
+        }
         let polled = self.next_poll <= now;
         if changes.claimable != self.seen.claimable || polled {
             for lane in self.core.lanes() {
@@ -225,6 +231,12 @@ impl Fetcher {
         };
         match in_time(self.core.storage.jobs.claim(params)).await {
             Ok(batch) => {
+                for limited in &batch.limited {
+                    self.core.lane(&limited.queue).learn_limit(limited.reach, limited.again_in);
+                    if let Some(again_in) = limited.again_in {
+                        telemetry::budget_used_up(&limited.queue, again_in);
+                    }
+                }
                 session.took(batch.jobs.len());
                 self.core.settings_heard.fetch_max(batch.settings_version, Ordering::AcqRel);
                 Ok(batch)
@@ -292,6 +304,9 @@ impl Fetcher {
         if self.suspects_waiting {
             // Not at once: there may be no session to try with.
             until = until.min(self.patience.next_try().max(now + SHORTEST_BACKOFF));
+        }
+        if let Some(due) = self.core.lanes().iter().filter_map(|l| l.budget_due()).min() {
+            until = until.min(due.into());
         }
         if self.core.lanes().iter().any(|l| l.has_buffer()) {
             until = until.min(now + BUFFER_CHECK);

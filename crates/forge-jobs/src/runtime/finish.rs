@@ -5,7 +5,7 @@ use super::lane::Held;
 use super::session::Session;
 use crate::limits::{MAX_FINISH_BATCH, STORAGE_CALL_LIMIT};
 use crate::retry::Transition;
-use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError};
+use crate::storage::{Begun, Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError};
 use crate::{DeadReason, JobStatus, Timing, telemetry};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -26,6 +26,7 @@ pub(crate) struct Ended {
     lease: Lease,
     /// `None` gives the claim back.
     transition: Option<Transition>,
+    begun: Begun,
     ran_for: Duration,
     at: Instant,
 }
@@ -50,13 +51,14 @@ impl Outbox {
         transition: Transition,
         ran_for: Duration,
     ) {
-        self.push(Ended { session, lease, transition: Some(transition), ran_for, at: Instant::now() });
+        let (transition, begun) = (Some(transition), Begun::Perhaps);
+        self.push(Ended { session, lease, transition, begun, ran_for, at: Instant::now() });
     }
 
-    /// A claim goes back without charge.
-    pub(crate) fn release(&self, session: Arc<Session>, lease: Lease) {
+    /// A claim goes back without charge; its permits too, unless its handler has begun.
+    pub(crate) fn release(&self, session: Arc<Session>, lease: Lease, begun: Begun) {
         let ran_for = Duration::ZERO;
-        self.push(Ended { session, lease, transition: None, ran_for, at: Instant::now() });
+        self.push(Ended { session, lease, transition: None, begun, ran_for, at: Instant::now() });
     }
 
     /// A claim was cancelled before its handler started.
@@ -134,8 +136,10 @@ impl Drop for Settled<'_> {
 
 async fn write(core: &Core, batch: Vec<Ended>) {
     let (finishes, releases): (Vec<_>, Vec<_>) = batch.into_iter().partition(|e| e.transition.is_some());
-    write_all(core, finishes).await;
-    write_all(core, releases).await;
+    let (unused, begun) = releases.into_iter().partition(|e| e.begun == Begun::No);
+    for batch in [finishes, unused, begun] {
+        write_all(core, batch).await;
+    }
 }
 
 /// Writes ended claims of one sort. When the storage refuses them together, it gets them one by one, so that a bad
@@ -224,9 +228,9 @@ async fn send(core: &Core, batch: &[Ended]) -> Result<Vec<FinishResult>, Storage
     }
     let now = core.clock.storage_now();
     let jobs = &core.storage.jobs;
-    if batch.iter().any(|e| e.transition.is_none()) {
+    if let Some(Ended { begun, .. }) = batch.iter().find(|e| e.transition.is_none()) {
         let leases = batch.iter().map(|e| e.lease).collect();
-        return in_time(jobs.release(ReleaseParams { leases, now })).await;
+        return in_time(jobs.release(ReleaseParams { leases, begun: *begun, now })).await;
     }
     let members = batch.iter().filter_map(finish_of).collect();
     in_time(jobs.finish(FinishParams { members, now })).await

@@ -3,7 +3,7 @@
 use super::session::Session;
 use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH};
 use crate::retry::BackoffPolicy;
-use crate::storage::{Claimed, QueueSettings};
+use crate::storage::{Claimed, LimitReach, QueueSettings};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,6 +33,7 @@ struct Inner {
     paused: bool,
     /// Whether there is a bound on what all processes run: then what one claims ahead, another could be running.
     bounded: bool,
+    budget: Known,
     policy: BackoffPolicy,
     /// Claimed ahead: ours, and not started.
     buffer: VecDeque<Held>,
@@ -42,6 +43,15 @@ struct Inner {
     mean_run_us: Option<f64>,
     /// Whether the storage may have more for this queue.
     may_have_more: bool,
+}
+
+/// What is known of the budgets that jobs take permits of.
+#[derive(Default)]
+struct Known {
+    /// Whether each job takes one when it is claimed: then one that waits here would use its permit too late.
+    limited: bool,
+    /// Until when there is none for all jobs, or for those of some kinds.
+    used_up: Option<(LimitReach, Instant)>,
 }
 
 /// What a runner gets when it asks for its next job.
@@ -58,6 +68,7 @@ impl Lane {
             active: 0,
             paused: false,
             bounded: false,
+            budget: Known::default(),
             policy: BackoffPolicy::default(),
             buffer: VecDeque::new(),
             moved: Instant::now(),
@@ -93,12 +104,42 @@ impl Lane {
     /// How many jobs to claim now; 0 while there is enough, or nothing to be had.
     pub(crate) fn want(&self) -> u32 {
         let inner = self.lock();
-        if inner.may_have_more { inner.room() } else { 0 }
+        if inner.may_have_more && !inner.rests() { inner.room() } else { 0 }
+    }
+
+    /// What a claim told of the budgets that its jobs take permits of.
+    pub(crate) fn learn_limit(&self, reach: LimitReach, again_in: Option<Duration>) {
+        let mut inner = self.lock();
+        inner.budget.limited = reach == LimitReach::Queue;
+        inner.budget.used_up = again_in.and_then(|d| Some((reach, Instant::now().checked_add(d)?)));
+    }
+
+    /// A budget may give more than it said, or there is none any more.
+    pub(crate) fn forget_limit(&self) {
+        let mut inner = self.lock();
+        inner.budget.limited = false;
+        inner.may_have_more |= inner.budget.used_up.take().is_some();
+    }
+
+    /// When it is worth asking again for jobs that a budget had nothing for.
+    pub(crate) fn budget_due(&self) -> Option<Instant> {
+        let inner = self.lock();
+        if inner.is_shut() { None } else { inner.budget.used_up.map(|(_, until)| until) }
+    }
+
+    /// If the time has come, there may be more.
+    pub(crate) fn notice_budget(&self, now: Instant) {
+        let mut inner = self.lock();
+        if inner.budget.used_up.is_some_and(|(_, until)| until <= now) {
+            inner.budget.used_up = None;
+            inner.may_have_more = true;
+        }
     }
 
     /// Whether suspects of this queue may run here.
     pub(crate) fn is_open(&self) -> bool {
-        !self.lock().is_shut()
+        let inner = self.lock();
+        !inner.is_shut() && !inner.rests()
     }
 
     /// Whether there is a bound on what all processes run.
@@ -199,6 +240,11 @@ impl Inner {
         self.paused || self.slots == 0
     }
 
+    /// Whether a budget has nothing for any of its jobs.
+    fn rests(&self) -> bool {
+        matches!(self.budget.used_up, Some((LimitReach::Queue, until)) if until > Instant::now())
+    }
+
     fn learn(&mut self, ran: Duration) {
         let us = ran.as_secs_f64() * 1e6;
         self.mean_run_us = Some(self.mean_run_us.map_or(us, |mean| NEWEST.mul_add(us - mean, mean)));
@@ -207,7 +253,7 @@ impl Inner {
     /// Jobs to claim ahead of free slots: what the slots do in 100 ms. None before the first run was measured, and
     /// none for jobs that take longer.
     fn ahead(&self) -> u32 {
-        let Some(mean) = self.mean_run_us.filter(|_| !self.bounded) else { return 0 };
+        let Some(mean) = self.mean_run_us.filter(|_| !self.bounded && !self.budget.limited) else { return 0 };
         let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
         let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIM_BATCH));
         // In 0..=1000, so the cast is exact.
@@ -315,6 +361,27 @@ mod tests {
         assert_eq!(back.len(), 3);
         assert!(lane.next(None, false).is_none());
         assert_eq!(lane.want(), 0);
+    }
+
+    #[test]
+    fn a_budget_that_is_used_up_is_asked_again_at_its_time() {
+        let (lane, session) = lane_of(1);
+        lane.put(vec![held(&session)], 1);
+        assert!(lane.next(None, false).is_some());
+        assert!(lane.next(Some(Duration::from_micros(10)), false).is_none());
+        lane.learn_limit(LimitReach::Queue, None);
+        assert_eq!(lane.want(), 1, "what waits here would use its permit too late");
+        lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
+        lane.hint_more();
+        assert_eq!((lane.want(), lane.is_open()), (0, false));
+        let due = lane.budget_due().unwrap();
+        lane.notice_budget(due);
+        assert_eq!(lane.want(), 1);
+        lane.learn_limit(LimitReach::Kinds, Some(Duration::from_secs(60)));
+        assert!(lane.want() > 1, "other kinds are there");
+        lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
+        lane.forget_limit();
+        assert!(lane.want() > 1);
     }
 
     #[test]

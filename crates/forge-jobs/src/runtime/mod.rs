@@ -30,10 +30,12 @@ pub use config::RuntimeConfig;
 pub(crate) use finish::in_time;
 pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
 
+use crate::rate_limit::{RateLimit, Scope};
+use crate::storage::{AttachParams, LimitRow, Limited, SetBy, SetLimitParams};
 use crate::storage::{EnsureQueueParams, InvalidValue, QueueRow, Storage, StorageError};
 use crate::{
-    Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RegisterError, Router,
-    SystemClock, telemetry,
+    Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RateLimits, RegisterError,
+    Router, SystemClock, telemetry,
 };
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +64,7 @@ pub struct QueueRuntime {
     clock: Arc<dyn Clock>,
     config: RuntimeConfig,
     enqueuer: Arc<Enqueuer>,
+    rate_limits: RateLimits,
     /// The core of the last start, to tell whether it still runs.
     started: Mutex<Option<Arc<Core>>>,
 }
@@ -74,7 +77,8 @@ impl QueueRuntime {
         let enqueuer = Arc::new(Enqueuer::with_clock(storage.clone(), router.clone(), clock.clone()));
         let handlers = Arc::new(handlers);
         let config = RuntimeConfig::default();
-        Self { storage, handlers, router, clock, config, enqueuer, started: Mutex::new(None) }
+        let rate_limits = RateLimits::new(storage.clone(), clock.clone());
+        Self { storage, handlers, router, clock, config, enqueuer, rate_limits, started: Mutex::new(None) }
     }
 
     /// With these intervals and this choice of queues.
@@ -89,6 +93,7 @@ impl QueueRuntime {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.enqueuer =
             Arc::new(Enqueuer::with_clock(self.storage.clone(), self.router.clone(), clock.clone()));
+        self.rate_limits = RateLimits::new(self.storage.clone(), clock.clone());
         self.clock = clock;
         self
     }
@@ -101,6 +106,48 @@ impl QueueRuntime {
     /// As [`QueueConfig::ensure`](crate::storage::QueueConfig::ensure).
     pub async fn ensure_queue(&self, queue: &str, workers: u32) -> Result<QueueRow, StorageError> {
         self.storage.queues.ensure(EnsureQueueParams { queue: queue.to_owned(), workers }).await
+    }
+
+    /// Gives a scope a limit, or another one, unless an operator did: then the operator's stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`RateLimitStorage::set_limit`](crate::storage::RateLimitStorage::set_limit), and
+    /// [`StorageError::Invalid`] for a bad name.
+    pub async fn ensure_limit(&self, scope: &str, limit: RateLimit) -> Result<LimitRow, StorageError> {
+        let (scope, by) = (Scope::new(scope)?, SetBy::Code);
+        let params = SetLimitParams { scope, limit, by, now: self.clock.storage_now() };
+        self.storage.rate_limits.set_limit(params).await
+    }
+
+    /// Attaches a queue to a scope, or with `None` detaches it: each of its jobs takes a permit when it is claimed, and
+    /// waits in the queue, without a worker, while there is none. Says whether anything changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`RateLimitStorage::attach`](crate::storage::RateLimitStorage::attach).
+    pub async fn limit_queue(&self, queue: &str, scope: Option<&str>) -> Result<bool, StorageError> {
+        self.attach(Limited::Queue(queue.to_owned()), scope).await
+    }
+
+    /// The same for a kind, in whatever queue. A kind may be new.
+    ///
+    /// # Errors
+    ///
+    /// As [`RateLimitStorage::attach`](crate::storage::RateLimitStorage::attach).
+    pub async fn limit_kind(&self, kind: &str, scope: Option<&str>) -> Result<bool, StorageError> {
+        self.attach(Limited::Kind(kind.to_owned()), scope).await
+    }
+
+    async fn attach(&self, what: Limited, scope: Option<&str>) -> Result<bool, StorageError> {
+        let scope = scope.map(Scope::new).transpose()?;
+        self.storage.rate_limits.attach(AttachParams { what, scope }).await
+    }
+
+    /// Budgets, to ask outside of handlers; whether the runtime is started or not.
+    #[must_use]
+    pub fn rate_limits(&self) -> RateLimits {
+        self.rate_limits.clone()
     }
 
     /// Enqueues a job, whether the runtime is started or not; see [`Enqueuer::enqueue`].
@@ -151,6 +198,7 @@ impl QueueRuntime {
             self.clock.clone(),
             self.config.clone(),
             self.enqueuer.clone(),
+            self.rate_limits.clone(),
             host,
         ));
         self.take_place(&core)?;

@@ -38,6 +38,8 @@ impl Service for Cleanup {
         if !self.core.is_leader() {
             return Ok(());
         }
+        let now = self.core.clock.storage_now();
+        in_time(self.core.storage.rate_limits.sweep_budgets(SWEEP_BATCH, now)).await?;
         loop {
             let params = SweepParams { limit: SWEEP_BATCH, now: self.core.clock.storage_now() };
             let report = in_time(self.core.storage.jobs.sweep(params)).await?;

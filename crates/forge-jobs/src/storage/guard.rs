@@ -27,4 +27,6 @@ pub enum Guard {
     Bound,
     /// One process leads at a time.
     Lead,
+    /// A budget counts what was given.
+    Budget,
 }

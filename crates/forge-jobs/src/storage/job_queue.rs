@@ -19,6 +19,8 @@ pub struct Changes {
     /// Grows when a heartbeat would bring news: the cancel of a running job was requested in another process, or
     /// the lease of the leader is free.
     pub news: u64,
+    /// Grows when a budget may give more than it said: a limit was changed, or a drain was ended.
+    pub budgets: u64,
 }
 
 /// The job row's whole life.

@@ -16,6 +16,7 @@ mod params;
 pub mod postgres;
 mod process_registry;
 mod queue_config;
+mod rate_limit_storage;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod transaction;
@@ -28,6 +29,7 @@ pub use inspect::{
 };
 pub use job_queue::{Changes, JobQueue};
 pub use lease::{FinishResult, Lease};
+pub use params::{Begun, LimitReach, LimitedWant};
 pub use params::{
     CancelOutcome, ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, DeregisterParams, DropOutcome,
     EnqueueParams, EnsureQueueParams, Finish, FinishParams, Heartbeat, HeartbeatParams, Inserted, KindFilter,
@@ -36,6 +38,10 @@ pub use params::{
 };
 pub use process_registry::ProcessRegistry;
 pub use queue_config::{QueueConfig, QueueRow, QueueSettings, QueueSettingsPatch, Retention};
+pub use rate_limit_storage::{
+    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetBy,
+    SetLimitParams,
+};
 pub use transaction::{BlockingJobTransaction, JobTransaction};
 
 use std::fmt;
@@ -76,6 +82,8 @@ pub struct Storage {
     pub processes: Arc<dyn ProcessRegistry>,
     /// Per-queue knobs.
     pub queues: Arc<dyn QueueConfig>,
+    /// Budgets of calls.
+    pub rate_limits: Arc<dyn RateLimitStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
     /// What it can do.
@@ -87,12 +95,13 @@ impl Storage {
     #[must_use]
     pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
     where
-        S: JobQueue + ProcessRegistry + QueueConfig + Inspect,
+        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + Inspect,
     {
         Self {
             jobs: backend.clone(),
             processes: backend.clone(),
             queues: backend.clone(),
+            rate_limits: backend.clone(),
             inspect: backend,
             capabilities,
         }

@@ -100,6 +100,28 @@ pub struct ClaimBatch {
     pub suspects_waiting: bool,
     /// The version of all queue settings; it grows with each edit.
     pub settings_version: i64,
+    /// The wanted queues whose jobs take permits of a budget.
+    pub limited: Vec<LimitedWant>,
+}
+
+/// A wanted queue whose jobs take permits of a budget when they are claimed, all of them or some kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitedWant {
+    /// The queue.
+    pub queue: String,
+    /// Which of its jobs.
+    pub reach: LimitReach,
+    /// When it is worth asking for them again, if a budget is used up; `None` while there is some left.
+    pub again_in: Option<Duration>,
+}
+
+/// Which jobs of a queue a limit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitReach {
+    /// All of them.
+    Queue,
+    /// Those of some kinds.
+    Kinds,
 }
 
 /// A job and the proof that it is ours.
@@ -136,8 +158,19 @@ pub struct Finish {
 pub struct ReleaseParams {
     /// The claims to give back, at most [`MAX_FINISH_BATCH`](crate::limits::MAX_FINISH_BATCH).
     pub leases: Vec<Lease>,
+    /// Whether their handlers have begun.
+    pub begun: Begun,
     /// The time to act at.
     pub now: Option<Timestamp>,
+}
+
+/// Whether handlers of claims have begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// None of them has: the permits that the claims took are given back.
+    No,
+    /// They may have, and may have used their permits.
+    Perhaps,
 }
 
 /// For [`JobQueue::record_progress`](super::JobQueue::record_progress).

@@ -1,5 +1,9 @@
 //! Forwards every call of a storage, with a hook around it.
 
+use crate::rate_limit::Scope;
+use crate::storage::{
+    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
+};
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
@@ -37,6 +41,11 @@ pub enum Operation {
     Reap,
     EnsureQueue,
     UpdateQueue,
+    Acquire,
+    Drain,
+    /// Any edit of limits and of what is attached to them.
+    EditLimits,
+    SweepBudgets,
     /// Any read, of queues or for people.
     Read,
 }
@@ -175,6 +184,50 @@ impl<H: Hook> QueueConfig for Wrapped<H> {
 
     async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
         self.around(Operation::Read, self.inner.queues.list()).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> RateLimitStorage for Wrapped<H> {
+    async fn set_limit(&self, params: SetLimitParams) -> Result<LimitRow, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.set_limit(params)).await
+    }
+
+    async fn limit(&self, scope: &Scope, now: Option<Timestamp>) -> Result<Option<LimitRow>, StorageError> {
+        self.around(Operation::Read, self.inner.rate_limits.limit(scope, now)).await
+    }
+
+    async fn limits(&self, now: Option<Timestamp>) -> Result<Vec<LimitRow>, StorageError> {
+        self.around(Operation::Read, self.inner.rate_limits.limits(now)).await
+    }
+
+    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.remove_limit(scope)).await
+    }
+
+    async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.attach(params)).await
+    }
+
+    async fn attachments(&self) -> Result<Vec<(Limited, Scope)>, StorageError> {
+        self.around(Operation::Read, self.inner.rate_limits.attachments()).await
+    }
+
+    async fn acquire(&self, params: AcquireParams) -> Result<Vec<Acquired>, StorageError> {
+        self.around(Operation::Acquire, self.inner.rate_limits.acquire(params)).await
+    }
+
+    async fn drain(&self, params: DrainParams) -> Result<Timestamp, StorageError> {
+        self.around(Operation::Drain, self.inner.rate_limits.drain(params)).await
+    }
+
+    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.lift_drain(scope, now)).await
+    }
+
+    async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
+        self.around(Operation::SweepBudgets, self.inner.rate_limits.sweep_budgets(limit, now)).await
     }
 }
 

@@ -6,6 +6,7 @@
 #[cfg(feature = "postgres")]
 const ON_POSTGRES: bool = false;
 
+mod budgets;
 mod cancellation;
 mod crash;
 #[cfg(feature = "postgres")]

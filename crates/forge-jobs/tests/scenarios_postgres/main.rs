@@ -7,6 +7,8 @@
 
 const ON_POSTGRES: bool = true;
 
+#[path = "../scenarios/budgets.rs"]
+mod budgets;
 #[path = "../scenarios/cancellation.rs"]
 mod cancellation;
 #[path = "../support/postgres.rs"]

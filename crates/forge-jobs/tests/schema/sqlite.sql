@@ -1,5 +1,12 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
+CREATE TABLE forge_attached (
+    what  INTEGER NOT NULL,                   -- 0 queue, 1 kind
+    no    INTEGER NOT NULL,
+    scope TEXT    NOT NULL,
+    PRIMARY KEY (what, no)
+) WITHOUT ROWID;
+
 CREATE TABLE forge_attempts (
     seq         INTEGER NOT NULL,
     claim_no    INTEGER NOT NULL,
@@ -11,6 +18,14 @@ CREATE TABLE forge_attempts (
     next_due_at INTEGER,
     error       TEXT,
     PRIMARY KEY (seq, claim_no)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_budgets (
+    scope         TEXT    NOT NULL PRIMARY KEY,
+    slots         TEXT    NOT NULL,           -- JSON: [[end, permits], …], the oldest first
+    next_at       INTEGER NOT NULL,           -- of a smooth scope: when the next permit is due
+    drained_until INTEGER,
+    idle_at       INTEGER NOT NULL            -- from then on the row says nothing that matters
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_counters (
@@ -76,6 +91,15 @@ CREATE TABLE forge_leases (
     until  INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE forge_limits (
+    scope       TEXT    NOT NULL PRIMARY KEY,
+    permits     INTEGER NOT NULL,
+    window_us   INTEGER NOT NULL,
+    smooth      INTEGER NOT NULL,
+    by_operator INTEGER NOT NULL,
+    version     INTEGER NOT NULL DEFAULT 1
+) WITHOUT ROWID;
+
 CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE forge_notes (
@@ -86,6 +110,14 @@ CREATE TABLE forge_notes (
     claim_no INTEGER,
     process  INTEGER,
     PRIMARY KEY (seq, no)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_permits (
+    claim_no INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    scope    TEXT    NOT NULL,
+    ends     INTEGER NOT NULL,
+    PRIMARY KEY (claim_no, seq, scope)
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_processes (
@@ -135,7 +167,8 @@ CREATE TABLE forge_running (
     claim_no   INTEGER NOT NULL,
     process    INTEGER NOT NULL,
     attempt    INTEGER NOT NULL,
-    flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone)
+    flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone),
+                                              -- 8 has permits
     queue      INTEGER NOT NULL,
     claimed_at INTEGER NOT NULL,
     cancel_at  INTEGER

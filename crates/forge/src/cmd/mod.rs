@@ -11,6 +11,8 @@ pub(crate) mod job;
 mod job_list;
 mod job_show;
 mod job_verbs;
+pub(crate) mod limit;
+mod limit_set;
 pub(crate) mod migrate;
 pub(crate) mod queue;
 mod queue_list;

@@ -27,6 +27,12 @@ struct Throttle {
 }
 
 #[derive(Deserialize)]
+struct Permits {
+    scope: String,
+    n: u32,
+}
+
+#[derive(Deserialize)]
 struct Text {
     text: String,
 }
@@ -40,6 +46,7 @@ Test handlers (--test-handlers), by kind and payload:
   t.throttle {\"n\":N,\"ms\":M}   asks N times to wait M ms, then is done
   t.dead, t.panic, t.abort    gives up; panics; aborts the process
   t.err {\"text\":T}            fails with this text
+  t.acquire {\"scope\":S,\"n\":N} waits for N permits of a budget
   t.echo                      keeps its payload as its output
 Each writes a line per start, end and cancel to the file named by FORGE_LEDGER, if it is set.";
 
@@ -71,6 +78,19 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
     add(handlers, ledger, "t.panic", |_, _: serde_json::Value| async { panic!("it panics") });
     add(handlers, ledger, "t.abort", |_, _: serde_json::Value| async { std::process::abort() });
     add(handlers, ledger, "t.err", |_, Text { text }| async { JobOutcome::Failed(text) });
+    let of_grants = ledger.clone();
+    add(handlers, ledger, "t.acquire", move |ctx, Permits { scope, n }| {
+        let ledger = of_grants.clone();
+        async move {
+            match ctx.rate_limit.acquire_n(&scope, n).await {
+                Ok(at) => {
+                    ledger.granted(&ctx, at);
+                    JobOutcome::Done
+                }
+                Err(e) => JobOutcome::Failed(e.to_string()),
+            }
+        }
+    });
     add(handlers, ledger, "t.echo", |ctx, echo: Box<serde_json::value::RawValue>| async move {
         ctx.set_output(echo).map_or_else(|e| JobOutcome::dead(&e), |()| JobOutcome::Done)
     });

@@ -3,7 +3,7 @@
 //! Each line is one write to a file opened for append, so that lines of several processes do not mix, and lines of a
 //! process that was killed are whole.
 
-use forge_jobs::JobContext;
+use forge_jobs::{JobContext, Timestamp};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -25,6 +25,8 @@ pub(crate) enum Event {
     End,
     /// It was told to stop.
     Cancelled,
+    /// It was given permits of a budget.
+    Granted,
 }
 
 #[derive(Serialize)]
@@ -37,6 +39,9 @@ struct Line {
     attempt: u32,
     lease: i64,
     ev: Event,
+    /// When permits were given, by the database's clock, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted_us: Option<i64>,
 }
 
 impl Ledger {
@@ -48,6 +53,15 @@ impl Ledger {
 
     /// Writes a line. A handler that cannot be audited must not run on, so a failure is a panic.
     pub(crate) fn write(&self, ctx: &JobContext, ev: Event) {
+        self.line(ctx, ev, None);
+    }
+
+    /// Writes that permits were given.
+    pub(crate) fn granted(&self, ctx: &JobContext, at: Timestamp) {
+        self.line(ctx, Event::Granted, Some(at.as_micros()));
+    }
+
+    fn line(&self, ctx: &JobContext, ev: Event, granted_us: Option<i64>) {
         let Some(file) = &self.0 else { return };
         let line = Line {
             ts_ns: since_boot(),
@@ -57,6 +71,7 @@ impl Ledger {
             attempt: ctx.attempt(),
             lease: ctx.claim_no(),
             ev,
+            granted_us,
         };
         let written = serde_json::to_string(&line)
             .map_err(io::Error::from)

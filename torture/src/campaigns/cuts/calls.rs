@@ -7,10 +7,10 @@ use crate::stage::Stage;
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::postgres::PostgresStorage;
 use forge_jobs::storage::{
-    CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DeregisterParams, DropOutcome, EnqueueParams, Finish,
-    FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobQueue, KindFilter, Lease,
-    ProcessRegistry, PromoteParams, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
-    VerbParams,
+    Begun, CancelOutcome, ClaimMode, ClaimParams, ClaimWant, DeregisterParams, DropOutcome, EnqueueParams,
+    Finish, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted, Inspect, JobQueue, KindFilter,
+    Lease, ProcessRegistry, PromoteParams, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome,
+    StorageError, VerbParams,
 };
 use forge_jobs::{
     DeadReason, DefaultRouter, EnqueueRequest, Job, JobId, JobStatus, NewJob, ProcessId, Timestamp, Timing,
@@ -206,7 +206,7 @@ impl Caller<'_> {
 
     async fn release(&mut self) -> Result<(), Failure> {
         let lease = self.running().await?;
-        let back = || ReleaseParams { leases: vec![lease], now: None };
+        let back = || ReleaseParams { leases: vec![lease], begun: Begun::No, now: None };
         let trap = self.arm("release");
         let answer = self.through.release(back()).await;
         self.was_cut(&trap, &answer)?;

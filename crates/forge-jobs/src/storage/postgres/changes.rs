@@ -47,11 +47,15 @@ pub(super) struct Effects {
     pub(super) claimable: bool,
     /// A job may have become due at some later time.
     pub(super) deferred: bool,
+    /// A budget may give more than it said.
+    pub(super) budgets: bool,
 }
 
 impl Effects {
-    pub(super) const CLAIMABLE: Self = Self { claimable: true, deferred: false };
-    pub(super) const ANY: Self = Self { claimable: true, deferred: true };
+    pub(super) const CLAIMABLE: Self = Self { claimable: true, deferred: false, budgets: false };
+    /// A limit was changed.
+    pub(super) const BUDGETS: Self = Self { claimable: true, deferred: false, budgets: true };
+    pub(super) const ANY: Self = Self { claimable: true, deferred: true, budgets: true };
 }
 
 /// What is still to be told to other processes.
@@ -90,6 +94,7 @@ impl Hub {
         self.changes.send_modify(|c| {
             c.claimable += u64::from(effects.claimable);
             c.deferred += u64::from(effects.deferred);
+            c.budgets += u64::from(effects.budgets);
         });
     }
 
@@ -117,7 +122,11 @@ impl Hub {
             // Of another process, or late: the identity behind it has letters of its own.
             return;
         }
-        self.announce(Effects { claimable: what.contains('w'), deferred: what.contains('d') });
+        self.announce(Effects {
+            claimable: what.contains('w'),
+            deferred: what.contains('d'),
+            budgets: what.contains('b'),
+        });
     }
 }
 

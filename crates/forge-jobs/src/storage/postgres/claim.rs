@@ -5,8 +5,10 @@ use super::hub::{Hub, Lane};
 use super::marks::{Claims, Reading, Spans, Taken};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::{ClaimBatch, ClaimMode, ClaimParams, Claimed, KindFilter, Lease, StorageError};
+use crate::storage::{LimitReach, LimitedWant};
 use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -102,6 +104,10 @@ async fn understand(
             continue;
         };
         let kind: i32 = row.try_get(5)?;
+        if row.try_get::<_, Option<Uuid>>(6)?.is_none() {
+            batch.limited.push(limited(row, &params.wants[at].queue, kind)?);
+            continue;
+        }
         let name = hub.kind_name(kind).await?;
         let claimed = read(row, params.process, &params.wants[at].queue, &name)?;
         let key = (claimed.job.due_at.as_micros(), Uuid::from_bytes(*claimed.job.id.as_bytes()));
@@ -109,6 +115,14 @@ async fn understand(
         batch.jobs.push(claimed);
     }
     Ok((batch, claims, reading))
+}
+
+/// What is told of a queue whose jobs take permits: 0 for the kind means all of them.
+fn limited(row: &Row, queue: &str, kind: i32) -> Result<LimitedWant, tokio_postgres::Error> {
+    let (now, until): (i64, Option<i64>) = (row.try_get(3)?, row.try_get(14)?);
+    let again_in = until.map(|at| Duration::from_micros(at.saturating_sub(now).max(0).unsigned_abs()));
+    let reach = if kind == 0 { LimitReach::Queue } else { LimitReach::Kinds };
+    Ok(LimitedWant { queue: queue.to_owned(), reach, again_in })
 }
 
 fn read(row: &Row, process: ProcessId, queue: &str, kind: &str) -> Result<Claimed, tokio_postgres::Error> {

@@ -243,6 +243,7 @@ async fn write(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec
                 let effects = inserted.fold(Effects::default(), |e, (job, _)| Effects {
                     claimable: e.claimable || job.due == Due::Now || is_past(job, now),
                     deferred: e.deferred || job.due != Due::Now,
+                    budgets: false,
                 });
                 hub.tell(effects);
                 return Ok(results);

@@ -161,6 +161,11 @@ pub(super) fn said_no(code: &str, text: &str, unknown: bool, source: Source) -> 
     }
 }
 
+/// The code with which this crate's own functions say that too many scopes have something counted.
+pub(super) fn too_many_budgets(fault: &Fault) -> bool {
+    fault.code().is_some_and(|c| c.code() == "FJ003")
+}
+
 /// The code with which this crate's own functions say that the process is not registered.
 pub(super) fn not_registered(fault: &Fault) -> bool {
     fault.code().is_some_and(|c| c.code() == "FJ001")

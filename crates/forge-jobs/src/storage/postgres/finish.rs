@@ -6,6 +6,7 @@ use super::hub::{Hub, Lane, only};
 use super::rows::{reason, reason_no, status};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
+use crate::storage::Begun;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{
     Finish, FinishParams, FinishResult, Lease, ProgressParams, ReleaseParams, StorageError,
@@ -17,7 +18,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-const RELEASE: &str = "SELECT {schema}.release($1, $2, $3, $4)";
+const RELEASE: &str = "SELECT {schema}.release($1, $2, $3, $4, $5)";
 const END_ALONE: &str = "SELECT {schema}.end_alone($1, $2, $3)";
 const PROGRESS: &str = "SELECT {schema}.record_progress($1, $2, $3, $4)";
 
@@ -37,13 +38,14 @@ pub(super) async fn finish(hub: Arc<Hub>, params: FinishParams) -> Result<Vec<Fi
 pub(super) async fn release(hub: Arc<Hub>, params: ReleaseParams) -> Result<Vec<FinishResult>, StorageError> {
     check_batch("leases", params.leases.len(), MAX_FINISH_BATCH)?;
     let mut results = vec![FinishResult::StaleLease; params.leases.len()];
-    let now = params.now.map(Timestamp::as_micros);
+    let (begun, now) = (params.begun == Begun::Perhaps, params.now.map(Timestamp::as_micros));
     for (process, places) in by_process(params.leases.iter()) {
         let (ids, claims) = keys(places.iter().map(|at| &params.leases[*at]));
         let values = [
             (&process as _, Type::UUID),
             (&ids as _, Type::UUID_ARRAY),
             (&claims as _, Type::INT8_ARRAY),
+            (&begun as _, Type::BOOL),
             (&now as _, Type::INT8),
         ];
         let codes: Result<Vec<i16>, Fault> =

@@ -45,6 +45,7 @@ impl Guard {
                     ("\n            WHERE l.holder = excluded.holder OR l.until <= v_now", ""),
                 ],
             ),
+            Self::Budget => ("budget_at", &[("AND u.count > 0 GROUP BY 1", "AND false GROUP BY 1")]),
             Self::Pause => ("claim", &[("CONTINUE WHEN v_want.paused;", "")]),
         }
     }

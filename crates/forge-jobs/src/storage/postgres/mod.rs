@@ -16,6 +16,7 @@ mod finish;
 mod guards;
 mod hub;
 mod inspect;
+mod limits;
 mod link;
 mod list;
 mod look_back;
@@ -45,6 +46,10 @@ use self::driver::Driver;
 use self::hub::Hub;
 use self::schema::Schema;
 use crate::config::PostgresConfig;
+use crate::rate_limit::Scope;
+use crate::storage::{
+    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
+};
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
@@ -284,6 +289,52 @@ impl QueueConfig for PostgresStorage {
 
     async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
         self.run(queues::list).await
+    }
+}
+
+#[async_trait]
+impl RateLimitStorage for PostgresStorage {
+    async fn set_limit(&self, params: SetLimitParams) -> Result<LimitRow, StorageError> {
+        self.run(|hub| limits::set(hub, params)).await
+    }
+
+    async fn limit(&self, scope: &Scope, now: Option<Timestamp>) -> Result<Option<LimitRow>, StorageError> {
+        let scope = scope.clone();
+        self.run(|hub| limits::get(hub, scope, now)).await
+    }
+
+    async fn limits(&self, now: Option<Timestamp>) -> Result<Vec<LimitRow>, StorageError> {
+        self.run(|hub| limits::list(hub, now)).await
+    }
+
+    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
+        let scope = scope.clone();
+        self.run(|hub| limits::remove(hub, scope)).await
+    }
+
+    async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
+        self.run(|hub| limits::attach(hub, params)).await
+    }
+
+    async fn attachments(&self) -> Result<Vec<(Limited, Scope)>, StorageError> {
+        self.run(limits::attachments).await
+    }
+
+    async fn acquire(&self, params: AcquireParams) -> Result<Vec<Acquired>, StorageError> {
+        self.run(|hub| limits::acquire(hub, params)).await
+    }
+
+    async fn drain(&self, params: DrainParams) -> Result<Timestamp, StorageError> {
+        self.run(|hub| limits::drain(hub, params)).await
+    }
+
+    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
+        let scope = scope.clone();
+        self.run(|hub| limits::lift_drain(hub, scope, now)).await
+    }
+
+    async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
+        self.run(|hub| limits::sweep(hub, limit, now)).await
     }
 }
 

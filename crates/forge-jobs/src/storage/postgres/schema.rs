@@ -6,6 +6,7 @@ use crate::limits::{
     MAX_ATTEMPT_RECORDS, MAX_CRASHES, MAX_DEDUPE_KEY_BYTES, MAX_MAX_ATTEMPTS, MAX_NAME_BYTES, MAX_NOTES,
     MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_TAG_BYTES, MAX_TAGS,
 };
+use crate::limits::{MAX_BUDGETS, MAX_RATE_DRAIN, MAX_RATE_SCOPES, RATE_SUB_WINDOWS};
 use std::time::Duration;
 
 /// The steps, each in parts; never edited once released.
@@ -17,6 +18,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_verbs.sql"),
     include_str!("../../../migrations/postgres/0001_processes.sql"),
     include_str!("../../../migrations/postgres/0001_upkeep.sql"),
+    include_str!("../../../migrations/postgres/0001_limits.sql"),
     include_str!("../../../migrations/postgres/0001_views.sql"),
     include_str!("../../../migrations/postgres/0001_public.sql"),
 ]];
@@ -66,7 +68,7 @@ impl Schema {
     /// A part of a migration with everything put in.
     pub(super) fn render(&self, part: &str) -> String {
         let micros = |d: Duration| d.as_micros().to_string();
-        let values: [(&str, String); 24] = [
+        let values: Vec<(&str, String)> = vec![
             ("lock", self.lock().to_string()),
             ("cap_lock", self.hash("bounds").to_string()),
             ("channel", format!("'{}'", self.channel())),
@@ -91,6 +93,12 @@ impl Schema {
             ("max_key", MAX_DEDUPE_KEY_BYTES.to_string()),
             ("max_tags", MAX_TAGS.to_string()),
             ("max_tag", MAX_TAG_BYTES.to_string()),
+            ("limit_lock", self.hash("limits").to_string()),
+            ("sub_windows", RATE_SUB_WINDOWS.to_string()),
+            ("sub_windows_kept", crate::rate_limit::KEPT.to_string()),
+            ("max_drain", micros(MAX_RATE_DRAIN)),
+            ("max_budgets", MAX_BUDGETS.to_string()),
+            ("max_scopes", MAX_RATE_SCOPES.to_string()),
         ];
         let mut text = self.text(part);
         for (name, value) in values {

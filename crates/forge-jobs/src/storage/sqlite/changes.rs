@@ -12,11 +12,15 @@ pub(super) struct Effects {
     pub(super) claimable: bool,
     /// A job may have become due at some later time.
     pub(super) deferred: bool,
+    /// A budget may give more than it said.
+    pub(super) budgets: bool,
 }
 
 impl Effects {
-    /// Another process did something, and nobody knows what.
-    pub(super) const ANY: Self = Self { claimable: true, deferred: true };
+    /// Another process did something to jobs, and nobody knows what.
+    pub(super) const JOBS: Self = Self { claimable: true, deferred: true, budgets: false };
+    /// Anything may have happened.
+    pub(super) const ANY: Self = Self { claimable: true, deferred: true, budgets: true };
 }
 
 /// Passes effects on once they are committed.
@@ -27,6 +31,7 @@ pub(super) fn announce(changes: &watch::Sender<Changes>, effects: Effects) {
     changes.send_modify(|c| {
         c.claimable += u64::from(effects.claimable);
         c.deferred += u64::from(effects.deferred);
+        c.budgets += u64::from(effects.budgets);
     });
 }
 

@@ -2,7 +2,8 @@
 
 use super::error::Fault;
 use super::hot::Hot;
-use super::state::{ALONE, KEYED};
+use super::permits::Purse;
+use super::state::{ALONE, KEYED, PERMITS};
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::guard::Guard;
@@ -160,7 +161,12 @@ pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBa
         kinds: Kinds { filter: &params.kinds, known: HashMap::new() },
         now: time(params.now),
         number: None,
+        purse: None,
     };
+    let attached = cx.names.attached(cx.conn, batch.settings_version)?;
+    if !attached.is_empty() {
+        claim.purse = Some(Purse::new(attached, claim.now));
+    }
     let mut open = Vec::with_capacity(params.wants.len());
     for want in &params.wants {
         if let Some(no) = cx.names.queue(cx.conn, &want.queue)? {
@@ -191,6 +197,9 @@ pub(super) fn claim(cx: &mut Cx<'_, '_>, params: &ClaimParams) -> Result<ClaimBa
                 }
             }
         }
+    }
+    if claim.purse.is_some() {
+        claim.settle_purse(cx, &open, params.mode, &mut batch)?;
     }
     for queue in &open {
         batch.suspects_waiting = batch.suspects_waiting || !claim.pending_kinds(cx, queue.no, 1)?.is_empty();
@@ -232,6 +241,8 @@ struct Claim<'a> {
     now: i64,
     /// Taken when the first job is.
     number: Option<i64>,
+    /// `None` while nothing is attached to a budget.
+    purse: Option<Purse>,
 }
 
 impl Claim<'_> {
@@ -242,12 +253,15 @@ impl Claim<'_> {
         queue: &Open<'_>,
         lane: i64,
         limit: u32,
-    ) -> rusqlite::Result<Vec<Picked>> {
+    ) -> Result<Vec<Picked>, Fault> {
         let limit = limit as usize;
         if limit == 0 {
             return Ok(Vec::new());
         }
         let kinds = self.pending_kinds(cx, queue.no, lane)?;
+        if let Some(purse) = &mut self.purse {
+            purse.open(cx, queue.no, &kinds)?;
+        }
         // Enough for an even share, and some for an uneven one.
         let piece = limit / kinds.len().max(1) + 1;
         let mut streams = Vec::with_capacity(kinds.len());
@@ -259,8 +273,14 @@ impl Claim<'_> {
         }
         let mut picked = Vec::with_capacity(limit.min(64));
         while picked.len() < limit {
+            if let Some(purse) = &self.purse {
+                streams.retain(|s| purse.allows(queue.no, s.kind));
+            }
             let first = streams.iter_mut().filter(|s| !s.ahead.is_empty()).min_by_key(|s| s.ahead[0].key());
             let Some(stream) = first else { break };
+            if let Some(purse) = &mut self.purse {
+                purse.take(queue.no, stream.kind);
+            }
             picked.extend(stream.next(cx)?);
         }
         Ok(picked)
@@ -304,10 +324,11 @@ impl Claim<'_> {
                 None => last.push((p.kind, p.key())),
             }
         }
-        let flags = if lane == 1 { ALONE } else { 0 };
+        let lane_flags = if lane == 1 { ALONE } else { 0 };
         let mut moved = 0;
         for (kind, (priority, due_at, id)) in last {
             let (process, now) = (self.process, self.now);
+            let flags = lane_flags | self.permit_flag(queue.no, kind);
             let run = params![queue.no, lane, kind, priority, due_at, &id[..], claim_no, process, flags, now];
             if cx.guards(Guard::Claim) {
                 moved += cx.hot(Hot::Run)?.execute(run)?;
@@ -322,8 +343,36 @@ impl Claim<'_> {
         }
         claimed.reserve(moved);
         for p in picked {
+            let flags = lane_flags | self.permit_flag(queue.no, p.kind);
+            if let Some(purse) = self.purse.as_ref().filter(|_| flags & PERMITS != 0) {
+                purse.note(cx, claim_no, p.seq, (queue.no, p.kind))?;
+            }
             let kind = cx.names.kind_name(cx.conn, p.kind)?;
             claimed.push(self.claimed(p, &kind, queue, claim_no, flags));
+        }
+        Ok(())
+    }
+
+    /// The flag of jobs that take permits.
+    fn permit_flag(&self, queue: i64, kind: i64) -> i64 {
+        if self.purse.as_ref().is_some_and(|purse| purse.is_limited(queue, kind)) { PERMITS } else { 0 }
+    }
+
+    /// Writes the permits that were taken, and tells of the queues whose jobs take some.
+    fn settle_purse(
+        &mut self,
+        cx: &mut Cx<'_, '_>,
+        open: &[Open<'_>],
+        mode: ClaimMode,
+        batch: &mut ClaimBatch,
+    ) -> Result<(), Fault> {
+        let Some(mut purse) = self.purse.take() else { return Ok(()) };
+        purse.close(cx)?;
+        let lane = i64::from(mode == ClaimMode::Alone);
+        for queue in open {
+            let kinds = self.pending_kinds(cx, queue.no, lane)?;
+            purse.open(cx, queue.no, &kinds)?;
+            batch.limited.extend(purse.tell(&queue.want.queue, queue.no, &kinds));
         }
         Ok(())
     }

@@ -2,13 +2,15 @@
 
 use super::error::Fault;
 use super::hot::Hot;
+use super::permits::return_permits;
 use super::state::{
-    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, keep_attempt, note,
-    put_deferred, put_finished, put_ready, take_running,
+    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, forget_permits, keep_attempt,
+    note, put_deferred, put_finished, put_ready, take_running,
 };
 use super::writer::{Cx, time};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
+use crate::storage::Begun;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::guard::Guard;
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
@@ -47,7 +49,12 @@ pub(super) fn release(cx: &mut Cx<'_, '_>, params: &ReleaseParams) -> Result<Vec
     let mut results = Vec::with_capacity(params.leases.len());
     for lease in &params.leases {
         results.push(match valid(cx, lease, &mut processes, Guard::Release)? {
-            Some(claim) => give_back(cx, &claim, now)?,
+            Some(claim) => {
+                if params.begun == Begun::No {
+                    return_permits(cx, &claim, now)?;
+                }
+                give_back(cx, &claim, now)?
+            }
             None => STALE,
         });
     }
@@ -107,7 +114,7 @@ fn take_remembered(
     };
     let Some(process) = processes.number(cx, lease.process)? else { return Ok(None) };
     let taken = cx.hot(Hot::TakeClaim)?.execute(params![lease.row, lease.claim_no, process])? == 1;
-    Ok(taken.then_some(RunningRow {
+    let claim = RunningRow {
         seq: lease.row,
         claim_no: lease.claim_no,
         process,
@@ -116,7 +123,11 @@ fn take_remembered(
         queue,
         claimed_at,
         cancel_at: None,
-    }))
+    };
+    if taken {
+        forget_permits(cx, &claim)?;
+    }
+    Ok(taken.then_some(claim))
 }
 
 /// When an attempt began and ended, by the database's clock, out of durations measured by the worker.
@@ -145,7 +156,7 @@ fn finish_one(
         return done(cx, &claim, &Span::of(&claim, member, now), output.as_ref());
     }
     let Some(claim) = valid(cx, &member.lease, processes, Guard::Finish)? else { return Ok(STALE) };
-    take_running(cx, claim.seq)?;
+    take_running(cx, &claim)?;
     let span = Span::of(&claim, member, now);
     let cancelled = claim.cancel_at.is_some() && cx.guards(Guard::Cancel);
     let result = match &member.transition {
@@ -283,7 +294,7 @@ fn come_back(
 
 /// Puts a claimed job back into its old place, uncharged; or ends it, if a cancel was requested.
 pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
-    take_running(cx, claim.seq)?;
+    take_running(cx, claim)?;
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
         let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at) };
         return die(cx, claim, &span, DeadReason::Cancelled, None);

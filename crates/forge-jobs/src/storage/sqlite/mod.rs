@@ -13,6 +13,7 @@ mod guards;
 mod hot;
 mod identity;
 mod inspect;
+mod limits;
 mod locks;
 mod looks;
 mod migrate;
@@ -20,6 +21,7 @@ mod migrate;
 mod mounts;
 mod names;
 mod open;
+mod permits;
 mod place;
 mod processes;
 mod progress;
@@ -49,6 +51,10 @@ use self::locks::Locks;
 use self::open::{Purpose, Readers, Synchronous};
 use self::writer::{Cx, Lane, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
+use crate::rate_limit::Scope;
+use crate::storage::{
+    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
+};
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
@@ -386,6 +392,53 @@ impl QueueConfig for SqliteStorage {
 
     async fn list(&self) -> Result<Vec<QueueRow>, StorageError> {
         self.read_by(self.settings.as_ref(), Some(SETTINGS_LIMIT), |conn| Ok(queues::list(conn)?)).await
+    }
+}
+
+#[async_trait]
+impl RateLimitStorage for SqliteStorage {
+    async fn set_limit(&self, params: SetLimitParams) -> Result<LimitRow, StorageError> {
+        self.write(Lane::Urgent, move |cx| limits::set(cx, &params)).await
+    }
+
+    async fn limit(&self, scope: &Scope, now: Option<Timestamp>) -> Result<Option<LimitRow>, StorageError> {
+        let scope = scope.clone();
+        self.read(None, move |conn| limits::get(conn, &scope, time(now))).await
+    }
+
+    async fn limits(&self, now: Option<Timestamp>) -> Result<Vec<LimitRow>, StorageError> {
+        self.read(None, move |conn| limits::list(conn, time(now))).await
+    }
+
+    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
+        let scope = scope.clone();
+        self.write(Lane::Urgent, move |cx| limits::remove(cx, &scope)).await
+    }
+
+    async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
+        self.write(Lane::Urgent, move |cx| limits::attach(cx, &params)).await
+    }
+
+    async fn attachments(&self) -> Result<Vec<(Limited, Scope)>, StorageError> {
+        self.read(None, limits::attachments).await
+    }
+
+    async fn acquire(&self, params: AcquireParams) -> Result<Vec<Acquired>, StorageError> {
+        self.write(Lane::Bulk, move |cx| limits::acquire(cx, &params)).await
+    }
+
+    async fn drain(&self, params: DrainParams) -> Result<Timestamp, StorageError> {
+        self.write(Lane::Urgent, move |cx| limits::drain(cx, &params)).await
+    }
+
+    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
+        let scope = scope.clone();
+        self.write(Lane::Urgent, move |cx| limits::lift_drain(cx, &scope, now)).await
+    }
+
+    async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
+        let looked = move |cx: &mut Cx<'_, '_>| limits::none_idle(cx, now);
+        self.writer.look_or_write(Lane::Bulk, looked, move |cx| limits::sweep(cx, limit, now)).await
     }
 }
 

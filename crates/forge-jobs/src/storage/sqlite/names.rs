@@ -1,6 +1,7 @@
 //! Queues and kinds are stored as numbers; this knows the names.
 
 use crate::limits::{BACKOFF_BASE, BACKOFF_MAX, DEAD_RETENTION, DEFAULT_WORKERS, DONE_RETENTION};
+use crate::rate_limit::Scope;
 use crate::storage::checks::micros;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 const KIND_NO: &str = "SELECT no FROM forge_kinds WHERE name = ?1";
 const KIND_NAME: &str = "SELECT name FROM forge_kinds WHERE no = ?1";
 const NEW_KIND: &str = "INSERT INTO forge_kinds (name) VALUES (?1) RETURNING no";
+const ATTACHED: &str = "SELECT what, no, scope FROM forge_attached";
 const QUEUE_NO: &str = "SELECT no FROM forge_queues WHERE name = ?1";
 const NEW_QUEUE: &str = "INSERT INTO forge_queues (name, workers, backoff_enabled, backoff_base_us, backoff_max_us, \
      done_retention_us, dead_retention_us) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6) RETURNING no";
@@ -45,6 +47,21 @@ impl Numbers {
 pub(super) struct Names {
     kinds: Numbers,
     queues: Numbers,
+    /// What is attached to budgets, as of a version of the settings.
+    attached: Option<(i64, Arc<Attached>)>,
+}
+
+/// The scopes that queues and kinds are attached to, by number.
+#[derive(Default)]
+pub(super) struct Attached {
+    pub(super) queues: HashMap<i64, Scope>,
+    pub(super) kinds: HashMap<i64, Scope>,
+}
+
+impl Attached {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.kinds.is_empty()
+    }
 }
 
 impl Names {
@@ -58,6 +75,34 @@ impl Names {
     pub(super) fn forget(&mut self) {
         self.kinds.forget_fresh();
         self.queues.forget_fresh();
+        // It may be of a version that comes again, with something else in it.
+        self.attached = None;
+    }
+
+    /// What is attached to budgets, read again when the settings have changed.
+    pub(super) fn attached(
+        &mut self,
+        conn: &Connection,
+        settings_version: i64,
+    ) -> rusqlite::Result<Arc<Attached>> {
+        if let Some((version, attached)) = &self.attached
+            && *version == settings_version
+        {
+            return Ok(attached.clone());
+        }
+        let mut attached = Attached::default();
+        let mut statement = conn.prepare_cached(ATTACHED)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let scope: String = row.get(2)?;
+            // None other was ever stored.
+            let Ok(scope) = Scope::new(&scope) else { continue };
+            let of = if row.get::<_, i64>(0)? == 0 { &mut attached.queues } else { &mut attached.kinds };
+            of.insert(row.get(1)?, scope);
+        }
+        let attached = Arc::new(attached);
+        self.attached = Some((settings_version, attached.clone()));
+        Ok(attached)
     }
 
     /// The number of a kind, which is added if it is new.

@@ -63,7 +63,7 @@ fn is_dead(cx: &Cx<'_, '_>, process: &Registered, params: &ReapParams, now: i64,
 
 fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapReport) -> Result<(), Fault> {
     let Some(mut job) = JobRow::by_seq(cx, claim.seq)? else {
-        return Ok(take_running(cx, claim.seq)?);
+        return Ok(take_running(cx, claim)?);
     };
     let id = JobId::from_bytes(job.id);
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
@@ -71,7 +71,7 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
         report.cancelled.push(id);
         return Ok(());
     }
-    take_running(cx, claim.seq)?;
+    take_running(cx, claim)?;
     keep_attempt(cx, &crashed(claim, now))?;
     job.suspect += 1;
     if claim.is_alone() {

@@ -17,6 +17,9 @@ pub(super) const KEYED: i64 = 1;
 /// Flag of a running job: its start was written first, since it is a suspect that runs alone.
 pub(super) const ALONE: i64 = 2;
 
+/// Flag of a running job: it has taken permits of budgets.
+pub(super) const PERMITS: i64 = 8;
+
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
      last_claim_no, dedupe_key FROM forge_jobs WHERE ";
 pub(super) const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -28,6 +31,7 @@ const TAKE_DEFERRED: &str = "DELETE FROM forge_deferred WHERE status = ?1 AND du
 const IS_DEFERRED: &str = "SELECT 1 FROM forge_deferred WHERE status = ?1 AND due_at = ?2 AND id = ?3";
 const RUNNING_ROW: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running WHERE seq = ?1";
 pub(super) const TAKE_RUNNING: &str = "DELETE FROM forge_running WHERE seq = ?1";
+const FORGET_PERMITS: &str = "DELETE FROM forge_permits WHERE claim_no = ?1 AND seq = ?2";
 const FINISHED: &str = "SELECT status, reason FROM forge_finished WHERE seq = ?1";
 pub(super) const PUT_FINISHED: &str = "INSERT OR FAIL INTO forge_finished (seq, status, queue, finished_at, started_at, attempt, \
      claim_no, process, reason, error, output) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
@@ -127,6 +131,10 @@ impl RunningRow {
         self.flags & ALONE != 0
     }
 
+    pub(super) const fn has_permits(&self) -> bool {
+        self.flags & PERMITS != 0
+    }
+
     pub(super) const fn is_keyed(&self) -> bool {
         self.flags & KEYED != 0
     }
@@ -197,8 +205,18 @@ pub(super) fn take_deferred(cx: &Cx<'_, '_>, job: &JobRow, status: i64) -> rusql
     cx.conn.prepare_cached(TAKE_DEFERRED)?.execute(params![status, job.due_at, &job.id[..]]).map(drop)
 }
 
-pub(super) fn take_running(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
-    cx.hot(Hot::TakeRunning)?.execute([seq]).map(drop)
+/// Ends a claim; what it took of budgets stays used.
+pub(super) fn take_running(cx: &Cx<'_, '_>, claim: &RunningRow) -> rusqlite::Result<()> {
+    cx.hot(Hot::TakeRunning)?.execute([claim.seq])?;
+    forget_permits(cx, claim)
+}
+
+/// From now on nothing is given back of what a claim took of budgets.
+pub(super) fn forget_permits(cx: &Cx<'_, '_>, claim: &RunningRow) -> rusqlite::Result<()> {
+    if claim.has_permits() {
+        cx.conn.prepare_cached(FORGET_PERMITS)?.execute([claim.claim_no, claim.seq])?;
+    }
+    Ok(())
 }
 
 /// A row of `forge_finished`.

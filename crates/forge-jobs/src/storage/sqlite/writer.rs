@@ -186,6 +186,7 @@ impl Writer {
                 names: Names::default(),
                 shared: for_thread,
                 data_version: 0,
+                settings_version: 0,
                 looked,
                 look_again: None,
                 again: VecDeque::new(),
@@ -277,6 +278,8 @@ struct Worker<'c> {
     names: Names,
     shared: Arc<Shared>,
     data_version: i64,
+    /// The version of all settings when this was last looked.
+    settings_version: i64,
     looked: Instant,
     /// The next wait between two looks; `None` when there is nothing to be expected.
     look_again: Option<Duration>,
@@ -345,7 +348,11 @@ impl Worker<'_> {
             && std::mem::replace(&mut self.data_version, version) != version
         {
             self.look_again = None;
-            announce(&self.changes, Effects::ANY);
+            // Those that wait for a budget ask the database, so they are told only when an edit was among it.
+            let settings =
+                self.statements.get(Hot::SettingsVersion).and_then(|mut s| s.query_row([], |r| r.get(0)));
+            let edited = settings.is_ok_and(|now| std::mem::replace(&mut self.settings_version, now) != now);
+            announce(&self.changes, if edited { Effects::ANY } else { Effects::JOBS });
         }
     }
 

@@ -1,0 +1,56 @@
+//! `forge limit set`.
+
+use super::limit::{scope, show};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use forge_jobs::Storage;
+use forge_jobs::rate_limit::{RateLimit, Scope};
+use forge_jobs::storage::{SetBy, SetLimitParams};
+use std::time::Duration;
+
+const AFTER_HELP: &str = "\
+Never more permits than this are given in any window, wherever it begins, by all processes together. An edit counts what \
+was given before. A scope with a colon is a key: slack:team-7 has the limit of slack unless it has its own.
+
+Examples:
+  forge limit set slack 100 --per 10s
+  forge limit set slack:team-7 500 --per 10s      a key with more
+  forge limit set sms 600 --per 1m --smooth       ten a second, evenly";
+
+/// Give a scope a limit, or another one; it holds at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// The scope
+    #[arg(value_parser = scope)]
+    scope: Scope,
+
+    /// Permits per window, 1 to 1000000
+    #[arg(allow_negative_numbers = true)]
+    permits: u32,
+
+    /// The window, 100ms to 366d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_negative_numbers = true)]
+    per: Duration,
+
+    /// Spread the permits evenly over the window
+    #[arg(long)]
+    smooth: bool,
+}
+
+pub(super) async fn run(args: Args, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
+    let limit = RateLimit::new(args.permits, args.per);
+    let limit = if args.smooth { limit.smooth() } else { limit };
+    let params = SetLimitParams { scope: args.scope.clone(), limit, by: SetBy::Operator, now: None };
+    storage.rate_limits.set_limit(params).await?;
+    show(storage, &args.scope, out).await
+}
+
+/// A number with a unit, such as 10s; a bare number means seconds.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = "expected a duration such as 10s or 1m";
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|e| format!("{e}: {expected}"));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e}: {expected}"))
+}

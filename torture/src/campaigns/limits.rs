@@ -1,0 +1,310 @@
+//! Processes that use one budget up, while they are killed and the budget is edited.
+
+use super::{Failure, QUICK, open, verdict};
+use crate::audit;
+use crate::fleet::Site;
+use crate::ledger::{self, Line};
+use crate::since_boot_ns;
+use forge_jobs::limits::MAX_PAGE;
+use forge_jobs::rate_limit::{RateLimit, Scope};
+use forge_jobs::storage::{
+    AttachParams, DrainParams, EnsureQueueParams, JobFilter, Limited, ListParams, SetBy, SetLimitParams,
+};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobStatus, Storage};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The scope that handlers ask, and the one that a queue is attached to.
+const ASKED: &str = "asked";
+const CLAIMED: &str = "claimed";
+const FREE: &str = "free";
+/// Longest time of a stop in good order.
+const STOP: Duration = Duration::from_secs(30);
+/// Jobs that are enqueued in one call.
+const PIECE: usize = 1_000;
+/// Between two jobs whose pick-up is timed.
+const PROBE_GAP: Duration = Duration::from_millis(40);
+
+/// The settings of the campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// What the same harm comes from.
+    pub seed: u64,
+    /// Processes.
+    pub replicas: usize,
+    /// Permits per window.
+    pub permits: u32,
+    /// The window.
+    pub window: Duration,
+    /// Windows without harm, in which at least 95 % must be used.
+    pub calm: u32,
+    /// How long processes are killed.
+    pub harm: Duration,
+    /// Time between two kills.
+    pub every: Duration,
+}
+
+impl Limits {
+    /// The form of minutes.
+    #[must_use]
+    pub const fn long(seed: u64) -> Self {
+        let secs = Duration::from_secs;
+        let (permits, window, calm) = (100, secs(10), 6);
+        Self { seed, replicas: 4, permits, window, calm, harm: secs(120), every: secs(2) }
+    }
+
+    /// The form of seconds.
+    #[must_use]
+    pub const fn short(seed: u64) -> Self {
+        let (permits, window, calm) = (40, Duration::from_secs(2), 3);
+        let (harm, every) = (Duration::from_secs(3), Duration::from_millis(500));
+        Self { seed, replicas: 4, permits, window, calm, harm, every }
+    }
+
+    /// Runs it: no window holds more than the limit that was in force, nearly all of it is used, an edit holds within a
+    /// window, a queue without a limit is picked up as before, no permit is left behind.
+    ///
+    /// # Errors
+    ///
+    /// What the audit found, or what kept the campaign from running.
+    pub async fn run(&self, site: &Site) -> Result<String, Failure> {
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let storage = open(site).await?;
+        self.prepare(&storage).await?;
+        let queues = ["--queue", "default:16", "--queue", "attached:4", "--queue", "free:4"];
+        let start = || site.worker(&[&QUICK[..], &queues[..]].concat());
+        let mut fleet = (0..self.replicas).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
+        let alone = Self::pick_up(site, &storage, self.window).await?;
+        self.load(&storage).await?;
+        let calm_from = Self::first_grant(site).await?;
+        let beside = Self::pick_up(site, &storage, self.window * self.calm).await?;
+        let calm = self.usage(&Self::grants(site)?, calm_from);
+
+        let begun = Instant::now();
+        let mut deaths = Vec::new();
+        while begun.elapsed() < self.harm {
+            tokio::time::sleep(self.every).await;
+            let victim = &mut fleet[rng.usize(0..self.replicas)];
+            deaths.push(victim.kill()?);
+            *victim = start()?;
+        }
+        let lowered = self.edit(&storage, self.permits / 2).await?;
+        tokio::time::sleep(self.window * 2).await;
+        let raising = Self::now(&storage).await?;
+        let raised = self.edit(&storage, self.permits * 2).await?;
+        tokio::time::sleep(self.window * 3 / 2).await;
+        let over = Self::now(&storage).await?;
+        for worker in &mut fleet {
+            worker.stop(STOP)?;
+        }
+
+        let grants = Self::grants(site)?;
+        let mut problems = self.excesses(&grants, lowered, raising);
+        if calm < 0.95 {
+            problems.push(format!("{:.1} % of the budget was used while nobody was killed", calm * 100.0));
+        }
+        let after = grants.iter().filter(|g| **g >= raised && **g < over).count();
+        let before = usize::try_from(self.permits).unwrap_or(0);
+        if after <= before {
+            problems.push(format!("{after} permits were given after the limit was raised"));
+        }
+        problems.extend(self.claimed(&storage).await?);
+        problems.extend(storage.inspect.checkup().await?.problems);
+        problems.extend(audit::problems(site)?);
+        let (alone, beside) = (median(alone), median(beside));
+        // Beside what the load takes of the machine; a wait for the budget would be hundreds of times longer.
+        if beside > alone * 10 + Duration::from_millis(50) {
+            problems.push(format!("the queue without a limit is picked up in {beside:?}, {alone:?} before"));
+        }
+        drop(storage);
+        verdict(&problems).map_err(|e| format!("{e}\nThe workers said:\n{}", site.last_words()))?;
+        Ok(format!(
+            "{} permits of {} per {:?} on {} processes, {:.1} % used in the calm, {} kills; pick-up beside it {beside:.1?}, \
+             alone {alone:.1?}",
+            grants.len(),
+            self.permits,
+            self.window,
+            self.replicas,
+            calm * 100.0,
+            deaths.len()
+        ))
+    }
+
+    async fn prepare(&self, storage: &Storage) -> Result<(), Failure> {
+        for scope in [ASKED, CLAIMED] {
+            self.set(storage, scope, self.permits).await?;
+        }
+        for (queue, workers) in [("default", 16), ("attached", 4), ("free", 4)] {
+            storage.queues.ensure(EnsureQueueParams { queue: queue.into(), workers }).await?;
+        }
+        let (what, scope) = (Limited::Queue("attached".into()), Some(Scope::new(CLAIMED)?));
+        storage.rate_limits.attach(AttachParams { what, scope }).await?;
+        Ok(())
+    }
+
+    async fn set(&self, storage: &Storage, scope: &str, permits: u32) -> Result<(), Failure> {
+        let limit = RateLimit::new(permits, self.window);
+        let params = SetLimitParams { scope: Scope::new(scope)?, limit, by: SetBy::Operator, now: None };
+        storage.rate_limits.set_limit(params).await?;
+        Ok(())
+    }
+
+    /// Changes the limit that handlers ask. Gives a time, by the database's clock, at which that held.
+    async fn edit(&self, storage: &Storage, permits: u32) -> Result<i64, Failure> {
+        self.set(storage, ASKED, permits).await?;
+        Self::now(storage).await
+    }
+
+    /// The database's clock: a drain of no time ends now.
+    async fn now(storage: &Storage) -> Result<i64, Failure> {
+        let scope = Scope::new("clock")?;
+        let limit = RateLimit::new(1, Duration::from_secs(1));
+        let params = SetLimitParams { scope: scope.clone(), limit, by: SetBy::Operator, now: None };
+        storage.rate_limits.set_limit(params).await?;
+        let drain = DrainParams { scope, wait: Duration::ZERO, now: None };
+        Ok(storage.rate_limits.drain(drain).await?.as_micros())
+    }
+
+    /// More jobs than there are permits for.
+    async fn load(&self, storage: &Storage) -> Result<(), Failure> {
+        let windows = (self.window * (self.calm + 8) + self.harm).div_duration_f64(self.window).ceil();
+        let jobs = windows * f64::from(self.permits) * 3.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand")]
+        let jobs = jobs as usize;
+        let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+        let asks = (0..jobs).map(|_| EnqueueRequest::new("t.acquire", json!({ "scope": ASKED, "n": 1 })));
+        let plain = (0..jobs).map(|_| EnqueueRequest::new("t.echo", 1).on_queue("attached"));
+        let all: Vec<_> = asks.zip(plain).flat_map(|(a, b)| [a, b]).collect();
+        for piece in all.chunks(PIECE) {
+            for result in enqueuer.enqueue_many(piece.to_vec()).await {
+                result?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Times from the call to the start of a handler, one job after the other.
+    async fn pick_up(site: &Site, storage: &Storage, span: Duration) -> Result<Vec<Duration>, Failure> {
+        let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+        let begun = Instant::now();
+        let mut sent = Vec::new();
+        while begun.elapsed() < span {
+            let at = since_boot_ns();
+            let job = enqueuer.enqueue(EnqueueRequest::new("t.echo", 1).on_queue(FREE)).await?;
+            sent.push((job.id.to_string(), at));
+            tokio::time::sleep(PROBE_GAP).await;
+        }
+        let begun = Instant::now();
+        loop {
+            let lines = if site.ledger().exists() { ledger::read(&site.ledger())? } else { Vec::new() };
+            let starts: std::collections::HashMap<_, _> =
+                lines.iter().filter(|l| l.ev == "start").map(|l| (l.job.as_str(), l.ts_ns)).collect();
+            let times: Option<Vec<_>> = sent
+                .iter()
+                .map(|(id, at)| Some(Duration::from_nanos(starts.get(id.as_str())?.saturating_sub(*at))))
+                .collect();
+            if let Some(times) = times {
+                return Ok(times);
+            }
+            if begun.elapsed() > STOP {
+                return Err("jobs of the queue without a limit were not picked up".into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn first_grant(site: &Site) -> Result<i64, Failure> {
+        let begun = Instant::now();
+        loop {
+            if let Some(first) = Self::grants(site)?.first() {
+                return Ok(*first);
+            }
+            if begun.elapsed() > STOP {
+                return Err("no permit was given".into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// When handlers were given permits, by the database's clock.
+    fn grants(site: &Site) -> Result<Vec<i64>, Failure> {
+        if !site.ledger().exists() {
+            return Ok(Vec::new());
+        }
+        let lines: Vec<Line> = ledger::read(&site.ledger())?;
+        let mut grants: Vec<i64> = lines.iter().filter_map(|line| line.granted_us).collect();
+        grants.sort_unstable();
+        Ok(grants)
+    }
+
+    fn window_us(&self) -> i64 {
+        i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The share of the calm windows' permits that was given in them.
+    fn usage(&self, grants: &[i64], from: i64) -> f64 {
+        let until = from + self.window_us() * i64::from(self.calm);
+        let given = grants.iter().filter(|g| **g >= from && **g < until).count();
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let given = given as f64;
+        given / f64::from(self.permits * self.calm)
+    }
+
+    /// Windows that hold more than the limit that was in force when they ended.
+    fn excesses(&self, grants: &[i64], lowered: i64, raising: i64) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut first = 0;
+        for (last, at) in grants.iter().enumerate() {
+            while at - grants[first] >= self.window_us() {
+                first += 1;
+            }
+            // While an edit is under way either limit may be in force: `raising` is just before the raise was sent.
+            let limit = match *at {
+                at if at < lowered => self.permits,
+                at if at < raising => self.permits / 2,
+                _ => self.permits * 2,
+            };
+            let held = last - first + 1;
+            if held > usize::try_from(limit).unwrap_or(0) {
+                problems.push(format!("the window that ends at {at} holds {held} permits of {limit}"));
+            }
+        }
+        problems
+    }
+
+    /// Claims of the attached queue. A claim's time is taken before it waits for the budget, so the windows are a little
+    /// shorter.
+    async fn claimed(&self, storage: &Storage) -> Result<Vec<String>, Failure> {
+        let (queue, status) = (Some("attached".into()), Some(JobStatus::Done));
+        let filter = JobFilter { queue, status, ..JobFilter::default() };
+        let mut params = ListParams { filter, limit: MAX_PAGE, after: None };
+        let mut starts = Vec::new();
+        loop {
+            let page = storage.inspect.list(params.clone()).await?;
+            starts.extend(page.jobs.iter().filter_map(|j| j.started_at).map(|t| t.as_micros()));
+            let Some(next) = page.next else { break };
+            params.after = Some(next);
+        }
+        starts.sort_unstable();
+        if starts.is_empty() {
+            return Ok(vec!["no job of the attached queue has run".into()]);
+        }
+        let window = self.window_us() * 9 / 10;
+        let most = starts
+            .iter()
+            .map(|last| starts.iter().filter(|t| *t <= last && last - **t < window).count())
+            .max();
+        let limit = usize::try_from(self.permits).unwrap_or(0);
+        Ok(most
+            .filter(|most| *most > limit)
+            .map(|most| format!("{most} jobs of {limit} were claimed in a window"))
+            .into_iter()
+            .collect())
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
