@@ -111,6 +111,29 @@ pub fn problems(jobs: &Executions) -> Vec<String> {
     problems
 }
 
+/// Executions of different jobs of one key at once.
+#[must_use]
+pub fn at_once(jobs: &Executions, key: impl Fn(&str) -> Option<usize>) -> Vec<String> {
+    let mut by_key = BTreeMap::<usize, Vec<(&Execution, &str)>>::new();
+    for (job, runs) in jobs {
+        if let Some(key) = key(job) {
+            by_key.entry(key).or_default().extend(runs.iter().map(|run| (run, job.as_str())));
+        }
+    }
+    let mut problems = Vec::new();
+    for (key, mut runs) in by_key {
+        runs.sort_by_key(|(run, _)| run.start);
+        for pair in runs.windows(2) {
+            let [(first, job), (second, other)] = pair else { continue };
+            // Those of one job are looked at apart.
+            if job != other && first.end.is_none_or(|end| end > second.start) {
+                problems.push(format!("key {key}: {job} and {other} ran at once"));
+            }
+        }
+    }
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +174,15 @@ mod tests {
     fn a_claim_that_comes_twice_is_found() {
         let lines = [line(1, 1, 1, "start"), line(2, 1, 1, "end"), line(3, 2, 1, "start")];
         assert_eq!(check(&lines, &[]), ["j: claim 1 after claim 1"]);
+    }
+
+    #[test]
+    fn two_jobs_of_a_key_at_once_are_noticed() {
+        let of = |job: &str, ts_ns, ev: &str| Line { job: job.to_owned(), ..line(ts_ns, 1, 1, ev) };
+        let apart = [of("a", 1, "start"), of("a", 2, "end"), of("b", 3, "start"), of("b", 4, "end")];
+        let at_once = [of("a", 1, "start"), of("b", 2, "start"), of("a", 3, "end"), of("b", 4, "end")];
+        assert_eq!(super::at_once(&executions(&apart, &[]), |_| Some(0)), Vec::<String>::new());
+        assert_eq!(super::at_once(&executions(&at_once, &[]), |_| Some(0)), ["key 0: a and b ran at once"]);
+        assert_eq!(super::at_once(&executions(&at_once, &[]), |_| None), Vec::<String>::new());
     }
 }

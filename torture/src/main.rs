@@ -4,8 +4,8 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Races, Spin,
-    Synchronous,
+    Clock, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Races,
+    Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -33,6 +33,9 @@ struct Cli {
 enum Campaign {
     /// 20,000 jobs on two processes, one killed every second for 60 s
     Kill,
+    /// 10,000 jobs of 40 concurrency keys on three processes, one killed every second for 60 s; then 10,000 jobs wait for a
+    /// key beside the claims of others
+    Keys,
     /// 20 jobs that abort their process among 2,000 good ones
     Poison,
     /// 200 times a process is stopped for three times the stale window, in the middle of a job
@@ -61,8 +64,9 @@ enum Campaign {
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 13] = [
+const ALL: [Campaign; 14] = [
     Campaign::Kill,
+    Campaign::Keys,
     Campaign::Poison,
     Campaign::Freeze,
     Campaign::Power,
@@ -117,13 +121,24 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
     match campaign {
         Campaign::Kill if cli.short => {
             let every = Duration::from_millis(500);
-            let kill = Kill { seed, replicas: 2, jobs: 1_000, sleep_ms: 50, harm: secs(4), every, limit };
+            let kill =
+                Kill { seed, replicas: 2, jobs: 1_000, sleep_ms: 50, keys: 0, harm: secs(4), every, limit };
             kill.run(&Site::new(program)?).await
         }
         Campaign::Kill => {
             let every = secs(1);
-            let kill = Kill { seed, replicas: 2, jobs: 20_000, sleep_ms: 50, harm: secs(60), every, limit };
+            let kill =
+                Kill { seed, replicas: 2, jobs: 20_000, sleep_ms: 50, keys: 0, harm: secs(60), every, limit };
             kill.run(&Site::new(program)?).await
+        }
+        Campaign::Keys => {
+            let (jobs, harm) = if cli.short { (600, secs(4)) } else { (10_000, secs(60)) };
+            let every = Duration::from_millis(if cli.short { 500 } else { 1_000 });
+            let kill = Kill { seed, replicas: 3, jobs, sleep_ms: 50, keys: 40, harm, every, limit };
+            let killed = kill.run(&Site::new(program)?).await?;
+            let crowd =
+                Crowd { waiting: if cli.short { 1_000 } else { 10_000 } }.run(&Site::new(program)?).await?;
+            Ok(format!("{killed}; {crowd}"))
         }
         Campaign::Poison => {
             let (bad, good) = if cli.short { (2, 100) } else { (20, 2_000) };

@@ -2,7 +2,7 @@
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Failure, Freeze, Kill, Limits};
+use forge_torture::campaigns::{Crowd, Failure, Freeze, Kill, Limits};
 use forge_torture::fleet::Site;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,10 @@ pub(crate) enum OnPostgres {
     /// On Postgres: 50,000 jobs on four replicas, one of which is killed every 500 ms
     #[command(name = "pg-kill")]
     Kill,
+    /// On Postgres: 10,000 jobs of 40 concurrency keys on four replicas, one of which is killed every 500 ms; then 10,000
+    /// jobs wait for a key beside the claims of others
+    #[command(name = "pg-keys")]
+    Keys,
     /// On Postgres: 100 times a replica is stopped for three times the stale window, in the middle of a job
     #[command(name = "pg-freeze")]
     Freeze,
@@ -47,8 +51,9 @@ pub(crate) enum OnPostgres {
 }
 
 impl OnPostgres {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Kill,
+        Self::Keys,
         Self::Freeze,
         Self::Restart,
         Self::Clock,
@@ -69,7 +74,18 @@ impl OnPostgres {
                 let (jobs, sleep_ms) = if short { (2_000, 50) } else { (50_000, 5) };
                 let harm = secs(if short { 4 } else { 600 });
                 let every = Duration::from_millis(500);
-                Kill { seed, replicas: 4, jobs, sleep_ms, harm, every, limit: secs(600) }.run(&site()?).await
+                Kill { seed, replicas: 4, jobs, sleep_ms, keys: 0, harm, every, limit: secs(600) }
+                    .run(&site()?)
+                    .await
+            }
+            Self::Keys => {
+                let (jobs, harm) = if short { (600, secs(4)) } else { (10_000, secs(60)) };
+                let every = Duration::from_millis(500);
+                let kill =
+                    Kill { seed, replicas: 4, jobs, sleep_ms: 50, keys: 40, harm, every, limit: secs(600) };
+                let killed = kill.run(&site()?).await?;
+                let crowd = Crowd { waiting: if short { 1_000 } else { 10_000 } }.run(&site()?).await?;
+                Ok(format!("{killed}; {crowd}"))
             }
             Self::Freeze => Freeze { rounds: if short { 1 } else { 25 } }.run(&site()?).await,
             Self::Restart => {

@@ -16,9 +16,10 @@ async fn replicas_killed_under_load_lose_nothing_and_run_nothing_twice_at_once()
     let cluster = Cluster::start(&Options::default())?;
     let site = Site::on(&program()?, cluster.url("postgres"))?;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
-    let report = Kill { seed: seed(), replicas: 4, jobs: 2_000, sleep_ms: 50, harm, every, limit: LIMIT }
-        .run(&site)
-        .await?;
+    let report =
+        Kill { seed: seed(), replicas: 4, jobs: 2_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
+            .run(&site)
+            .await?;
     println!("{report}");
     Ok(())
 }
@@ -30,6 +31,18 @@ async fn a_budget_holds_while_its_callers_are_killed_and_it_is_edited() -> Resul
     let site = Site::on(&program()?, cluster.url("postgres"))?;
     let report = Limits::short(seed()).run(&site).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_concurrency_key_never_two_run_at_once_whichever_replica_is_killed() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let site = Site::on(&program()?, cluster.url("postgres"))?;
+    let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
+    let kill =
+        Kill { seed: seed(), replicas: 4, jobs: 600, sleep_ms: 50, keys: 40, harm, every, limit: LIMIT };
+    println!("{}", kill.run(&site).await?);
     Ok(())
 }
 

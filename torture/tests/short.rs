@@ -15,9 +15,10 @@ use support::{LIMIT, program, seed, turn};
 async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once() -> Result<(), Failure> {
     let _turn = turn().await;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
-    let report = Kill { seed: seed(), replicas: 2, jobs: 1_000, sleep_ms: 50, harm, every, limit: LIMIT }
-        .run(&Site::new(&program()?)?)
-        .await?;
+    let report =
+        Kill { seed: seed(), replicas: 2, jobs: 1_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
+            .run(&Site::new(&program()?)?)
+            .await?;
     println!("{report}");
     Ok(())
 }
@@ -27,6 +28,16 @@ async fn a_budget_holds_while_its_callers_are_killed_and_it_is_edited() -> Resul
     let _turn = turn().await;
     let report = Limits::short(seed()).run(&Site::new(&program()?)?).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_concurrency_key_never_two_run_at_once_whoever_is_killed() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
+    let kill =
+        Kill { seed: seed(), replicas: 3, jobs: 600, sleep_ms: 50, keys: 40, harm, every, limit: LIMIT };
+    println!("{}", kill.run(&Site::new(&program()?)?).await?);
     Ok(())
 }
 

@@ -109,6 +109,8 @@ impl From<&domain::Job> for wire::Job {
             crashes: job.crashes,
             suspect: job.suspect,
             dedupe_key: job.dedupe_key.clone(),
+            concurrency_key: job.concurrency_key.clone(),
+            waits_for: job.waits_for.map(|id| id.to_string()),
             tags: job.tags.clone(),
             payload: raw(&job.payload),
             error: job.error.clone(),
@@ -307,6 +309,9 @@ impl TryFrom<wire::EnqueueLine> for domain::EnqueueRequest {
         }
         if let Some(key) = line.dedupe_key {
             request = request.with_dedupe_key(key);
+        }
+        if let Some(key) = line.concurrency_key {
+            request = request.with_concurrency_key(key);
         }
         for tag in line.tags {
             request = request.with_tag(tag);

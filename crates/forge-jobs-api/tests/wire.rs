@@ -42,6 +42,8 @@ fn job() -> Job {
         crashes: 0,
         suspect: false,
         dedupe_key: Some("welcome:ada".into()),
+        concurrency_key: Some("ada".into()),
+        waits_for: None,
         tags: vec!["a".into(), "ü".into()],
         // White space, key order, a number beyond f64 and a repeated key: all must come back as they are.
         payload: raw(r#"{ "b" :1.0, "a": 123456789012345678901234567890, "b": 1e400 }"#),

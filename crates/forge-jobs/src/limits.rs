@@ -94,6 +94,8 @@ pub const MAX_NOTES: u32 = 100;
 pub const MAX_NAME_BYTES: usize = 128;
 /// Longest dedupe key in bytes.
 pub const MAX_DEDUPE_KEY_BYTES: usize = 512;
+/// Most bytes of a concurrency key.
+pub const MAX_CONCURRENCY_KEY_BYTES: usize = 512;
 /// Most tags of one job.
 pub const MAX_TAGS: usize = 16;
 /// Longest tag in bytes.

@@ -49,6 +49,8 @@ const TABLE: &[(Guard, &str, &str)] = &[
     (Guard::Budget, "what was given is not counted", "a_limited_queue_gives_no_more_than_its_budget"),
     (Guard::Budget, "what was given is not counted", "no_window_holds_more_wherever_it_begins"),
     (Guard::Budget, "what was given is not counted", "asked_at_once_a_budget_gives_no_more_than_its_limit"),
+    (Guard::Key, "keys are not looked at", "of_one_key_one_job_at_a_time_can_be_claimed"),
+    (Guard::Key, "keys are not looked at", "a_scheduled_job_waits_from_when_it_is_due"),
     (Guard::Lead, "whoever asks leads", "one_process_leads_until_its_lease_runs_out"),
     (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
 ];

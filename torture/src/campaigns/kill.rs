@@ -19,6 +19,8 @@ pub struct Kill {
     pub jobs: usize,
     /// Longest sleep of a job, in milliseconds.
     pub sleep_ms: u64,
+    /// Concurrency keys that the jobs have in turns; 0: none.
+    pub keys: usize,
     /// How long processes are killed.
     pub harm: Duration,
     /// Time between two kills.
@@ -37,7 +39,11 @@ impl Kill {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let storage = open(site).await?;
         let mut sleep = || EnqueueRequest::new("t.sleep", json!({ "ms": rng.u64(0..self.sleep_ms) }));
-        let jobs = (0..self.jobs).map(|_| sleep()).collect();
+        let jobs = (0..self.jobs).map(|n| match n.checked_rem(self.keys) {
+            Some(key) => sleep().with_concurrency_key(key.to_string()),
+            None => sleep(),
+        });
+        let jobs = jobs.collect();
         let ids = enqueue(&storage, jobs).await?;
         let workers = ["--queue", "default:16"];
         let start = || site.worker(&[&QUICK[..], &workers[..]].concat());
@@ -64,7 +70,7 @@ impl Kill {
             worker.stop(Duration::from_secs(30))?;
         }
         drop(storage);
-        let problems = Self::problems(site, &ids, &deaths).await?;
+        let problems = self.problems(site, &ids, &deaths).await?;
         verdict(&problems).map_err(|e| format!("{e}\nThe workers said:\n{}", site.last_words()))?;
         Ok(format!(
             "{} jobs on {} processes, {} kills in {harmed:.1?}, all done after {took:.1?}",
@@ -78,11 +84,20 @@ impl Kill {
         Ok(audit::finished(site.url()).await? >= self.jobs as u64)
     }
 
-    async fn problems(site: &Site, ids: &[String], deaths: &[(u32, u64)]) -> Result<Vec<String>, Failure> {
+    async fn problems(
+        &self,
+        site: &Site,
+        ids: &[String],
+        deaths: &[(u32, u64)],
+    ) -> Result<Vec<String>, Failure> {
         let ends = audit::ends(site.url()).await?;
         let executions = ledger::executions(&ledger::read(&site.ledger())?, deaths);
         let mut problems = ledger::problems(&executions);
         problems.extend(audit::problems(site)?);
+        problems.extend(ledger::at_once(&executions, |job| {
+            let at = ids.iter().position(|id| id == job)?;
+            at.checked_rem(self.keys)
+        }));
         if ends.len() != ids.len() {
             problems.push(format!("{} jobs are there, {} were enqueued", ends.len(), ids.len()));
         }

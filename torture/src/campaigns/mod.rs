@@ -2,6 +2,7 @@
 
 mod clock;
 mod cron_texts;
+mod crowd;
 mod cuts;
 pub(crate) mod depth;
 mod disk;
@@ -17,6 +18,7 @@ mod spin;
 
 pub use clock::Clock;
 pub use cron_texts::CronTexts;
+pub use crowd::Crowd;
 pub use cuts::Cuts;
 pub use depth::Depth;
 pub use disk::Disk;

@@ -29,6 +29,9 @@ pub struct EnqueueLine {
     /// At most one unfinished job of this kind has this key.
     #[serde(default)]
     pub dedupe_key: Option<String>,
+    /// At most one job of this kind that has this key runs at a time.
+    #[serde(default)]
+    pub concurrency_key: Option<String>,
     /// For people to search by.
     #[serde(default)]
     pub tags: Vec<String>,

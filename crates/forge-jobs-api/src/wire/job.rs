@@ -44,6 +44,10 @@ pub struct Job {
     pub suspect: bool,
     /// At most one unfinished job per kind and key.
     pub dedupe_key: Option<String>,
+    /// At most one job per kind and key runs at a time.
+    pub concurrency_key: Option<String>,
+    /// The job that has this pending one's concurrency key: it goes on when that one has ended or is put off.
+    pub waits_for: Option<String>,
     /// For people to search by.
     pub tags: Vec<String>,
     /// The data, as it was enqueued.

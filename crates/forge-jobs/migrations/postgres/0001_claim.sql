@@ -194,7 +194,8 @@ BEGIN
                 RETURNING r.id, r.due_at, r.priority
             ), job AS MATERIALIZED (
                 SELECT j.kind, j.id, j.payload, j.attempts, j.max_attempts, t.priority, j.throttles, j.created_at, t.due_at,
-                       j.tags, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer AS flags
+                       j.tags, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer
+                       | (j.concurrency_key IS NOT NULL)::integer * 16 AS flags
                 FROM taken t JOIN {schema}.jobs j ON j.id = t.id
             ), run AS (
                 INSERT INTO {schema}.running (id, claim_no, claimed_at, process, attempt, queue, flags)

@@ -67,11 +67,12 @@ CREATE TYPE {schema}.inserted AS (code smallint, of uuid);
 
 -- What is known under a job's id: 1 the same job, 3 another one, NULL nothing.
 CREATE FUNCTION {schema}.known(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
-    p_asked bigint, p_delay boolean, p_key text, p_tags text, p_payload text)
+    p_asked bigint, p_delay boolean, p_key text, p_turn text, p_tags text, p_payload text)
 RETURNS smallint LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
                      = (p_queue, p_kind, p_priority, p_max, p_delay, p_payload)
                      AND j.asked_us IS NOT DISTINCT FROM p_asked AND j.dedupe_key IS NOT DISTINCT FROM p_key
+                     AND j.concurrency_key IS NOT DISTINCT FROM p_turn
                      AND j.tags IS NOT DISTINCT FROM p_tags
                 THEN 1 ELSE 3 END::smallint
     FROM {schema}.jobs j WHERE j.id = p_id
@@ -85,7 +86,7 @@ RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 ELSE greatest(p_asked, p_now) END
 $$;
 
--- Inserts jobs that have no dedupe key and are due at once, and nothing if an id is known already (23505): then the
+-- Inserts jobs that have no key and are due at once, and nothing if an id is known already (23505): then the
 -- caller takes insert_jobs. Most jobs are of this kind, and it does for them what must be done and no more: no settings
 -- of its own, which cost more than the statement of a single job, no order, no outcome for each.
 CREATE FUNCTION {schema}.insert_plain(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
@@ -108,45 +109,56 @@ $$;
 --
 -- Ordinary jobs go by one statement, in the order of their ids, so that two calls at once do not wait for each other
 -- in a circle; those with a dedupe key go one by one. An array that would hold nothing but NULL may be NULL itself.
+-- p_turns are concurrency keys. p_open says that the transaction is a host program's and may stay open: then jobs that
+-- have one are put off to this very moment, since nobody may wait for a key that such a transaction holds; whoever
+-- promotes them takes their keys for them.
 CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
-    p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
+    p_payloads text[], p_open boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_new uuid[];
+    v_results {schema}.inserted[] := '{}';
 BEGIN
     WITH fresh AS (
         INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
-                                   tags, payload)
+                                   concurrency_key, tags, payload)
         SELECT u.id, {schema}.due(u.asked, u.delay, v_now), v_now, u.asked, u.queue, u.kind, u.max, u.priority,
-               coalesce(u.delay, false), u.tags, u.payload
-        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
-             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
+               coalesce(u.delay, false), u.turn, u.tags, u.payload
+        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns, p_tags,
+                    p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, turn, tags, payload, at)
         WHERE u.key IS NULL
         ORDER BY u.id, u.at
         ON CONFLICT (id) DO NOTHING
-        RETURNING id, due_at, queue, kind, priority
+        RETURNING id, due_at, queue, kind, priority, due_at > v_now OR (p_open AND concurrency_key IS NOT NULL) AS later
     ), now_ready AS (
         INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
-        SELECT due_at, id, queue, kind, 0, priority FROM fresh WHERE due_at <= v_now
+        SELECT due_at, id, queue, kind, 0, priority FROM fresh WHERE NOT later
     ), later AS (
         INSERT INTO {schema}.deferred (due_at, id, queue, status)
-        SELECT due_at, id, queue, 1 FROM fresh WHERE due_at > v_now
+        SELECT due_at, id, queue, 1 FROM fresh WHERE later
     )
     SELECT array_agg(id) INTO v_new FROM fresh;
-    IF cardinality(v_new) = cardinality(p_ids) THEN
-        RETURN '{}';
+    IF v_new IS NULL OR cardinality(v_new) < cardinality(p_ids) THEN
+        v_results := {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys,
+                                            p_turns, p_tags, p_payloads, v_new, p_open, v_now);
     END IF;
-    RETURN {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags,
-                                  p_payloads, v_new, v_now);
+    IF p_turns IS NOT NULL AND NOT p_open THEN
+        PERFORM {schema}.take_slots(array_agg(u.id))
+        FROM unnest(p_ids, p_turns, p_asked, p_delays) WITH ORDINALITY AS u(id, turn, asked, delay, at)
+        WHERE u.turn IS NOT NULL AND {schema}.due(u.asked, u.delay, v_now) <= v_now
+          AND (cardinality(v_results) = 0 OR v_results[u.at].code = 0);
+    END IF;
+    RETURN v_results;
 END
 $$;
 
 -- Inserts those that are not inserted yet, one by one, and tells of all what came of them. p_new are the others.
 CREATE FUNCTION {schema}.insert_others(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
-    p_new uuid[], p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
+    p_payloads text[], p_new uuid[], p_open boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -156,10 +168,11 @@ DECLARE
     v_of uuid;
 BEGIN
     FOR v_job IN
-        SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.tags,
+        SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.turn, u.tags,
                u.payload, u.at, row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (p_new) AS is_new
-        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags, p_payloads)
-             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, tags, payload, at)
+        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns, p_tags,
+                    p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, turn, tags, payload, at)
         ORDER BY u.kind, u.key, u.at
     LOOP
         IF v_job.key IS NULL AND v_job.is_new AND v_job.nth = 1 THEN
@@ -167,12 +180,12 @@ BEGIN
         END IF;
         -- The id comes first: a job sent twice is no duplicate of itself.
         v_code := {schema}.known(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                 v_job.delay, v_job.key, v_job.tags, v_job.payload);
+                                 v_job.delay, v_job.key, v_job.turn, v_job.tags, v_job.payload);
         v_of := NULL;
         IF v_code IS NULL THEN
             SELECT i.code, i.of INTO v_code, v_of
             FROM {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                       v_job.delay, v_job.key, v_job.tags, v_job.payload, p_now) i;
+                                       v_job.delay, v_job.key, v_job.turn, v_job.tags, v_job.payload, p_open, p_now) i;
         END IF;
         v_results[v_job.at] := ROW(v_code, v_of)::{schema}.inserted;
     END LOOP;
@@ -201,7 +214,7 @@ $$;
 
 -- Inserts one job, with its dedupe key if it has one. Nothing is known under its id.
 CREATE FUNCTION {schema}.insert_keyed(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
-    p_asked bigint, p_delay boolean, p_key text, p_tags text, p_payload text, p_now bigint)
+    p_asked bigint, p_delay boolean, p_key text, p_turn text, p_tags text, p_payload text, p_open boolean, p_now bigint)
 RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_due bigint := {schema}.due(p_asked, p_delay, p_now);
@@ -214,16 +227,16 @@ BEGIN
         END IF;
     END IF;
     INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
-                               dedupe_key, tags, payload)
-    VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_tags, p_payload)
+                               dedupe_key, concurrency_key, tags, payload)
+    VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_turn, p_tags, p_payload)
     ON CONFLICT (id) DO NOTHING;
     IF NOT FOUND THEN
         -- Another call was first with this id.
         DELETE FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key AND id = p_id;
-        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_tags,
-                                  p_payload), NULL)::{schema}.inserted;
+        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_turn,
+                                  p_tags, p_payload), NULL)::{schema}.inserted;
     END IF;
-    IF v_due > p_now THEN
+    IF v_due > p_now OR (p_open AND p_turn IS NOT NULL) THEN
         INSERT INTO {schema}.deferred (due_at, id, queue, status) VALUES (v_due, p_id, p_queue, 1);
     ELSE
         INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
@@ -239,8 +252,8 @@ $$;
 -- p_notify tells the workers when that transaction commits. A NOTIFY makes the commits of all who send one wait for
 -- each other.
 CREATE FUNCTION {schema}.insert_named(p_ids uuid[], p_queues text[], p_kinds text[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_tags text[], p_payloads text[],
-    p_notify boolean, p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
+    p_payloads text[], p_notify boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_names record;
@@ -256,10 +269,11 @@ BEGIN
     FROM unnest(p_queues, p_kinds) WITH ORDINALITY AS u(queue, kind, at)
     JOIN ROWS FROM (unnest(v_names.queues), unnest(v_names.kinds), {schema}.names(v_names.queues, v_names.kinds))
          AS n(queue, kind, queue_no, kind_no) ON n.queue = u.queue AND n.kind = u.kind;
-    v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_tags,
-                                      p_payloads, p_now);
+    v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns,
+                                      p_tags, p_payloads, true, p_now);
     IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code = 0)) THEN
-        PERFORM {schema}.tell(CASE WHEN p_asked IS NULL OR array_remove(p_asked, NULL) = '{}' THEN 'w' ELSE 'wd' END);
+        PERFORM {schema}.tell(CASE WHEN coalesce(array_remove(p_asked, NULL), '{}') = '{}'
+                                            AND coalesce(array_remove(p_turns, NULL), '{}') = '{}' THEN 'w' ELSE 'wd' END);
     END IF;
     RETURN v_results;
 END

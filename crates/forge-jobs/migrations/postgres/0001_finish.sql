@@ -112,6 +112,13 @@ BEGIN
     IF v_ids IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_ids);
     END IF;
+    -- The key stays with a job that is pending again at once.
+    SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e
+    WHERE e.flags & 16 <> 0 AND (e.what = 3 OR (e.what IN (1, 2) AND e.after_us > 0)
+          OR (e.what = 5 AND EXISTS (SELECT FROM {schema}.finished f WHERE f.id = e.id)));
+    IF v_ids IS NOT NULL THEN
+        PERFORM {schema}.give_slots_on(v_ids);
+    END IF;
     PERFORM {schema}.keep_attempts(v_ended, p_now);
 END
 $$;
@@ -189,6 +196,7 @@ DECLARE
     v_codes smallint[] := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
     v_done integer[];
     v_keyed uuid[];
+    v_slotted uuid[];
     v_bounded boolean;
     v_permits boolean;
     v_ended {schema}.ended[];
@@ -209,9 +217,9 @@ BEGIN
                4, g.output
         FROM gone g
     )
-    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0), bool_or(g.flags & 4 <> 0),
-           bool_or(g.flags & 8 <> 0)
-    INTO v_done, v_keyed, v_bounded, v_permits FROM gone g;
+    SELECT array_agg(g.at), array_agg(g.id) FILTER (WHERE g.flags & 1 <> 0),
+           array_agg(g.id) FILTER (WHERE g.flags & 16 <> 0), bool_or(g.flags & 4 <> 0), bool_or(g.flags & 8 <> 0)
+    INTO v_done, v_keyed, v_slotted, v_bounded, v_permits FROM gone g;
     IF v_permits THEN
         DELETE FROM {schema}.permits p USING unnest(p_ids, p_claims, p_what) AS m(id, claim_no, what)
         WHERE m.what = 0 AND p.claim_no = m.claim_no AND p.id = m.id
@@ -219,6 +227,9 @@ BEGIN
     END IF;
     IF v_keyed IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_keyed);
+    END IF;
+    IF v_slotted IS NOT NULL THEN
+        PERFORM {schema}.give_slots_on(v_slotted);
     END IF;
     IF v_bounded THEN
         -- Another process may have waited for the room.

@@ -88,7 +88,7 @@ $$;
 CREATE FUNCTION {schema}.enqueue(kind text, payload json DEFAULT 'null', queue text DEFAULT 'default',
     priority integer DEFAULT 0, run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL,
     max_attempts integer DEFAULT {default_max_attempts}, dedupe_key text DEFAULT NULL, tags text[] DEFAULT '{}',
-    id uuid DEFAULT NULL, notify boolean DEFAULT true)
+    id uuid DEFAULT NULL, notify boolean DEFAULT true, concurrency_key text DEFAULT NULL)
 RETURNS TABLE (job uuid, outcome text) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 DECLARE
@@ -124,6 +124,9 @@ BEGIN
     IF dedupe_key IS NOT NULL THEN
         PERFORM {schema}.check_text('dedupe_key', dedupe_key, {max_key});
     END IF;
+    IF concurrency_key IS NOT NULL THEN
+        PERFORM {schema}.check_text('concurrency_key', concurrency_key, {max_key});
+    END IF;
     IF cardinality(tags) > 0 THEN
         PERFORM {schema}.check_text('tag', t, {max_tag}) FROM unnest(tags) t;
         -- In the form in which clients write it: without spaces.
@@ -137,8 +140,8 @@ BEGIN
         v_asked := least(greatest(extract(epoch FROM run_at)::numeric * 1000000, {first_time}), {last_time});
     END IF;
     v_results := {schema}.insert_named(ARRAY[v_id], ARRAY[v_queue], ARRAY[kind], ARRAY[v_priority::smallint],
-        ARRAY[v_max], ARRAY[v_asked::bigint], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key], ARRAY[v_tags],
-        ARRAY[payload::text], coalesce(notify, true), NULL);
+        ARRAY[v_max], ARRAY[v_asked::bigint], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key],
+        ARRAY[concurrency_key], ARRAY[v_tags], ARRAY[payload::text], coalesce(notify, true), NULL);
     job := v_id;
     outcome := 'inserted';
     IF v_results[1].code = 1 THEN

@@ -78,6 +78,7 @@ CREATE TABLE {schema}.jobs (
     priority      smallint NOT NULL,
     asked_delay   boolean  NOT NULL DEFAULT false,
     dedupe_key    text     COLLATE "C",
+    concurrency_key text   COLLATE "C",
     tags          text,                     -- JSON array
     progress      text,                     -- JSON
     error         text,                     -- the latest
@@ -93,7 +94,7 @@ CREATE TABLE {schema}.ready (
     id       uuid     NOT NULL,
     queue    integer  NOT NULL,
     kind     integer  NOT NULL,
-    lane     smallint NOT NULL,             -- 0 ordinary, 1 suspects, which run alone
+    lane     smallint NOT NULL,             -- 0 ordinary, 1 suspects, which run alone, 2 waits for its key
     priority smallint NOT NULL
 );
 CREATE UNIQUE INDEX ready_order ON {schema}.ready (queue, lane, kind, priority, due_at, id);
@@ -115,7 +116,7 @@ CREATE TABLE {schema}.running (
     attempt    integer  NOT NULL,
     queue      integer  NOT NULL,
     flags      smallint NOT NULL            -- 1 has a dedupe key, 2 claimed alone, 4 counts against its queue's bound,
-                                            -- 8 has permits
+                                            -- 8 has permits, 16 has a concurrency key
 );
 CREATE INDEX running_cancels ON {schema}.running (process) WHERE cancel_at IS NOT NULL;
 CREATE INDEX running_bounded ON {schema}.running (queue) WHERE flags & 4 <> 0;
@@ -142,6 +143,25 @@ CREATE TABLE {schema}.unique_keys (
     key  text    COLLATE "C" NOT NULL,
     id   uuid    NOT NULL,
     PRIMARY KEY (kind, key)
+);
+
+-- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
+-- off.
+CREATE TABLE {schema}.slots (
+    kind integer NOT NULL,
+    key  text    COLLATE "C" NOT NULL,
+    id   uuid    NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITH (fillfactor = 50);
+
+-- Pending jobs whose key another one has, in claim order. They stand in lane 2 of ready, which nobody claims.
+CREATE TABLE {schema}.waiting (
+    due_at   bigint   NOT NULL,
+    id       uuid     NOT NULL,
+    kind     integer  NOT NULL,
+    priority smallint NOT NULL,
+    key      text     COLLATE "C" NOT NULL,
+    PRIMARY KEY (kind, key, priority, due_at, id)
 );
 
 -- Attempts that did not end in done; those that did live in finished.
@@ -186,6 +206,10 @@ ALTER TABLE {schema}.running SET (autovacuum_vacuum_scale_factor = 0, autovacuum
 ALTER TABLE {schema}.deferred SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
     autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE {schema}.unique_keys SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.slots SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.waiting SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
     autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE {schema}.processes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0);

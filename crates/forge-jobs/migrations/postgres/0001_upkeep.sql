@@ -13,6 +13,7 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off 
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_read bigint := {schema}.entries_read('{schema}.deferred_order');
+    v_slotted uuid[];
 BEGIN
     now_us := {schema}.clock(p_now);
     WITH found AS MATERIALIZED (
@@ -39,18 +40,24 @@ BEGIN
         SELECT f.tid FROM found f ORDER BY f.due_at, f.id LIMIT p_limit
     ), gone AS (
         DELETE FROM {schema}.deferred d USING due WHERE d.ctid = due.tid RETURNING d.id, d.due_at, d.status
+    ), job AS MATERIALIZED (
+        SELECT j.due_at, j.id, j.queue, j.kind, (j.suspect > 0)::integer AS lane, j.priority,
+               j.concurrency_key IS NOT NULL AS slotted
+        FROM gone g JOIN {schema}.jobs j ON j.id = g.id
     ), now_ready AS (
         INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
-        SELECT j.due_at, j.id, j.queue, j.kind, (j.suspect > 0)::integer, j.priority
-        FROM gone g JOIN {schema}.jobs j ON j.id = g.id
+        SELECT j.due_at, j.id, j.queue, j.kind, j.lane, j.priority FROM job j
     )
-    SELECT count(*), r.due_at, r.id, d.due_at, d.id
-    INTO count, last_retrying, last_retrying_id, last_scheduled, last_scheduled_id
+    SELECT count(*), (SELECT array_agg(j.id) FROM job j WHERE j.slotted), r.due_at, r.id, d.due_at, d.id
+    INTO count, v_slotted, last_retrying, last_retrying_id, last_scheduled, last_scheduled_id
     FROM gone g
     LEFT JOIN (SELECT z.due_at, z.id FROM gone z WHERE z.status = 3 ORDER BY z.due_at DESC, z.id DESC LIMIT 1) r ON true
     LEFT JOIN (SELECT z.due_at, z.id FROM gone z WHERE z.status = 1 ORDER BY z.due_at DESC, z.id DESC LIMIT 1) d ON true
     GROUP BY r.due_at, r.id, d.due_at, d.id;
     count := coalesce(count, 0);
+    IF v_slotted IS NOT NULL THEN
+        PERFORM {schema}.take_slots(v_slotted);
+    END IF;
     SELECT min(y.due_at) - now_us INTO next_us
     FROM (VALUES (3::smallint), (1::smallint)) AS t(status) CROSS JOIN LATERAL (
         SELECT i.due_at FROM (VALUES (1)) AS one(x)

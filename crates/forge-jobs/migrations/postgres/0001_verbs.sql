@@ -6,8 +6,17 @@ CREATE FUNCTION {schema}.take_waiting(p_job {schema}.jobs) RETURNS smallint LANG
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
     v_status smallint;
+    v_lane integer := (p_job.suspect > 0)::integer;
 BEGIN
-    DELETE FROM {schema}.ready WHERE queue = p_job.queue AND lane = (p_job.suspect > 0)::integer AND kind = p_job.kind
+    IF p_job.concurrency_key IS NOT NULL THEN
+        -- In the order of those who give a key on.
+        DELETE FROM {schema}.waiting WHERE kind = p_job.kind AND key = p_job.concurrency_key
+            AND priority = p_job.priority AND due_at = p_job.due_at AND id = p_job.id;
+        IF FOUND THEN
+            v_lane := 2;
+        END IF;
+    END IF;
+    DELETE FROM {schema}.ready WHERE queue = p_job.queue AND lane = v_lane AND kind = p_job.kind
         AND priority = p_job.priority AND due_at = p_job.due_at AND id = p_job.id;
     IF FOUND THEN
         RETURN 0;
@@ -45,6 +54,9 @@ BEGIN
                 VALUES (v_id, v_now, v_job.last_claim_no, v_job.queue, v_job.attempts, 5, 2);
                 IF v_job.dedupe_key IS NOT NULL THEN
                     PERFORM {schema}.free_keys(ARRAY[v_id]);
+                END IF;
+                IF v_job.concurrency_key IS NOT NULL THEN
+                    PERFORM {schema}.give_slots_on(ARRAY[v_id]);
                 END IF;
                 code := 1;
                 EXIT;
@@ -132,6 +144,9 @@ BEGIN
             PERFORM {schema}.note(ARRAY[v_id], v_now, 'retried', NULL, NULL);
             INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
             VALUES (v_now, v_id, v_job.queue, v_job.kind, 0, v_job.priority);
+            IF v_job.concurrency_key IS NOT NULL THEN
+                PERFORM {schema}.take_slots(ARRAY[v_id]);
+            END IF;
         END IF;
         RETURN NEXT;
     END LOOP;
@@ -144,7 +159,7 @@ $$;
 -- Where a job stands; NULL in no table, as when it moves just now.
 CREATE FUNCTION {schema}.status_of(p_job {schema}.jobs) RETURNS smallint LANGUAGE sql STABLE AS $$
     SELECT coalesce(
-        (SELECT 0 FROM {schema}.ready WHERE queue = p_job.queue AND lane = (p_job.suspect > 0)::integer
+        (SELECT 0 FROM {schema}.ready WHERE queue = p_job.queue AND lane IN ((p_job.suspect > 0)::integer, 2)
             AND kind = p_job.kind AND priority = p_job.priority AND due_at = p_job.due_at AND id = p_job.id),
         (SELECT 2 FROM {schema}.running WHERE id = p_job.id),
         (SELECT status FROM {schema}.deferred WHERE status IN (1, 3) AND due_at = p_job.due_at AND id = p_job.id),
@@ -176,6 +191,9 @@ BEGIN
                 PERFORM {schema}.note(ARRAY[v_id], v_now, 'run_now', NULL, NULL);
                 INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
                 VALUES (v_now, v_id, v_job.queue, v_job.kind, (v_job.suspect > 0)::integer, v_job.priority);
+                IF v_job.concurrency_key IS NOT NULL THEN
+                    PERFORM {schema}.take_slots(ARRAY[v_id]);
+                END IF;
                 v_any := true;
                 code := 1;
                 EXIT;
@@ -218,6 +236,7 @@ BEGIN
             END IF;
             IF {schema}.take_waiting(v_job) IS NOT NULL THEN
                 PERFORM {schema}.free_keys(ARRAY[v_id]);
+                PERFORM {schema}.give_slots_on(ARRAY[v_id]);
                 code := 1;
                 EXIT;
             END IF;

@@ -22,6 +22,7 @@ SELECT j.id,
        j.crashes,
        j.suspect,
        j.dedupe_key,
+       j.concurrency_key,
        j.tags,
        coalesce(f.error, j.error) AS error,
        j.progress,
@@ -33,7 +34,7 @@ JOIN {schema}.queues q ON q.no = j.queue
 LEFT JOIN {schema}.finished f ON f.id = j.id
 LEFT JOIN {schema}.running r ON r.id = j.id
 LEFT JOIN {schema}.processes p ON p.no = coalesce(f.process, r.process)
-LEFT JOIN {schema}.ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0)::integer AND y.kind = j.kind
+LEFT JOIN {schema}.ready y ON y.queue = j.queue AND y.lane IN ((j.suspect > 0)::integer, 2) AND y.kind = j.kind
                           AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id
 LEFT JOIN {schema}.deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
 LEFT JOIN {schema}.deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;

@@ -74,6 +74,7 @@ CREATE TABLE forge_jobs (
     asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
     asked_delay   INTEGER NOT NULL DEFAULT 0,
     dedupe_key    TEXT,
+    concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
@@ -84,7 +85,7 @@ CREATE TABLE forge_jobs (
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
 CREATE TABLE forge_ready (
     queue    INTEGER NOT NULL,
-    lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone
+    lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone, 2 waits for its key
     kind     INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     due_at   INTEGER NOT NULL,
@@ -108,7 +109,7 @@ CREATE TABLE forge_running (
     process    INTEGER NOT NULL,
     attempt    INTEGER NOT NULL,
     flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone),
-                                              -- 8 has permits
+                                              -- 8 has permits, 16 has a concurrency key
     queue      INTEGER NOT NULL,
     claimed_at INTEGER NOT NULL,
     cancel_at  INTEGER
@@ -136,6 +137,26 @@ CREATE TABLE forge_unique (
     key  TEXT    NOT NULL,
     seq  INTEGER NOT NULL,
     PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+-- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
+-- off.
+CREATE TABLE forge_slots (
+    kind INTEGER NOT NULL,
+    key  TEXT    NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+-- Pending jobs whose key another one has, in claim order. They stand in lane 2 of forge_ready, which nobody claims.
+CREATE TABLE forge_waiting (
+    kind     INTEGER NOT NULL,
+    key      TEXT    NOT NULL,
+    priority INTEGER NOT NULL,
+    due_at   INTEGER NOT NULL,
+    id       BLOB    NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (kind, key, priority, due_at, id)
 ) WITHOUT ROWID;
 
 -- Attempts that did not end in done; those that did live in forge_finished.
@@ -228,6 +249,7 @@ SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' ||
        j.crashes,
        j.suspect,
        j.dedupe_key,
+       j.concurrency_key,
        j.tags,
        coalesce(f.error, j.error) AS error,
        j.progress,
@@ -239,7 +261,7 @@ JOIN forge_kinds k ON k.no = j.kind
 JOIN forge_queues q ON q.no = j.queue
 LEFT JOIN forge_finished f ON f.seq = j.seq
 LEFT JOIN forge_running r ON r.seq = j.seq
-LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.kind = j.kind
+LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane IN ((j.suspect > 0), 2) AND y.kind = j.kind
                        AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id
 LEFT JOIN forge_deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
 LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;

@@ -29,6 +29,7 @@ pub mod enqueue;
 pub mod exact;
 pub mod finish;
 pub mod inspect;
+pub mod keys;
 pub mod limited;
 pub mod limits;
 pub mod operators;
@@ -174,6 +175,25 @@ macro_rules! __conformance_rules {
                 a_released_job_is_back_in_its_place_uncharged
                 a_release_under_an_old_lease_changes_nothing
                 progress_is_kept_while_the_claim_is_valid
+            }
+            keys {
+                of_one_key_one_job_at_a_time_can_be_claimed
+                keys_are_of_their_kind_and_jobs_without_one_do_not_wait
+                who_waits_goes_on_in_claim_order_when_the_job_is_done
+                who_waits_goes_on_when_the_job_is_dead
+                a_job_that_is_put_off_lets_others_go_ahead
+                a_job_that_comes_back_at_once_keeps_its_key
+                a_scheduled_job_waits_from_when_it_is_due
+                a_cancelled_or_dropped_job_gives_its_key_on
+                who_waits_can_be_cancelled_and_dropped
+                a_retried_job_waits_for_its_key
+                a_released_job_keeps_its_key
+                a_crashed_job_keeps_its_key_until_it_has_run
+                a_poisoned_job_gives_its_key_on
+                who_waits_is_pending_and_tells_for_whom
+                the_same_job_sent_twice_does_not_wait_for_itself
+                jobs_of_one_batch_wait_for_each_other
+                claims_at_once_never_run_two_of_a_key
             }
             promote {
                 what_is_due_becomes_pending_and_the_rest_stays

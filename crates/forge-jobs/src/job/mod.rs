@@ -59,6 +59,10 @@ pub struct Job {
     pub suspect: bool,
     /// At most one unfinished job per kind and key.
     pub dedupe_key: Option<String>,
+    /// At most one job per kind and key runs at a time.
+    pub concurrency_key: Option<String>,
+    /// The job that a pending one waits for, since it has the key; `None`: it waits for none.
+    pub waits_for: Option<JobId>,
     /// For people to search by.
     pub tags: Vec<String>,
     /// JSON data.

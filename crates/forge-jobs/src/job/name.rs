@@ -1,6 +1,8 @@
 //! The charset that names of queues, kinds and scopes share, and the bounds of tags and keys.
 
-use crate::limits::{MAX_DEDUPE_KEY_BYTES, MAX_NAME_BYTES, MAX_TAG_BYTES, MAX_TAGS};
+use crate::limits::{
+    MAX_CONCURRENCY_KEY_BYTES, MAX_DEDUPE_KEY_BYTES, MAX_NAME_BYTES, MAX_TAG_BYTES, MAX_TAGS,
+};
 
 /// Why a name, tag or key was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +21,7 @@ pub enum NameError {
     /// An empty, overlong or unprintable tag or key.
     #[error("{value:?} is no {what}: use 1 to {limit} bytes of text without control characters")]
     Text {
-        /// `tag` or `dedupe key`.
+        /// `tag`, `dedupe key` or `concurrency key`.
         what: &'static str,
         /// The text, cut to 64 characters, with its length.
         value: String,
@@ -50,6 +52,11 @@ pub fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
 /// Checks a dedupe key.
 pub(crate) fn check_dedupe_key(key: &str) -> Result<(), NameError> {
     check_text("dedupe key", key, MAX_DEDUPE_KEY_BYTES)
+}
+
+/// Checks a concurrency key.
+pub(crate) fn check_concurrency_key(key: &str) -> Result<(), NameError> {
+    check_text("concurrency key", key, MAX_CONCURRENCY_KEY_BYTES)
 }
 
 /// Checks a job's tags.

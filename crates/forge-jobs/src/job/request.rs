@@ -1,6 +1,6 @@
 //! What a caller asks for, and what is left of it once checked.
 
-use super::name::{NameError, check_dedupe_key, check_name, check_tags};
+use super::name::{NameError, check_concurrency_key, check_dedupe_key, check_name, check_tags};
 use super::payload::{Payload, PayloadError};
 use crate::limits::{DEFAULT_MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES};
 use crate::router::Router;
@@ -40,6 +40,7 @@ pub struct EnqueueRequest {
     priority: i16,
     max_attempts: u32,
     dedupe_key: Option<String>,
+    concurrency_key: Option<String>,
     tags: Vec<String>,
     id: Option<JobId>,
 }
@@ -87,6 +88,7 @@ impl EnqueueRequest {
             priority: 0,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             dedupe_key: None,
+            concurrency_key: None,
             tags: Vec::new(),
             id: None,
         }
@@ -131,6 +133,15 @@ impl EnqueueRequest {
         self
     }
 
+    /// Jobs of this kind that have the same key never run at the same time, in whatever process. While one of them is
+    /// pending or running, the others that are due wait for it, pending too, and hold no worker slot; then the first of
+    /// them in claim order goes on. A job that waits for its next attempt lets others go ahead of it. 1 to 512 bytes of
+    /// text.
+    pub fn with_concurrency_key(mut self, key: impl Into<String>) -> Self {
+        self.concurrency_key = Some(key.into());
+        self
+    }
+
     /// Adds a tag, for people to search by. At most 16.
     pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
@@ -158,6 +169,9 @@ impl EnqueueRequest {
         if let Some(key) = &self.dedupe_key {
             check_dedupe_key(key)?;
         }
+        if let Some(key) = &self.concurrency_key {
+            check_concurrency_key(key)?;
+        }
         check_tags(&self.tags)?;
         let payload = match self.payload {
             PayloadSource::Text(text) => Payload::from_json_text(text)?,
@@ -184,6 +198,7 @@ impl EnqueueRequest {
             priority: self.priority,
             max_attempts: self.max_attempts,
             dedupe_key: self.dedupe_key,
+            concurrency_key: self.concurrency_key,
             tags: self.tags,
         })
     }
@@ -219,8 +234,17 @@ pub struct NewJob {
     pub max_attempts: u32,
     /// At most one unfinished job per kind and key.
     pub dedupe_key: Option<String>,
+    /// At most one job per kind and key runs at a time.
+    pub concurrency_key: Option<String>,
     /// For people to search by.
     pub tags: Vec<String>,
+}
+
+impl NewJob {
+    /// Whether other jobs matter to it.
+    pub(crate) const fn has_key(&self) -> bool {
+        self.dedupe_key.is_some() || self.concurrency_key.is_some()
+    }
 }
 
 /// Why a request was refused before it reached the storage. Nothing was changed.
@@ -267,6 +291,7 @@ mod tests {
             (base().with_max_attempts(0), "max_attempts 0"),
             (base().with_max_attempts(10_001), "10001"),
             (base().with_dedupe_key(""), "dedupe key"),
+            (base().with_concurrency_key("\u{1}"), "concurrency key"),
             (base().with_tag("\u{1}"), "tag"),
             (EnqueueRequest::from_json_text("k", "{"), "no JSON"),
             (EnqueueRequest::new("k", "a\0b"), "NUL"),

@@ -29,4 +29,6 @@ pub enum Guard {
     Lead,
     /// A budget counts what was given.
     Budget,
+    /// One job per kind and concurrency key is claimable or running.
+    Key,
 }

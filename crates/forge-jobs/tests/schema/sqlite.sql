@@ -74,6 +74,7 @@ CREATE TABLE forge_jobs (
     asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
     asked_delay   INTEGER NOT NULL DEFAULT 0,
     dedupe_key    TEXT,
+    concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
@@ -153,7 +154,7 @@ CREATE TABLE forge_queues (
 
 CREATE TABLE forge_ready (
     queue    INTEGER NOT NULL,
-    lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone
+    lane     INTEGER NOT NULL,                -- 0 ordinary, 1 suspects, which run alone, 2 waits for its key
     kind     INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     due_at   INTEGER NOT NULL,
@@ -168,17 +169,34 @@ CREATE TABLE forge_running (
     process    INTEGER NOT NULL,
     attempt    INTEGER NOT NULL,
     flags      INTEGER NOT NULL,              -- 1 has a dedupe key, 2 its start was written first (claimed alone),
-                                              -- 8 has permits
+                                              -- 8 has permits, 16 has a concurrency key
     queue      INTEGER NOT NULL,
     claimed_at INTEGER NOT NULL,
     cancel_at  INTEGER
 );
+
+CREATE TABLE forge_slots (
+    kind INTEGER NOT NULL,
+    key  TEXT    NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
 
 CREATE TABLE forge_unique (
     kind INTEGER NOT NULL,
     key  TEXT    NOT NULL,
     seq  INTEGER NOT NULL,
     PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_waiting (
+    kind     INTEGER NOT NULL,
+    key      TEXT    NOT NULL,
+    priority INTEGER NOT NULL,
+    due_at   INTEGER NOT NULL,
+    id       BLOB    NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (kind, key, priority, due_at, id)
 ) WITHOUT ROWID;
 
 CREATE VIEW forge_inspect_jobs AS
@@ -207,6 +225,7 @@ SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' ||
        j.crashes,
        j.suspect,
        j.dedupe_key,
+       j.concurrency_key,
        j.tags,
        coalesce(f.error, j.error) AS error,
        j.progress,
@@ -218,7 +237,7 @@ JOIN forge_kinds k ON k.no = j.kind
 JOIN forge_queues q ON q.no = j.queue
 LEFT JOIN forge_finished f ON f.seq = j.seq
 LEFT JOIN forge_running r ON r.seq = j.seq
-LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane = (j.suspect > 0) AND y.kind = j.kind
+LEFT JOIN forge_ready y ON y.queue = j.queue AND y.lane IN ((j.suspect > 0), 2) AND y.kind = j.kind
                        AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id
 LEFT JOIN forge_deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id = j.id
 LEFT JOIN forge_deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;

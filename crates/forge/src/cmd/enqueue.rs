@@ -15,8 +15,8 @@ The answer is the job's id and an outcome: `inserted`, `already_there` (the same
 or `duplicate` (an unfinished job of the kind holds the dedupe key; the id is that job's).
 
 With `-` each line of standard input is a JSON object with the keys kind and payload, and, if wanted, queue, run_at, \
-priority, max_attempts, dedupe_key, tags, id. A bad line is reported with its number and stops no other; the exit \
-code is 1 if any line failed.
+priority, max_attempts, dedupe_key, concurrency_key, tags, id. A bad line is reported with its number and stops no \
+other; the exit code is 1 if any line failed.
 
 Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'
@@ -56,6 +56,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     dedupe_key: Option<String>,
 
+    /// At most one job of this kind that has this key runs at a time; the others wait for it
+    #[arg(long, value_name = "KEY")]
+    concurrency_key: Option<String>,
+
     /// A tag to search by; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
@@ -81,6 +85,7 @@ impl Args {
             || self.priority.is_some()
             || self.max_attempts.is_some()
             || self.dedupe_key.is_some()
+            || self.concurrency_key.is_some()
             || !self.tags.is_empty()
             || self.id.is_some()
     }
@@ -101,6 +106,9 @@ impl Args {
         }
         if let Some(key) = self.dedupe_key {
             request = request.with_dedupe_key(key);
+        }
+        if let Some(key) = self.concurrency_key {
+            request = request.with_concurrency_key(key);
         }
         for tag in self.tags {
             request = request.with_tag(tag);

@@ -13,11 +13,11 @@ const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 const NAMED: usize = 3;
 
 /// What must never be found: (what it means, rows that say so).
-const INVARIANTS: [(&str, &str); 12] = [
+const INVARIANTS: [(&str, &str); 15] = [
     (
         "a job stands in no table or in several",
         "SELECT j.id::text FROM {schema}.jobs j WHERE 1 <> \
-           (SELECT count(*) FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0)::int4 \
+           (SELECT count(*) FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane IN ((j.suspect > 0)::int4, 2) \
               AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) \
          + (SELECT count(*) FROM {schema}.deferred d WHERE d.status IN (1, 3) AND d.due_at = j.due_at AND d.id = j.id) \
          + (SELECT count(*) FROM {schema}.running r WHERE r.id = j.id) \
@@ -26,7 +26,7 @@ const INVARIANTS: [(&str, &str); 12] = [
     (
         "a pending entry belongs to no job, or to one that stands elsewhere",
         "SELECT y.id::text FROM {schema}.ready y LEFT JOIN {schema}.jobs j ON j.id = y.id AND j.queue = y.queue \
-           AND (j.suspect > 0)::int4 = y.lane AND j.priority = y.priority AND j.due_at = y.due_at AND j.kind = y.kind \
+           AND y.lane IN ((j.suspect > 0)::int4, 2) AND j.priority = y.priority AND j.due_at = y.due_at AND j.kind = y.kind \
            WHERE j.id IS NULL",
     ),
     (
@@ -55,6 +55,31 @@ const INVARIANTS: [(&str, &str); 12] = [
            AND NOT EXISTS (SELECT FROM {schema}.finished f WHERE f.id = j.id) \
            AND NOT EXISTS (SELECT FROM {schema}.unique_keys u WHERE u.kind = j.kind AND u.key = j.dedupe_key \
                            AND u.id = j.id)",
+    ),
+    (
+        "a concurrency key is had by a job that is neither pending nor running, or that has another",
+        "SELECT s.key FROM {schema}.slots s LEFT JOIN {schema}.jobs j ON j.id = s.id AND j.kind = s.kind \
+           AND j.concurrency_key = s.key WHERE j.id IS NULL OR NOT EXISTS (SELECT FROM {schema}.running r WHERE r.id = j.id) \
+           AND NOT EXISTS (SELECT FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0)::int4 \
+              AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)",
+    ),
+    (
+        "a claimable or running job does not have its concurrency key",
+        "SELECT j.id::text FROM {schema}.jobs j WHERE j.concurrency_key IS NOT NULL \
+           AND (EXISTS (SELECT FROM {schema}.running r WHERE r.id = j.id) \
+              OR EXISTS (SELECT FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0)::int4 \
+                 AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)) \
+           AND NOT EXISTS (SELECT FROM {schema}.slots s WHERE s.kind = j.kind AND s.key = j.concurrency_key AND s.id = j.id)",
+    ),
+    (
+        "a job waits for a concurrency key that nobody has, or is nowhere among those that wait",
+        "SELECT x.id::text FROM (SELECT id FROM {schema}.waiting UNION SELECT id FROM {schema}.ready WHERE lane = 2) x \
+           LEFT JOIN {schema}.jobs j ON j.id = x.id WHERE j.id IS NULL \
+           OR NOT EXISTS (SELECT FROM {schema}.slots s WHERE s.kind = j.kind AND s.key = j.concurrency_key) \
+           OR NOT EXISTS (SELECT FROM {schema}.waiting w WHERE w.kind = j.kind AND w.key = j.concurrency_key \
+              AND w.priority = j.priority AND w.due_at = j.due_at AND w.id = j.id) \
+           OR NOT EXISTS (SELECT FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane = 2 AND y.kind = j.kind \
+              AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)",
     ),
     (
         "a job was charged more attempts than it has",

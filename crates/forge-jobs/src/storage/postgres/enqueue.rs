@@ -20,8 +20,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8)";
-const INSERT: &str =
-    "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)) i";
+const INSERT: &str = "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+     false, $12)) i";
 
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
@@ -275,7 +275,7 @@ fn is_past(job: &NewJob, now: Option<Timestamp>) -> bool {
 }
 
 fn has_keys(jobs: &[NewJob]) -> bool {
-    jobs.iter().any(|job| job.dedupe_key.is_some())
+    jobs.iter().any(NewJob::has_key)
 }
 
 /// What is sent of jobs, column by column, but for their queues and kinds. What no job has is not sent.
@@ -286,6 +286,7 @@ pub(super) struct Columns<'a> {
     pub(super) asked: Option<Vec<Option<i64>>>,
     pub(super) delays: Option<Vec<bool>>,
     pub(super) keys: Option<Vec<Option<&'a str>>>,
+    pub(super) turns: Option<Vec<Option<&'a str>>>,
     pub(super) tags: Option<Vec<Option<String>>>,
     pub(super) payloads: Vec<&'a str>,
 }
@@ -300,6 +301,8 @@ impl<'a> Columns<'a> {
         // A list of strings always has a JSON form.
         let tags = |j: &NewJob| if j.tags.is_empty() { None } else { serde_json::to_string(&j.tags).ok() };
         let is_asked = jobs.iter().any(|j| j.due != Due::Now);
+        let is_keyed = jobs.iter().any(|j| j.dedupe_key.is_some());
+        let takes_turns = jobs.iter().any(|j| j.concurrency_key.is_some());
         let is_tagged = jobs.iter().any(|j| !j.tags.is_empty());
         Self {
             ids: jobs.iter().map(|j| Uuid::from_bytes(*j.id.as_bytes())).collect(),
@@ -307,7 +310,8 @@ impl<'a> Columns<'a> {
             max: jobs.iter().map(|j| j.max_attempts.try_into().unwrap_or(i32::MAX)).collect(),
             asked: is_asked.then(|| jobs.iter().map(asked).collect()),
             delays: is_asked.then(|| jobs.iter().map(|j| matches!(j.due, Due::After(_))).collect()),
-            keys: has_keys(jobs).then(|| jobs.iter().map(|j| j.dedupe_key.as_deref()).collect()),
+            keys: is_keyed.then(|| jobs.iter().map(|j| j.dedupe_key.as_deref()).collect()),
+            turns: takes_turns.then(|| jobs.iter().map(|j| j.concurrency_key.as_deref()).collect()),
             tags: is_tagged.then(|| jobs.iter().map(tags).collect()),
             payloads: jobs.iter().map(|j| j.payload.as_str()).collect(),
         }
@@ -320,7 +324,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
     let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.into_iter().unzip();
     let c = Columns::of(jobs);
     let now = now.map(Timestamp::as_micros);
-    if c.keys.is_none() && c.asked.is_none() {
+    if c.keys.is_none() && c.turns.is_none() && c.asked.is_none() {
         let values = [
             (&c.ids as _, Type::UUID_ARRAY),
             (&queues as _, Type::INT4_ARRAY),
@@ -339,7 +343,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
     }
     let rows = hub
         .write(
-            if c.keys.is_some() { Lane::Patient } else { Lane::Work },
+            if has_keys(jobs) { Lane::Patient } else { Lane::Work },
             INSERT,
             &[
                 (&c.ids, Type::UUID_ARRAY),
@@ -350,6 +354,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
                 (&c.asked, Type::INT8_ARRAY),
                 (&c.delays, Type::BOOL_ARRAY),
                 (&c.keys, Type::TEXT_ARRAY),
+                (&c.turns, Type::TEXT_ARRAY),
                 (&c.tags, Type::TEXT_ARRAY),
                 (&c.payloads, Type::TEXT_ARRAY),
                 (&now, Type::INT8),

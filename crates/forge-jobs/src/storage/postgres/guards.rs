@@ -46,6 +46,7 @@ impl Guard {
                 ],
             ),
             Self::Budget => ("budget_at", &[("AND u.count > 0 GROUP BY 1", "AND false GROUP BY 1")]),
+            Self::Key => ("take_slots", &[("v_holder <> v_job.id", "false")]),
             Self::Pause => ("claim", &[("CONTINUE WHEN v_want.paused;", "")]),
         }
     }

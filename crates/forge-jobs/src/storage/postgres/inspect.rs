@@ -27,7 +27,7 @@ const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_a
      WHERE ended_at IS NULL ORDER BY no";
 /// A look into the index for each queue and kind, and so many entries of it as are counted.
 const PENDING_KINDS: &str = "SELECT q.name, k.name, \
-     (SELECT count(*) FROM (SELECT FROM {schema}.ready r WHERE r.queue = s.queue AND r.lane IN (0, 1) AND r.kind = s.kind \
+     (SELECT count(*) FROM (SELECT FROM {schema}.ready r WHERE r.queue = s.queue AND r.lane IN (0, 1, 2) AND r.kind = s.kind \
         LIMIT $1) x) AS jobs \
      FROM {schema}.streams s JOIN {schema}.queues q ON q.no = s.queue JOIN {schema}.kinds k ON k.no = s.kind";
 /// Where processes are alive there are hardly any.

@@ -12,14 +12,17 @@ use uuid::Uuid;
 /// Jobs, out of the tables that tell where they stand.
 const JOBS: &str = "SELECT j.id, k.name, q.name, \
      CASE WHEN f.id IS NOT NULL THEN f.status WHEN r.id IS NOT NULL THEN 2 \
-          WHEN EXISTS (SELECT FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0)::int4 \
+          WHEN EXISTS (SELECT FROM {schema}.ready y WHERE y.queue = j.queue AND y.lane IN ((j.suspect > 0)::int4, 2) \
                        AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) THEN 0 \
           WHEN EXISTS (SELECT FROM {schema}.deferred d WHERE d.status = 3 AND d.due_at = j.due_at AND d.id = j.id) THEN 3 \
           ELSE 1 END::int2, \
      f.reason, j.priority, coalesce(f.attempt, r.attempt, j.attempts), j.max_attempts, \
      coalesce(f.claim_no, r.claim_no, j.last_claim_no), p.id, j.created_at, j.due_at, \
      coalesce(f.started_at, r.claimed_at), f.finished_at, r.cancel_at, j.throttles, j.crashes, j.suspect, \
-     j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress \
+     j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress, j.concurrency_key, \
+     (SELECT s.id FROM {schema}.waiting w JOIN {schema}.slots s ON s.kind = w.kind AND s.key = w.key \
+      WHERE w.kind = j.kind AND w.key = j.concurrency_key AND w.priority = j.priority AND w.due_at = j.due_at \
+        AND w.id = j.id) \
      FROM unnest($1) WITH ORDINALITY AS u(id, at) JOIN {schema}.jobs j ON j.id = u.id \
      JOIN {schema}.kinds k ON k.no = j.kind JOIN {schema}.queues q ON q.no = j.queue \
      LEFT JOIN {schema}.finished f ON f.id = j.id LEFT JOIN {schema}.running r ON r.id = j.id \
@@ -69,6 +72,8 @@ fn read_job(r: &Row) -> Result<Job, tokio_postgres::Error> {
         // A suspect that finished has proved itself, or died of it; the row is not touched for that.
         suspect: r.try_get::<_, i32>(17)? > 0 && !finished,
         dedupe_key: r.try_get(18)?,
+        concurrency_key: r.try_get(24)?,
+        waits_for: r.try_get::<_, Option<Uuid>>(25)?.map(|id| JobId::from_bytes(*id.as_bytes())),
         tags: r.try_get::<_, Option<&str>>(19)?.map(tags).unwrap_or_default(),
         payload: Payload::from_storage(r.try_get::<_, &str>(20)?),
         error: r.try_get(21)?,

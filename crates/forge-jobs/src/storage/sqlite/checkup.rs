@@ -6,11 +6,11 @@ use crate::storage::Checkup;
 use rusqlite::{Connection, Row};
 
 /// What must never be found: (what it means, rows that say so). At most a few rows each are named.
-const INVARIANTS: [(&str, &str); 12] = [
+const INVARIANTS: [(&str, &str); 15] = [
     (
         "a job stands in no table or in several",
         "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
-           (SELECT count(*) FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+           (SELECT count(*) FROM forge_ready y WHERE y.queue = j.queue AND y.lane IN ((j.suspect > 0), 2) \
               AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) \
          + (SELECT count(*) FROM forge_deferred d WHERE d.status IN (1, 3) AND d.due_at = j.due_at AND d.id = j.id) \
          + (SELECT count(*) FROM forge_running r WHERE r.seq = j.seq) \
@@ -19,7 +19,7 @@ const INVARIANTS: [(&str, &str); 12] = [
     (
         "a pending entry belongs to no job, or to one that stands elsewhere",
         "SELECT hex(y.id) FROM forge_ready y LEFT JOIN forge_jobs j ON j.seq = y.seq AND j.id = y.id \
-           AND j.queue = y.queue AND (j.suspect > 0) = y.lane AND j.priority = y.priority AND j.due_at = y.due_at \
+           AND j.queue = y.queue AND y.lane IN ((j.suspect > 0), 2) AND j.priority = y.priority AND j.due_at = y.due_at \
            AND j.kind = y.kind WHERE j.seq IS NULL",
     ),
     (
@@ -45,6 +45,31 @@ const INVARIANTS: [(&str, &str); 12] = [
         "SELECT hex(j.id) FROM forge_jobs j WHERE j.dedupe_key IS NOT NULL \
            AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = j.seq) \
            AND NOT EXISTS (SELECT 1 FROM forge_unique u WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.seq = j.seq)",
+    ),
+    (
+        "a concurrency key is had by a job that is neither pending nor running, or that has another",
+        "SELECT s.key FROM forge_slots s LEFT JOIN forge_jobs j ON j.seq = s.seq AND j.kind = s.kind \
+           AND j.concurrency_key = s.key WHERE j.seq IS NULL OR NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.seq = j.seq) \
+           AND NOT EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+              AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)",
+    ),
+    (
+        "a claimable or running job does not have its concurrency key",
+        "SELECT hex(j.id) FROM forge_jobs j WHERE j.concurrency_key IS NOT NULL \
+           AND (EXISTS (SELECT 1 FROM forge_running r WHERE r.seq = j.seq) \
+              OR EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+                 AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)) \
+           AND NOT EXISTS (SELECT 1 FROM forge_slots s WHERE s.kind = j.kind AND s.key = j.concurrency_key AND s.seq = j.seq)",
+    ),
+    (
+        "a job waits for a concurrency key that nobody has, or is nowhere among those that wait",
+        "SELECT hex(x.id) FROM (SELECT id, seq FROM forge_waiting UNION SELECT id, seq FROM forge_ready WHERE lane = 2) x \
+           LEFT JOIN forge_jobs j ON j.seq = x.seq WHERE j.seq IS NULL \
+           OR NOT EXISTS (SELECT 1 FROM forge_slots s WHERE s.kind = j.kind AND s.key = j.concurrency_key) \
+           OR NOT EXISTS (SELECT 1 FROM forge_waiting w WHERE w.kind = j.kind AND w.key = j.concurrency_key \
+              AND w.priority = j.priority AND w.due_at = j.due_at AND w.id = j.id) \
+           OR NOT EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = 2 AND y.kind = j.kind \
+              AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id)",
     ),
     (
         "a job was charged more attempts than it has",

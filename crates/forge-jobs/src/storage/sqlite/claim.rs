@@ -3,7 +3,7 @@
 use super::error::Fault;
 use super::hot::Hot;
 use super::permits::Purse;
-use super::state::{ALONE, KEYED, PERMITS};
+use super::state::{ALONE, PERMITS};
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::guard::Guard;
@@ -32,20 +32,21 @@ pub(super) const NEXT_KIND: &str =
 /// reads every foreign job at each claim else; DELETE with RETURNING, which cost half as much again; and a statement
 /// per job for each of reading, taking and running it.
 pub(super) const PIECE: &str = "SELECT r.priority, r.due_at, r.id, r.seq, j.created_at, j.attempts, j.max_attempts, \
-     j.throttles, j.tags, j.payload, j.suspect, j.dedupe_key IS NOT NULL \
+     j.throttles, j.tags, j.payload, j.suspect, \
+     (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16 \
      FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) > (?4, ?5, ?6) \
      ORDER BY r.priority, r.due_at, r.id LIMIT ?7";
 /// What is picked of a kind is all of it up to a key, so one statement moves it.
 pub(super) const RUN: &str = "INSERT OR FAIL INTO forge_running (seq, claim_no, process, attempt, flags, queue, claimed_at) \
-     SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | ?9, ?1, ?10 \
+     SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16 | ?9, ?1, ?10 \
      FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) <= (?4, ?5, ?6)";
 pub(super) const TAKE: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?3 \
      AND (priority, due_at, id) <= (?4, ?5, ?6)";
 /// With [`Guard::Claim`] off.
 const RUN_AGAIN: &str = "INSERT OR REPLACE INTO forge_running (seq, claim_no, process, attempt, flags, queue, \
-     claimed_at) SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | ?9, ?1, ?10 \
+     claimed_at) SELECT r.seq, ?7, ?8, j.attempts + 1, (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16 | ?9, ?1, ?10 \
      FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) <= (?4, ?5, ?6)";
 pub(super) const NEXT_CLAIM: &str =
@@ -114,7 +115,8 @@ struct Picked {
     tags: Vec<String>,
     payload: Payload,
     suspicions: u32,
-    keyed: bool,
+    /// Which keys it has.
+    flags: i64,
 }
 
 impl Picked {
@@ -132,7 +134,7 @@ impl Picked {
             tags: r.get_ref(8)?.as_str_or_null()?.map(super::rows::tags).unwrap_or_default(),
             payload: Payload::from_storage(r.get_ref(9)?.as_str()?),
             suspicions: r.get(10)?,
-            keyed: r.get(11)?,
+            flags: r.get(11)?,
         })
     }
 
@@ -380,7 +382,7 @@ impl Claim<'_> {
     fn claimed(&self, p: Picked, kind: &Arc<str>, queue: &Open<'_>, claim_no: i64, flags: i64) -> Claimed {
         let id = JobId::from_bytes(p.id);
         let attempt = p.attempts.saturating_add(1);
-        let flags = flags | if p.keyed { KEYED } else { 0 };
+        let flags = flags | p.flags;
         let memo = Some([attempt.into(), flags, queue.no, self.now]);
         let lease = Lease { job: id, claim_no, process: self.id, row: p.seq, memo };
         let job = ClaimedJob {

@@ -17,10 +17,11 @@ use crate::{Due, JobId, NewJob, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub(super) const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
-     asked_delay, dedupe_key, tags, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+     asked_delay, dedupe_key, tags, payload, concurrency_key) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
      ON CONFLICT (id) DO NOTHING";
-const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload \
-     FROM forge_jobs WHERE id = ?1";
+const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload, \
+     concurrency_key FROM forge_jobs WHERE id = ?1";
 const KEY_HOLDER: &str =
     "SELECT j.id FROM forge_unique u JOIN forge_jobs j ON j.seq = u.seq WHERE u.kind = ?1 AND u.key = ?2";
 const HOLD_KEY: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, seq) VALUES (?1, ?2, ?3)";
@@ -80,7 +81,8 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         asked.delay,
         job.dedupe_key,
         asked.tags,
-        job.payload.as_str()
+        job.payload.as_str(),
+        job.concurrency_key
     ];
     if cx.hot(Hot::Insert)?.execute(values)? == 0 {
         return Ok(compare(cx, job, &asked)?.unwrap_or(Inserted::IdTaken));
@@ -99,6 +101,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         crashes: 0,
         last_claim_no: 0,
         dedupe_key: None,
+        concurrency_key: job.concurrency_key.clone(),
     };
     if let Some(key) = &job.dedupe_key {
         hold_key(cx, kind, key, row.seq)?;
@@ -130,6 +133,7 @@ struct Asked {
     us: Option<i64>,
     delay: bool,
     dedupe_key: Option<String>,
+    concurrency_key: Option<String>,
     tags: Option<String>,
 }
 
@@ -150,6 +154,7 @@ impl Asked {
             us,
             delay,
             dedupe_key: job.dedupe_key.clone(),
+            concurrency_key: job.concurrency_key.clone(),
             tags,
         }
     }
@@ -163,6 +168,7 @@ impl Asked {
             us: r.get(4)?,
             delay: r.get(5)?,
             dedupe_key: r.get(6)?,
+            concurrency_key: r.get(9)?,
             tags: r.get(7)?,
         })
     }

@@ -3,6 +3,7 @@
 use super::error::Fault;
 use super::hot::Hot;
 use super::permits::return_permits;
+use super::slots;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, forget_permits, keep_attempt,
     note, put_deferred, put_finished, put_ready, take_running,
@@ -176,7 +177,7 @@ fn finish_one(
 }
 
 fn done(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     claim: &RunningRow,
     span: &Span,
     output: Option<&crate::Payload>,
@@ -193,7 +194,7 @@ fn done(
         error: None,
         output: output.map(crate::Payload::as_str),
     };
-    put_finished(cx, &row, claim.is_keyed())?;
+    put_finished(cx, &row, claim.keys())?;
     Ok(applied(JobStatus::Done, None))
 }
 
@@ -213,7 +214,7 @@ fn clean(error: &str) -> Cow<'_, str> {
 
 /// Ends a job for good. The attempt is charged unless it was cancelled.
 fn die(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     claim: &RunningRow,
     span: &Span,
     reason: DeadReason,
@@ -233,7 +234,7 @@ fn die(
         error: error.as_deref(),
         output: None,
     };
-    put_finished(cx, &row, claim.is_keyed())?;
+    put_finished(cx, &row, claim.keys())?;
     let result = match reason {
         DeadReason::Cancelled => AttemptResult::Cancelled,
         DeadReason::Exhausted => AttemptResult::Failed,
@@ -283,6 +284,7 @@ fn come_back(
         put_ready(cx, &job)?;
         return Ok(applied(JobStatus::Pending, None));
     }
+    slots::give_on(cx, job.seq)?;
     if error.is_some() {
         put_deferred(cx, &job, RETRYING)?;
         Ok(applied(JobStatus::Retrying, None))

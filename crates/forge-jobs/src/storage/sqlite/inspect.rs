@@ -39,7 +39,8 @@ const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_a
 /// A look into the index for each queue and kind, and so many entries of it as are counted.
 const PENDING_KINDS: &str = "SELECT q.name, k.name, \
      (SELECT count(*) FROM (SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 0 AND kind = k.no \
-        UNION ALL SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 1 AND kind = k.no LIMIT ?1)) AS jobs \
+        UNION ALL SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 1 AND kind = k.no \
+        UNION ALL SELECT 1 FROM forge_ready WHERE queue = q.no AND lane = 2 AND kind = k.no LIMIT ?1)) AS jobs \
      FROM forge_queues q CROSS JOIN forge_kinds k WHERE jobs > 0";
 /// Where processes are alive there are hardly any.
 const OVERDUE_KINDS: &str = "SELECT q.name, k.name, count(*) FROM \

@@ -29,6 +29,7 @@ mod promote;
 mod queues;
 mod reap;
 mod rows;
+mod slots;
 mod state;
 mod sweep;
 pub mod transaction;

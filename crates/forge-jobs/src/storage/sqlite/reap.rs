@@ -108,7 +108,7 @@ const fn crashed(claim: &RunningRow, now: i64) -> AttemptRow<'static> {
     }
 }
 
-fn bury(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -> rusqlite::Result<()> {
+fn bury(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -> rusqlite::Result<()> {
     let row = FinishedRow {
         seq: claim.seq,
         queue: claim.queue,
@@ -121,5 +121,5 @@ fn bury(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -> ru
         error: Some(ERROR),
         output: None,
     };
-    put_finished(cx, &row, claim.is_keyed())
+    put_finished(cx, &row, claim.keys())
 }

@@ -7,14 +7,18 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// One job, out of the tables that tell where it stands.
 const JOB: &str = "SELECT j.id, k.name, q.name, \
      CASE WHEN f.seq IS NOT NULL THEN f.status WHEN r.seq IS NOT NULL THEN 2 \
-          WHEN EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane = (j.suspect > 0) \
+          WHEN EXISTS (SELECT 1 FROM forge_ready y WHERE y.queue = j.queue AND y.lane IN ((j.suspect > 0), 2) \
                        AND y.kind = j.kind AND y.priority = j.priority AND y.due_at = j.due_at AND y.id = j.id) THEN 0 \
           WHEN EXISTS (SELECT 1 FROM forge_deferred d WHERE d.status = 3 AND d.due_at = j.due_at AND d.id = j.id) THEN 3 \
           ELSE 1 END, \
      f.reason, j.priority, coalesce(f.attempt, r.attempt, j.attempts), j.max_attempts, \
      coalesce(f.claim_no, r.claim_no, j.last_claim_no), p.id, j.created_at, j.due_at, \
      coalesce(f.started_at, r.claimed_at), f.finished_at, r.cancel_at, j.throttles, j.crashes, j.suspect, \
-     j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress \
+     j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress, j.concurrency_key, \
+     (SELECT h.id FROM forge_waiting w JOIN forge_slots s ON s.kind = w.kind AND s.key = w.key \
+        JOIN forge_jobs h ON h.seq = s.seq \
+      WHERE w.kind = j.kind AND w.key = j.concurrency_key AND w.priority = j.priority AND w.due_at = j.due_at \
+        AND w.id = j.id) \
      FROM forge_jobs j JOIN forge_kinds k ON k.no = j.kind JOIN forge_queues q ON q.no = j.queue \
      LEFT JOIN forge_finished f ON f.seq = j.seq LEFT JOIN forge_running r ON r.seq = j.seq \
      LEFT JOIN forge_processes p ON p.no = coalesce(f.process, r.process) WHERE j.seq = ?1";
@@ -60,6 +64,8 @@ fn read_job(r: &Row<'_>) -> rusqlite::Result<Job> {
         // A suspect that finished has proved itself, or died of it; the row is not touched for that.
         suspect: r.get::<_, bool>(17)? && !finished,
         dedupe_key: r.get(18)?,
+        concurrency_key: r.get(24)?,
+        waits_for: r.get::<_, Option<[u8; 16]>>(25)?.map(JobId::from_bytes),
         tags: r.get_ref(19)?.as_str_or_null()?.map(tags).unwrap_or_default(),
         payload: Payload::from_storage(r.get_ref(20)?.as_str()?),
         error: r.get(21)?,

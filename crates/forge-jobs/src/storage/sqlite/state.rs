@@ -1,6 +1,7 @@
 //! Moving jobs among the small tables that tell where they stand. A job is in exactly one of them.
 
 use super::hot::Hot;
+use super::slots;
 use super::writer::Cx;
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
 use crate::{AttemptResult, DeadReason, JobStatus};
@@ -14,6 +15,8 @@ pub(super) const DEAD: i64 = 5;
 
 /// Flag of a running job: it has a dedupe key.
 pub(super) const KEYED: i64 = 1;
+/// Flag of a running job: it has a concurrency key.
+pub(super) const SLOTTED: i64 = 16;
 /// Flag of a running job: its start was written first, since it is a suspect that runs alone.
 pub(super) const ALONE: i64 = 2;
 
@@ -21,7 +24,7 @@ pub(super) const ALONE: i64 = 2;
 pub(super) const PERMITS: i64 = 8;
 
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
-     last_claim_no, dedupe_key FROM forge_jobs WHERE ";
+     last_claim_no, dedupe_key, concurrency_key FROM forge_jobs WHERE ";
 pub(super) const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const TAKE_READY: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const IS_READY: &str = "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
@@ -61,6 +64,7 @@ pub(super) struct JobRow {
     pub(super) crashes: i64,
     pub(super) last_claim_no: i64,
     pub(super) dedupe_key: Option<String>,
+    pub(super) concurrency_key: Option<String>,
 }
 
 impl JobRow {
@@ -79,12 +83,17 @@ impl JobRow {
             crashes: r.get(10)?,
             last_claim_no: r.get(11)?,
             dedupe_key: r.get(12)?,
+            concurrency_key: r.get(13)?,
         })
     }
 
     /// The lane of `forge_ready`: suspects apart.
     pub(super) fn lane(&self) -> i64 {
         i64::from(self.suspect > 0)
+    }
+
+    pub(super) const fn keys(&self) -> Keys {
+        Keys { dedupe: self.dedupe_key.is_some(), concurrency: self.concurrency_key.is_some() }
     }
 
     pub(super) fn by_seq(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<Option<Self>> {
@@ -94,6 +103,13 @@ impl JobRow {
     pub(super) fn by_id(cx: &Cx<'_, '_>, id: &[u8; 16]) -> rusqlite::Result<Option<Self>> {
         cx.conn.prepare_cached(&format!("{JOB} id = ?1"))?.query_row([&id[..]], Self::read).optional()
     }
+}
+
+/// Which keys a job has, that it gives back when it is finished.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) dedupe: bool,
+    pub(super) concurrency: bool,
 }
 
 /// A row of `forge_running`.
@@ -135,8 +151,8 @@ impl RunningRow {
         self.flags & PERMITS != 0
     }
 
-    pub(super) const fn is_keyed(&self) -> bool {
-        self.flags & KEYED != 0
+    pub(super) const fn keys(&self) -> Keys {
+        Keys { dedupe: self.flags & KEYED != 0, concurrency: self.flags & SLOTTED != 0 }
     }
 }
 
@@ -163,9 +179,11 @@ impl Place {
 
 /// Finds a job's place; `None` for a job in no table, which the check-up reports as damage.
 pub(super) fn place_of(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<Option<Place>> {
-    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
-    if cx.conn.prepare_cached(IS_READY)?.exists(key)? {
-        return Ok(Some(Place::Ready));
+    for lane in [job.lane(), slots::WAITS].into_iter().take(1 + usize::from(job.keys().concurrency)) {
+        let key = params![job.queue, lane, job.priority, job.due_at, &job.id[..], job.kind];
+        if cx.conn.prepare_cached(IS_READY)?.exists(key)? {
+            return Ok(Some(Place::Ready));
+        }
     }
     if let Some(row) = RunningRow::get(cx, job.seq)? {
         return Ok(Some(Place::Running(row)));
@@ -180,16 +198,19 @@ pub(super) fn place_of(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<Option
     Ok(place.map(|(status, reason)| Place::Finished(status, reason)))
 }
 
-/// Makes a job claimable: in its queue, by its priority, due since `job.due_at`.
+/// Makes a job claimable: in its queue, by its priority, due since `job.due_at`. Or lets it wait, if another one has its
+/// concurrency key.
 pub(super) fn put_ready(cx: &mut Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
-    let values = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.seq, job.kind];
+    let lane = if slots::takes(cx, job)? { job.lane() } else { slots::WAITS };
+    let values = params![job.queue, lane, job.priority, job.due_at, &job.id[..], job.seq, job.kind];
     cx.hot(Hot::PutReady)?.execute(values)?;
     cx.effects.claimable = true;
     Ok(())
 }
 
 pub(super) fn take_ready(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
-    let key = params![job.queue, job.lane(), job.priority, job.due_at, &job.id[..], job.kind];
+    let lane = if slots::stops_waiting(cx, job)? { slots::WAITS } else { job.lane() };
+    let key = params![job.queue, lane, job.priority, job.due_at, &job.id[..], job.kind];
     cx.conn.prepare_cached(TAKE_READY)?.execute(key).map(drop)
 }
 
@@ -234,8 +255,8 @@ pub(super) struct FinishedRow<'a> {
     pub(super) output: Option<&'a str>,
 }
 
-/// Finishes a job for good and frees its dedupe key.
-pub(super) fn put_finished(cx: &Cx<'_, '_>, row: &FinishedRow<'_>, keyed: bool) -> rusqlite::Result<()> {
+/// Finishes a job for good, frees its dedupe key and gives its concurrency key on.
+pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Keys) -> rusqlite::Result<()> {
     let values = params![
         row.seq,
         if row.reason.is_some() { DEAD } else { DONE },
@@ -250,7 +271,10 @@ pub(super) fn put_finished(cx: &Cx<'_, '_>, row: &FinishedRow<'_>, keyed: bool) 
         row.output
     ];
     cx.hot(Hot::PutFinished)?.execute(values)?;
-    if keyed { free_key(cx, row.seq) } else { Ok(()) }
+    if keys.dedupe {
+        free_key(cx, row.seq)?;
+    }
+    if keys.concurrency { slots::give_on(cx, row.seq) } else { Ok(()) }
 }
 
 pub(super) fn free_key(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {

@@ -2,6 +2,7 @@
 
 use super::enqueue::{hold_key, key_holder};
 use super::error::Fault;
+use super::slots;
 use super::state::{
     FinishedRow, JobRow, Place, RunningRow, free_key, note, place_of, put_finished, put_ready, take_deferred,
     take_ready,
@@ -76,7 +77,7 @@ pub(super) fn cancel(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Can
     })
 }
 
-fn cancel_waiting(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
+fn cancel_waiting(cx: &mut Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
     let row = FinishedRow {
         seq: job.seq,
         queue: job.queue,
@@ -89,7 +90,7 @@ fn cancel_waiting(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelOutco
         error: None,
         output: None,
     };
-    put_finished(cx, &row, job.dedupe_key.is_some())?;
+    put_finished(cx, &row, job.keys())?;
     Ok(CancelOutcome::Cancelled)
 }
 
@@ -163,6 +164,7 @@ pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<
         if job.dedupe_key.is_some() && !matches!(place, Place::Finished(..)) {
             free_key(cx, job.seq)?;
         }
+        slots::give_on(cx, job.seq)?;
         forget(cx, job.seq)?;
         Ok(DropOutcome::Dropped)
     })

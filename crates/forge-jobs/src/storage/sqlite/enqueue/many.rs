@@ -1,6 +1,6 @@
 //! Inserting many ordinary jobs by one statement.
 //!
-//! A row of it costs a third less than a statement of its own. Jobs that need a look at others (a dedupe key) or that
+//! A row of it costs a third less than a statement of its own. Jobs that need a look at others (a key) or that
 //! are not due take the way one by one, and so do all when an id is not new.
 
 use super::{Asked, due_at};
@@ -32,7 +32,7 @@ fn rows(columns: usize) -> String {
 
 /// Inserts all of them, or says that they must go one by one and inserts none.
 pub(super) fn insert(cx: &mut Cx<'_, '_>, jobs: &[NewJob], now: i64) -> Result<bool, Fault> {
-    if jobs.len() < ROWS || jobs.iter().any(|job| job.dedupe_key.is_some() || due_at(job, now) > now) {
+    if jobs.len() < ROWS || jobs.iter().any(|job| job.has_key() || due_at(job, now) > now) {
         return Ok(false);
     }
     let mut numbers = Vec::with_capacity(ROWS);
