@@ -462,6 +462,8 @@ mod tests {
             include_str!("exact.rs"),
             include_str!("finish.rs"),
             include_str!("inspect.rs"),
+            include_str!("limited.rs"),
+            include_str!("limits.rs"),
             include_str!("operators.rs"),
             include_str!("processes.rs"),
             include_str!("promote.rs"),
