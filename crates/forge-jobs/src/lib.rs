@@ -26,6 +26,7 @@ mod job;
 pub mod limits;
 pub mod retry;
 mod router;
+pub mod schedule;
 pub mod storage;
 mod telemetry;
 mod time;

@@ -17,7 +17,7 @@ struct Ring {
 
 const RINGS: &[Ring] = &[
     Ring {
-        parts: &["time", "limits", "job", "retry", "router", "cron", "rate_limit", "metrics"],
+        parts: &["time", "limits", "job", "retry", "router", "cron", "schedule", "rate_limit", "metrics"],
         never: &[
             "storage",
             "config",

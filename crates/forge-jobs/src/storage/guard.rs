@@ -27,4 +27,10 @@ pub enum Guard {
     Bound,
     /// One process leads at a time.
     Lead,
+    /// A fire of a schedule is a job once.
+    Tick,
+    /// What was decided about a schedule counts only for the version that it was decided by.
+    ScheduleVersion,
+    /// A program's code does not undo what a person edited of a schedule.
+    ScheduleOwner,
 }

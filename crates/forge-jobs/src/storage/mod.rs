@@ -5,6 +5,7 @@
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checks;
+mod cron_storage;
 mod error;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
@@ -16,11 +17,18 @@ mod params;
 pub mod postgres;
 mod process_registry;
 mod queue_config;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod schedule_texts;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod transaction;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
+pub use cron_storage::{
+    Activity, Author, CodeWish, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
+    FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow, TickRow,
+    TicksParams, UndeclareParams,
+};
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor,
@@ -76,6 +84,8 @@ pub struct Storage {
     pub processes: Arc<dyn ProcessRegistry>,
     /// Per-queue knobs.
     pub queues: Arc<dyn QueueConfig>,
+    /// Schedules.
+    pub cron: Arc<dyn CronStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
     /// What it can do.
@@ -87,12 +97,13 @@ impl Storage {
     #[must_use]
     pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
     where
-        S: JobQueue + ProcessRegistry + QueueConfig + Inspect,
+        S: JobQueue + ProcessRegistry + QueueConfig + CronStorage + Inspect,
     {
         Self {
             jobs: backend.clone(),
             processes: backend.clone(),
             queues: backend.clone(),
+            cron: backend.clone(),
             inspect: backend,
             capabilities,
         }

@@ -13,7 +13,7 @@ const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 const NAMED: usize = 3;
 
 /// What must never be found: (what it means, rows that say so).
-const INVARIANTS: [(&str, &str); 11] = [
+const INVARIANTS: [(&str, &str); 12] = [
     (
         "a job stands in no table or in several",
         "SELECT j.id::text FROM {schema}.jobs j WHERE 1 <> \
@@ -72,6 +72,11 @@ const INVARIANTS: [(&str, &str); 11] = [
         "a record of an attempt, or a note, belongs to no job",
         "SELECT x.id::text FROM (SELECT id FROM {schema}.attempts UNION SELECT id FROM {schema}.notes) x \
            LEFT JOIN {schema}.jobs j ON j.id = x.id WHERE j.id IS NULL",
+    ),
+    (
+        "a tick belongs to no schedule",
+        "SELECT t.schedule::text FROM {schema}.ticks t LEFT JOIN {schema}.schedules s ON s.no = t.schedule \
+           WHERE s.no IS NULL",
     ),
 ];
 

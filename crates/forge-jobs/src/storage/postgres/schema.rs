@@ -4,7 +4,7 @@ use crate::Timestamp;
 use crate::limits::{
     BACKOFF_BASE, BACKOFF_MAX, DEAD_RETENTION, DEFAULT_MAX_ATTEMPTS, DEFAULT_WORKERS, DONE_RETENTION,
     MAX_ATTEMPT_RECORDS, MAX_CRASHES, MAX_DEDUPE_KEY_BYTES, MAX_MAX_ATTEMPTS, MAX_NAME_BYTES, MAX_NOTES,
-    MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_TAG_BYTES, MAX_TAGS,
+    MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_TAG_BYTES, MAX_TAGS, MAX_TICKS,
 };
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_verbs.sql"),
     include_str!("../../../migrations/postgres/0001_processes.sql"),
     include_str!("../../../migrations/postgres/0001_upkeep.sql"),
+    include_str!("../../../migrations/postgres/0001_schedules.sql"),
     include_str!("../../../migrations/postgres/0001_views.sql"),
     include_str!("../../../migrations/postgres/0001_public.sql"),
 ]];
@@ -66,7 +67,7 @@ impl Schema {
     /// A part of a migration with everything put in.
     pub(super) fn render(&self, part: &str) -> String {
         let micros = |d: Duration| d.as_micros().to_string();
-        let values: [(&str, String); 24] = [
+        let values: [(&str, String); 25] = [
             ("lock", self.lock().to_string()),
             ("cap_lock", self.hash("bounds").to_string()),
             ("channel", format!("'{}'", self.channel())),
@@ -91,6 +92,7 @@ impl Schema {
             ("max_key", MAX_DEDUPE_KEY_BYTES.to_string()),
             ("max_tags", MAX_TAGS.to_string()),
             ("max_tag", MAX_TAG_BYTES.to_string()),
+            ("max_ticks", MAX_TICKS.to_string()),
         ];
         let mut text = self.text(part);
         for (name, value) in values {

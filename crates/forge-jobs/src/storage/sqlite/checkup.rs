@@ -6,7 +6,7 @@ use crate::storage::Checkup;
 use rusqlite::{Connection, Row};
 
 /// What must never be found: (what it means, rows that say so). At most a few rows each are named.
-const INVARIANTS: [(&str, &str); 11] = [
+const INVARIANTS: [(&str, &str); 12] = [
     (
         "a job stands in no table or in several",
         "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
@@ -62,6 +62,10 @@ const INVARIANTS: [(&str, &str); 11] = [
         "a record of an attempt, or a note, belongs to no job",
         "SELECT seq FROM (SELECT seq FROM forge_attempts UNION SELECT seq FROM forge_notes) \
            WHERE seq NOT IN (SELECT seq FROM forge_jobs)",
+    ),
+    (
+        "a tick belongs to no schedule",
+        "SELECT t.schedule FROM forge_ticks t LEFT JOIN forge_schedules s ON s.no = t.schedule WHERE s.no IS NULL",
     ),
 ];
 
