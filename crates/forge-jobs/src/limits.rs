@@ -126,6 +126,8 @@ pub const MAX_TICKS: u32 = 1_000;
 pub const MAX_FIRE_BATCH: u32 = 100;
 /// Most ticks in one call that fires schedules.
 pub const MAX_FIRE_TICKS: usize = 500;
+/// Bytes of payload in one call that fires schedules, unless a single one has more.
+pub const MAX_FIRE_BYTES: usize = 4 << 20;
 /// The leader looks for due schedules at least this often, in case that the database's clock was turned.
 pub const SCHEDULES_CHECK: Duration = Duration::from_secs(30);
 

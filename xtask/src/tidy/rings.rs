@@ -35,11 +35,11 @@ const RINGS: &[Ring] = &[
     },
     Ring {
         parts: &["storage"],
-        never: &["enqueue", "handler", "runtime", "service", "testing", "conformance"],
+        never: &["enqueue", "schedules", "handler", "runtime", "service", "testing", "conformance"],
         why: "a storage knows the domain, and nothing of who uses it",
     },
     Ring {
-        parts: &["handler", "enqueue"],
+        parts: &["handler", "enqueue", "schedules"],
         never: &[
             "config",
             "runtime",

@@ -226,7 +226,7 @@ impl Fetcher {
         match in_time(self.core.storage.jobs.claim(params)).await {
             Ok(batch) => {
                 session.took(batch.jobs.len());
-                self.core.settings_heard.fetch_max(batch.settings_version, Ordering::AcqRel);
+                self.core.hear_settings(batch.settings_version);
                 Ok(batch)
             }
             Err(e) => {

@@ -30,10 +30,14 @@ pub use config::RuntimeConfig;
 pub(crate) use finish::in_time;
 pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
 
-use crate::storage::{EnsureQueueParams, InvalidValue, QueueRow, Storage, StorageError};
+use crate::schedule::{InvalidSchedule, NewSchedule, Schedule};
+use crate::storage::{
+    Author, EnsureQueueParams, InvalidValue, PutScheduleParams, QueueRow, Storage, StorageError,
+    UndeclareParams,
+};
 use crate::{
     Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RegisterError, Router,
-    SystemClock, telemetry,
+    Schedules, SystemClock, telemetry,
 };
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +66,7 @@ pub struct QueueRuntime {
     clock: Arc<dyn Clock>,
     config: RuntimeConfig,
     enqueuer: Arc<Enqueuer>,
+    declared: Vec<Schedule>,
     /// The core of the last start, to tell whether it still runs.
     started: Mutex<Option<Arc<Core>>>,
 }
@@ -74,13 +79,32 @@ impl QueueRuntime {
         let enqueuer = Arc::new(Enqueuer::with_clock(storage.clone(), router.clone(), clock.clone()));
         let handlers = Arc::new(handlers);
         let config = RuntimeConfig::default();
-        Self { storage, handlers, router, clock, config, enqueuer, started: Mutex::new(None) }
+        let declared = Vec::new();
+        Self { storage, handlers, router, clock, config, enqueuer, declared, started: Mutex::new(None) }
     }
 
     /// With these intervals and this choice of queues.
     #[must_use]
     pub fn with_config(mut self, config: RuntimeConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// With this schedule, which each start declares: it is made or brought up to date, unless a person has edited it
+    /// ([who has the say](crate::storage::CronStorage)). Whichever process leads fires it, so every process that runs
+    /// this program fires what any of them declared. A mistake in it makes the start fail.
+    ///
+    /// ```no_run
+    /// # use forge_jobs::{EnqueueRequest, QueueRuntime, Schedule};
+    /// # fn with_schedules(runtime: QueueRuntime) -> QueueRuntime {
+    /// runtime
+    ///     .schedule(Schedule::new("nightly", "0 3 * * *", EnqueueRequest::new("report", 1)).in_zone("Europe/Berlin"))
+    ///     .schedule(Schedule::new("poll", "*/5 * * * *", EnqueueRequest::new("mail.poll", 1)))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.declared.push(schedule);
         self
     }
 
@@ -126,6 +150,12 @@ impl QueueRuntime {
         self.enqueuer.clone()
     }
 
+    /// Schedules: to make, edit, pause and run them while programs run.
+    #[must_use]
+    pub fn schedules(&self) -> Schedules {
+        Schedules::with_clock(self.storage.clone(), self.router.clone(), self.clock.clone())
+    }
+
     /// The storage.
     #[must_use]
     pub const fn storage(&self) -> &Storage {
@@ -144,6 +174,7 @@ impl QueueRuntime {
             return Err(error.into());
         }
         self.config.check()?;
+        let declared = self.checked_schedules()?;
         let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let core = Arc::new(Core::new(
             self.storage.clone(),
@@ -156,6 +187,7 @@ impl QueueRuntime {
         self.take_place(&core)?;
         // From here on a failure must free the place again, and so must a caller that drops this future.
         let placed = Placed { core: &core, started: false };
+        self.declare(declared).await?;
         let session = in_time(core.register()).await?;
         telemetry::started(session.process, self.handlers.kinds().len());
         core.sessions.set_current(session);
@@ -164,6 +196,37 @@ impl QueueRuntime {
         engine::start(&core, commands).map_err(StartError::Thread)?;
         placed.keep();
         Ok(handle)
+    }
+
+    fn checked_schedules(&self) -> Result<Vec<NewSchedule>, InvalidSchedule> {
+        let mut checked: Vec<NewSchedule> = Vec::with_capacity(self.declared.len());
+        for schedule in &self.declared {
+            let new = schedule.clone().check(&*self.router)?;
+            if checked.iter().any(|other| other.name == new.name) {
+                return Err(InvalidSchedule::Twice { name: new.name });
+            }
+            checked.push(new);
+        }
+        Ok(checked)
+    }
+
+    /// Brings the schedules of this program's code up to date.
+    async fn declare(&self, declared: Vec<NewSchedule>) -> Result<(), StorageError> {
+        let program = &self.config.program;
+        let names = declared.iter().map(|s| s.name.clone()).collect();
+        for schedule in declared {
+            let by = Author::Code { program: program.clone() };
+            let params = PutScheduleParams { schedule, by, now: self.clock.storage_now() };
+            let row = in_time(self.storage.cron.put(params)).await?;
+            if row.overrides_code() {
+                telemetry::schedule_overridden(&row.name);
+            }
+        }
+        let params = UndeclareParams { program: program.clone(), declared: names };
+        for name in in_time(self.storage.cron.undeclare(params)).await? {
+            telemetry::schedule_undeclared(&name);
+        }
+        Ok(())
     }
 
     fn take_place(&self, core: &Arc<Core>) -> Result<(), StartError> {
@@ -218,6 +281,9 @@ pub enum StartError {
     /// A setting is out of its bounds.
     #[error(transparent)]
     Config(#[from] InvalidValue),
+    /// A schedule that the code declares is not allowed.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
     /// This runtime runs already.
     #[error("this runtime runs already: shut the first handle down, or make another runtime")]
     AlreadyStarted,

@@ -16,6 +16,7 @@ mod fencing;
 mod lifecycle;
 mod limits;
 mod minimal;
+mod schedules;
 mod settings;
 mod shutdown;
 mod support;
