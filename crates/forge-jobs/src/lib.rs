@@ -27,6 +27,8 @@ pub mod limits;
 pub mod rate_limit;
 pub mod retry;
 mod router;
+pub mod schedule;
+mod schedules;
 pub mod storage;
 mod telemetry;
 mod time;
@@ -55,5 +57,7 @@ pub use job::{
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
 pub use router::{DefaultRouter, Router};
 pub use runtime::{CancelRequest, QueueHandle, QueueRuntime, RuntimeConfig, ShutdownReport, StartError};
+pub use schedule::Schedule;
+pub use schedules::{ScheduleError, Schedules};
 pub use storage::Storage;
 pub use time::{Timestamp, TimestampParseError};

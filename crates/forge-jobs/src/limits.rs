@@ -128,6 +128,30 @@ pub const MAX_ACQUIRE_BATCH: usize = 200;
 pub const MAX_RATE_WAITERS: usize = 100_000;
 /// Longest wait between two looks at a budget that is waited for. Wake-ups come first; this is the backstop.
 pub const RATE_POLL: Duration = Duration::from_secs(30);
+/// Most schedules of a database.
+pub const MAX_SCHEDULES: u32 = 1_000;
+/// How old a missed fire may be to be made up for, unless its schedule says otherwise.
+pub const MISSED_WITHIN: Duration = Duration::from_secs(3_600);
+/// How late a fire may be and still count as on time, where nothing is made up for.
+pub const LATE_WITHIN: Duration = Duration::from_secs(60);
+/// Shortest window for missed fires that a schedule may ask for.
+pub const MIN_MISSED_WITHIN: Duration = Duration::from_secs(1);
+/// Longest window for missed fires that a schedule may ask for: 366 days.
+pub const MAX_MISSED_WITHIN: Duration = Duration::from_secs(366 * 86_400);
+/// Most missed fires that a schedule may ask to catch up on.
+pub const MAX_CATCH_UP: u32 = 100;
+/// Longest time that a schedule may spread its jobs over.
+pub const MAX_SCHEDULE_JITTER: Duration = Duration::from_secs(86_400);
+/// Records of fires kept for one schedule; the oldest go first, but for those whose job an overlap would meet.
+pub const MAX_TICKS: u32 = 1_000;
+/// Most schedules that one look for due ones gives, and that one call fires.
+pub const MAX_FIRE_BATCH: u32 = 100;
+/// Most ticks in one call that fires schedules.
+pub const MAX_FIRE_TICKS: usize = 500;
+/// Bytes of payload in one call that fires schedules, unless a single one has more.
+pub const MAX_FIRE_BYTES: usize = 4 << 20;
+/// The leader looks for due schedules at least this often, in case that the database's clock was turned.
+pub const SCHEDULES_CHECK: Duration = Duration::from_secs(30);
 
 /// Most jobs in one enqueue call to a storage: the piece that one transaction may take.
 pub const MAX_ENQUEUE_BATCH: usize = 2_000;
@@ -190,6 +214,9 @@ const _: () = assert!(
     "95 % of a budget must be usable"
 );
 const _: () = assert!(MIN_RATE_WINDOW.as_micros() >= RATE_SUB_WINDOWS as u128);
+const _: () = assert!(MAX_CATCH_UP as usize <= MAX_FIRE_TICKS);
+const _: () = assert!(MAX_CATCH_UP <= MAX_TICKS);
+const _: () = assert!(LATE_WITHIN.as_secs() >= 2 * HEARTBEAT_INTERVAL.as_secs() * 3 / 2);
 const _: () = assert!(POSTGRES_CONNECTIONS <= MAX_POSTGRES_CONNECTIONS);
 const _: () = assert!(POSTGRES_READ_CONNECTIONS <= MAX_POSTGRES_READ_CONNECTIONS);
 const _: () = assert!(MIN_POSTGRES_TIMEOUT.as_millis() <= POSTGRES_CONNECT_TIMEOUT.as_millis());

@@ -3,8 +3,9 @@
 //! The target is `forge_jobs`; the field `event` names the event. Per-job events are at debug level, what an operator
 //! should look at is at warn or error.
 
-use crate::storage::{FinishResult, Lease, ReapReport, StorageError, SweepReport};
-use crate::{CancelCause, ClaimedJob, ProcessId};
+use crate::schedule::{FireRange, TickOutcome};
+use crate::storage::{FinishResult, Lease, NewTick, ReapReport, StorageError, SweepReport};
+use crate::{CancelCause, ClaimedJob, ProcessId, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tracing::{Span, debug, error, info, info_span, warn};
@@ -164,5 +165,68 @@ pub(crate) fn budget_waiting(scope: &str, waiting: usize, again_in: Duration) {
 pub(crate) fn budget_drained(scope: &str, asked: Duration) {
     quietly(|| {
         info!(target: TARGET, event = "budget.drained", scope, seconds = asked.as_secs_f64());
+    });
+}
+
+pub(crate) fn schedule_fired(schedule: &str, tick: &NewTick, late: Duration) {
+    quietly(|| {
+        debug!(
+            target: TARGET, event = "schedule.fired", schedule, fire_at = %tick.fire_at, job = %tick.job,
+            late_seconds = late.as_secs_f64(),
+        );
+    });
+}
+
+pub(crate) fn schedule_overlapped(schedule: &str, fire_at: Timestamp) {
+    quietly(|| {
+        info!(
+            target: TARGET, event = "schedule.overlapped", schedule, %fire_at,
+            "a schedule did not fire, since a job of an earlier fire is unfinished"
+        );
+    });
+}
+
+pub(crate) fn schedule_not_fired(schedule: &str, outcome: TickOutcome, fires: FireRange) {
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "schedule.not_fired", schedule, %outcome, first = %fires.first, last = %fires.last,
+            count = fires.count,
+        );
+    });
+}
+
+pub(crate) fn schedule_unreadable(schedule: &str) {
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "schedule.unreadable", schedule,
+            "a schedule does not fire, since this version of the program does not understand it"
+        );
+    });
+}
+
+pub(crate) fn schedule_overridden(schedule: &str) {
+    quietly(|| {
+        info!(
+            target: TARGET, event = "schedule.overridden", schedule,
+            "a person has edited this schedule; what the code declares is remembered and not in effect"
+        );
+    });
+}
+
+pub(crate) fn schedule_undeclared(schedule: &str) {
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "schedule.undeclared", schedule,
+            "this program does not declare this schedule any more; it goes on until somebody removes it"
+        );
+    });
+}
+
+pub(crate) fn scheduler_skipped(wall: Duration, boot: Duration) {
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "scheduler.skipped", wall_seconds = wall.as_secs_f64(), boot_seconds = boot.as_secs_f64(),
+            "the wall clock was stepped; this round of the scheduler is skipped"
+        );
     });
 }

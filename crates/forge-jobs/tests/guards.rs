@@ -53,6 +53,17 @@ const TABLE: &[(Guard, &str, &str)] = &[
     (Guard::Key, "keys are not looked at", "a_scheduled_job_waits_from_when_it_is_due"),
     (Guard::Lead, "whoever asks leads", "one_process_leads_until_its_lease_runs_out"),
     (Guard::Cancel, "a requested cancel is forgotten", "a_process_that_leaves_ends_what_was_to_be_cancelled"),
+    (Guard::Tick, "a fire may become a job again", "a_tick_is_enqueued_once"),
+    (Guard::Tick, "a fire may become a job again", "what_was_dealt_with_is_not_fired_again"),
+    (Guard::Tick, "a fire may become a job again", "of_ticks_fired_at_once_each_is_one_job"),
+    (Guard::ScheduleVersion, "an edit does not stop a tick", "an_edit_during_a_tick_wins"),
+    (
+        Guard::ScheduleVersion,
+        "an edit does not stop a tick",
+        "a_schedule_removed_during_a_tick_fires_nothing",
+    ),
+    (Guard::ScheduleOwner, "a deploy overrides people", "a_deploy_does_not_undo_an_operators_edit"),
+    (Guard::ScheduleOwner, "a deploy overrides people", "a_pause_outlives_a_deploy"),
 ];
 
 type Verdict = Pin<Box<dyn Future<Output = bool>>>;

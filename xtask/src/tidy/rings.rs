@@ -17,7 +17,7 @@ struct Ring {
 
 const RINGS: &[Ring] = &[
     Ring {
-        parts: &["time", "limits", "job", "retry", "router", "cron", "rate_limit", "metrics"],
+        parts: &["time", "limits", "job", "retry", "router", "cron", "schedule", "rate_limit", "metrics"],
         never: &[
             "storage",
             "config",
@@ -35,11 +35,11 @@ const RINGS: &[Ring] = &[
     },
     Ring {
         parts: &["storage"],
-        never: &["enqueue", "handler", "runtime", "service", "testing", "conformance"],
+        never: &["enqueue", "schedules", "handler", "runtime", "service", "testing", "conformance"],
         why: "a storage knows the domain, and nothing of who uses it",
     },
     Ring {
-        parts: &["handler", "enqueue"],
+        parts: &["handler", "enqueue", "schedules"],
         never: &[
             "config",
             "runtime",

@@ -34,6 +34,10 @@ BEGIN
         IF p_lead_for IS NULL THEN
             leads := false;
             DELETE FROM {schema}.leases l WHERE l.name = 'leader' AND l.holder = p_id;
+            IF FOUND THEN
+                -- It stops, which may take long: others need not wait for the end of its lease.
+                PERFORM {schema}.tell('l');
+            END IF;
         ELSIF EXISTS (SELECT FROM {schema}.leases l
                       WHERE l.name = 'leader' AND l.holder <> p_id AND l.until > v_now) THEN
             leads := false;

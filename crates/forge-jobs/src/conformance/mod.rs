@@ -25,6 +25,7 @@ mod rig;
 pub mod batches;
 pub mod cancel;
 pub mod claim;
+pub mod cron;
 pub mod enqueue;
 pub mod exact;
 pub mod finish;
@@ -380,6 +381,36 @@ macro_rules! __conformance_rules {
                 what_is_attached_keeps_its_limit
                 asked_at_once_a_budget_gives_no_more_than_its_limit
             }
+            cron {
+                a_new_schedule_comes_back_as_it_was_put
+                a_schedule_is_due_when_its_time_has_come
+                the_longest_due_come_first_and_a_cut_list_says_so
+                a_tick_is_a_job_as_the_schedule_says
+                a_tick_is_enqueued_once
+                what_was_dealt_with_is_not_fired_again
+                of_ticks_fired_at_once_each_is_one_job
+                a_clock_that_goes_back_fires_nothing_again
+                an_edit_during_a_tick_wins
+                a_schedule_removed_during_a_tick_fires_nothing
+                members_of_a_fire_are_served_each_for_itself
+                an_unfinished_job_keeps_the_next_tick_from_firing
+                ticks_that_may_overlap_all_fire
+                fires_that_are_no_jobs_are_recorded
+                a_tick_may_be_due_later_than_its_fire
+                a_deploy_updates_what_the_code_owns
+                a_deploy_does_not_undo_an_operators_edit
+                a_pause_outlives_a_deploy
+                a_reset_gives_a_schedule_back_to_the_code
+                what_the_code_no_longer_declares_says_so
+                an_edit_of_another_version_changes_nothing
+                a_schedule_fires_from_its_edit_on
+                a_run_now_is_a_job_beside_the_expressions_own
+                old_ticks_go_first_and_those_of_unfinished_jobs_stay
+                a_removed_schedule_is_gone_and_its_jobs_stay
+                edits_and_fires_of_schedules_tell_waiting_runtimes
+                too_much_at_once_is_refused_and_changes_nothing
+                more_schedules_than_may_be_are_refused
+            }
             races {
                 claims_at_once_never_hand_one_job_to_two
                 enqueues_at_once_lose_nothing
@@ -458,6 +489,7 @@ mod tests {
             include_str!("batches.rs"),
             include_str!("cancel.rs"),
             include_str!("claim.rs"),
+            include_str!("cron.rs"),
             include_str!("enqueue.rs"),
             include_str!("exact.rs"),
             include_str!("finish.rs"),

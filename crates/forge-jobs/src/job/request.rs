@@ -154,6 +154,21 @@ impl EnqueueRequest {
         self
     }
 
+    /// What it has that only one job can have, and what to do instead where many are to be made of it.
+    pub(crate) const fn part_of_one_job(&self) -> Option<(&'static str, &'static str)> {
+        if self.id.is_some() {
+            Some(("id", "leave it out, each gets one of its own"))
+        } else if self.run_at.is_some() {
+            Some(("run_at", "leave it out, the expression says when"))
+        } else if self.delay.is_some() {
+            Some(("delay", "leave it out, or use the schedule's jitter"))
+        } else if self.dedupe_key.is_some() {
+            Some(("dedupe_key", "leave it out, and let the schedule skip overlap"))
+        } else {
+            None
+        }
+    }
+
     /// Checks everything and picks the queue.
     ///
     /// # Errors

@@ -44,6 +44,9 @@ pub struct RuntimeConfig {
     pub queues: BTreeMap<String, Option<u32>>,
     /// The version of the program, shown to people. Default: the version of this crate.
     pub version: String,
+    /// The name of the program, under which it declares schedules: what it declared at its last start and does not at
+    /// this one says so from then on. `[A-Za-z0-9._:/-]{1,128}`. Default: the name of its executable file.
+    pub program: String,
 }
 
 impl Default for RuntimeConfig {
@@ -59,6 +62,7 @@ impl Default for RuntimeConfig {
             alone_window: limits::ALONE_WINDOW,
             queues: BTreeMap::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: executable(),
         }
     }
 }
@@ -110,6 +114,11 @@ impl RuntimeConfig {
             );
             return Err(out_of_range("stale_after", self.stale_after, remedy));
         }
+        check_name("program", &self.program).map_err(|e| InvalidValue {
+            field: "program",
+            value: format!("{:?}", self.program),
+            remedy: e.to_string(),
+        })?;
         for (queue, workers) in &self.queues {
             check_name("queue", queue).map_err(|e| InvalidValue {
                 field: "queues",
@@ -127,6 +136,15 @@ impl RuntimeConfig {
         }
         Ok(())
     }
+}
+
+/// The name of the running executable, as far as names may have its letters.
+fn executable() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name: String = name.chars().filter(allowed).take(limits::MAX_NAME_BYTES).collect();
+    if name.is_empty() { "program".into() } else { name }
 }
 
 fn out_of_range(field: &'static str, value: Duration, remedy: String) -> InvalidValue {
@@ -159,6 +177,7 @@ mod tests {
         check(&RuntimeConfig { poll_idle: Duration::ZERO, ..base() }, &["poll_idle", "0ns"]);
         check(&RuntimeConfig { heartbeat_interval: Duration::MAX, ..base() }, &["heartbeat_interval"]);
         check(&base().with_queue("a b", None), &["a b"]);
+        check(&RuntimeConfig { program: "a b".into(), ..base() }, &["program", "a b"]);
         check(&base().with_queue("a", Some(5_000)), &["workers", "5000"]);
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     /// Tells the fetcher to look again.
     pub(crate) fetch: Notify,
+    /// Tells the scheduler that it leads now, or that a schedule may have changed.
+    pub(crate) schedules: Notify,
     /// Tells the heartbeat that a registration is to be made or ended, before its next beat is due.
     pub(crate) registrations: Notify,
     /// No more claims, and runners end after their present job: a shutdown.
@@ -89,6 +91,7 @@ impl Core {
             sessions: Sessions::default(),
             outbox: Outbox::default(),
             fetch: Notify::new(),
+            schedules: Notify::new(),
             registrations: Notify::new(),
             stopping: AtomicBool::new(false),
             alone: AtomicBool::new(false),
@@ -150,13 +153,27 @@ impl Core {
         if !self.sessions.current().is_some_and(|c| Arc::ptr_eq(&c, session)) {
             return;
         }
+        let led = self.is_leader();
         *self.leads_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        if since.is_some() && !led {
+            self.schedules.notify_one();
+        }
     }
 
     /// Whether this process leads now, by a clock that counts on while the machine sleeps.
     pub(crate) fn is_leader(&self) -> bool {
         let since = *self.leads_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() < self.lease())
+    }
+
+    /// Takes note of the version of all settings; says whether it is news.
+    pub(crate) fn hear_settings(&self, version: i64) -> bool {
+        let news = self.settings_heard.fetch_max(version, Ordering::AcqRel) < version;
+        if news {
+            // Schedules are settings too.
+            self.schedules.notify_one();
+        }
+        news
     }
 
     // Lanes.

@@ -65,6 +65,10 @@ async fn run(core: Arc<Core>, commands: mpsc::UnboundedReceiver<Command>) {
         let core = c();
         move || service::run(core.clone(), Cleanup::new(core.clone()))
     }));
+    loops.spawn(supervise("scheduler", {
+        let core = c();
+        move || service::scheduler::run(core.clone())
+    }));
     shutdown::follow(&core, commands).await;
     core.ended.send_replace(true);
     // The finisher waits for outcomes that cannot come any more.

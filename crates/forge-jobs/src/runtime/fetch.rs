@@ -238,7 +238,7 @@ impl Fetcher {
                     }
                 }
                 session.took(batch.jobs.len());
-                self.core.settings_heard.fetch_max(batch.settings_version, Ordering::AcqRel);
+                self.core.hear_settings(batch.settings_version);
                 Ok(batch)
             }
             Err(e) => {

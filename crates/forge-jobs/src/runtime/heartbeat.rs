@@ -103,7 +103,7 @@ async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
             for lease in cancels {
                 core.cancel_claim(key(&lease));
             }
-            if core.settings_heard.fetch_max(settings_version, Ordering::AcqRel) < settings_version {
+            if core.hear_settings(settings_version) {
                 core.fetch.notify_one();
             }
         }

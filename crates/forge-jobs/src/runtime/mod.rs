@@ -31,11 +31,15 @@ pub(crate) use finish::in_time;
 pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
 
 use crate::rate_limit::{RateLimit, Scope};
+use crate::schedule::{InvalidSchedule, NewSchedule, Schedule};
 use crate::storage::{AttachParams, LimitRow, Limited, SetBy, SetLimitParams};
-use crate::storage::{EnsureQueueParams, InvalidValue, QueueRow, Storage, StorageError};
+use crate::storage::{
+    Author, EnsureQueueParams, InvalidValue, PutScheduleParams, QueueRow, Storage, StorageError,
+    UndeclareParams,
+};
 use crate::{
     Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RateLimits, RegisterError,
-    Router, SystemClock, telemetry,
+    Router, Schedules, SystemClock, telemetry,
 };
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +69,7 @@ pub struct QueueRuntime {
     config: RuntimeConfig,
     enqueuer: Arc<Enqueuer>,
     rate_limits: RateLimits,
+    declared: Vec<Schedule>,
     /// The core of the last start, to tell whether it still runs.
     started: Mutex<Option<Arc<Core>>>,
 }
@@ -78,13 +83,33 @@ impl QueueRuntime {
         let handlers = Arc::new(handlers);
         let config = RuntimeConfig::default();
         let rate_limits = RateLimits::new(storage.clone(), clock.clone());
-        Self { storage, handlers, router, clock, config, enqueuer, rate_limits, started: Mutex::new(None) }
+        let declared = Vec::new();
+        let started = Mutex::new(None);
+        Self { storage, handlers, router, clock, config, enqueuer, rate_limits, declared, started }
     }
 
     /// With these intervals and this choice of queues.
     #[must_use]
     pub fn with_config(mut self, config: RuntimeConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// With this schedule, which each start declares: it is made or brought up to date, unless a person has edited it
+    /// ([who has the say](crate::storage::CronStorage)). Whichever process leads fires it, so every process that runs
+    /// this program fires what any of them declared. A mistake in it makes the start fail.
+    ///
+    /// ```no_run
+    /// # use forge_jobs::{EnqueueRequest, QueueRuntime, Schedule};
+    /// # fn with_schedules(runtime: QueueRuntime) -> QueueRuntime {
+    /// runtime
+    ///     .schedule(Schedule::new("nightly", "0 3 * * *", EnqueueRequest::new("report", 1)).in_zone("Europe/Berlin"))
+    ///     .schedule(Schedule::new("poll", "*/5 * * * *", EnqueueRequest::new("mail.poll", 1)))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.declared.push(schedule);
         self
     }
 
@@ -173,6 +198,12 @@ impl QueueRuntime {
         self.enqueuer.clone()
     }
 
+    /// Schedules: to make, edit, pause and run them while programs run.
+    #[must_use]
+    pub fn schedules(&self) -> Schedules {
+        Schedules::with_clock(self.storage.clone(), self.router.clone(), self.clock.clone())
+    }
+
     /// The storage.
     #[must_use]
     pub const fn storage(&self) -> &Storage {
@@ -191,6 +222,7 @@ impl QueueRuntime {
             return Err(error.into());
         }
         self.config.check()?;
+        let declared = self.checked_schedules()?;
         let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let core = Arc::new(Core::new(
             self.storage.clone(),
@@ -204,6 +236,7 @@ impl QueueRuntime {
         self.take_place(&core)?;
         // From here on a failure must free the place again, and so must a caller that drops this future.
         let placed = Placed { core: &core, started: false };
+        self.declare(declared).await?;
         let session = in_time(core.register()).await?;
         telemetry::started(session.process, self.handlers.kinds().len());
         core.sessions.set_current(session);
@@ -212,6 +245,37 @@ impl QueueRuntime {
         engine::start(&core, commands).map_err(StartError::Thread)?;
         placed.keep();
         Ok(handle)
+    }
+
+    fn checked_schedules(&self) -> Result<Vec<NewSchedule>, InvalidSchedule> {
+        let mut checked: Vec<NewSchedule> = Vec::with_capacity(self.declared.len());
+        for schedule in &self.declared {
+            let new = schedule.clone().check(&*self.router)?;
+            if checked.iter().any(|other| other.name == new.name) {
+                return Err(InvalidSchedule::Twice { name: new.name });
+            }
+            checked.push(new);
+        }
+        Ok(checked)
+    }
+
+    /// Brings the schedules of this program's code up to date.
+    async fn declare(&self, declared: Vec<NewSchedule>) -> Result<(), StorageError> {
+        let program = &self.config.program;
+        let names = declared.iter().map(|s| s.name.clone()).collect();
+        for schedule in declared {
+            let by = Author::Code { program: program.clone() };
+            let params = PutScheduleParams { schedule, by, now: self.clock.storage_now() };
+            let row = in_time(self.storage.cron.put(params)).await?;
+            if row.overrides_code() {
+                telemetry::schedule_overridden(&row.name);
+            }
+        }
+        let params = UndeclareParams { program: program.clone(), declared: names };
+        for name in in_time(self.storage.cron.undeclare(params)).await? {
+            telemetry::schedule_undeclared(&name);
+        }
+        Ok(())
     }
 
     fn take_place(&self, core: &Arc<Core>) -> Result<(), StartError> {
@@ -266,6 +330,9 @@ pub enum StartError {
     /// A setting is out of its bounds.
     #[error(transparent)]
     Config(#[from] InvalidValue),
+    /// A schedule that the code declares is not allowed.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
     /// This runtime runs already.
     #[error("this runtime runs already: shut the first handle down, or make another runtime")]
     AlreadyStarted,

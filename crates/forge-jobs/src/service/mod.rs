@@ -1,7 +1,9 @@
 //! Services beside the line: each is a configuration, a `run_once` and a report; one shared loop runs them.
 
 mod cleanup;
+mod clocks;
 mod reaper;
+pub(crate) mod scheduler;
 
 pub(crate) use cleanup::Cleanup;
 pub(crate) use reaper::Reaper;

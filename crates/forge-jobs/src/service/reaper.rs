@@ -1,16 +1,14 @@
 //! Revives the jobs of dead processes. Any process may do it; the storage makes it idempotent.
 
 use super::Service;
+use super::clocks::{CLOCK_TOLERANCE, Clocks};
 use crate::limits::MAX_CLAIM_BATCH;
-use crate::runtime::{BootInstant, Core, in_time};
+use crate::runtime::{Core, in_time};
 use crate::storage::{ReapParams, StorageError};
 use crate::{Timestamp, telemetry};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Wall and boot clock may disagree by this about the time since the last round, and a round may be late by it.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// What tells that a process is dead.
 enum Trust {
@@ -23,35 +21,31 @@ enum Trust {
 /// Revives the jobs of dead processes.
 pub(crate) struct Reaper {
     core: Arc<Core>,
-    last: Option<(Timestamp, BootInstant)>,
+    clocks: Clocks,
 }
 
 impl Reaper {
-    pub(crate) const fn new(core: Arc<Core>) -> Self {
-        Self { core, last: None }
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, clocks: Clocks::default() }
     }
 
     /// By what this round goes. On a storage whose clock is the host's, a step by an hour makes everybody's last
     /// heartbeat look an hour old; and so does a sleep of the machine, or of this process and the others with it.
     /// Until the next round all who live have beaten again.
     fn trust(&mut self) -> Trust {
-        let now = (Timestamp::now(), BootInstant::now());
-        let last = self.last.replace(now);
+        let passed = self.clocks.look();
         if !self.core.storage.capabilities.host_clock || self.core.clock.storage_now().is_some() {
             return Trust::Silence(self.core.clock.storage_now());
         }
         // Whether the clock was stepped just before this start nobody can tell.
-        let Some(last) = last else { return Trust::DeathAlone };
-        let boot = now.1.saturating_since(last.1);
-        let wall = now.0.saturating_since(last.0);
-        let stepped = now.0 < last.0 || boot.abs_diff(wall) > CLOCK_TOLERANCE;
-        let was_away = boot > 2 * self.core.config.reaper_interval + CLOCK_TOLERANCE;
-        if stepped || was_away {
-            telemetry::reaper_skipped(wall, boot);
+        let Some(passed) = passed else { return Trust::DeathAlone };
+        let was_away = passed.boot > 2 * self.core.config.reaper_interval + CLOCK_TOLERANCE;
+        if passed.stepped() || was_away {
+            telemetry::reaper_skipped(passed.wall, passed.boot);
             return Trust::DeathAlone;
         }
         // The time that was checked: a step from here on changes nothing.
-        Trust::Silence(Some(now.0))
+        Trust::Silence(Some(passed.now))
     }
 }
 

@@ -31,4 +31,10 @@ pub enum Guard {
     Budget,
     /// One job per kind and concurrency key is claimable or running.
     Key,
+    /// A fire of a schedule is a job once.
+    Tick,
+    /// What was decided about a schedule counts only for the version that it was decided by.
+    ScheduleVersion,
+    /// A program's code does not undo what a person edited of a schedule.
+    ScheduleOwner,
 }

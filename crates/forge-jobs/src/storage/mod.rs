@@ -5,6 +5,7 @@
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checks;
+mod cron_storage;
 mod error;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
@@ -17,11 +18,18 @@ pub mod postgres;
 mod process_registry;
 mod queue_config;
 mod rate_limit_storage;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod schedule_texts;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod transaction;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
+pub use cron_storage::{
+    Activity, Author, CodeWish, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
+    FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow, TickRow,
+    TicksParams, UndeclareParams,
+};
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor,
@@ -84,6 +92,8 @@ pub struct Storage {
     pub queues: Arc<dyn QueueConfig>,
     /// Budgets of calls.
     pub rate_limits: Arc<dyn RateLimitStorage>,
+    /// Schedules.
+    pub cron: Arc<dyn CronStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
     /// What it can do.
@@ -95,13 +105,14 @@ impl Storage {
     #[must_use]
     pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
     where
-        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + Inspect,
+        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + CronStorage + Inspect,
     {
         Self {
             jobs: backend.clone(),
             processes: backend.clone(),
             queues: backend.clone(),
             rate_limits: backend.clone(),
+            cron: backend.clone(),
             inspect: backend,
             capabilities,
         }

@@ -5,6 +5,10 @@ use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
 };
 use crate::storage::{
+    Activity, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
+    PutScheduleParams, RunScheduleParams, ScheduleRow, TickRow, TicksParams, UndeclareParams,
+};
+use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
     Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
@@ -46,6 +50,14 @@ pub enum Operation {
     /// Any edit of limits and of what is attached to them.
     EditLimits,
     SweepBudgets,
+    PutSchedule,
+    SetScheduleEnabled,
+    ResetSchedule,
+    RemoveSchedule,
+    UndeclareSchedules,
+    DueSchedules,
+    FireSchedules,
+    RunSchedule,
     /// Any read, of queues or for people.
     Read,
 }
@@ -228,6 +240,58 @@ impl<H: Hook> RateLimitStorage for Wrapped<H> {
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
         self.around(Operation::SweepBudgets, self.inner.rate_limits.sweep_budgets(limit, now)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> CronStorage for Wrapped<H> {
+    async fn put(&self, params: PutScheduleParams) -> Result<ScheduleRow, StorageError> {
+        self.around(Operation::PutSchedule, self.inner.cron.put(params)).await
+    }
+
+    async fn set_enabled(
+        &self,
+        params: EditScheduleParams,
+        activity: Activity,
+    ) -> Result<ScheduleRow, StorageError> {
+        self.around(Operation::SetScheduleEnabled, self.inner.cron.set_enabled(params, activity)).await
+    }
+
+    async fn reset(&self, params: EditScheduleParams) -> Result<ScheduleRow, StorageError> {
+        self.around(Operation::ResetSchedule, self.inner.cron.reset(params)).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool, StorageError> {
+        self.around(Operation::RemoveSchedule, self.inner.cron.remove(name)).await
+    }
+
+    async fn undeclare(&self, params: UndeclareParams) -> Result<Vec<String>, StorageError> {
+        self.around(Operation::UndeclareSchedules, self.inner.cron.undeclare(params)).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<ScheduleRow>, StorageError> {
+        self.around(Operation::Read, self.inner.cron.get(name)).await
+    }
+
+    async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError> {
+        self.around(Operation::Read, self.inner.cron.list()).await
+    }
+
+    async fn due(&self, params: DueParams) -> Result<DueSchedules, StorageError> {
+        self.around(Operation::DueSchedules, self.inner.cron.due(params)).await
+    }
+
+    async fn fire(&self, params: FireParams) -> Result<Vec<FireResult>, StorageError> {
+        self.around(Operation::FireSchedules, self.inner.cron.fire(params)).await
+    }
+
+    async fn run_now(&self, params: RunScheduleParams) -> Result<TickRow, StorageError> {
+        self.around(Operation::RunSchedule, self.inner.cron.run_now(params)).await
+    }
+
+    async fn ticks(&self, params: TicksParams) -> Result<Vec<TickRow>, StorageError> {
+        self.around(Operation::Read, self.inner.cron.ticks(params)).await
     }
 }
 

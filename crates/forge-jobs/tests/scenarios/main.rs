@@ -17,6 +17,7 @@ mod fencing;
 mod lifecycle;
 mod limits;
 mod minimal;
+mod schedules;
 mod settings;
 mod shutdown;
 mod support;

@@ -21,6 +21,8 @@ mod fencing;
 mod lifecycle;
 #[path = "../scenarios/limits.rs"]
 mod limits;
+#[path = "../scenarios/schedules.rs"]
+mod schedules;
 #[path = "../scenarios/settings.rs"]
 mod settings;
 #[path = "../scenarios/shutdown.rs"]

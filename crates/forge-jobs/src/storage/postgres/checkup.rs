@@ -13,7 +13,7 @@ const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
 const NAMED: usize = 3;
 
 /// What must never be found: (what it means, rows that say so).
-const INVARIANTS: [(&str, &str); 15] = [
+const INVARIANTS: [(&str, &str); 16] = [
     (
         "a job stands in no table or in several",
         "SELECT j.id::text FROM {schema}.jobs j WHERE 1 <> \
@@ -102,6 +102,11 @@ const INVARIANTS: [(&str, &str); 15] = [
         "a permit belongs to no running job",
         "SELECT p.id::text FROM {schema}.permits p LEFT JOIN {schema}.running r ON r.id = p.id \
            AND r.claim_no = p.claim_no AND r.flags & 8 <> 0 WHERE r.id IS NULL",
+    ),
+    (
+        "a tick belongs to no schedule",
+        "SELECT t.schedule::text FROM {schema}.ticks t LEFT JOIN {schema}.schedules s ON s.no = t.schedule \
+           WHERE s.no IS NULL",
     ),
 ];
 

@@ -48,6 +48,24 @@ impl Guard {
             Self::Budget => ("budget_at", &[("AND u.count > 0 GROUP BY 1", "AND false GROUP BY 1")]),
             Self::Key => ("take_slots", &[("v_holder <> v_job.id", "false")]),
             Self::Pause => ("claim", &[("CONTINUE WHEN v_want.paused;", "")]),
+            Self::Tick => (
+                "fire",
+                &[
+                    ("IF v_tick.fire <= v_row.handled_until THEN", "IF false THEN"),
+                    (
+                        "v_outcome = 0, v_now)\n            ON CONFLICT (schedule, fire_at) DO NOTHING;",
+                        "v_outcome = 0, v_now)\n            ON CONFLICT (schedule, fire_at) DO UPDATE SET job = excluded.job;",
+                    ),
+                ],
+            ),
+            Self::ScheduleVersion => ("fire", &[("v_row.version <> v_member.version", "false")]),
+            Self::ScheduleOwner => (
+                "put_schedule",
+                &[
+                    ("IF v_before.owner = 0 THEN", "IF true THEN"),
+                    ("IF v_before.enabled = v_before.code_enabled THEN", "IF true THEN"),
+                ],
+            ),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::storage::Changes;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 /// What a command did that others may wait for.
@@ -35,21 +35,41 @@ pub(super) fn announce(changes: &watch::Sender<Changes>, effects: Effects) {
     });
 }
 
-/// Calls `look` when the write-ahead log beside `file` changes, by whichever process. A hint only: where the platform
-/// offers no such watch, or it fails, polling finds the same a little later.
-pub(super) fn watch_log(file: &Path, look: impl Fn() + Send + 'static) -> Option<RecommendedWatcher> {
+/// A heartbeat would bring news.
+pub(super) fn tell_news(changes: &watch::Sender<Changes>) {
+    changes.send_modify(|c| c.news += 1);
+}
+
+/// Calls `look` when the write-ahead log beside `file` changes, and `left` when a process takes its lock's file away, by
+/// whichever process. A hint only: where the platform offers no such watch, or it fails, polling finds the same a little
+/// later.
+pub(super) fn watch_files(
+    file: &Path,
+    look: impl Fn() + Send + 'static,
+    left: impl Fn() + Send + 'static,
+) -> Option<RecommendedWatcher> {
     let directory = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
         _ => ".".into(),
     };
     let mut log = file.file_name()?.to_owned();
     log.push("-wal");
+    let is_lock = |path: &PathBuf| path.extension().is_some_and(|e| e == "lock");
     let on_event = move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|e| e.paths.iter().any(|p| p.file_name() == Some(&log))) {
+        let Ok(event) = event else { return };
+        if event.paths.iter().any(|p| p.file_name() == Some(&log)) {
             look();
+        } else if event.kind.is_remove() && event.paths.iter().any(is_lock) {
+            left();
         }
     };
     let mut watcher = notify::recommended_watcher(on_event).ok()?;
     watcher.watch(&directory, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+/// Watches the locks of the processes as well, once there are some.
+pub(super) fn watch_locks(watcher: &mut RecommendedWatcher, directory: &Path) {
+    // Without it the lead is found free at the next heartbeat.
+    let _ = watcher.watch(directory, RecursiveMode::NonRecursive);
 }

@@ -6,7 +6,7 @@ use crate::storage::Checkup;
 use rusqlite::{Connection, Row};
 
 /// What must never be found: (what it means, rows that say so). At most a few rows each are named.
-const INVARIANTS: [(&str, &str); 15] = [
+const INVARIANTS: [(&str, &str); 16] = [
     (
         "a job stands in no table or in several",
         "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
@@ -92,6 +92,10 @@ const INVARIANTS: [(&str, &str); 15] = [
         "a permit belongs to no running job",
         "SELECT p.seq FROM forge_permits p LEFT JOIN forge_running r ON r.seq = p.seq AND r.claim_no = p.claim_no \
            AND r.flags & 8 <> 0 WHERE r.seq IS NULL",
+    ),
+    (
+        "a tick belongs to no schedule",
+        "SELECT t.schedule FROM forge_ticks t LEFT JOIN forge_schedules s ON s.no = t.schedule WHERE s.no IS NULL",
     ),
 ];
 

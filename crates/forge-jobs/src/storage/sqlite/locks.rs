@@ -74,6 +74,16 @@ impl Locks {
         }
     }
 
+    /// Tells the others what they hear when a process leaves: they may take the lead. Its own lock stays.
+    pub(super) fn tell(&self, process: ProcessId) {
+        let Some(directory) = &self.directory else { return };
+        // A file that comes and goes. If that fails they find out at their next heartbeat.
+        let path = directory.join(format!("{process}.lead.lock"));
+        if File::create(&path).is_ok() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     /// Whether a registered process has certainly died: its lock file is there, and nobody holds the lock. Where this
     /// cannot be told, the stale window decides.
     pub(super) fn has_died(&self, process: ProcessId) -> bool {

@@ -29,9 +29,11 @@ mod promote;
 mod queues;
 mod reap;
 mod rows;
+mod schedules;
 mod slots;
 mod state;
 mod sweep;
+mod ticks;
 pub mod transaction;
 mod verbs;
 mod writer;
@@ -162,7 +164,8 @@ impl SqliteStorage {
         let path = file.clone();
         let conn = blocking(move || open::open_file(&path, options.synchronous, options.purpose)).await?;
         let storage = Self::build(conn, options.guards, Some(file.clone()))?;
-        let watcher = changes::watch_log(&file, storage.writer.looker());
+        let left = storage.changes.clone();
+        let watcher = changes::watch_files(&file, storage.writer.looker(), move || changes::tell_news(&left));
         *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
         Ok(Arc::new(storage))
     }
@@ -320,6 +323,9 @@ impl ProcessRegistry for SqliteStorage {
         let process = params.process;
         // Before the row: whoever sees the row must find the lock held.
         let taken = self.take_lock(process)?;
+        if let Some(watcher) = &mut *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) {
+            changes::watch_locks(watcher, self.locks.directory());
+        }
         let registered = self.write(Lane::Urgent, move |cx| processes::register(cx, &params)).await;
         match &registered {
             // Somebody's before, who has let go of it: its file still tells others that it died.
@@ -331,11 +337,19 @@ impl ProcessRegistry for SqliteStorage {
     }
 
     async fn heartbeat(&self, params: HeartbeatParams) -> Result<Heartbeat, StorageError> {
-        self.write(Lane::Urgent, move |cx| processes::heartbeat(cx, &params)).await
+        let (beat, lead_is_free) =
+            self.write(Lane::Urgent, move |cx| processes::heartbeat(cx, &params)).await?;
+        if lead_is_free {
+            changes::tell_news(&self.changes);
+            self.locks.tell(params.process);
+        }
+        Ok(beat)
     }
 
     async fn deregister(&self, params: DeregisterParams) -> Result<u32, StorageError> {
         let handed_back = self.write(Lane::Urgent, move |cx| processes::deregister(cx, &params)).await?;
+        // Others may take the lead: those of this process hear of it here, the rest when the lock's file goes.
+        changes::tell_news(&self.changes);
         self.locks.remove(params.process);
         Ok(handed_back)
     }

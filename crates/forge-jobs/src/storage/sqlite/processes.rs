@@ -57,39 +57,37 @@ pub(super) fn registered_before(process: ProcessId) -> StorageError {
     StorageError::Conflict { what: "process id", detail }
 }
 
-/// Confirms that a process is alive.
-pub(super) fn heartbeat(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> Result<Heartbeat, Fault> {
+/// Confirms that a process is alive; says as well whether it gave the lead back.
+pub(super) fn heartbeat(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> Result<(Heartbeat, bool), Fault> {
     let sql = if cx.guards(Guard::Heartbeat) { BEAT } else { BEAT_ALWAYS };
     let key = params![&params.process.as_bytes()[..], time(params.now), params.stopping];
     let no: Option<i64> = cx.conn.prepare_cached(sql)?.query_row(key, |r| r.get(0)).optional()?;
-    let Some(no) = no else { return Ok(Heartbeat::Fenced) };
+    let Some(no) = no else { return Ok((Heartbeat::Fenced, false)) };
     let mut statement = cx.conn.prepare_cached(CANCELS)?;
     let cancels = statement.query_map([no], |r| {
         let job = JobId::from_bytes(r.get(0)?);
         Ok(Lease { job, claim_no: r.get(1)?, process: params.process, row: r.get(2)?, memo: None })
     })?;
     let cancels = cancels.collect::<rusqlite::Result<_>>()?;
-    let leads = lead(cx, params)?;
-    Ok(Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)?, leads })
+    let (leads, is_free) = lead(cx, params)?;
+    Ok((Heartbeat::Alive { cancels, settings_version: settings_version(cx.conn)?, leads }, is_free))
 }
 
-/// Takes, renews or gives back the lease of the leader; says whether the process has it now.
-fn lead(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> rusqlite::Result<bool> {
+/// Takes, renews or gives back the lease of the leader; says whether the process has it now, and whether it gave it
+/// back.
+fn lead(cx: &Cx<'_, '_>, params: &HeartbeatParams) -> rusqlite::Result<(bool, bool)> {
     let id = &params.process.as_bytes()[..];
     let now = time(params.now);
     match params.lead_for {
         Some(lease) if cx.guards(Guard::Lead) => {
             let until = now.saturating_add(micros(lease));
-            Ok(cx.conn.prepare_cached(LEAD)?.execute(params![id, until, now])? > 0)
+            Ok((cx.conn.prepare_cached(LEAD)?.execute(params![id, until, now])? > 0, false))
         }
         Some(lease) => {
             let until = now.saturating_add(micros(lease));
-            Ok(cx.conn.prepare_cached(LEAD_ALWAYS)?.execute(params![id, until])? > 0)
+            Ok((cx.conn.prepare_cached(LEAD_ALWAYS)?.execute(params![id, until])? > 0, false))
         }
-        None => {
-            cx.conn.prepare_cached(GIVE_BACK_LEAD)?.execute([id])?;
-            Ok(false)
-        }
+        None => Ok((false, cx.conn.prepare_cached(GIVE_BACK_LEAD)?.execute([id])? > 0)),
     }
 }
 

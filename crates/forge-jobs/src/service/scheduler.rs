@@ -1,0 +1,219 @@
+//! Fires schedules, in the process that leads.
+//!
+//! It sleeps until the next fire, or until a setting changes. That one process does it saves work and guards nothing: a
+//! tick is a job once, however many fire it, since the storage writes both in one transaction (ADR 0019).
+
+use super::clocks::Clocks;
+use crate::limits::{MAX_FIRE_BATCH, MAX_FIRE_BYTES, MAX_FIRE_TICKS, SCHEDULES_CHECK};
+use crate::runtime::{BootInstant, Core, in_time};
+use crate::schedule::{TickOutcome, decide, jitter_of};
+use crate::storage::{
+    DueParams, DueSchedules, FireParams, FireResult, NewTick, ScheduleFire, ScheduleRow, StorageError,
+};
+use crate::{Due, JobId, Timestamp, telemetry};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After a round that was skipped, and between two of them when there is always something due.
+const SOON: Duration = Duration::from_secs(1);
+/// Looks of one round: more than all schedules that there may be need.
+const LOOKS: u32 = 20;
+/// The wait after a call that failed, at first and at last.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Fires schedules while this process leads.
+pub(crate) struct Scheduler {
+    core: Arc<Core>,
+    clocks: Clocks,
+    next: Next,
+    /// Schedules that were told of as unreadable.
+    told: BTreeSet<String>,
+    /// The wait after a failed call; `None` after a good one.
+    backoff: Option<Duration>,
+}
+
+/// When to look for due schedules.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    /// `None`: now.
+    after: Option<(BootInstant, Duration)>,
+    /// When something is due, by the database's clock.
+    due_at: Option<Timestamp>,
+}
+
+/// Fires schedules until the runtime stops.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut ended = core.ended.subscribe();
+    let mut scheduler = Scheduler::new(core.clone());
+    while !core.is_stopping() {
+        // Before the round: a move in the middle of it is no lost one.
+        let moved = core.clock.moved();
+        if core.is_leader() && scheduler.is_time() {
+            scheduler.round().await;
+        }
+        tokio::select! {
+            _ = ended.wait_for(|e| *e) => return,
+            () = core.schedules.notified() => scheduler.next = Next::default(),
+            () = moved => scheduler.next = Next::default(),
+            () = tokio::time::sleep(scheduler.nap()) => {}
+        }
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, clocks: Clocks::default(), next: Next::default(), told: BTreeSet::new(), backoff: None }
+    }
+
+    /// Whether it is time to look. Asks no database, so that it can be asked often.
+    fn is_time(&self) -> bool {
+        let Some((since, wait)) = self.next.after else { return true };
+        // Timers stand still while the machine sleeps, this clock does not.
+        since.elapsed() >= wait
+            || (self.is_host_clock() && self.next.due_at.is_some_and(|at| at <= Timestamp::now()))
+    }
+
+    /// How long to sleep: not beyond the next look, and never for long, since nothing wakes a timer when the machine
+    /// wakes up.
+    fn nap(&self) -> Duration {
+        let longest = self.core.config.poll_idle;
+        let left = self.next.after.map_or(longest, |(since, wait)| wait.saturating_sub(since.elapsed()));
+        left.clamp(Duration::from_millis(1), longest)
+    }
+
+    fn is_host_clock(&self) -> bool {
+        self.core.storage.capabilities.host_clock && self.core.clock.storage_now().is_none()
+    }
+
+    fn look_in(&mut self, wait: Duration) {
+        self.next = Next { after: Some((BootInstant::now(), wait)), due_at: None };
+    }
+
+    async fn round(&mut self) {
+        match self.run_once().await {
+            Ok(()) => self.backoff = None,
+            Err(e) => {
+                telemetry::storage_failed("scheduler", &e);
+                let wait = self.backoff.map_or(AGAIN.0, |b| (b * 2).min(AGAIN.1));
+                self.backoff = Some(wait);
+                self.look_in(wait);
+            }
+        }
+    }
+
+    /// Fires whatever is due.
+    pub(crate) async fn run_once(&mut self) -> Result<(), StorageError> {
+        let passed = self.clocks.look().filter(|_| self.is_host_clock());
+        if let Some(passed) = passed.as_ref().filter(|p| p.stepped()) {
+            // On the next look both clocks agree on the time since this one, and the schedules' policies decide.
+            telemetry::scheduler_skipped(passed.wall, passed.boot);
+            self.look_in(SOON);
+            return Ok(());
+        }
+        // The time that was checked: a step from here on changes nothing.
+        let now = self.core.clock.storage_now().or_else(|| passed.map(|p| p.now));
+        for _ in 0..LOOKS {
+            let due = in_time(self.core.storage.cron.due(DueParams { limit: MAX_FIRE_BATCH, now })).await?;
+            self.tell_unreadable(&due);
+            if due.schedules.is_empty() {
+                let wait = due.next_at.map_or(SCHEDULES_CHECK, |at| at.saturating_since(due.now));
+                self.look_in(wait.min(SCHEDULES_CHECK));
+                self.next.due_at = due.next_at;
+                return Ok(());
+            }
+            self.fire(due, now).await?;
+            if self.core.is_stopping() {
+                return Ok(());
+            }
+        }
+        self.look_in(SOON);
+        Ok(())
+    }
+
+    /// Fires schedules, in calls of no more than one takes.
+    async fn fire(&self, due: DueSchedules, now: Option<Timestamp>) -> Result<(), StorageError> {
+        let mut members: Vec<ScheduleFire> = Vec::new();
+        let (mut ticks, mut bytes) = (0, 0);
+        for row in due.schedules {
+            let member = decided(&row, due.now);
+            let size = (member.ticks.len(), member.job.payload.as_str().len());
+            ticks += size.0;
+            bytes += size.1;
+            if !members.is_empty() && (ticks > MAX_FIRE_TICKS || bytes > MAX_FIRE_BYTES) {
+                (ticks, bytes) = size;
+                self.write(std::mem::take(&mut members), due.now, now).await?;
+            }
+            members.push(member);
+            // Some decisions take a while: after a long absence all that was missed is counted.
+            tokio::task::yield_now().await;
+        }
+        self.write(members, due.now, now).await
+    }
+
+    async fn write(
+        &self,
+        members: Vec<ScheduleFire>,
+        looked_at: Timestamp,
+        now: Option<Timestamp>,
+    ) -> Result<(), StorageError> {
+        let results =
+            in_time(self.core.storage.cron.fire(FireParams { members: members.clone(), now })).await?;
+        for (member, result) in members.iter().zip(&results) {
+            // What was edited or removed is looked at again.
+            if let FireResult::Done { ticks } = result {
+                tell(member, ticks, looked_at);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_unreadable(&mut self, due: &DueSchedules) {
+        for name in &due.unreadable {
+            if self.told.insert(name.clone()) {
+                telemetry::schedule_unreadable(name);
+            }
+        }
+    }
+}
+
+/// What is to be done about a schedule.
+fn decided(row: &ScheduleRow, now: Timestamp) -> ScheduleFire {
+    let decision = decide(&row.spec, row.handled_until, now);
+    let tick = |fire_at: Timestamp| {
+        let jitter = jitter_of(&row.name, fire_at, row.spec.jitter);
+        let due = if row.spec.jitter.is_zero() { Due::Now } else { Due::At(fire_at.saturating_add(jitter)) };
+        NewTick { fire_at, job: JobId::new(), due }
+    };
+    let coalesced = decision.coalesced.map(|fires| (TickOutcome::Coalesced, fires));
+    let missed = decision.missed.map(|fires| (TickOutcome::Missed, fires));
+    ScheduleFire {
+        name: row.name.clone(),
+        version: row.version,
+        job: row.spec.job.clone(),
+        overlap: row.spec.overlap,
+        ticks: decision.ticks.into_iter().map(tick).collect(),
+        records: coalesced.into_iter().chain(missed).collect(),
+        until: decision.until,
+        next_at: decision.next,
+    }
+}
+
+/// Tells of what was written. `None`: another process was first, and has told.
+fn tell(member: &ScheduleFire, outcomes: &[Option<TickOutcome>], now: Timestamp) {
+    for (tick, outcome) in member.ticks.iter().zip(outcomes) {
+        match outcome {
+            Some(TickOutcome::Fired) => {
+                telemetry::schedule_fired(&member.name, tick, now.saturating_since(tick.fire_at));
+            }
+            Some(TickOutcome::Overlapped) => telemetry::schedule_overlapped(&member.name, tick.fire_at),
+            _ => {}
+        }
+    }
+    if outcomes.iter().all(Option::is_none) && !outcomes.is_empty() {
+        return;
+    }
+    for (outcome, fires) in &member.records {
+        telemetry::schedule_not_fired(&member.name, *outcome, *fires);
+    }
+}
