@@ -61,7 +61,7 @@ pub async fn who_waits_goes_on_in_claim_order_when_the_job_is_done(rig: &Rig) {
     for expected in [jobs[0], jobs[3], jobs[2], jobs[1]] {
         let claimed = rig.claim(process, 10).await;
         assert_eq!(claimed.iter().map(|c| c.job.id).collect::<Vec<_>>(), [expected]);
-        rig.finish(claimed[0].lease.clone(), done()).await;
+        rig.finish(claimed[0].lease, done()).await;
     }
     // The last one has left nothing behind.
     let next = rig.put(keyed("a")).await;

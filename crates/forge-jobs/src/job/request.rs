@@ -154,7 +154,7 @@ impl EnqueueRequest {
         self
     }
 
-    /// What it has that only one job can have, and what to do instead where many are to be made of it.
+    /// What it has that the jobs of a schedule cannot have, and what to do instead where many are to be made of it.
     pub(crate) const fn part_of_one_job(&self) -> Option<(&'static str, &'static str)> {
         if self.id.is_some() {
             Some(("id", "leave it out, each gets one of its own"))
@@ -164,6 +164,8 @@ impl EnqueueRequest {
             Some(("delay", "leave it out, or use the schedule's jitter"))
         } else if self.dedupe_key.is_some() {
             Some(("dedupe_key", "leave it out, and let the schedule skip overlap"))
+        } else if self.concurrency_key.is_some() {
+            Some(("concurrency_key", "leave it out, and let the schedule skip overlap"))
         } else {
             None
         }

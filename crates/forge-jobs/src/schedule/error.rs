@@ -39,7 +39,7 @@ pub enum InvalidSchedule {
     Part {
         /// The schedule.
         schedule: String,
-        /// `id`, `run_at`, `delay` or `dedupe_key`.
+        /// `id`, `run_at`, `delay`, `dedupe_key` or `concurrency_key`.
         part: &'static str,
         /// What to do instead.
         remedy: &'static str,

@@ -241,6 +241,7 @@ impl ScheduledJob {
             priority: self.priority,
             max_attempts: self.max_attempts,
             dedupe_key: None,
+            concurrency_key: None,
             tags: self.tags.clone(),
         }
     }
@@ -306,6 +307,7 @@ mod tests {
             (schedule().with_job(job().with_run_at(Timestamp::MIN)), &["run_at"]),
             (schedule().with_job(job().with_delay(second)), &["delay", "jitter"]),
             (schedule().with_job(job().with_dedupe_key("x")), &["dedupe_key", "overlap"]),
+            (schedule().with_job(job().with_concurrency_key("x")), &["concurrency_key", "overlap"]),
             (schedule().with_missed(MissedFires::ONCE.with_window(Duration::ZERO)), &["within_seconds 0"]),
             (schedule().with_missed(MissedFires::SKIP.with_window(Duration::MAX)), &["within_seconds"]),
             (schedule().with_missed(MissedFires::catch_up(0)), &["catch_up 0", "1 to 100"]),
