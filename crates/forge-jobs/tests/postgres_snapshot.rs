@@ -70,7 +70,11 @@ impl Rig {
     }
 
     async fn claim(&self, limit: u32) -> Vec<JobId> {
-        let wants = vec![ClaimWant { queue: "default".into(), limit }];
+        self.claim_of("default", limit).await
+    }
+
+    async fn claim_of(&self, queue: &str, limit: u32) -> Vec<JobId> {
+        let wants = vec![ClaimWant { queue: queue.into(), limit }];
         let (process, mode) = (self.process, ClaimMode::Ordinary);
         let params = ClaimParams { process, wants, kinds: KindFilter::Any, mode, now: None };
         self.storage.jobs.claim(params).await.unwrap().jobs.iter().map(|c| c.job.id).collect()
@@ -91,7 +95,11 @@ impl Rig {
     }
 
     async fn bury_ready(&self, priority: i16) {
-        let values = format!("id, at, 1, 1, 0, {priority}");
+        self.bury_ready_of(1, priority).await;
+    }
+
+    async fn bury_ready_of(&self, queue: i32, priority: i16) {
+        let values = format!("id, at, {queue}, 1, 0, {priority}");
         self.bury("ready", "id, due_at, queue, kind, lane, priority", &values).await;
     }
 
@@ -139,6 +147,16 @@ async fn a_claim_that_knows_where_to_look_steps_over_nothing_in_any_priority() {
         rig.bury_ready(priority).await;
     }
     assert!(rig.read_by_claim("{}", "{}").await >= 3 * DEAD, "from the front it steps over all that is dead");
+    let passed = format!(
+        "SELECT max(p.kind) FROM forge.claim('{}', '{{default}}', '{{10}}', NULL, false, 100, '{{}}', '{{}}', '{{}}', \
+         '{{}}', '{{}}', '{{}}', NULL) c CROSS JOIN LATERAL unnest(c.passed_wants, c.passed_kinds) AS p(want, kind)",
+        rig.process
+    );
+    assert_eq!(
+        rig.number(&format!("SELECT ({passed})::bigint")).await,
+        1,
+        "and says so, though it gets nothing"
+    );
     let read = rig.read_by_claim("{-32768,0,1,7}", "{-1,0,6,32767}").await;
     assert!(read <= FEW, "{read} entries were read");
 }
@@ -179,12 +197,51 @@ async fn many_jobs_before_a_mark_are_all_found() {
     let params = EnqueueParams { jobs, now: Some(an_hour_ago()) };
     rig.storage.jobs.enqueue(params).await.unwrap();
     until(&rig, async || {
-        for id in rig.claim(50).await {
-            assert!(missing.remove(&id), "each once");
+        loop {
+            let claimed = rig.claim(50).await;
+            if claimed.is_empty() {
+                return missing.is_empty().then_some(());
+            }
+            for id in claimed {
+                assert!(missing.remove(&id), "each once");
+            }
         }
-        missing.is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_nobody_claims_hold_up_no_look_back_for_others() {
+    let rig = Rig::new().await;
+    // The order of names is that of looks back.
+    let other = |n| EnqueueRequest::new("k", n).on_queue("a");
+    rig.enqueue(other(0), None).await;
+    rig.bury_ready_of(2, 0).await;
+    rig.bury_ready(0).await;
+    rig.enqueue(EnqueueRequest::new("k", 0), None).await;
+    assert_eq!((rig.claim_of("a", 1).await.len(), rig.claim(1).await.len()), (1, 1));
+    let jobs = (0..2_000).map(|n| other(n).validate(&DefaultRouter).unwrap()).collect();
+    let params = EnqueueParams { jobs, now: Some(an_hour_ago()) };
+    rig.storage.jobs.enqueue(params).await.unwrap();
+    let late = rig.enqueue(EnqueueRequest::new("k", 1), Some(an_hour_ago())).await;
+    let found = until(&rig, async || rig.claim(10).await.pop()).await;
+    assert_eq!(found, late);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_tells_the_last_key_of_what_is_due_at_one_instant() {
+    let rig = Rig::new().await;
+    let at = an_hour_ago();
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let soon = EnqueueRequest::new("k", n).with_run_at(at);
+        ids.push(rig.enqueue(soon, Some(at.saturating_sub(Duration::from_secs(1)))).await);
+    }
+    ids.sort_unstable();
+    let sql = "SELECT last_scheduled_id::text, last_retrying_id::text FROM forge.promote(2, '{}', '{}', '{}', '{}', NULL)";
+    let rows = rig.client.query_typed(sql, &[]).await.unwrap();
+    assert_eq!(rows[0].get::<_, Option<String>>(0), Some(ids[1].to_string()));
+    assert_eq!(rows[0].get::<_, Option<String>>(1), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -197,6 +197,37 @@ async fn a_key_held_by_an_open_transaction_holds_up_its_own_twins_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_with_another_key_goes_past_one_that_waits_though_nobody_else_comes() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    enqueue(&storage, EnqueueRequest::new("k", 0)).await;
+    let host = client(&database).await;
+    let watch = client(&database).await;
+    let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for n in 0..5 {
+        let sql = format!("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x{n}')");
+        host.batch_execute(&sql).await.unwrap();
+        let twin = {
+            let storage = storage.clone();
+            tokio::spawn(async move {
+                enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe_key(format!("x{n}"))).await
+            })
+        };
+        let other = async {
+            while number(&watch, locked).await == 0 {
+                tokio::task::yield_now().await;
+            }
+            // Within milliseconds of the one that waits: it looked at what is worth another write before this came.
+            enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe_key(format!("y{n}"))).await
+        };
+        assert_eq!(tokio::time::timeout(HANG, other).await.unwrap(), Inserted::Inserted);
+        assert!(!twin.is_finished());
+        host.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(tokio::time::timeout(HANG, twin).await.unwrap().unwrap(), Inserted::Inserted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn enqueues_at_once_share_their_commits() {
     let database = databases::fresh().await;
     let handle = databases::open(database.url()).await;

@@ -4,10 +4,10 @@
 --
 -- The p_span arrays tell where to look for jobs of a status, in order: from a key on, or at one key alone. A status
 -- without a span is looked through from its front. Gives how many were promoted, when the next one is due, how many
--- entries of the index were read, the time of the call, and the latest due time of each status among what was promoted.
+-- entries of the index were read, the time of the call, and the last key of each status among what was promoted.
 CREATE FUNCTION {schema}.promote(p_limit integer, p_span_statuses smallint[], p_span_dues bigint[], p_span_ids uuid[],
     p_span_alone boolean[], p_now bigint, OUT count integer, OUT next_us bigint, OUT read bigint, OUT now_us bigint,
-    OUT last_retrying bigint, OUT last_scheduled bigint)
+    OUT last_retrying bigint, OUT last_retrying_id uuid, OUT last_scheduled bigint, OUT last_scheduled_id uuid)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -16,27 +16,27 @@ DECLARE
 BEGIN
     now_us := {schema}.clock(p_now);
     WITH found AS MATERIALIZED (
-        SELECT y.tid, y.due_at FROM (VALUES (3::smallint), (1::smallint)) AS t(status) CROSS JOIN LATERAL (
+        SELECT y.tid, y.due_at, y.id FROM (VALUES (3::smallint), (1::smallint)) AS t(status) CROSS JOIN LATERAL (
             -- A lateral join goes through the spans as they come, and stops when there is enough.
-            SELECT i.tid, i.due_at FROM (VALUES (1)) AS one(x)
+            SELECT i.tid, i.due_at, i.id FROM (VALUES (1)) AS one(x)
             LEFT JOIN unnest(p_span_statuses, p_span_dues, p_span_ids, p_span_alone) AS s(status, due_at, id, alone)
                  ON s.status = t.status
             CROSS JOIN LATERAL (
-                SELECT x.tid, x.due_at FROM (
-                    SELECT d.ctid AS tid, d.due_at FROM {schema}.deferred d
+                SELECT x.tid, x.due_at, x.id FROM (
+                    SELECT d.ctid AS tid, d.due_at, d.id FROM {schema}.deferred d
                     WHERE d.status = t.status AND d.due_at <= now_us
                       AND (d.due_at, d.id) >= (coalesce(s.due_at, {first_time}), coalesce(s.id, {first_id}))
                     ORDER BY d.due_at, d.id LIMIT p_limit FOR UPDATE SKIP LOCKED) x
                 WHERE s.alone IS NOT TRUE
                 UNION ALL
-                SELECT x.tid, x.due_at FROM (
-                    SELECT d.ctid AS tid, d.due_at FROM {schema}.deferred d
+                SELECT x.tid, x.due_at, x.id FROM (
+                    SELECT d.ctid AS tid, d.due_at, d.id FROM {schema}.deferred d
                     WHERE d.status = t.status AND d.due_at = s.due_at AND d.id = s.id AND d.due_at <= now_us
                     FOR UPDATE SKIP LOCKED) x
                 WHERE s.alone) i
             LIMIT p_limit) y
     ), due AS MATERIALIZED (
-        SELECT f.tid FROM found f ORDER BY f.due_at LIMIT p_limit
+        SELECT f.tid FROM found f ORDER BY f.due_at, f.id LIMIT p_limit
     ), gone AS (
         DELETE FROM {schema}.deferred d USING due WHERE d.ctid = due.tid RETURNING d.id, d.due_at, d.status
     ), now_ready AS (
@@ -44,8 +44,13 @@ BEGIN
         SELECT j.due_at, j.id, j.queue, j.kind, (j.suspect > 0)::integer, j.priority
         FROM gone g JOIN {schema}.jobs j ON j.id = g.id
     )
-    SELECT count(*), max(g.due_at) FILTER (WHERE g.status = 3), max(g.due_at) FILTER (WHERE g.status = 1)
-    INTO count, last_retrying, last_scheduled FROM gone g;
+    SELECT count(*), r.due_at, r.id, d.due_at, d.id
+    INTO count, last_retrying, last_retrying_id, last_scheduled, last_scheduled_id
+    FROM gone g
+    LEFT JOIN (SELECT z.due_at, z.id FROM gone z WHERE z.status = 3 ORDER BY z.due_at DESC, z.id DESC LIMIT 1) r ON true
+    LEFT JOIN (SELECT z.due_at, z.id FROM gone z WHERE z.status = 1 ORDER BY z.due_at DESC, z.id DESC LIMIT 1) d ON true
+    GROUP BY r.due_at, r.id, d.due_at, d.id;
+    count := coalesce(count, 0);
     SELECT min(y.due_at) - now_us INTO next_us
     FROM (VALUES (3::smallint), (1::smallint)) AS t(status) CROSS JOIN LATERAL (
         SELECT i.due_at FROM (VALUES (1)) AS one(x)
@@ -92,6 +97,7 @@ DECLARE
     v_entries bigint;
     v_room integer := p_limit;
     v_effort bigint := 0;
+    v_week_ago bigint := {schema}.clock(NULL) - 604800000000;
 BEGIN
     job := true; read := 0;
     FOR v_line IN
@@ -144,6 +150,10 @@ BEGIN
             END IF;
             v_slice := CASE WHEN v_entries < 500 THEN v_slice * 4 WHEN v_entries > 5000 THEN v_slice / 2 + 1
                             ELSE v_slice END;
+            -- Nobody knows what a slice has in it: ten minutes at most of the last week, and all before it at will.
+            IF v_due > v_week_ago THEN
+                v_slice := least(v_slice, 600000000);
+            END IF;
         END LOOP;
     END LOOP;
     line := NULL; due_at := NULL; id := NULL; job := false;

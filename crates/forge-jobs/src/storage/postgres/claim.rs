@@ -2,7 +2,7 @@
 
 use super::error::{Fault, not_registered};
 use super::hub::{Hub, Lane};
-use super::marks::{Reading, Spans, Taken};
+use super::marks::{Claims, Reading, Spans, Taken};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
@@ -17,7 +17,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const CLAIM: &str = "SELECT settings_version, suspects, read, now_us, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
-     throttles, created_at, due_at, tags, suspect \
+     throttles, created_at, due_at, tags, suspect, passed_wants, passed_kinds \
      FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Claims jobs of every wanted queue.
@@ -34,9 +34,9 @@ pub(super) async fn claim(hub: Arc<Hub>, params: ClaimParams) -> Result<ClaimBat
         }
         Err(e) => return Err(e.into_storage(true)),
     };
-    let (batch, taken, reading) = understand(&hub, &params, &rows).await.map_err(unseen)?;
+    let (batch, claims, reading) = understand(&hub, &params, &rows).await.map_err(unseen)?;
     if !alone {
-        hub.marks.claimed(from, &looked_through(&params.wants, &batch.limited), &taken, reading);
+        hub.marks.claimed(from, &looked_through(&params.wants, &batch.limited), &claims, reading);
     }
     Ok(batch)
 }
@@ -103,10 +103,10 @@ async fn understand(
     hub: &Hub,
     params: &ClaimParams,
     rows: &[Row],
-) -> Result<(ClaimBatch, Vec<Taken>, Reading), Fault> {
+) -> Result<(ClaimBatch, Claims, Reading), Fault> {
     let jobs = rows.len().saturating_sub(1);
     let mut batch = ClaimBatch { jobs: Vec::with_capacity(jobs), ..ClaimBatch::default() };
-    let mut taken = Vec::with_capacity(jobs);
+    let mut claims = Claims { taken: Vec::with_capacity(jobs), passed: Vec::new() };
     let mut reading = Reading { entries: 0, now: 0 };
     for row in rows {
         let want: Option<i32> = row.try_get(4)?;
@@ -115,6 +115,9 @@ async fn understand(
             batch.settings_version = row.try_get(0)?;
             batch.suspects_waiting = row.try_get(1)?;
             reading = Reading { entries: row.try_get::<_, i64>(2)?.unsigned_abs(), now: row.try_get(3)? };
+            let (wants, kinds): (Vec<i32>, Vec<i32>) = (row.try_get(17)?, row.try_get(18)?);
+            let wants = wants.into_iter().filter_map(|want| usize::try_from(want - 1).ok());
+            claims.passed = wants.zip(kinds).collect();
             continue;
         };
         let kind: i32 = row.try_get(5)?;
@@ -125,10 +128,10 @@ async fn understand(
         let name = hub.kind_name(kind).await?;
         let claimed = read(row, params.process, &params.wants[at].queue, &name)?;
         let key = (claimed.job.due_at.as_micros(), Uuid::from_bytes(*claimed.job.id.as_bytes()));
-        taken.push(Taken { want: at, kind, priority: claimed.job.priority, key });
+        claims.taken.push(Taken { want: at, kind, priority: claimed.job.priority, key });
         batch.jobs.push(claimed);
     }
-    Ok((batch, taken, reading))
+    Ok((batch, claims, reading))
 }
 
 /// What is told of a queue whose jobs take permits: 0 for the kind means all of them.

@@ -91,14 +91,16 @@ impl Server {
     }
 
     /// Asks the server to stop what this connection is doing. A hint; nobody waits for it.
-    pub(super) fn cancel(&self, client: &Client) {
-        let (token, limit, alive) = (client.cancel_token(), self.limit, self.alive);
+    pub(super) fn cancel(&self, live: &Live) {
+        let (token, limit, alive) = (live.client().cancel_token(), self.limit, self.alive);
         let (host, tls) = (self.host.clone(), self.tls.clone());
+        // The name may stand for several servers, and only this one has the session.
+        let peer = live.peer();
         tokio::spawn(tokio::time::timeout(limit, async move {
             // Nobody could do anything about a failure.
-            let _ = match host {
-                Some((name, port)) => {
-                    let Ok(stream) = dial(&name, port, alive).await else { return };
+            let _ = match host.zip(peer) {
+                Some(((name, _), peer)) => {
+                    let Ok(stream) = dial(peer, alive).await else { return };
                     cancel_over(token, stream, &name, tls).await
                 }
                 None => token.cancel_query(NoTls).await,
@@ -135,21 +137,24 @@ async fn enter(server: &Server, heard: Heard) -> Result<Live, Fault> {
     let Some((name, port)) = &server.host else {
         let (client, connection) = server.config.connect(NoTls).await.map_err(|e| refused(server, e))?;
         let task = tokio::spawn(drive(connection, heard)).abort_handle();
-        return Ok(Live::new(client, task));
+        return Ok(Live::new(client, task, None));
     };
     let no_way = |e: std::io::Error| {
         let what = format!("error connecting to server: {e}");
         Fault::NoConnection(server.unreachable(&what, Some(e.into())))
     };
-    let stream = dial(name, *port, server.alive).await.map_err(no_way)?;
+    let stream = dial((name.as_str(), *port), server.alive).await.map_err(no_way)?;
     let ends = ends(&stream).map_err(no_way)?;
     let (client, task) = match &server.tls {
         Some(tls) => enter_by(server, stream, connector(tls, name).map_err(no_way)?, heard).await,
         None => enter_by(server, stream, NoTls, heard).await,
     }
     .map_err(|e| refused(server, e))?;
-    let live = Live::new(client, task);
-    Ok(if is_direct(live.client(), ends).await? { live.direct() } else { live })
+    let live = Live::new(client, task, Some(ends.1));
+    // Nothing of the caller's has been sent yet.
+    let direct = is_direct(live.client(), ends).await;
+    let direct = direct.map_err(|e| Fault::NoConnection(e.into_storage(false)))?;
+    Ok(if direct { live.direct() } else { live })
 }
 
 type RustlsConnect = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;

@@ -11,7 +11,8 @@ use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted, StorageError};
 use crate::{Due, JobId, NewJob, Timestamp};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
@@ -70,11 +71,14 @@ impl Inner {
 }
 
 impl Group {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The callers of the next write: those that act at the same time, within bounds. `None` ends the writer.
-    fn take(&self) -> Option<(Vec<Caller>, Instant)> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take(&self) -> Option<(Vec<Caller>, UnderWay<'_>)> {
+        let mut inner = self.inner();
         if inner.writers > 1 && !inner.is_worth_another() {
-            inner.writers -= 1;
             return None;
         }
         let mut callers: Vec<Caller> = Vec::new();
@@ -89,29 +93,53 @@ impl Group {
             callers.extend(inner.waiting.pop_front());
         }
         if callers.is_empty() {
-            inner.writers -= 1;
             return None;
         }
         let begun = Instant::now();
         inner.under_way.push(begun);
-        Some((callers, begun))
-    }
-
-    /// A write is over that was begun then.
-    fn done(&self, begun: Instant) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = inner.under_way.iter().position(|b| *b == begun) {
-            inner.under_way.swap_remove(at);
-        }
+        Some((callers, UnderWay { group: self, begun }))
     }
 
     /// Until as many wait as were answered, if they come at once.
     async fn gather(&self, answered: usize) {
         for _ in 0..GIVE_WAY {
-            if self.inner.lock().unwrap_or_else(PoisonError::into_inner).waiting.len() >= answered {
+            if self.inner().waiting.len() >= answered {
                 return;
             }
             tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A write that is not over.
+struct UnderWay<'a> {
+    group: &'a Group,
+    begun: Instant,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.group.inner();
+        if let Some(at) = inner.under_way.iter().position(|b| *b == self.begun) {
+            inner.under_way.swap_remove(at);
+        }
+    }
+}
+
+/// One that writes for all callers, until nobody waits.
+struct Writer {
+    hub: Arc<Hub>,
+    keyed: usize,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut inner = self.group().inner();
+        inner.writers -= 1;
+        // Only after a panic: whoever waits is not left alone for it.
+        if inner.writers == 0 && !inner.waiting.is_empty() {
+            inner.writers += 1;
+            tokio::spawn(Self { hub: self.hub.clone(), keyed: self.keyed }.write_all());
         }
     }
 }
@@ -130,51 +158,72 @@ pub(super) async fn enqueue(
     // Jobs with keys are written apart: they may have to wait for a transaction of the host program.
     let keyed = usize::from(has_keys(&params.jobs));
     let start = {
-        let mut inner = hub.groups[keyed].inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = hub.groups[keyed].inner();
         inner.waiting.push_back(Caller { jobs: params.jobs, now: params.now, reply });
         let start = inner.writers == 0 || (inner.writers < WRITERS && inner.is_worth_another());
         inner.writers += usize::from(start);
         start
     };
     if start {
-        handle.spawn(write_all(hub.clone(), keyed));
+        handle.spawn(Writer { hub: hub.clone(), keyed }.write_all());
     }
     answer.await.unwrap_or(Err(StorageError::Closed))
 }
 
-async fn write_all(hub: Arc<Hub>, keyed: usize) {
-    let group = &hub.groups[keyed];
-    let mut answered = 0;
-    loop {
-        if answered > 1 {
-            group.gather(answered).await;
-        }
-        let Some((callers, begun)) = group.take() else { return };
-        answered = callers.len();
-        let (groups, replies): (Vec<_>, Vec<_>) =
-            callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
-        let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
-        let now = groups.first().and_then(|(_, now)| *now);
-        let jobs: Vec<NewJob> = groups.into_iter().flat_map(|(jobs, _)| jobs).collect();
-        match write(&hub, &jobs, now).await {
-            Ok(results) => {
-                let mut results = results.into_iter();
-                for (size, reply) in sizes.into_iter().zip(replies) {
-                    // A caller that has stopped waiting misses the answer, not the effect.
-                    let _ = reply.send(Ok(results.by_ref().take(size).collect()));
-                }
+impl Writer {
+    fn group(&self) -> &Group {
+        &self.hub.groups[self.keyed]
+    }
+
+    async fn write_all(self) {
+        let mut answered = 0;
+        loop {
+            if answered > 1 {
+                self.group().gather(answered).await;
             }
-            Err(e) if replies.len() > 1 && !e.is_retryable() => {
-                let mut rest = &jobs[..];
-                for (size, reply) in sizes.into_iter().zip(replies) {
-                    let (own, others) = rest.split_at(size);
-                    rest = others;
-                    let _ = reply.send(write(&hub, own, now).await);
-                }
+            let Some((callers, _under_way)) = self.group().take() else { return };
+            answered = callers.len();
+            let mut answering = pin!(answer(&self.hub, callers));
+            if tokio::time::timeout(SLOW, answering.as_mut()).await.is_err() {
+                self.let_others_past();
+                answering.await;
             }
-            Err(e) => replies.into_iter().for_each(|reply| _ = reply.send(Err(e.duplicate()))),
         }
-        group.done(begun);
+    }
+
+    /// Those who came meanwhile do not wait for a write that hangs; those who come from now on see to it themselves.
+    fn let_others_past(&self) {
+        let mut inner = self.group().inner();
+        if inner.writers < WRITERS && !inner.waiting.is_empty() {
+            inner.writers += 1;
+            tokio::spawn(Self { hub: self.hub.clone(), keyed: self.keyed }.write_all());
+        }
+    }
+}
+
+/// Writes the jobs of all these callers, and answers each.
+async fn answer(hub: &Hub, callers: Vec<Caller>) {
+    let (groups, replies): (Vec<_>, Vec<_>) = callers.into_iter().map(|c| ((c.jobs, c.now), c.reply)).unzip();
+    let sizes: Vec<usize> = groups.iter().map(|(jobs, _)| jobs.len()).collect();
+    let now = groups.first().and_then(|(_, now)| *now);
+    let jobs: Vec<NewJob> = groups.into_iter().flat_map(|(jobs, _)| jobs).collect();
+    match write(hub, &jobs, now).await {
+        Ok(results) => {
+            let mut results = results.into_iter();
+            for (size, reply) in sizes.into_iter().zip(replies) {
+                // A caller that has stopped waiting misses the answer, not the effect.
+                let _ = reply.send(Ok(results.by_ref().take(size).collect()));
+            }
+        }
+        Err(e) if replies.len() > 1 && !e.is_retryable() => {
+            let mut rest = &jobs[..];
+            for (size, reply) in sizes.into_iter().zip(replies) {
+                let (own, others) = rest.split_at(size);
+                rest = others;
+                let _ = reply.send(write(hub, own, now).await);
+            }
+        }
+        Err(e) => replies.into_iter().for_each(|reply| _ = reply.send(Err(e.duplicate()))),
     }
 }
 

@@ -13,7 +13,7 @@ impl Guard {
                 "claim",
                 &[
                     (
-                        "DELETE FROM {schema}.ready r USING picked WHERE r.ctid = picked.tid\n            RETURNING r.id, r.due_at, r.priority",
+                        "DELETE FROM {schema}.ready r USING picked WHERE r.ctid = picked.tid\n                RETURNING r.id, r.due_at, r.priority",
                         "SELECT r.id, r.due_at, r.priority FROM {schema}.ready r JOIN picked ON r.ctid = picked.tid",
                     ),
                     (

@@ -4,6 +4,7 @@ use super::connect::{Server, connect};
 use super::error::{Fault, lost, outdated};
 use super::schema::Schema;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 pub(super) struct Live {
     client: Client,
     task: AbortHandle,
+    peer: Option<SocketAddr>,
     kept: Option<Kept>,
 }
 
@@ -26,8 +28,9 @@ pub(super) struct Live {
 type Kept = StdMutex<HashMap<&'static str, Option<Statement>>>;
 
 impl Live {
-    pub(super) const fn new(client: Client, task: AbortHandle) -> Self {
-        Self { client, task, kept: None }
+    /// `peer`: the other end; `None` on a Unix socket.
+    pub(super) const fn new(client: Client, task: AbortHandle, peer: Option<SocketAddr>) -> Self {
+        Self { client, task, peer, kept: None }
     }
 
     /// It is certain that one session of the server is at the other end, and stays there.
@@ -38,6 +41,10 @@ impl Live {
 
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 
     pub(super) const fn is_direct(&self) -> bool {
@@ -176,7 +183,7 @@ impl Link {
             }
             Err(_) => {
                 // Nobody may wait behind it, and the server should not go on for nobody.
-                self.server.cancel(&live.client);
+                self.server.cancel(&live);
                 self.break_off(&live).await;
                 Err(Fault::Late(limit))
             }

@@ -9,19 +9,24 @@
 //! A job may come in before a mark: one handed back, one whose transaction took its time, one due in the past. What is
 //! committed within [`TOLERANCE`] of its due time is never behind a mark. For the rest [`look_back`](super::look_back)
 //! looks, apart from the calls, in pieces that take no more than one part in [`SHARE`] of all time. What it finds is
-//! looked up by its key with the next call. So a job waits for at most [`SHARE`] times what it takes to look through
-//! everything before the marks. The marks are forgotten once there is little to step over again.
+//! looked up by its key with the next calls. So a job waits for at most [`SHARE`] times what it takes to look through
+//! everything before the marks. What was found and is not found again in the next round is gone: somebody else has taken
+//! it. Where more is found than calls take, the rest is left to the next round: so nobody waits for a queue that is
+//! paused. The marks are forgotten once there is little to step over again.
 //!
 //! Only this process's memory holds them: a pooler may stand before the server's sessions, and a row that is written
 //! each time would be as dead as what it is to help with.
 
+mod sweeps;
 #[cfg(test)]
 mod tests;
 
+pub(super) use sweeps::Swept;
+
+use self::sweeps::Sweeps;
 use crate::storage::{ClaimParams, ClaimWant};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -37,8 +42,14 @@ const TOLERANCE_US: i64 = 200_000;
 const MAX_PRIORITIES: usize = 128;
 /// Most lines that are remembered.
 const MAX_LINES: usize = 1_024;
-/// Most jobs before the marks that are remembered until a call takes them.
-const MAX_FOUND: usize = 1_000;
+/// Most jobs before the marks that are looked up by their keys in one call: each is a look into the index.
+const MAX_ALONE: usize = 1_000;
+/// So many are of each queue, however many queues there are.
+const MIN_ALONE: usize = 10;
+/// Most jobs before the mark of a line that are remembered until a call takes them.
+const MAX_FOUND: usize = 100;
+/// The priority of jobs that ask for none: where a kind that was looked through in vain is most likely to go on.
+const USUAL: i16 = 0;
 
 /// Due time and id.
 pub(super) type Key = (i64, Uuid);
@@ -73,8 +84,8 @@ struct Mark {
     key: Key,
     /// Jobs taken in this line since it is remembered: so many entries there are to step over, at least.
     taken: u64,
-    /// Jobs before the key that are still to be taken.
-    found: BTreeSet<Key>,
+    /// Jobs before the key that are still to be taken, with the round that found them last.
+    found: BTreeMap<Key, u64>,
 }
 
 /// What a storage remembers.
@@ -132,10 +143,23 @@ impl Reading {
         self.entries > MANY + READS_PER_JOB * taken
     }
 
+    /// How far a call has come that looked through everything.
+    const fn end(self) -> Key {
+        (self.now.saturating_sub(TOLERANCE_US), Uuid::nil())
+    }
+
     /// A mark behind which nothing comes in that is committed soon after it is due.
     fn mark(self, key: Key) -> Key {
-        key.min((self.now.saturating_sub(TOLERANCE_US), Uuid::nil()))
+        key.min(self.end())
     }
+}
+
+/// What a claim did.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    pub(super) taken: Vec<Taken>,
+    /// Positions of wants and kinds that were looked through to their end.
+    pub(super) passed: Vec<(usize, i32)>,
 }
 
 /// A job that a claim gave.
@@ -159,19 +183,22 @@ impl Memory {
     pub(super) fn for_claim(&self, params: &ClaimParams) -> Spans {
         let marks = self.marks();
         let mut spans = Spans::default();
+        let most = (MAX_ALONE / params.wants.len().max(1)).max(MIN_ALONE);
         for (at, want) in params.wants.iter().enumerate() {
             let number = i32::try_from(at + 1).unwrap_or(i32::MAX);
             let mut lines = ready(&marks, &want.queue).peekable();
             let mut before = None;
+            let mut room = most;
             while let Some((line, (kind, priority), mark)) = lines.next() {
                 if before != Some(kind) && priority > i16::MIN {
                     spans.push(number, kind, (i16::MIN, FIRST), Some(priority - 1));
                 }
                 before = Some(kind);
-                for key in &mark.found {
+                for key in mark.found.keys().take(room) {
                     spans.push(number, kind, (priority, *key), None);
                     spans.alone.push((line.clone(), *key));
                 }
+                room = room.saturating_sub(mark.found.len());
                 // What lies between two priorities belongs to the first: nothing is left out.
                 let ends = match lines.peek() {
                     Some((_, (next, upper), _)) if *next == kind => upper - 1,
@@ -183,26 +210,38 @@ impl Memory {
         spans
     }
 
-    /// A claim that looked there has given these jobs.
-    pub(super) fn claimed(&self, from: Spans, wants: &[ClaimWant], taken: &[Taken], reading: Reading) {
+    /// A claim that looked there did this.
+    pub(super) fn claimed(&self, from: Spans, wants: &[ClaimWant], claims: &Claims, reading: Reading) {
         let mut marks = self.marks();
+        let many = reading.stepped_over_many(claims.taken.len() as u64);
         let first = !holds(&marks, Table::Ready);
-        if first && !reading.stepped_over_many(taken.len() as u64) {
+        if first && !many {
             return;
         }
         for (line, key) in from.alone {
-            if was_reached(&line, key, wants, taken)
+            if was_passed(&line, key, wants, &claims.taken)
                 && let Some(mark) = marks.get_mut(&line)
             {
                 mark.found.remove(&key);
             }
         }
-        for job in taken {
+        for job in &claims.taken {
             let Some(want) = wants.get(job.want) else { continue };
             let line = Line::Ready { queue: want.queue.clone(), kind: job.kind, priority: job.priority };
             advance(&mut marks, line, reading.mark(job.key));
         }
-        if first && !taken.is_empty() {
+        for (want, kind) in claims.passed.iter().filter(|_| many) {
+            let Some(want) = wants.get(*want) else { continue };
+            let of_kind = ready(&marks, &want.queue).filter(|(_, (of, _), _)| of == kind);
+            let mut lines: Vec<_> = of_kind.map(|(line, _, _)| line.clone()).collect();
+            if lines.is_empty() {
+                lines.push(Line::Ready { queue: want.queue.clone(), kind: *kind, priority: USUAL });
+            }
+            for line in lines {
+                advance(&mut marks, line, reading.end());
+            }
+        }
+        if first && holds(&marks, Table::Ready) {
             self.filled.notify_one();
         }
     }
@@ -212,7 +251,7 @@ impl Memory {
         let mut spans = DeferredSpans::default();
         for (line, mark) in self.marks().iter().rev() {
             let Line::Deferred { status } = line else { break };
-            for (key, alone) in mark.found.iter().map(|k| (k, true)).chain([(&mark.key, false)]) {
+            for (key, alone) in mark.found.keys().map(|k| (k, true)).chain([(&mark.key, false)]) {
                 spans.statuses.push(*status);
                 spans.dues.push(key.0);
                 spans.ids.push(key.1);
@@ -222,31 +261,34 @@ impl Memory {
         spans
     }
 
-    /// A promotion that looked there has promoted so many, the last ones of each status due at these times.
+    /// A promotion that looked there has promoted so many, the last ones of each status at these keys.
     pub(super) fn promoted(
         &self,
         from: &DeferredSpans,
         (count, limit): (u32, u32),
-        last: [(i16, Option<i64>); 2],
+        last: [(i16, Option<Key>); 2],
         reading: Reading,
     ) {
         let mut marks = self.marks();
+        let many = reading.stepped_over_many(count.into());
         let first = !holds(&marks, Table::Deferred);
-        if first && !reading.stepped_over_many(count.into()) {
+        if first && !many {
             return;
         }
         for (at, status) in from.statuses.iter().enumerate().filter(|(at, _)| from.alone[*at]) {
             let key = (from.dues[at], from.ids[at]);
-            let passed = last.iter().any(|(of, due)| of == status && due.is_some_and(|due| key.0 <= due));
+            let passed = last.iter().any(|(of, last)| of == status && last.is_some_and(|last| key <= last));
             if (count < limit || passed)
                 && let Some(mark) = marks.get_mut(&Line::Deferred { status: *status })
             {
                 mark.found.remove(&key);
             }
         }
-        for (status, due) in last {
-            if let Some(due) = due {
-                advance(&mut marks, Line::Deferred { status }, reading.mark((due, Uuid::nil())));
+        for (status, last) in last {
+            // With fewer than it might have promoted it looked through everything that was due.
+            let key = if many && count < limit { Some(reading.end()) } else { last.map(|k| reading.mark(k)) };
+            if let Some(key) = key {
+                advance(&mut marks, Line::Deferred { status }, key);
             }
         }
         if first && holds(&marks, Table::Deferred) {
@@ -267,17 +309,26 @@ impl Memory {
         marks.iter().filter(|(l, _)| l.table() == table).map(|(l, m)| (l.clone(), m.key)).collect()
     }
 
-    /// How many more jobs may be found.
-    pub(super) fn room(&self) -> usize {
-        MAX_FOUND.saturating_sub(self.marks().values().map(|m| m.found.len()).sum())
+    /// A round found a job before the mark of its line: the next calls look it up, if there is room for it.
+    pub(super) fn found(&self, line: &Line, key: Key, round: u64) {
+        let mut marks = self.marks();
+        // A line that was forgotten meanwhile is looked through from its front.
+        let Some(mark) = marks.get_mut(line) else { return };
+        if mark.found.len() < MAX_FOUND || mark.found.contains_key(&key) {
+            mark.found.insert(key, round);
+        }
     }
 
-    /// A job was found before the mark of its line: the next call looks it up.
-    pub(super) fn found(&self, line: &Line, key: Key) {
-        // A line that was forgotten meanwhile is looked through from its front.
-        if let Some(mark) = self.marks().get_mut(line) {
-            mark.found.insert(key);
-        }
+    /// Whether so much was found of a line that there is no room for more.
+    pub(super) fn is_full(&self, line: &Line) -> bool {
+        self.marks().get(line).is_some_and(|mark| mark.found.len() >= MAX_FOUND)
+    }
+
+    /// A round over a table has come to its end: what it did not find again is gone.
+    pub(super) fn round_is_over(&self, table: Table, round: u64) {
+        let mut marks = self.marks();
+        let lines = marks.iter_mut().filter(|(line, _)| line.table() == table);
+        lines.for_each(|(_, mark)| mark.found.retain(|_, found| *found >= round));
     }
 
     /// All lines of a table were looked through up to their marks; this is how many entries were read. With few left to
@@ -312,20 +363,17 @@ fn ready<'a>(
     })
 }
 
-/// Whether a claim that was to look at a job came as far as it: then it was taken, or is gone.
-fn was_reached(line: &Line, key: Key, wants: &[ClaimWant], taken: &[Taken]) -> bool {
+/// Whether a claim took a job, or one behind it that it came to later: then the job is gone.
+fn was_passed(line: &Line, key: Key, wants: &[ClaimWant], taken: &[Taken]) -> bool {
     let Line::Ready { queue, kind, priority } = line else { return false };
-    wants.iter().enumerate().filter(|(_, w)| w.queue == *queue).any(|(at, want)| {
-        let mut of_want = 0;
-        let passed = taken.iter().filter(|t| t.want == at).fold(false, |passed, t| {
-            of_want += 1;
-            passed || (t.kind == *kind && (t.priority, t.key) >= (*priority, key))
-        });
-        passed || of_want < want.limit
+    taken.iter().any(|job| {
+        job.kind == *kind
+            && (job.priority, job.key) >= (*priority, key)
+            && wants.get(job.want).is_some_and(|w| w.queue == *queue)
     })
 }
 
-/// A job was taken here: what is before it is gone.
+/// A call has come as far as the key: what is before it is gone.
 fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key) {
     if let Some(mark) = marks.get_mut(&line) {
         mark.key = mark.key.max(key);
@@ -347,65 +395,5 @@ fn advance(marks: &mut BTreeMap<Line, Mark>, line: Line, key: Key) {
             marks.remove(&line);
         }
     }
-    marks.insert(line, Mark { key, taken: 1, found: BTreeSet::new() });
-}
-
-/// How far sweeps have come. Nobody waits for what they miss, so that they simply look from the front now and then.
-#[derive(Default)]
-struct Sweeps {
-    /// Per queue and status.
-    last: BTreeMap<(i32, i16), i64>,
-    /// When to look from the front again; `None`: always.
-    front_at: Option<Instant>,
-}
-
-/// From which times on a sweep is to look. Lists of one length, as the function takes them.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct SweepMarks {
-    pub(super) queues: Vec<i32>,
-    pub(super) statuses: Vec<i16>,
-    pub(super) times: Vec<i64>,
-    from_front: bool,
-}
-
-/// What a sweep did.
-pub(super) struct Swept {
-    pub(super) entries: u64,
-    pub(super) deleted: u64,
-    /// The last time of what was deleted, per queue and status.
-    pub(super) last: Vec<((i32, i16), i64)>,
-}
-
-impl Memory {
-    /// Where the next sweep is to look.
-    pub(super) fn for_sweep(&self) -> SweepMarks {
-        let sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
-        if sweeps.front_at.is_none_or(|at| at <= Instant::now()) {
-            return SweepMarks { from_front: true, ..SweepMarks::default() };
-        }
-        let mut marks = SweepMarks::default();
-        for ((queue, status), time) in &sweeps.last {
-            marks.queues.push(*queue);
-            marks.statuses.push(*status);
-            marks.times.push(*time);
-        }
-        marks
-    }
-
-    /// A sweep is over. `None`: it got no answer in time.
-    pub(super) fn swept(&self, from: &SweepMarks, took: Duration, swept: Option<Swept>) {
-        let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
-        let many = swept.as_ref().is_none_or(|s| s.entries > MANY + READS_PER_JOB * s.deleted);
-        if from.from_front {
-            sweeps.front_at = many.then(|| Instant::now() + took * SHARE);
-            if !many {
-                sweeps.last.clear();
-                return;
-            }
-        }
-        for (line, time) in swept.into_iter().flat_map(|s| s.last) {
-            let last = sweeps.last.entry(line).or_insert(time);
-            *last = time.max(*last);
-        }
-    }
+    marks.insert(line, Mark { key, taken: 1, found: BTreeMap::new() });
 }

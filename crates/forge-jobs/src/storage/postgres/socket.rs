@@ -5,7 +5,7 @@ use super::hub::only;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_postgres::Client;
 
 /// How a dead connection is noticed.
@@ -20,9 +20,9 @@ pub(super) struct Alive {
     pub(super) unacknowledged: Duration,
 }
 
-/// Connects to the first address of a name that answers.
-pub(super) async fn dial(name: &str, port: u16, alive: Alive) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((name, port)).await?;
+/// Connects to the first address that answers.
+pub(super) async fn dial(to: impl ToSocketAddrs, alive: Alive) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(&stream);
     let keepalive = socket2::TcpKeepalive::new().with_time(alive.idle);

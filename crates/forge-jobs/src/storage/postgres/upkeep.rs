@@ -3,15 +3,17 @@
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane, only};
-use super::marks::{Reading, Swept};
+use super::marks::{Key, Reading, Swept};
 use crate::Timestamp;
 use crate::storage::{PromoteParams, Promoted, StorageError, SweepParams, SweepReport};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
-const PROMOTE: &str = "SELECT count, next_us, read, now_us, last_retrying, last_scheduled \
+const PROMOTE: &str = "SELECT count, next_us, read, now_us, last_retrying, last_retrying_id, \
+     last_scheduled, last_scheduled_id \
      FROM {schema}.promote($1, $2, $3, $4, $5, $6)";
 const SWEEP: &str =
     "SELECT done, dead, read, queues, statuses, times FROM {schema}.sweep($1, $2, $3, $4, $5)";
@@ -55,9 +57,14 @@ async fn promote_one_batch(hub: &Hub, params: PromoteParams) -> Result<(u32, Opt
     let row = only(rows)?;
     let count = u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0);
     let reading = Reading { entries: row.try_get::<_, i64>(2)?.unsigned_abs(), now: row.try_get(3)? };
-    let last = [(RETRYING, row.try_get(4)?), (SCHEDULED, row.try_get(5)?)];
+    let last = [(RETRYING, key(&row, 4)?), (SCHEDULED, key(&row, 6)?)];
     hub.marks.promoted(&from, (count, params.limit), last, reading);
     Ok((count, row.try_get(1)?))
+}
+
+fn key(row: &Row, at: usize) -> Result<Option<Key>, tokio_postgres::Error> {
+    let (due, id): (Option<i64>, Option<Uuid>) = (row.try_get(at)?, row.try_get(at + 1)?);
+    Ok(due.zip(id))
 }
 
 /// Deletes at most `limit` finished jobs past their queue's window.

@@ -4,6 +4,7 @@ use super::*;
 use crate::ProcessId;
 use crate::storage::{ClaimMode, KindFilter};
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// The database's time in these tests; what is due earlier than [`TOLERANCE_US`] before may be behind a mark.
 const NOW: i64 = 1_000_000_000;
@@ -36,7 +37,16 @@ fn params(limit: u32) -> ClaimParams {
 /// A claim that gets these jobs, all that it asked for.
 fn claim(memory: &Memory, jobs: &[Taken], reading: Reading) {
     let params = params(u32::try_from(jobs.len()).unwrap());
-    memory.claimed(memory.for_claim(&params), &params.wants, jobs, reading);
+    memory.claimed(memory.for_claim(&params), &params.wants, &claims(jobs, &[]), reading);
+}
+
+fn claims(taken: &[Taken], passed: &[(usize, i32)]) -> Claims {
+    Claims { taken: taken.to_vec(), passed: passed.to_vec() }
+}
+
+/// The keys that the next claim looks up.
+fn alone(memory: &Memory) -> Vec<i64> {
+    spans(memory).alone.iter().map(|(_, k)| k.0).collect()
 }
 
 fn spans(memory: &Memory) -> Spans {
@@ -58,11 +68,11 @@ fn edges(spans: &Spans, of: i32) -> Vec<((i16, Key), (i16, Key))> {
 fn a_claim_that_steps_over_little_is_not_remembered() {
     let memory = Memory::default();
     claim(&memory, &[taken(1, 0, 5)], QUICK);
-    assert_eq!(spans(&memory), Spans::default());
+    assert!(spans(&memory).wants.is_empty());
     // Many jobs are many reads, and none of them is a step over a dead one.
     let many: Vec<_> = (0..1_000).map(|n| taken(1, 0, n)).collect();
     claim(&memory, &many, Reading { entries: MANY + 2_000, now: NOW });
-    assert_eq!(spans(&memory), Spans::default());
+    assert!(spans(&memory).wants.is_empty());
 }
 
 #[test]
@@ -92,41 +102,115 @@ fn marks_never_go_back() {
 fn what_is_committed_soon_after_it_is_due_is_never_behind_a_mark() {
     let memory = Memory::default();
     claim(&memory, &[taken(1, 0, NOW - 5)], SLOW);
-    memory.promoted(&DeferredSpans::default(), (1, 1), [(3, Some(NOW - 5)), (1, None)], SLOW);
+    memory.promoted(&DeferredSpans::default(), (1, 1), [(3, Some(key(NOW - 5))), (1, None)], SLOW);
     let mark = (NOW - TOLERANCE_US, Uuid::nil());
     assert_eq!(memory.lines(Table::Ready), [(line(1, 0), mark)]);
     assert_eq!(memory.lines(Table::Deferred), [(Line::Deferred { status: 3 }, mark)]);
 }
 
 #[test]
-fn what_was_found_before_a_mark_is_looked_up_until_a_claim_has_come_as_far() {
+fn what_was_found_before_a_mark_is_looked_up_until_a_claim_has_taken_it() {
     let memory = Memory::default();
     claim(&memory, &[taken(1, 0, 50), taken(1, 3, 50)], SLOW);
-    memory.found(&line(1, 0), key(7));
-    memory.found(&line(1, 3), key(8));
-    let alone = |memory: &Memory| spans(memory).alone.iter().map(|(_, k)| k.0).collect::<Vec<_>>();
-    assert_eq!(alone(&memory), [7, 8]);
+    memory.found(&line(1, 0), key(7), 1);
+    memory.found(&line(1, 3), key(8), 1);
+    memory.found(&line(1, 3), key(9), 1);
+    assert_eq!(alone(&memory), [7, 8, 9]);
     // A claim of one gets the first; the second was not looked at.
     claim(&memory, &[taken(1, 0, 7)], QUICK);
-    assert_eq!(alone(&memory), [8]);
-    // What is found while a claim is under way was not looked at either, though the claim did not get enough.
-    let params = params(10);
-    let from = memory.for_claim(&params);
-    memory.found(&line(1, 3), key(9));
-    memory.claimed(from, &params.wants, &[], QUICK);
-    assert_eq!(alone(&memory), [9]);
+    assert_eq!(alone(&memory), [8, 9]);
+    // One that gets nothing may not have looked: its queue is paused, or at its bound.
+    claim(&memory, &[], QUICK);
+    assert_eq!(alone(&memory), [8, 9]);
+    // One that gets a later job of the kind has found the first ones gone.
+    claim(&memory, &[taken(2, 9, 70)], QUICK);
+    assert_eq!(alone(&memory), [8, 9]);
+    claim(&memory, &[taken(1, 3, 9)], QUICK);
+    assert!(alone(&memory).is_empty());
     assert_eq!(memory.lines(Table::Ready)[0].1, key(50));
+}
+
+#[test]
+fn what_a_round_does_not_find_again_is_gone() {
+    let memory = Memory::default();
+    claim(&memory, &[taken(1, 0, 50)], SLOW);
+    memory.found(&line(1, 0), key(7), 1);
+    memory.found(&line(1, 0), key(8), 1);
+    memory.round_is_over(Table::Ready, 1);
+    memory.found(&line(1, 0), key(8), 2);
+    memory.round_is_over(Table::Deferred, 2);
+    assert_eq!(alone(&memory), [7, 8]);
+    memory.round_is_over(Table::Ready, 2);
+    assert_eq!(alone(&memory), [8]);
+}
+
+#[test]
+fn of_a_line_and_in_a_call_so_much_is_looked_up_and_no_more() {
+    let memory = Memory::default();
+    let most = i64::try_from(MAX_FOUND).unwrap();
+    let priorities = i16::try_from(MAX_ALONE / MAX_FOUND).unwrap() + 1;
+    for priority in 0..priorities {
+        claim(&memory, &[taken(1, priority, 5_000)], SLOW);
+    }
+    for priority in 0..priorities {
+        for due in 0..most {
+            assert!(!memory.is_full(&line(1, priority)));
+            memory.found(&line(1, priority), key(1_000 - due), 1);
+        }
+        memory.found(&line(1, priority), key(0), 1);
+        assert!(memory.is_full(&line(1, priority)));
+    }
+    // The most urgent first, and nothing of the last line.
+    let looked_up = spans(&memory).alone;
+    assert_eq!(looked_up.len(), MAX_ALONE);
+    assert!(looked_up.iter().all(|(l, _)| *l != line(1, priorities - 1)));
+    // What is taken makes room.
+    claim(&memory, &[taken(1, 0, 1_000)], QUICK);
+    assert!(!memory.is_full(&line(1, 0)));
+    assert_eq!(spans(&memory).alone.len(), MAX_ALONE);
+}
+
+#[test]
+fn a_claim_that_reads_much_in_vain_is_remembered() {
+    let memory = Memory::default();
+    let params = params(10);
+    let end = (NOW - TOLERANCE_US, Uuid::nil());
+    let in_vain = |kind, reading| {
+        memory.claimed(memory.for_claim(&params), &params.wants, &claims(&[], &[(0, kind)]), reading);
+    };
+    in_vain(1, QUICK);
+    assert_eq!(memory.lines(Table::Ready), []);
+    in_vain(1, SLOW);
+    assert_eq!(memory.lines(Table::Ready), [(line(1, USUAL), end)]);
+    // All that is known of a kind has been looked through.
+    claim(&memory, &[taken(2, -7, 5), taken(2, 7, 5)], SLOW);
+    in_vain(2, SLOW);
+    let lines = [(line(1, USUAL), end), (line(2, -7), end), (line(2, 7), end)];
+    assert_eq!(memory.lines(Table::Ready), lines);
+}
+
+#[test]
+fn a_promotion_that_reads_much_in_vain_is_remembered() {
+    let memory = Memory::default();
+    let nothing = [(3, None), (1, None)];
+    memory.promoted(&memory.for_promotion(), (0, 10), nothing, QUICK);
+    assert_eq!(memory.lines(Table::Deferred), []);
+    memory.promoted(&memory.for_promotion(), (0, 10), nothing, SLOW);
+    let end = (NOW - TOLERANCE_US, Uuid::nil());
+    let lines = [1, 3].map(|status| (Line::Deferred { status }, end));
+    assert_eq!(memory.lines(Table::Deferred), lines);
 }
 
 #[test]
 fn what_was_found_before_the_mark_of_a_status_is_looked_up_until_it_is_promoted() {
     let memory = Memory::default();
-    let promote = |count, last, reading| {
-        memory.promoted(&memory.for_promotion(), (count, 2), [(3, last), (1, None)], reading);
+    let promote = |count, last: Option<i64>, reading| {
+        let last = [(3, last.map(key)), (1, None)];
+        memory.promoted(&memory.for_promotion(), (count, 2), last, reading);
     };
-    promote(1, Some(50), SLOW);
+    promote(2, Some(50), SLOW);
     for due in [5, 6, 7] {
-        memory.found(&Line::Deferred { status: 3 }, key(due));
+        memory.found(&Line::Deferred { status: 3 }, key(due), 1);
     }
     assert_eq!(memory.for_promotion().dues, [5, 6, 7, 50]);
     assert_eq!(memory.for_promotion().alone, [true, true, true, false]);
@@ -140,13 +224,13 @@ fn what_was_found_before_the_mark_of_a_status_is_looked_up_until_it_is_promoted(
 fn with_little_left_to_step_over_calls_look_from_the_front_again() {
     let memory = Memory::default();
     claim(&memory, &[taken(1, 0, 50)], SLOW);
-    memory.promoted(&DeferredSpans::default(), (1, 1), [(3, Some(50)), (1, Some(60))], SLOW);
+    memory.promoted(&DeferredSpans::default(), (1, 1), [(3, Some(key(50))), (1, Some(key(60)))], SLOW);
     assert!(!memory.looked_through(Table::Ready, MANY));
     assert!(memory.looked_through(Table::Deferred, 10));
-    assert_eq!(memory.for_promotion(), DeferredSpans::default());
+    assert!(memory.for_promotion().statuses.is_empty());
     assert_eq!(memory.lines(Table::Ready).len(), 1);
     assert!(memory.looked_through(Table::Ready, 10));
-    assert_eq!(spans(&memory), Spans::default());
+    assert!(spans(&memory).wants.is_empty());
 }
 
 #[test]
@@ -165,17 +249,10 @@ fn memory_is_bounded_and_keeps_the_lines_with_the_most_to_step_over() {
     }
     assert_eq!(memory.lines(Table::Ready).len(), MAX_LINES);
     assert!(memory.lines(Table::Ready).contains(&(line(1, 30_000), key(1))));
-    for n in 0.. {
-        if memory.room() == 0 {
-            assert_eq!(n, i64::try_from(MAX_FOUND).unwrap());
-            break;
-        }
-        memory.found(&line(1, 30_000), key(n));
-    }
     // Of a line that is not remembered nothing is found: it is looked through from its front.
     claim(&memory, &[taken(6_000, 0, 1)], SLOW);
     let forgotten = line(6_001, 0);
-    memory.found(&forgotten, key(1));
+    memory.found(&forgotten, key(1), 1);
     assert!(spans(&memory).alone.iter().all(|(l, _)| *l != forgotten));
 }
 
@@ -240,7 +317,7 @@ proptest! {
             if let Some((line, mark)) = (!lines.is_empty()).then(|| at.get(&lines))
                 && key(due) < *mark
             {
-                memory.found(line, key(due));
+                memory.found(line, key(due), 1);
                 found.push((line.clone(), key(due)));
             }
         }
