@@ -74,7 +74,7 @@ enum Command {
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
-    /// See when cron expressions fire
+    /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
     /// Run jobs until told to stop
@@ -126,7 +126,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
-        Command::Cron(command) => cmd::cron::run(command, out),
+        Command::Cron(command) => cmd::cron::run(command, url, out).await,
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,

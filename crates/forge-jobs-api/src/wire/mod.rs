@@ -11,6 +11,7 @@ mod job;
 mod page;
 mod process;
 mod queue;
+mod schedule;
 mod seconds;
 
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
@@ -25,4 +26,8 @@ pub use job::{
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
+pub use schedule::{
+    MissedFires, Overlap, Schedule, ScheduleDetail, ScheduleList, ScheduleOwner, ScheduleRemoved,
+    ScheduleSettings, ScheduleWish, Tick, TickOutcome,
+};
 pub use seconds::Seconds;
