@@ -4,8 +4,8 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races, Spin,
-    Synchronous,
+    Clock, CronLeader, CronTexts, Cuts, Depth, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Races,
+    Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -55,11 +55,13 @@ enum Campaign {
     Races,
     /// A million texts are read as cron expressions, and asked when they fire
     CronTexts,
+    /// 50 schedules of each minute on three processes for 10 minutes, the leader killed every 3 s
+    CronLeader,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 12] = [
+const ALL: [Campaign; 13] = [
     Campaign::Kill,
     Campaign::Poison,
     Campaign::Freeze,
@@ -72,6 +74,7 @@ const ALL: [Campaign; 12] = [
     Campaign::Cuts,
     Campaign::Races,
     Campaign::CronTexts,
+    Campaign::CronLeader,
 ];
 
 fn all() -> Vec<Campaign> {
@@ -154,6 +157,10 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         Campaign::Cuts => Cuts { seed, cuts: pick(1_000, 96).into() }.run().await,
         Campaign::Races => Races { seed, races: pick(10_000, 500) }.run().await,
         Campaign::CronTexts => CronTexts { seed, texts: pick(1_000_000, 20_000) }.run(),
+        Campaign::CronLeader => {
+            let campaign = if cli.short { CronLeader::short() } else { CronLeader::long() };
+            campaign.run(&Site::new(program)?).await
+        }
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }
 }

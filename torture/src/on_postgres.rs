@@ -2,7 +2,7 @@
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Failure, Freeze, Kill};
+use forge_torture::campaigns::{CronLeader, Failure, Freeze, Kill};
 use forge_torture::fleet::Site;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,10 +41,13 @@ pub(crate) enum OnPostgres {
     /// On Postgres: three demos share a directory, and one of them is killed
     #[command(name = "pg-demo")]
     Demo,
+    /// On Postgres: 50 schedules of each minute on three replicas for 10 minutes, the leader killed every 3 s
+    #[command(name = "pg-cron-leader")]
+    CronLeader,
 }
 
 impl OnPostgres {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Kill,
         Self::Freeze,
         Self::Restart,
@@ -54,6 +57,7 @@ impl OnPostgres {
         Self::SnapshotScheduled,
         Self::Depth,
         Self::Demo,
+        Self::CronLeader,
     ];
 
     pub(crate) async fn run(self, seed: u64, short: bool, program: &Path) -> Result<String, Failure> {
@@ -98,6 +102,10 @@ impl OnPostgres {
             Self::Depth => {
                 let others = if short { 50_000 } else { 1_000_000 };
                 Backlog { others, claims: 200 }.run(program, &cluster).await
+            }
+            Self::CronLeader => {
+                let campaign = if short { CronLeader::short() } else { CronLeader::long() };
+                campaign.run(&site()?).await
             }
             Self::Demo => {
                 let files = if short { 2_000 } else { 20_000 };
