@@ -2,7 +2,7 @@
 
 use crate::campaigns::Failure;
 use crate::fleet::Site;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -49,6 +49,22 @@ pub async fn finished(url: &str) -> Result<u64, Failure> {
         return Ok(Connection::open(file)?.query_row(count, [], |r| r.get(0))?);
     }
     number(url, "SELECT count(*) FROM forge.finished").await
+}
+
+/// The operating system's process id of whoever leads, as far as the database knows.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn leader(url: &str) -> Result<Option<u32>, Failure> {
+    if let Some(file) = file_of(url) {
+        let pid = "SELECT p.pid FROM forge_leases l JOIN forge_processes p ON p.id = l.holder WHERE l.name = 'leader'";
+        return Ok(Connection::open(file)?.query_row(pid, [], |r| r.get(0)).optional()?);
+    }
+    let pid =
+        "SELECT p.pid FROM forge.leases l JOIN forge.processes p ON p.id = l.holder WHERE l.name = 'leader'";
+    let row = forge_test_cluster::connect(url).await?.query_opt(pid, &[]).await?;
+    Ok(row.map(|r| r.try_get::<_, i64>(0)).transpose()?.and_then(|pid| u32::try_from(pid).ok()))
 }
 
 /// The number that a query gives, on a server.

@@ -4,8 +4,8 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Races,
-    Spin, Synchronous,
+    Clock, CronLeader, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison,
+    Power, Races, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -60,11 +60,13 @@ enum Campaign {
     Limits,
     /// A million texts are read as cron expressions, and asked when they fire
     CronTexts,
+    /// 50 schedules of each minute on three processes for 10 minutes, the leader killed every 3 s
+    CronLeader,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 14] = [
+const ALL: [Campaign; 15] = [
     Campaign::Kill,
     Campaign::Keys,
     Campaign::Poison,
@@ -79,6 +81,7 @@ const ALL: [Campaign; 14] = [
     Campaign::Races,
     Campaign::Limits,
     Campaign::CronTexts,
+    Campaign::CronLeader,
 ];
 
 fn all() -> Vec<Campaign> {
@@ -176,6 +179,10 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
             limits.run(&Site::new(program)?).await
         }
         Campaign::CronTexts => CronTexts { seed, texts: pick(1_000_000, 20_000) }.run(),
+        Campaign::CronLeader => {
+            let campaign = if cli.short { CronLeader::short() } else { CronLeader::long() };
+            campaign.run(&Site::new(program)?).await
+        }
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Crowd, Failure, Freeze, Kill, Limits};
+use forge_torture::campaigns::{CronLeader, Crowd, Failure, Freeze, Kill, Limits};
 use forge_torture::fleet::Site;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,10 +48,13 @@ pub(crate) enum OnPostgres {
     /// On Postgres: three demos share a directory, and one of them is killed
     #[command(name = "pg-demo")]
     Demo,
+    /// On Postgres: 50 schedules of each minute on three replicas for 10 minutes, the leader killed every 3 s
+    #[command(name = "pg-cron-leader")]
+    CronLeader,
 }
 
 impl OnPostgres {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Kill,
         Self::Keys,
         Self::Freeze,
@@ -63,6 +66,7 @@ impl OnPostgres {
         Self::Depth,
         Self::Limits,
         Self::Demo,
+        Self::CronLeader,
     ];
 
     pub(crate) async fn run(self, seed: u64, short: bool, program: &Path) -> Result<String, Failure> {
@@ -122,6 +126,10 @@ impl OnPostgres {
             Self::Limits => {
                 let limits = if short { Limits::short(seed) } else { Limits::long(seed) };
                 limits.run(&site()?).await
+            }
+            Self::CronLeader => {
+                let campaign = if short { CronLeader::short() } else { CronLeader::long() };
+                campaign.run(&site()?).await
             }
             Self::Demo => {
                 let files = if short { 2_000 } else { 20_000 };

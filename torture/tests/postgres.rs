@@ -4,7 +4,7 @@ mod support;
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{Failure, Freeze, Kill, Limits};
+use forge_torture::campaigns::{CronLeader, Failure, Freeze, Kill, Limits};
 use forge_torture::fleet::Site;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,5 +139,14 @@ async fn a_claim_that_takes_longer_than_a_call_may_does_not_stop_the_queue() -> 
     };
     let report = snapshot.run(&program()?, &cluster).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_fire_of_a_schedule_is_one_job_though_every_leading_replica_is_killed() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    let site = Site::on(&program()?, cluster.url("postgres"))?;
+    println!("{}", CronLeader::short().run(&site).await?);
     Ok(())
 }

@@ -4,7 +4,8 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin, Synchronous,
+    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin,
+    Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -115,5 +116,12 @@ async fn memory_stays_flat_while_jobs_come_and_go_and_in_a_storm() -> Result<(),
 #[test]
 fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Failure> {
     println!("{}", CronTexts { seed: seed(), texts: 20_000 }.run()?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_fire_of_a_schedule_is_one_job_though_every_leader_is_killed() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", CronLeader::short().run(&Site::new(&program()?)?).await?);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
+use forge_jobs::schedule::TickOutcome;
 use forge_jobs::storage::{
     BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
     PathsError, QueuePaths, Retention, RetryOutcome, VerbParams,
@@ -37,6 +38,10 @@ fn line(text: &str) -> wire::EnqueueLine {
 #[test]
 fn every_word_of_the_domain_has_the_same_word_on_the_wire() {
     let word = |v: serde_json::Value| v.as_str().unwrap().to_owned();
+    for outcome in TickOutcome::ALL {
+        let wire = serde_json::to_value(wire::TickOutcome::from(outcome)).unwrap();
+        assert_eq!(word(wire), outcome.as_str());
+    }
     for s in JobStatus::ALL {
         assert_eq!(word(serde_json::to_value(wire::JobStatus::from(s)).unwrap()), s.as_str());
     }

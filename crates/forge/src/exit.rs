@@ -2,7 +2,7 @@
 
 use forge_jobs::config::OpenError;
 use forge_jobs::storage::{ConfigError, PathsError, StorageError};
-use forge_jobs::{EnqueueError, StartError};
+use forge_jobs::{EnqueueError, ScheduleError, StartError};
 use forge_jobs_api::convert::WireError;
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use std::error::Error;
@@ -93,6 +93,9 @@ impl From<StorageError> for Failure {
         if matches!(e, StorageError::NotFound { what: "queue", .. }) {
             failure.message.push_str(": `forge queue list` names those that there are");
         }
+        if matches!(e, StorageError::NotFound { what: "schedule", .. }) {
+            failure.message.push_str(": `forge cron list` names those that there are");
+        }
         failure
     }
 }
@@ -100,6 +103,15 @@ impl From<StorageError> for Failure {
 impl From<EnqueueError> for Failure {
     fn from(e: EnqueueError) -> Self {
         Self::of((&e).into(), &e)
+    }
+}
+
+impl From<ScheduleError> for Failure {
+    fn from(e: ScheduleError) -> Self {
+        match e {
+            ScheduleError::Storage(e) => e.into(),
+            e => Self::of(ErrorCode::Invalid, &e),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ enum Command {
     /// See and steer budgets of calls that all processes share
     #[command(subcommand)]
     Limit(cmd::limit::Command),
-    /// See when cron expressions fire
+    /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
     /// Run jobs until told to stop
@@ -131,7 +131,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
         Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
-        Command::Cron(command) => cmd::cron::run(command, out),
+        Command::Cron(command) => cmd::cron::run(command, url, out).await,
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,

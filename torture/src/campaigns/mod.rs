@@ -1,6 +1,7 @@
 //! Ways of doing harm.
 
 mod clock;
+mod cron_leader;
 mod cron_texts;
 mod crowd;
 mod cuts;
@@ -17,6 +18,7 @@ pub mod server;
 mod spin;
 
 pub use clock::Clock;
+pub use cron_leader::CronLeader;
 pub use cron_texts::CronTexts;
 pub use crowd::Crowd;
 pub use cuts::Cuts;

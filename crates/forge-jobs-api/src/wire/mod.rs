@@ -12,6 +12,7 @@ mod limit;
 mod page;
 mod process;
 mod queue;
+mod schedule;
 mod seconds;
 
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
@@ -27,4 +28,8 @@ pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
+pub use schedule::{
+    MissedFires, Overlap, Schedule, ScheduleDetail, ScheduleList, ScheduleOwner, ScheduleRemoved,
+    ScheduleSettings, ScheduleWish, Tick, TickOutcome,
+};
 pub use seconds::Seconds;

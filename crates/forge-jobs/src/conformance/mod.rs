@@ -20,6 +20,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a rule that does not hold panics: that is its verdict")]
 
+mod cron_rig;
 mod rig;
 
 pub mod batches;
@@ -41,6 +42,7 @@ pub mod races;
 pub mod reap;
 pub mod suspects;
 pub mod sweep;
+pub mod ticks;
 
 pub use async_trait::async_trait;
 pub use rig::Rig;
@@ -385,6 +387,19 @@ macro_rules! __conformance_rules {
                 a_new_schedule_comes_back_as_it_was_put
                 a_schedule_is_due_when_its_time_has_come
                 the_longest_due_come_first_and_a_cut_list_says_so
+                a_deploy_updates_what_the_code_owns
+                a_deploy_does_not_undo_an_operators_edit
+                a_pause_outlives_a_deploy
+                a_reset_gives_a_schedule_back_to_the_code
+                what_the_code_no_longer_declares_says_so
+                an_edit_of_another_version_changes_nothing
+                a_schedule_fires_from_its_edit_on
+                a_removed_schedule_is_gone_and_its_jobs_stay
+                edits_and_fires_of_schedules_tell_waiting_runtimes
+                too_much_at_once_is_refused_and_changes_nothing
+                more_schedules_than_may_be_are_refused
+            }
+            ticks {
                 a_tick_is_a_job_as_the_schedule_says
                 a_tick_is_enqueued_once
                 what_was_dealt_with_is_not_fired_again
@@ -397,19 +412,8 @@ macro_rules! __conformance_rules {
                 ticks_that_may_overlap_all_fire
                 fires_that_are_no_jobs_are_recorded
                 a_tick_may_be_due_later_than_its_fire
-                a_deploy_updates_what_the_code_owns
-                a_deploy_does_not_undo_an_operators_edit
-                a_pause_outlives_a_deploy
-                a_reset_gives_a_schedule_back_to_the_code
-                what_the_code_no_longer_declares_says_so
-                an_edit_of_another_version_changes_nothing
-                a_schedule_fires_from_its_edit_on
                 a_run_now_is_a_job_beside_the_expressions_own
                 old_ticks_go_first_and_those_of_unfinished_jobs_stay
-                a_removed_schedule_is_gone_and_its_jobs_stay
-                edits_and_fires_of_schedules_tell_waiting_runtimes
-                too_much_at_once_is_refused_and_changes_nothing
-                more_schedules_than_may_be_are_refused
             }
             races {
                 claims_at_once_never_hand_one_job_to_two
@@ -504,6 +508,7 @@ mod tests {
             include_str!("reap.rs"),
             include_str!("suspects.rs"),
             include_str!("sweep.rs"),
+            include_str!("ticks.rs"),
         ];
         let written: Vec<_> = families
             .iter()

@@ -2,7 +2,10 @@
 
 pub(crate) mod bench;
 pub(crate) mod cron;
+mod cron_list;
 mod cron_next;
+mod cron_set;
+mod cron_show;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
