@@ -1,5 +1,7 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
+CREATE INDEX forge_ticks_open ON forge_ticks (schedule) WHERE open = 1;
+
 CREATE TABLE forge_attached (
     what  INTEGER NOT NULL,                   -- 0 queue, 1 kind
     no    INTEGER NOT NULL,
@@ -175,11 +177,46 @@ CREATE TABLE forge_running (
     cancel_at  INTEGER
 );
 
+CREATE TABLE forge_schedules (
+    no              INTEGER PRIMARY KEY AUTOINCREMENT,
+    name            TEXT    NOT NULL UNIQUE,
+    expression      TEXT    NOT NULL,         -- this and the next three are in effect
+    zone            TEXT    NOT NULL,
+    spec            TEXT    NOT NULL,
+    enabled         INTEGER NOT NULL,
+    owner           INTEGER NOT NULL,         -- whose they are: 0 code, 1 operator
+    code_expression TEXT,                     -- what the code wants; NULL: none declared it
+    code_zone       TEXT,
+    code_spec       TEXT,
+    code_enabled    INTEGER,
+    program         TEXT,                     -- which declared it last
+    declared        INTEGER NOT NULL,         -- and whether it still does
+    version         INTEGER NOT NULL,         -- the settings_version of its last edit
+    handled_until   INTEGER NOT NULL,         -- fires up to then are dealt with
+    next_at         INTEGER,                  -- when to look at it again; NULL: never
+    last_fire_at    INTEGER,
+    last_job        BLOB,
+    created_at      INTEGER NOT NULL,
+    edited_at       INTEGER NOT NULL
+);
+
 CREATE TABLE forge_slots (
     kind INTEGER NOT NULL,
     key  TEXT    NOT NULL,
     seq  INTEGER NOT NULL,
     PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_ticks (
+    schedule    INTEGER NOT NULL,
+    fire_at     INTEGER NOT NULL,
+    first_at    INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    outcome     INTEGER NOT NULL,             -- 0 fired, 1 coalesced, 2 overlapped, 3 missed, 4 run now
+    job         BLOB,
+    open        INTEGER NOT NULL,             -- the job may be unfinished: closed when an overlap is looked for
+    recorded_at INTEGER NOT NULL,
+    PRIMARY KEY (schedule, fire_at)
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_unique (
