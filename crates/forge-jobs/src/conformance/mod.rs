@@ -498,6 +498,7 @@ mod tests {
             include_str!("exact.rs"),
             include_str!("finish.rs"),
             include_str!("inspect.rs"),
+            include_str!("keys.rs"),
             include_str!("limited.rs"),
             include_str!("limits.rs"),
             include_str!("operators.rs"),
