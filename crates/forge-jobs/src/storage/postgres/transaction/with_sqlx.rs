@@ -45,6 +45,7 @@ impl JobTransaction for InTransaction<&mut PgConnection> {
                 .bind(c.asked)
                 .bind(c.delays)
                 .bind(c.keys)
+                .bind(c.turns)
                 .bind(c.tags)
                 .bind(c.payloads)
                 .bind(self.notify)
