@@ -257,6 +257,7 @@ pub struct NewJob {
     pub tags: Vec<String>,
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl NewJob {
     /// Whether other jobs matter to it.
     pub(crate) const fn has_key(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Pure: what a budget's row says, the time and a wish give an answer and the next row. A limit is never exceeded in any
 //! window, wherever it begins; ADR 0020 has the proof and what it costs.
 
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the storages count by it, Postgres in SQL"))]
 mod budget;
 mod error;
 mod scope;
@@ -42,6 +43,7 @@ pub struct RateLimit {
     pub mode: RateMode,
 }
 
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the storages count by it, Postgres in SQL"))]
 impl RateLimit {
     /// So many permits per window, given as they are asked for.
     #[must_use]
