@@ -1,6 +1,6 @@
 //! Schedules fire while whoever leads is killed, again and again; then leaders stop in good order.
 
-use super::{Failure, QUICK, open, verdict};
+use super::{Failure, QUICK, open, verdict, wait};
 use crate::audit;
 use crate::fleet::{Site, Worker};
 use forge_jobs::schedule::{MissedFires, Overlap, TickOutcome};
@@ -10,8 +10,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Between two looks at something that is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Nothing that is waited for takes longer, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 /// After a leader that stopped in good order the next one fires within this time.
@@ -114,7 +112,7 @@ impl CronLeader {
             killed += 1;
         }
         for n in 0..self.schedules {
-            wait("the last fire", async || {
+            wait("the last fire", LIMIT, async || {
                 let fired = fires(schedules, &name(n)).await?;
                 Ok((fired.len() >= self.fires as usize).then_some(()))
             })
@@ -207,7 +205,7 @@ fn name(n: u32) -> String {
 
 /// Which of the processes leads; waits until one does.
 async fn leader_of(site: &Site, fleet: &[Worker]) -> Result<usize, Failure> {
-    wait("a leader", async || {
+    wait("a leader", LIMIT, async || {
         let leader = audit::leader(site.url()).await?;
         Ok(fleet.iter().position(|worker| Some(worker.pid()) == leader))
     })
@@ -225,22 +223,5 @@ async fn latest_fire(schedules: &Schedules) -> Result<Option<Timestamp>, Failure
 }
 
 async fn until_fire_after(schedules: &Schedules, before: Option<Timestamp>) -> Result<(), Failure> {
-    wait("a fire", async || Ok((latest_fire(schedules).await? > before).then_some(()))).await
-}
-
-/// Waits until a look finds something.
-async fn wait<T>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<Option<T>, Failure>,
-) -> Result<T, Failure> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if begun.elapsed() > LIMIT {
-            return Err(format!("waited {LIMIT:?} for {what}").into());
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    wait("a fire", LIMIT, async || Ok((latest_fire(schedules).await? > before).then_some(()))).await
 }

@@ -1,6 +1,6 @@
 //! A process is stopped for three times the stale window, in the middle of a job, and then goes on.
 
-use super::{Failure, enqueue, open, verdict};
+use super::{Failure, enqueue, open, verdict, wait};
 use crate::fleet::{Site, Worker};
 use crate::ledger::{self, Line};
 use crate::{audit, since_boot_ns};
@@ -107,29 +107,32 @@ async fn round(
     let kind = if heir == Heir::Late { "t.spin" } else { "t.sleep" };
     let job = EnqueueRequest::new(kind, json!({ "ms": JOB.as_millis() }));
     let id = enqueue(storage, vec![job]).await?.remove(0);
-    let first = wait("the job to start", async || starts(site, &id).map(|s| s.into_iter().next())).await?;
+    let first =
+        wait("the job to start", LIMIT, async || starts(site, &id).map(|s| s.into_iter().next())).await?;
     let victim = fleet.iter().find(|w| w.pid() == first.pid).ok_or("it runs in no process of ours")?;
     stop_between_writes(site, victim).await?;
     let frozen = Instant::now();
     let job_id: JobId = id.parse()?;
     if heir == Heir::Operator {
         // The other process takes it from the frozen one; the operator takes it from both.
-        wait("the job to be revived", async || {
+        wait("the job to be revived", LIMIT, async || {
             let job = storage.inspect.job(job_id).await?;
             Ok(job.filter(|j| j.process.map(|p| p.to_string()).as_ref() != Some(&first.worker)))
         })
         .await?;
         let verb = || VerbParams { ids: vec![job_id], now: None };
         storage.jobs.cancel(verb()).await?;
-        wait("the job to be dead", async || {
+        wait("the job to be dead", LIMIT, async || {
             Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Dead))
         })
         .await?;
         storage.jobs.retry(verb()).await?;
     }
     if heir != Heir::Itself {
-        wait("an heir to start", async || Ok(starts(site, &id)?.into_iter().find(|s| s.pid != first.pid)))
-            .await?;
+        wait("an heir to start", LIMIT, async || {
+            Ok(starts(site, &id)?.into_iter().find(|s| s.pid != first.pid))
+        })
+        .await?;
         if on_server(site) {
             finish_late(storage, &first).await?;
         }
@@ -138,7 +141,7 @@ async fn round(
     let thawed = since_boot_ns();
     victim.signal(Signal::CONT)?;
     let heard = if heir == Heir::Late {
-        wait("the late finish to be refused", async || {
+        wait("the late finish to be refused", LIMIT, async || {
             let refused = site.said(&[REFUSED, &id]) + site.said(&[DROPPED, &id]);
             Ok((refused > 0).then_some(Duration::ZERO))
         })
@@ -146,7 +149,7 @@ async fn round(
     } else {
         told(site, &id, first.lease).await?.saturating_sub(Duration::from_nanos(thawed))
     };
-    wait("the job to be done", async || {
+    wait("the job to be done", LIMIT, async || {
         Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Done))
     })
     .await?;
@@ -178,7 +181,7 @@ fn on_server(site: &Site) -> bool {
 
 /// When the zombie's handler was told to stop, on the clock of the ledger.
 async fn told(site: &Site, id: &str, lease: i64) -> Result<Duration, Failure> {
-    let line = wait("the zombie to be told", async || {
+    let line = wait("the zombie to be told", LIMIT, async || {
         let lines = ledger::read(&site.ledger())?;
         Ok(lines.into_iter().find(|l| l.job == id && l.lease == lease && l.ev == "cancelled"))
     })
@@ -214,22 +217,6 @@ fn starts(site: &Site, id: &str) -> Result<Vec<Line>, Failure> {
         Ok(lines) => Ok(lines.into_iter().filter(|l| l.job == id && l.ev == "start").collect()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(e) => Err(e.into()),
-    }
-}
-
-async fn wait<T>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> Result<Option<T>, Failure>,
-) -> Result<T, Failure> {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if begun.elapsed() > LIMIT {
-            return Err(format!("waited {LIMIT:?} for {what}").into());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

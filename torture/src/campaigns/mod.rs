@@ -40,6 +40,7 @@ use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What went wrong in running a campaign, or what its audit found.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -87,4 +88,25 @@ fn verdict(problems: &[String]) -> Result<(), Failure> {
     }
     let named = problems.iter().take(10).cloned().collect::<Vec<_>>().join("\n  ");
     Err(format!("{} problems, such as\n  {named}", problems.len()).into())
+}
+
+/// Between two looks at something that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until a look finds something.
+async fn wait<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if begun.elapsed() > limit {
+            return Err(format!("waited {limit:?} for {what}").into());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }

@@ -2,12 +2,12 @@
 
 use super::rig::{Rig, secs};
 use crate::limits::{MAX_FIRE_BATCH, MAX_PAGE};
-use crate::schedule::{FireRange, NewSchedule, Schedule, TickOutcome, decide};
+use crate::schedule::{FireRange, NewSchedule, Schedule, TickOutcome};
 use crate::storage::{
-    Activity, Author, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult, NewTick,
-    PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow, StorageError, TickRow, TicksParams,
+    Activity, Author, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult, PutScheduleParams,
+    RunScheduleParams, ScheduleFire, ScheduleRow, StorageError, TickRow, TicksParams,
 };
-use crate::{DefaultRouter, Due, EnqueueRequest, JobId, Timestamp};
+use crate::{DefaultRouter, EnqueueRequest, JobId, Timestamp};
 use std::time::Duration;
 
 pub(super) const PERSON: Author = Author::Operator { expected_version: None };
@@ -66,20 +66,7 @@ pub(super) async fn due_names(rig: &Rig) -> Vec<String> {
 
 /// What a leader would do about a schedule at a moment.
 pub(super) fn decided(row: &ScheduleRow, now: Timestamp) -> ScheduleFire {
-    let decision = decide(&row.spec, row.handled_until, now);
-    let tick = |fire_at: &Timestamp| NewTick { fire_at: *fire_at, job: JobId::new(), due: Due::Now };
-    let coalesced = decision.coalesced.map(|fires| (TickOutcome::Coalesced, fires));
-    let missed = decision.missed.map(|fires| (TickOutcome::Missed, fires));
-    ScheduleFire {
-        name: row.name.clone(),
-        version: row.version,
-        job: row.spec.job.clone(),
-        overlap: row.spec.overlap,
-        ticks: decision.ticks.iter().map(tick).collect(),
-        records: coalesced.into_iter().chain(missed).collect(),
-        until: decision.until,
-        next_at: decision.next,
-    }
+    ScheduleFire::decided(row, now)
 }
 
 pub(super) async fn fire_all(rig: &Rig, members: Vec<ScheduleFire>) -> Result<Vec<FireResult>, StorageError> {

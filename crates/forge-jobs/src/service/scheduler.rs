@@ -6,11 +6,9 @@
 use super::clocks::Clocks;
 use crate::limits::{MAX_FIRE_BATCH, MAX_FIRE_BYTES, MAX_FIRE_TICKS, SCHEDULES_CHECK};
 use crate::runtime::{BootInstant, Core, in_time};
-use crate::schedule::{TickOutcome, decide, jitter_of};
-use crate::storage::{
-    DueParams, DueSchedules, FireParams, FireResult, NewTick, ScheduleFire, ScheduleRow, StorageError,
-};
-use crate::{Due, JobId, Timestamp, telemetry};
+use crate::schedule::TickOutcome;
+use crate::storage::{DueParams, DueSchedules, FireParams, FireResult, ScheduleFire, StorageError};
+use crate::{Timestamp, telemetry};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +134,7 @@ impl Scheduler {
         let mut members: Vec<ScheduleFire> = Vec::new();
         let (mut ticks, mut bytes) = (0, 0);
         for row in due.schedules {
-            let member = decided(&row, due.now);
+            let member = ScheduleFire::decided(&row, due.now);
             let size = (member.ticks.len(), member.job.payload.as_str().len());
             ticks += size.0;
             bytes += size.1;
@@ -174,28 +172,6 @@ impl Scheduler {
                 telemetry::schedule_unreadable(name);
             }
         }
-    }
-}
-
-/// What is to be done about a schedule.
-fn decided(row: &ScheduleRow, now: Timestamp) -> ScheduleFire {
-    let decision = decide(&row.spec, row.handled_until, now);
-    let tick = |fire_at: Timestamp| {
-        let jitter = jitter_of(&row.name, fire_at, row.spec.jitter);
-        let due = if row.spec.jitter.is_zero() { Due::Now } else { Due::At(fire_at.saturating_add(jitter)) };
-        NewTick { fire_at, job: JobId::new(), due }
-    };
-    let coalesced = decision.coalesced.map(|fires| (TickOutcome::Coalesced, fires));
-    let missed = decision.missed.map(|fires| (TickOutcome::Missed, fires));
-    ScheduleFire {
-        name: row.name.clone(),
-        version: row.version,
-        job: row.spec.job.clone(),
-        overlap: row.spec.overlap,
-        ticks: decision.ticks.into_iter().map(tick).collect(),
-        records: coalesced.into_iter().chain(missed).collect(),
-        until: decision.until,
-        next_at: decision.next,
     }
 }
 

@@ -1,7 +1,9 @@
 //! `CronStorage`: schedules, and the ticks that make jobs of them.
 
 use super::StorageError;
-use crate::schedule::{FireRange, NewSchedule, Overlap, Owner, ScheduleSpec, ScheduledJob, TickOutcome};
+use crate::schedule::{
+    FireRange, NewSchedule, Overlap, Owner, ScheduleSpec, ScheduledJob, TickOutcome, decide, jitter_of,
+};
 use crate::{Due, JobId, Timestamp};
 use async_trait::async_trait;
 
@@ -172,6 +174,31 @@ pub struct ScheduleFire {
     pub until: Timestamp,
     /// When it is due again; `None`: never.
     pub next_at: Option<Timestamp>,
+}
+
+impl ScheduleFire {
+    /// What is to be done about a schedule at a moment.
+    pub(crate) fn decided(row: &ScheduleRow, now: Timestamp) -> Self {
+        let decision = decide(&row.spec, row.handled_until, now);
+        let tick = |fire_at: Timestamp| {
+            let jitter = jitter_of(&row.name, fire_at, row.spec.jitter);
+            let due =
+                if row.spec.jitter.is_zero() { Due::Now } else { Due::At(fire_at.saturating_add(jitter)) };
+            NewTick { fire_at, job: JobId::new(), due }
+        };
+        let coalesced = decision.coalesced.map(|fires| (TickOutcome::Coalesced, fires));
+        let missed = decision.missed.map(|fires| (TickOutcome::Missed, fires));
+        Self {
+            name: row.name.clone(),
+            version: row.version,
+            job: row.spec.job.clone(),
+            overlap: row.spec.overlap,
+            ticks: decision.ticks.into_iter().map(tick).collect(),
+            records: coalesced.into_iter().chain(missed).collect(),
+            until: decision.until,
+            next_at: decision.next,
+        }
+    }
 }
 
 /// A fire that becomes a job.

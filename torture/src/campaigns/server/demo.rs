@@ -1,7 +1,7 @@
 //! The demo on a server, by several processes at once, against the demo on a file.
 
-use super::wait;
 use crate::audit;
+use crate::campaigns::wait;
 use crate::campaigns::{Failure, open, verdict};
 use crate::fleet::{Site, Worker, sqlite_url};
 use forge_jobs::Storage;

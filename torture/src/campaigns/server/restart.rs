@@ -1,6 +1,6 @@
 //! The server crashes and comes back, under a stream of enqueues and running workers.
 
-use super::wait;
+use crate::campaigns::wait;
 use crate::campaigns::{Failure, QUICK, open, verdict};
 use crate::fleet::{Site, Worker};
 use crate::{audit, ledger, since_boot_ns};

@@ -1,6 +1,6 @@
 //! The clocks of replicas are ten minutes apart from the server's, both ways.
 
-use super::wait;
+use crate::campaigns::wait;
 use crate::campaigns::{Failure, QUICK, open, verdict};
 use crate::fleet::{Site, Worker};
 use crate::{audit, ledger, since_boot_ns};

@@ -1,7 +1,8 @@
 //! A session holds an old snapshot, so that no dead row can be cleared away, while a queue fills and drains.
 
-use super::{percentile, wait};
+use super::percentile;
 use crate::audit;
+use crate::campaigns::wait;
 use crate::campaigns::{Failure, QUICK, open, verdict};
 use crate::fleet::Site;
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
