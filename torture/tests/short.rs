@@ -4,7 +4,8 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Memory, Poison, Power, Spin, Synchronous,
+    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin,
+    Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -19,6 +20,14 @@ async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once(
         Kill { seed: seed(), replicas: 2, jobs: 1_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
             .run(&Site::new(&program()?)?)
             .await?;
+    println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_budget_holds_while_its_callers_are_killed_and_it_is_edited() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let report = Limits::short(seed()).run(&Site::new(&program()?)?).await?;
     println!("{report}");
     Ok(())
 }
