@@ -5,9 +5,10 @@
 
 mod support;
 
-use forge_jobs::storage::{EnqueueParams, HeartbeatParams, RegisterParams};
-use forge_jobs::{DefaultRouter, EnqueueRequest, ProcessId, Timestamp};
+use forge_jobs::storage::{Author, EnqueueParams, HeartbeatParams, PutScheduleParams, RegisterParams};
+use forge_jobs::{DefaultRouter, EnqueueRequest, ProcessId, Schedule, Schedules, Timestamp};
 use forge_jobs_api::wire::{Doctor, Migrated};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{Home, open};
 
@@ -146,4 +147,31 @@ async fn doctor_sees_jobs_that_are_due_and_that_nobody_has_promoted() {
     assert_eq!((found.waiting.len(), found.waiting[0].kind.as_str()), (1, "k"), "{found:?}");
     let ended = home.run(["job", "list"]);
     assert!(ended.stdout.contains("scheduled"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn doctor_names_schedules_that_do_not_fire_and_budgets_that_are_drained() {
+    let home = Home::new();
+    let storage = open(&home.database()).await;
+    let schedules = Schedules::new(storage.clone(), Arc::new(DefaultRouter));
+    for name in ["hourly", "paused"] {
+        schedules.put(Schedule::new(name, "0 * * * *", EnqueueRequest::new("k", 1))).await.unwrap();
+    }
+    home.run(["cron", "pause", "paused"]).check(0, &[]);
+    home.run(["limit", "set", "slack", "10", "--per", "1m"]).check(0, &[]);
+    home.run(["limit", "drain", "slack", "1h"]).check(0, &[]);
+    let (code, found) = doctor(&home);
+    assert_eq!((code, found.problems.len(), found.notes.len()), (0, 0, 2), "{found:?}");
+    assert!(found.notes[0].contains("forge cron resume paused"), "{found:?}");
+    assert!(found.notes[1].contains("forge limit drain slack --lift"), "{found:?}");
+
+    // A schedule that was made two hours ago, with nobody to fire it.
+    let long_ago = Timestamp::now().saturating_sub(Duration::from_secs(7_200));
+    let late = Schedule::new("late", "0 * * * *", EnqueueRequest::new("k", 1));
+    let schedule = late.check(&DefaultRouter).unwrap();
+    let by = Author::Operator { expected_version: None };
+    storage.cron.put(PutScheduleParams { schedule, by, now: Some(long_ago) }).await.unwrap();
+    let (code, found) = doctor(&home);
+    assert_eq!((code, found.problems.len()), (1, 1), "{found:?}");
+    assert!(found.problems[0].contains("schedule late") && found.problems[0].contains("no live process"));
 }

@@ -16,7 +16,7 @@ Reads the whole database: on a large one it takes a while. The exit code is 1 if
 Example:
   forge doctor --database sqlite:/var/lib/app/jobs.db";
 
-/// Check the database, the worker processes and what waits in vain.
+/// Check the database, the worker processes, the schedules, and what waits in vain.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {}
@@ -54,6 +54,7 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
             look_at(&row, kinds, &mut doctor);
         }
     }
+    super::doctor_clocks::look(&storage, now, &mut doctor).await?;
     doctor.healthy = doctor.problems.is_empty();
     out.answer(&doctor, text)?;
     Ok(if doctor.healthy { Exit::Ok } else { Exit::Failed })
