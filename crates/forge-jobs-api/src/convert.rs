@@ -109,6 +109,11 @@ impl From<&domain::Job> for wire::Job {
             crashes: job.crashes,
             suspect: job.suspect,
             dedupe_key: job.dedupe_key.clone(),
+            dedupe_states: match job.dedupe_key {
+                Some(_) => job.dedupe_states.iter().map(|s| s.to_string()).collect(),
+                None => Vec::new(),
+            },
+            dedupe_until: job.dedupe_until.map(time),
             concurrency_key: job.concurrency_key.clone(),
             waits_for: job.waits_for.map(|id| id.to_string()),
             tags: job.tags.clone(),
@@ -283,6 +288,7 @@ impl From<domain::EnqueueOutcome> for wire::EnqueueOutcome {
             domain::EnqueueOutcome::Inserted => Self::Inserted,
             domain::EnqueueOutcome::AlreadyThere => Self::AlreadyThere,
             domain::EnqueueOutcome::Duplicate => Self::Duplicate,
+            domain::EnqueueOutcome::Replaced => Self::Replaced,
             _ => Self::Unknown,
         }
     }
@@ -307,8 +313,9 @@ impl TryFrom<wire::EnqueueLine> for domain::EnqueueRequest {
         if let Some(max_attempts) = line.max_attempts {
             request = request.with_max_attempts(max_attempts);
         }
-        if let Some(key) = line.dedupe_key {
-            request = request.with_dedupe_key(key);
+        let terms = (line.dedupe_states, line.dedupe_seconds, line.on_duplicate);
+        if let Some(dedupe) = dedupe(line.dedupe_key, terms)? {
+            request = request.with_dedupe(dedupe);
         }
         if let Some(key) = line.concurrency_key {
             request = request.with_concurrency_key(key);
@@ -322,6 +329,40 @@ impl TryFrom<wire::EnqueueLine> for domain::EnqueueRequest {
         }
         Ok(request)
     }
+}
+
+type DedupeTerms = (Option<Vec<String>>, Option<wire::Seconds>, Option<wire::OnDuplicate>);
+
+/// A dedupe key and its terms, which mean nothing without it.
+fn dedupe(
+    key: Option<String>,
+    (states, seconds, on_duplicate): DedupeTerms,
+) -> Result<Option<domain::Dedupe>, WireError> {
+    let Some(key) = key else {
+        let term = [
+            ("dedupe_states", states.is_some()),
+            ("dedupe_seconds", seconds.is_some()),
+            ("on_duplicate", on_duplicate.is_some()),
+        ];
+        return match term.into_iter().find(|(_, given)| *given) {
+            Some((field, _)) => Err(WireError::of(field, &"it means nothing without a dedupe_key: give one")),
+            None => Ok(None),
+        };
+    };
+    let mut dedupe = domain::Dedupe::new(key);
+    if let Some(states) = states {
+        let states = states.iter().map(|s| s.parse::<domain::JobStatus>());
+        dedupe = dedupe
+            .in_states(states.collect::<Result<_, _>>().map_err(|e| WireError::of("dedupe_states", &e))?);
+    }
+    if let Some(wire::Seconds(seconds)) = seconds {
+        let period = Duration::try_from_secs_f64(seconds).map_err(|e| WireError::of("dedupe_seconds", &e))?;
+        dedupe = dedupe.within(period);
+    }
+    if on_duplicate == Some(wire::OnDuplicate::Replace) {
+        dedupe = dedupe.replacing();
+    }
+    Ok(Some(dedupe))
 }
 
 impl wire::VerbResult {

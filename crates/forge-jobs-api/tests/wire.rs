@@ -42,6 +42,8 @@ fn job() -> Job {
         crashes: 0,
         suspect: false,
         dedupe_key: Some("welcome:ada".into()),
+        dedupe_states: vec!["pending".into(), "scheduled".into()],
+        dedupe_until: Some("2026-11-05T11:00:00Z".into()),
         concurrency_key: Some("ada".into()),
         waits_for: None,
         tags: vec!["a".into(), "ü".into()],

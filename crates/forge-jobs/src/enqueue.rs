@@ -152,6 +152,7 @@ const fn enqueued(id: JobId, inserted: Inserted) -> Result<Enqueued, EnqueueErro
         Inserted::Inserted => Ok(Enqueued { id, outcome: EnqueueOutcome::Inserted }),
         Inserted::AlreadyThere => Ok(Enqueued { id, outcome: EnqueueOutcome::AlreadyThere }),
         Inserted::Duplicate { of } => Ok(Enqueued { id: of, outcome: EnqueueOutcome::Duplicate }),
+        Inserted::Replaced { of } => Ok(Enqueued { id: of, outcome: EnqueueOutcome::Replaced }),
         Inserted::IdTaken => Err(EnqueueError::IdTaken { id }),
     }
 }
@@ -200,8 +201,10 @@ pub enum EnqueueOutcome {
     Inserted,
     /// The same request, under the same id, was in the queue already: it was sent twice.
     AlreadyThere,
-    /// An unfinished job of its kind holds its dedupe key; nothing was inserted.
+    /// A job of its kind holds its dedupe key; nothing was inserted.
     Duplicate,
+    /// The job of its kind that holds its dedupe key waited, and has become this one.
+    Replaced,
 }
 
 impl EnqueueOutcome {
@@ -212,6 +215,7 @@ impl EnqueueOutcome {
             Self::Inserted => "inserted",
             Self::AlreadyThere => "already_there",
             Self::Duplicate => "duplicate",
+            Self::Replaced => "replaced",
         }
     }
 }

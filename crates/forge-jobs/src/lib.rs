@@ -49,10 +49,10 @@ pub use handler::{
     RegisterError, TypedHandler,
 };
 pub use job::{
-    Attempt, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Due, EnqueueRequest,
-    InvalidRequest, Job, JobId, JobIdParseError, JobOutcome, JobPayload, JobStatus, JobStatusParseError,
-    NameError, NewJob, Payload, PayloadError, ProcessId, ProcessIdParseError, Progress, Timing, check_name,
-    clean_error,
+    Attempt, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError, DedupeStates,
+    Due, EnqueueRequest, InvalidRequest, Job, JobId, JobIdParseError, JobOutcome, JobPayload, JobStatus,
+    JobStatusParseError, NameError, NewJob, Payload, PayloadError, ProcessId, ProcessIdParseError, Progress,
+    Timing, check_name, clean_error,
 };
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
 pub use router::{DefaultRouter, Router};

@@ -94,6 +94,10 @@ pub const MAX_NOTES: u32 = 100;
 pub const MAX_NAME_BYTES: usize = 128;
 /// Longest dedupe key in bytes.
 pub const MAX_DEDUPE_KEY_BYTES: usize = 512;
+/// Shortest period of a dedupe key.
+pub const MIN_DEDUPE_PERIOD: Duration = Duration::from_secs(1);
+/// Longest period of a dedupe key.
+pub const MAX_DEDUPE_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 /// Most bytes of a concurrency key.
 pub const MAX_CONCURRENCY_KEY_BYTES: usize = 512;
 /// Most tags of one job.

@@ -14,7 +14,8 @@ use forge_jobs::storage::{
     SweepParams, UpdateQueueParams, VerbParams,
 };
 use forge_jobs::{
-    DeadReason, DefaultRouter, EnqueueRequest, JobId, JobStatus, ProcessId, Storage, Timestamp, Timing,
+    DeadReason, Dedupe, DedupeStates, DefaultRouter, EnqueueRequest, JobId, JobStatus, ProcessId, Storage,
+    Timestamp, Timing,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -32,7 +33,7 @@ enum Step {
     Enqueue {
         queue: usize,
         delay: u64,
-        key: Option<u8>,
+        key: Option<(u8, Terms)>,
         priority: i16,
         max_attempts: u32,
     },
@@ -99,7 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let pick = 0..1_000_usize;
     prop_oneof![
-        6 => (0..2_usize, prop_oneof![2 => Just(0), 1 => 1_u64..60], proptest::option::of(0..3_u8), -1..2_i16, 1..4_u32)
+        6 => (0..2_usize, prop_oneof![2 => Just(0), 1 => 1_u64..60], proptest::option::of((0..3_u8, terms())), -1..2_i16, 1..4_u32)
             .prop_map(|(queue, delay, key, priority, max_attempts)| Step::Enqueue { queue, delay, key, priority, max_attempts }),
         6 => (0..PROCESSES, 0..2_usize, 1..4_u32, proptest::bool::weighted(0.3))
             .prop_map(|(process, queue, limit, alone)| Step::Claim { process, queue, limit, alone }),
@@ -119,6 +120,49 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The terms of a dedupe key.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    until_started: bool,
+    /// How long it is held, and whether done and dead jobs hold it too.
+    period: Option<(u64, bool, bool)>,
+    replace: bool,
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    let period = (prop_oneof![1_u64..90, Just(1_000_000)], any::<bool>(), any::<bool>());
+    let period = proptest::option::weighted(0.4, period);
+    (any::<bool>(), period, any::<bool>()).prop_map(|(until_started, period, replace)| Terms {
+        until_started,
+        period,
+        replace,
+    })
+}
+
+impl Terms {
+    const fn states(self) -> DedupeStates {
+        let mut states = if self.until_started { DedupeStates::WAITING } else { DedupeStates::UNFINISHED };
+        if let Some((_, done, dead)) = self.period {
+            states = if done { states.and(JobStatus::Done) } else { states };
+            states = if dead { states.and(JobStatus::Dead) } else { states };
+        }
+        states
+    }
+
+    fn until(self, created: i64) -> Option<i64> {
+        self.period.map(|(seconds, ..)| created + us(seconds))
+    }
+
+    fn dedupe(self, key: u8) -> Dedupe {
+        let dedupe = Dedupe::new(format!("key{key}")).in_states(self.states());
+        let dedupe = match self.period {
+            Some((seconds, ..)) => dedupe.within(secs(seconds)),
+            None => dedupe,
+        };
+        if self.replace { dedupe.replacing() } else { dedupe }
+    }
+}
+
 /// A job as the traits' words describe it.
 #[derive(Clone, Debug)]
 struct Job {
@@ -132,8 +176,9 @@ struct Job {
     throttles: u32,
     crashes: u32,
     suspicions: u32,
-    key: Option<u8>,
+    key: Option<(u8, Terms)>,
     claim_no: i64,
+    created: i64,
     claim: Option<Claim>,
     finished_at: i64,
 }
@@ -182,6 +227,8 @@ struct World {
     boots: Vec<Boot>,
     paused: [bool; 2],
     claims: i64,
+    /// Who holds each key, and until when.
+    keys: BTreeMap<u8, (JobId, Option<i64>)>,
 }
 
 const fn secs(n: u64) -> Duration {
@@ -208,6 +255,7 @@ impl World {
             boots: Vec::new(),
             paused: [false; 2],
             claims: 0,
+            keys: BTreeMap::new(),
         };
         for _ in 0..PROCESSES {
             let boot = world.boot().await;
@@ -254,9 +302,29 @@ impl World {
             .is_some_and(|j| j.claim_no == lease.claim_no && j.claim.is_some_and(|c| c.boot == lease.process))
     }
 
-    /// The unfinished job that holds a key.
+    /// The job that holds a key.
     fn holder(&self, key: u8) -> Option<JobId> {
-        self.jobs.iter().find(|(_, j)| j.key == Some(key) && !j.status.is_finished()).map(|(id, _)| *id)
+        self.keys.get(&key).filter(|(_, until)| until.is_none_or(|until| until > self.now)).map(|(id, _)| *id)
+    }
+
+    /// What becomes of keys when jobs have moved, from where they stood.
+    fn keys_follow(&mut self, before: &BTreeMap<JobId, JobStatus>) {
+        for (id, from) in before {
+            let Some(job) = self.jobs.get(id) else { continue };
+            let (to, created) = (job.status, job.created);
+            let Some((key, terms)) = job.key.filter(|_| to != *from) else { continue };
+            let until = terms.until(created);
+            if !terms.states().contains(to) {
+                if self.holder(key) == Some(*id) {
+                    self.keys.remove(&key);
+                }
+                continue;
+            }
+            let gave_it_up = !terms.states().contains(*from);
+            if gave_it_up && until.is_none_or(|until| until > self.now) && self.holder(key).is_none() {
+                self.keys.insert(key, (*id, until));
+            }
+        }
     }
 
     fn verb(&self, id: JobId) -> VerbParams {
@@ -302,7 +370,7 @@ impl World {
         &mut self,
         queue: usize,
         delay: u64,
-        key: Option<u8>,
+        key: Option<(u8, Terms)>,
         priority: i16,
         max_attempts: u32,
     ) -> Result<(), String> {
@@ -313,14 +381,28 @@ impl World {
         if delay > 0 {
             request = request.with_delay(secs(delay));
         }
-        if let Some(key) = key {
-            request = request.with_dedupe_key(format!("key{key}"));
+        if let Some((key, terms)) = key {
+            request = request.with_dedupe(terms.dedupe(key));
         }
         let new = request.validate(&DefaultRouter).unwrap();
         let id = new.id;
         let got = self.storage.jobs.enqueue(EnqueueParams { jobs: vec![new], now: self.at() }).await.unwrap();
-        let holder = key.and_then(|k| self.holder(k));
-        let expected = holder.map_or(Inserted::Inserted, |of| Inserted::Duplicate { of });
+        let expected = match key.and_then(|(k, terms)| self.holder(k).map(|of| (of, terms))) {
+            None => Inserted::Inserted,
+            Some((of, terms)) => {
+                let waits = |j: &&mut Job| DedupeStates::WAITING.contains(j.status);
+                match self.jobs.get_mut(&of).filter(|j| terms.replace && waits(j)) {
+                    None => Inserted::Duplicate { of },
+                    Some(job) => {
+                        let status = if delay > 0 { JobStatus::Scheduled } else { JobStatus::Pending };
+                        (job.queue, job.priority, job.max_attempts) = (queue, priority, max_attempts);
+                        (job.due, job.status) = (self.now + us(delay), status);
+                        (job.charged, job.throttles, job.crashes, job.suspicions) = (0, 0, 0, 0);
+                        Inserted::Replaced { of }
+                    }
+                }
+            }
+        };
         same("enqueue", &got, &vec![expected])?;
         if expected == Inserted::Inserted {
             let status = if delay > 0 { JobStatus::Scheduled } else { JobStatus::Pending };
@@ -336,12 +418,16 @@ impl World {
                 crashes: 0,
                 suspicions: 0,
                 key,
+                created: self.now,
                 claim_no: 0,
                 claim: None,
                 finished_at: 0,
             };
             self.jobs.insert(id, job);
             self.ids.push(id);
+            if let Some((key, terms)) = key {
+                self.keys.insert(key, (id, terms.until(self.now)));
+            }
         }
         Ok(())
     }
@@ -565,7 +651,13 @@ impl World {
         let Some(id) = self.job_at(n) else { return Ok(()) };
         let got = self.storage.jobs.retry(self.verb(id)).await.unwrap();
         let now = self.now;
-        let twin = self.jobs.get(&id).and_then(|j| j.key).and_then(|k| self.holder(k)).filter(|h| *h != id);
+        let now_has = |j: &Job| {
+            let (key, terms) = j.key?;
+            let in_time = terms.until(j.created).is_none_or(|until| until > now);
+            self.holder(key).filter(|holder| in_time && *holder != id)
+        };
+        // One that retries is no dead one: it goes on as it was.
+        let twin = self.jobs.get(&id).filter(|j| j.status == JobStatus::Dead).and_then(now_has);
         let expected = match self.jobs.get_mut(&id) {
             None => RetryOutcome::Unknown,
             Some(job) if !matches!(job.status, JobStatus::Dead | JobStatus::Retrying) => {
@@ -610,7 +702,10 @@ impl World {
             None => DropOutcome::Unknown,
             Some(JobStatus::Running) => DropOutcome::Refused { status: JobStatus::Running },
             Some(_) => {
-                self.jobs.remove(&id);
+                let key = self.jobs.remove(&id).and_then(|j| j.key);
+                if let Some((key, _)) = key.filter(|(key, _)| self.holder(*key) == Some(id)) {
+                    self.keys.remove(&key);
+                }
                 DropOutcome::Dropped
             }
         };
@@ -717,7 +812,9 @@ fn run(steps: &[Step], options: &SqliteOptions) -> Result<(), String> {
         let mut world = World::new(options.clone()).await;
         for (n, step) in steps.iter().enumerate() {
             let at = |e: String| format!("step {n}, {step:?}: {e}");
+            let before = world.jobs.iter().map(|(id, job)| (*id, job.status)).collect();
             world.take(step).await.map_err(at)?;
+            world.keys_follow(&before);
             world.compare().await.map_err(at)?;
         }
         let problems = world.storage.inspect.checkup().await.unwrap().problems;

@@ -6,12 +6,15 @@
 #[path = "support/postgres.rs"]
 mod databases;
 
+use forge_jobs::retry::Transition;
 use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION};
 use forge_jobs::storage::{
-    ClaimMode, ClaimParams, ClaimWant, EnqueueParams, HeartbeatParams, Inserted, KindFilter, PostgresConfig,
-    RegisterParams, Storage, StorageError,
+    ClaimMode, ClaimParams, ClaimWant, EnqueueParams, Finish, FinishParams, FinishResult, HeartbeatParams,
+    Inserted, KindFilter, Lease, PostgresConfig, RegisterParams, Storage, StorageError, SweepParams,
 };
-use forge_jobs::{DefaultRouter, EnqueueRequest, NewJob, ProcessId};
+use forge_jobs::{
+    Dedupe, DedupeStates, DefaultRouter, EnqueueRequest, JobStatus, NewJob, ProcessId, Timestamp, Timing,
+};
 use forge_test_cluster::{Databases, TestDatabase};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +51,12 @@ fn job(request: EnqueueRequest) -> NewJob {
 async fn enqueue(storage: &Storage, request: EnqueueRequest) -> Inserted {
     let params = EnqueueParams { jobs: vec![job(request)], now: None };
     storage.jobs.enqueue(params).await.unwrap()[0]
+}
+
+async fn claim_all(storage: &Storage, process: ProcessId) -> Vec<Lease> {
+    let wants = vec![ClaimWant { queue: "default".into(), limit: 10 }];
+    let params = ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None };
+    storage.jobs.claim(params).await.unwrap().jobs.into_iter().map(|c| c.lease).collect()
 }
 
 async fn register(storage: &Storage) -> ProcessId {
@@ -194,6 +203,54 @@ async fn a_key_held_by_an_open_transaction_holds_up_its_own_twins_alone() {
             usize::from(tokio::time::timeout(HANG, twin).await.unwrap().unwrap() == Inserted::Inserted);
     }
     assert_eq!(inserted, 1, "the key was free again, for one of them");
+}
+
+#[tokio::test]
+async fn a_job_that_comes_back_does_not_wait_for_an_open_transaction_that_has_its_key() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    let process = register(&storage).await;
+    let waits = || Dedupe::new("x").in_states(DedupeStates::WAITING);
+    let mut leases = Vec::new();
+    for key in [waits(), Dedupe::new("y").in_states(DedupeStates::WAITING)] {
+        enqueue(&storage, EnqueueRequest::new("k", 1).with_dedupe(key)).await;
+        leases.extend(claim_all(&storage, process).await);
+    }
+    // The key is free, since its job has started.
+    let host = client(&database).await;
+    host.batch_execute("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x')").await.unwrap();
+    let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
+    let again = Transition::Retry { after: Duration::from_secs(60), error: "no".into() };
+    let member = |lease| Finish { lease, transition: again.clone(), timing };
+    let params = FinishParams { members: leases.into_iter().map(member).collect(), now: None };
+    let finish = tokio::time::timeout(HANG, storage.jobs.finish(params)).await.unwrap().unwrap();
+    let retrying = FinishResult::Applied { status: JobStatus::Retrying, dead_reason: None };
+    assert_eq!(finish, [retrying; 2]);
+    host.batch_execute("COMMIT").await.unwrap();
+    // The transaction has it now.
+    let twin = enqueue(&storage, EnqueueRequest::new("k", 1).with_dedupe(waits())).await;
+    assert!(matches!(twin, Inserted::Duplicate { .. }), "{twin:?}");
+    assert_eq!(number(&host, "SELECT count(*) FROM forge.jobs WHERE dedupe_key = 'x'").await, 2);
+    let checkup = storage.inspect.checkup().await.unwrap();
+    assert_eq!(checkup.problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn keys_whose_time_is_over_are_swept() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    let key = |n: i32| Dedupe::new(n.to_string()).within(Duration::from_secs(60));
+    for n in 0..3 {
+        enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe(key(n))).await;
+    }
+    enqueue(&storage, EnqueueRequest::new("k", 3).with_dedupe_key("as long as it takes")).await;
+    let host = client(&database).await;
+    let held = "SELECT count(*) FROM forge.unique_keys";
+    let later = Timestamp::now().saturating_add(Duration::from_secs(61));
+    for (limit, now, left) in [(10, None, 4), (2, Some(later), 2), (2, Some(later), 1), (2, Some(later), 1)] {
+        storage.jobs.sweep(SweepParams { limit, now }).await.unwrap();
+        assert_eq!(number(&host, held).await, left);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,8 @@ use forge_jobs::storage::{
     StorageError, SweepParams,
 };
 use forge_jobs::{
-    DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
-    RuntimeConfig, Storage, Timing,
+    Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
+    RuntimeConfig, Storage, Timestamp, Timing,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -347,4 +347,23 @@ async fn no_hot_statement_scans_a_table() {
         }
     }
     assert!(checked > 20, "only {checked} statements were found");
+}
+
+#[tokio::test]
+async fn keys_whose_time_is_over_are_swept() {
+    let (_dir, file) = dir();
+    let storage = open(&file).await.into_bundle();
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    for n in 0..3 {
+        let key = Dedupe::new(n.to_string()).within(Duration::from_secs(60));
+        enqueuer.enqueue(EnqueueRequest::new("k", n).with_dedupe(key)).await.unwrap();
+    }
+    enqueuer.enqueue(EnqueueRequest::new("k", 3).with_dedupe_key("as long as it takes")).await.unwrap();
+    let later = Timestamp::now().saturating_add(Duration::from_secs(61));
+    for (limit, now, left) in
+        [(10, None, "4"), (2, Some(later), "2"), (2, Some(later), "1"), (2, Some(later), "1")]
+    {
+        storage.jobs.sweep(SweepParams { limit, now }).await.unwrap();
+        assert_eq!(sql(&file, "SELECT count(*) FROM forge_unique"), left);
+    }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod cmd;
 mod database;
 mod demo;
+mod duration;
 mod exit;
 mod output;
 mod paths;

@@ -60,14 +60,27 @@ fn an_id_of_another_job_is_a_conflict_and_a_dedupe_key_in_use_is_not() {
     let first = home.enqueue(&["k", "1", "--id", ID, "--dedupe-key", "d"]);
     home.run(["enqueue", "k", "2", "--id", ID]).check(4, &[ID]);
     let duplicate: Enqueued = home.run(["enqueue", "k", "2", "--dedupe-key", "d", "--json"]).json();
-    assert_eq!(duplicate, Enqueued { id: first, outcome: EnqueueOutcome::Duplicate });
+    assert_eq!(duplicate, Enqueued { id: first.clone(), outcome: EnqueueOutcome::Duplicate });
+    let terms = ["--dedupe-states", "pending,scheduled,retrying,done", "--dedupe-period", "1h", "--replace"];
+    let keyed = ["enqueue", "k", "3", "--dedupe-key", "d", "--json"];
+    let replaced: Enqueued = home.run(keyed.into_iter().chain(terms)).json();
+    assert_eq!(replaced, Enqueued { id: first.clone(), outcome: EnqueueOutcome::Replaced });
+    let job = home.run(["job", "show", &first, "--json"]).json::<JobDetail>().job;
+    // The terms of the key are those of the job that holds it.
+    assert_eq!((job.payload.get(), job.dedupe_until), ("3", None));
+    assert_eq!(job.dedupe_states, ["pending", "scheduled", "running", "retrying"]);
+    let other: Enqueued =
+        home.run(["enqueue", "k", "4", "--dedupe-key", "e", "--json"].into_iter().chain(terms)).json();
+    let job = home.run(["job", "show", &other.id, "--json"]).json::<JobDetail>().job;
+    assert_eq!(job.dedupe_states, ["pending", "scheduled", "retrying", "done"]);
+    assert!(job.dedupe_until.is_some());
 }
 
 #[test]
 fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
     let home = Home::new();
     let deep = "[".repeat(129) + &"]".repeat(129);
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 18] = [
         (&["enqueue", "k", "{"], "no JSON"),
         (&["enqueue", "k", r#""\u0000""#], "NUL"),
         (&["enqueue", "k", r#""\ud800""#], "surrogate"),
@@ -79,6 +92,11 @@ fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
         (&["enqueue", "k", "1", "--max-attempts", "0"], "'0' for '--max-attempts"),
         (&["enqueue", "k", "1", "--max-attempts", "-1"], "-1"),
         (&["enqueue", "k", "1", "--id", "12"], "12"),
+        (&["enqueue", "k", "1", "--dedupe-key", "d", "--dedupe-states", "pending"], "lack scheduled"),
+        (&["enqueue", "k", "1", "--dedupe-key", "d", "--dedupe-states", "asleep"], "asleep"),
+        (&["enqueue", "k", "1", "--dedupe-key", "d", "--dedupe-period", "400d"], "366 days"),
+        (&["enqueue", "k", "1", "--dedupe-period", "1h"], "--dedupe-key"),
+        (&["enqueue", "k", "1", "--replace"], "--dedupe-key"),
         (&["enqueue", "k"], "payload"),
         (&["enqueue", "-", "--queue", "q"], "standard input"),
     ];

@@ -1,6 +1,6 @@
 //! Enqueuing.
 
-use super::ErrorDetail;
+use super::{ErrorDetail, Seconds};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -29,6 +29,16 @@ pub struct EnqueueLine {
     /// At most one unfinished job of this kind has this key.
     #[serde(default)]
     pub dedupe_key: Option<String>,
+    /// The states in which a job holds its dedupe key; default: pending, scheduled, retrying, running. The first three
+    /// must be among them.
+    #[serde(default)]
+    pub dedupe_states: Option<Vec<String>>,
+    /// How long after the enqueue the dedupe key is held at most, 1 second to 366 days; default: no such bound.
+    #[serde(default)]
+    pub dedupe_seconds: Option<Seconds>,
+    /// What becomes of this job if another one holds its dedupe key; default: `keep`.
+    #[serde(default)]
+    pub on_duplicate: Option<OnDuplicate>,
     /// At most one job of this kind that has this key runs at a time.
     #[serde(default)]
     pub concurrency_key: Option<String>,
@@ -59,6 +69,16 @@ where
     N::try_from(number).map(Some).map_err(out_of_range)
 }
 
+/// What becomes of a job whose dedupe key another one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDuplicate {
+    /// The other one is kept, and this one is not inserted.
+    Keep,
+    /// The other one becomes this one, if it waits.
+    Replace,
+}
+
 /// The receipt of an enqueue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enqueued {
@@ -76,8 +96,10 @@ pub enum EnqueueOutcome {
     Inserted,
     /// The same request, under the same id, was in the queue already.
     AlreadyThere,
-    /// An unfinished job of its kind holds its dedupe key; nothing was inserted.
+    /// A job of its kind holds its dedupe key; nothing was inserted.
     Duplicate,
+    /// The job of its kind that holds its dedupe key waited, and has become this one.
+    Replaced,
     /// An outcome of a newer version.
     #[serde(other)]
     Unknown,

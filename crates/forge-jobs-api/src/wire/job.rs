@@ -42,8 +42,12 @@ pub struct Job {
     pub crashes: u32,
     /// Whether it runs alone because it may have killed its process.
     pub suspect: bool,
-    /// At most one unfinished job per kind and key.
+    /// At most one job per kind and key, among those in `dedupe_states`.
     pub dedupe_key: Option<String>,
+    /// The states in which it holds its dedupe key; empty without one.
+    pub dedupe_states: Vec<String>,
+    /// When its dedupe key comes free at the latest, RFC 3339 in UTC; null: no such bound.
+    pub dedupe_until: Option<String>,
     /// At most one job per kind and key runs at a time.
     pub concurrency_key: Option<String>,
     /// The job that has this pending one's concurrency key: it goes on when that one has ended or is put off.

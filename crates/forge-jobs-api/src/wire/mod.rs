@@ -18,7 +18,7 @@ mod seconds;
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
 pub use cron::CronPreview;
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
-pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued};
+pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued, OnDuplicate};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
 pub use job::{
     Attempt, AttemptResult, DeadReason, Job, JobDetail, JobEvent, JobStatus, Progress, VerbOutcome,

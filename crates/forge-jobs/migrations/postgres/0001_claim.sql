@@ -195,11 +195,17 @@ BEGIN
             ), job AS MATERIALIZED (
                 SELECT j.kind, j.id, j.payload, j.attempts, j.max_attempts, t.priority, j.throttles, j.created_at, t.due_at,
                        j.tags, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer
-                       | (j.concurrency_key IS NOT NULL)::integer * 16 AS flags
+                       | (j.concurrency_key IS NOT NULL)::integer * 16 AS flags,
+                       CASE WHEN j.dedupe_states & 4 = 0 THEN j.dedupe_key END AS frees
                 FROM taken t JOIN {schema}.jobs j ON j.id = t.id
             ), run AS (
                 INSERT INTO {schema}.running (id, claim_no, claimed_at, process, attempt, queue, flags)
                 SELECT j.id, (SELECT no FROM number), v_now, v_process, j.attempts + 1, v_want.no, j.flags FROM job j
+            ), freed AS (
+                -- Dedupe keys that are held by jobs that wait, and no longer.
+                DELETE FROM {schema}.unique_keys u USING job j
+                WHERE j.frees IS NOT NULL AND u.kind = j.kind AND u.key = j.frees AND u.id = j.id
+                  AND (u.until IS NULL OR u.until > v_now)
             )
             SELECT NULL::bigint, NULL::boolean, NULL::bigint, NULL::bigint, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
                    j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect, NULL::integer[],

@@ -62,16 +62,21 @@ BEGIN
 END
 $$;
 
--- What came of one member: 0 inserted, 1 there already, 2 a duplicate of another job, 3 another job has its id.
+-- What came of one member: 0 inserted, 1 there already, 2 a duplicate of another job, 3 another job has its id, 4 another
+-- job has become it.
 CREATE TYPE {schema}.inserted AS (code smallint, of uuid);
 
 -- What is known under a job's id: 1 the same job, 3 another one, NULL nothing.
 CREATE FUNCTION {schema}.known(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
-    p_asked bigint, p_delay boolean, p_key text, p_turn text, p_tags text, p_payload text)
+    p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_turn text, p_tags text,
+    p_payload text)
 RETURNS smallint LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
+    -- One that has been replaced is known by its key: its content is another one's.
+    SELECT CASE WHEN j.replaced_by IS NOT NULL AND (j.kind, j.dedupe_key) = (p_kind, p_key) THEN 1
+                WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
                      = (p_queue, p_kind, p_priority, p_max, p_delay, p_payload)
                      AND j.asked_us IS NOT DISTINCT FROM p_asked AND j.dedupe_key IS NOT DISTINCT FROM p_key
+                     AND j.dedupe_states IS NOT DISTINCT FROM p_states AND j.dedupe_us IS NOT DISTINCT FROM p_period
                      AND j.concurrency_key IS NOT DISTINCT FROM p_turn
                      AND j.tags IS NOT DISTINCT FROM p_tags
                 THEN 1 ELSE 3 END::smallint
@@ -113,8 +118,8 @@ $$;
 -- have one are put off to this very moment, since nobody may wait for a key that such a transaction holds; whoever
 -- promotes them takes their keys for them.
 CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
-    p_payloads text[], p_open boolean, p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_open boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -143,7 +148,7 @@ BEGIN
     SELECT array_agg(id) INTO v_new FROM fresh;
     IF v_new IS NULL OR cardinality(v_new) < cardinality(p_ids) THEN
         v_results := {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys,
-                                            p_turns, p_tags, p_payloads, v_new, p_open, v_now);
+                                            p_states, p_periods, p_replaces, p_turns, p_tags, p_payloads, v_new, p_open, v_now);
     END IF;
     IF p_turns IS NOT NULL AND NOT p_open THEN
         PERFORM {schema}.take_slots(array_agg(u.id))
@@ -157,8 +162,8 @@ $$;
 
 -- Inserts those that are not inserted yet, one by one, and tells of all what came of them. p_new are the others.
 CREATE FUNCTION {schema}.insert_others(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
-    p_payloads text[], p_new uuid[], p_open boolean, p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_new uuid[], p_open boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -168,11 +173,13 @@ DECLARE
     v_of uuid;
 BEGIN
     FOR v_job IN
-        SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.turn, u.tags,
-               u.payload, u.at, row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (p_new) AS is_new
-        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns, p_tags,
-                    p_payloads)
-             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, turn, tags, payload, at)
+        SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.states,
+               u.period, coalesce(u.replaces, false) AS replaces, u.turn, u.tags, u.payload, u.at,
+               row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (p_new) AS is_new
+        FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_states, p_periods,
+                    p_replaces, p_turns, p_tags, p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, states, period, replaces, turn, tags,
+                                  payload, at)
         ORDER BY u.kind, u.key, u.at
     LOOP
         IF v_job.key IS NULL AND v_job.is_new AND v_job.nth = 1 THEN
@@ -180,12 +187,17 @@ BEGIN
         END IF;
         -- The id comes first: a job sent twice is no duplicate of itself.
         v_code := {schema}.known(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                 v_job.delay, v_job.key, v_job.turn, v_job.tags, v_job.payload);
+                                 v_job.delay, v_job.key, v_job.states, v_job.period, v_job.turn, v_job.tags,
+                                 v_job.payload);
         v_of := NULL;
+        IF v_code IS NULL AND v_job.replaces THEN
+            SELECT 4, j.id INTO v_code, v_of FROM {schema}.jobs j WHERE j.replaced_by = v_job.id LIMIT 1;
+        END IF;
         IF v_code IS NULL THEN
             SELECT i.code, i.of INTO v_code, v_of
             FROM {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                       v_job.delay, v_job.key, v_job.turn, v_job.tags, v_job.payload, p_open, p_now) i;
+                                       v_job.delay, v_job.key, v_job.states, v_job.period, v_job.replaces, v_job.turn,
+                                       v_job.tags, v_job.payload, p_open, p_now) i;
         END IF;
         v_results[v_job.at] := ROW(v_code, v_of)::{schema}.inserted;
     END LOOP;
@@ -193,48 +205,39 @@ BEGIN
 END
 $$;
 
--- Takes a dedupe key for a job; gives the job that holds it otherwise.
-CREATE FUNCTION {schema}.take_key(p_kind integer, p_key text, p_id uuid) RETURNS uuid LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    v_of uuid;
-BEGIN
-    LOOP
-        INSERT INTO {schema}.unique_keys (kind, key, id) VALUES (p_kind, p_key, p_id) ON CONFLICT (kind, key) DO NOTHING;
-        IF FOUND THEN
-            RETURN NULL;
-        END IF;
-        SELECT id INTO v_of FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key;
-        -- Not found: its job has finished in between, and the key is free again.
-        IF FOUND THEN
-            RETURN v_of;
-        END IF;
-    END LOOP;
-END
-$$;
-
--- Inserts one job, with its dedupe key if it has one. Nothing is known under its id.
+-- Inserts one job, with its dedupe key if it has one; or makes the job that holds it this one. Nothing is known under its
+-- id.
 CREATE FUNCTION {schema}.insert_keyed(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
-    p_asked bigint, p_delay boolean, p_key text, p_turn text, p_tags text, p_payload text, p_open boolean, p_now bigint)
+    p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_replaces boolean, p_turn text,
+    p_tags text, p_payload text, p_open boolean, p_now bigint)
 RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_due bigint := {schema}.due(p_asked, p_delay, p_now);
     v_of uuid;
 BEGIN
-    IF p_key IS NOT NULL THEN
-        v_of := {schema}.take_key(p_kind, p_key, p_id);
-        IF v_of IS NOT NULL THEN
+    WHILE p_key IS NOT NULL LOOP
+        v_of := {schema}.take_key(p_kind, p_key, p_id, p_now + p_period, p_now);
+        EXIT WHEN v_of IS NULL;
+        IF NOT p_replaces THEN
+            RETURN ROW(2, v_of)::{schema}.inserted;
+        ELSIF {schema}.replace(v_of, p_id, p_queue, p_priority, p_max, v_due, p_asked, p_delay, p_turn, p_tags, p_payload,
+                               p_open, p_now) THEN
+            RETURN ROW(4, v_of)::{schema}.inserted;
+        ELSIF EXISTS (SELECT FROM {schema}.unique_keys u WHERE u.kind = p_kind AND u.key = p_key AND u.id = v_of) THEN
             RETURN ROW(2, v_of)::{schema}.inserted;
         END IF;
-    END IF;
+        -- Its job has started or finished in between, and the key is free.
+    END LOOP;
     INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
-                               dedupe_key, concurrency_key, tags, payload)
-    VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_turn, p_tags, p_payload)
+                               dedupe_key, dedupe_states, dedupe_us, concurrency_key, tags, payload)
+    VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_states, p_period, p_turn,
+            p_tags, p_payload)
     ON CONFLICT (id) DO NOTHING;
     IF NOT FOUND THEN
         -- Another call was first with this id.
         DELETE FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key AND id = p_id;
-        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_turn,
-                                  p_tags, p_payload), NULL)::{schema}.inserted;
+        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states, p_period,
+                                  p_turn, p_tags, p_payload), NULL)::{schema}.inserted;
     END IF;
     IF v_due > p_now OR (p_open AND p_turn IS NOT NULL) THEN
         INSERT INTO {schema}.deferred (due_at, id, queue, status) VALUES (v_due, p_id, p_queue, 1);
@@ -252,8 +255,8 @@ $$;
 -- p_notify tells the workers when that transaction commits. A NOTIFY makes the commits of all who send one wait for
 -- each other.
 CREATE FUNCTION {schema}.insert_named(p_ids uuid[], p_queues text[], p_kinds text[], p_priorities smallint[],
-    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_turns text[], p_tags text[],
-    p_payloads text[], p_notify boolean, p_now bigint)
+    p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_notify boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_names record;
@@ -269,9 +272,9 @@ BEGIN
     FROM unnest(p_queues, p_kinds) WITH ORDINALITY AS u(queue, kind, at)
     JOIN ROWS FROM (unnest(v_names.queues), unnest(v_names.kinds), {schema}.names(v_names.queues, v_names.kinds))
          AS n(queue, kind, queue_no, kind_no) ON n.queue = u.queue AND n.kind = u.kind;
-    v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns,
-                                      p_tags, p_payloads, true, p_now);
-    IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code = 0)) THEN
+    v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_states,
+                                      p_periods, p_replaces, p_turns, p_tags, p_payloads, true, p_now);
+    IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code IN (0, 4))) THEN
         PERFORM {schema}.tell(CASE WHEN coalesce(array_remove(p_asked, NULL), '{}') = '{}'
                                             AND coalesce(array_remove(p_turns, NULL), '{}') = '{}' THEN 'w' ELSE 'wd' END);
     END IF;

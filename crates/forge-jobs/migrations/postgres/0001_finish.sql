@@ -22,13 +22,6 @@ BEGIN
 END
 $$;
 
--- Frees the dedupe keys of these jobs.
-CREATE FUNCTION {schema}.free_keys(p_ids uuid[]) RETURNS void LANGUAGE sql VOLATILE
-SET enable_seqscan = off SET jit = off AS $$
-    DELETE FROM {schema}.unique_keys u USING unnest(p_ids) AS f(id) JOIN {schema}.jobs j ON j.id = f.id
-    WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.id = j.id
-$$;
-
 -- What becomes of claims that have ended otherwise than in done. Their rows of running are gone already. Gives where
 -- each job stands now.
 CREATE FUNCTION {schema}.settle(p_ended {schema}.ended[], p_now bigint)
@@ -110,7 +103,13 @@ BEGIN
 
     SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e WHERE e.what = 3 AND e.flags & 1 <> 0;
     IF v_ids IS NOT NULL THEN
-        PERFORM {schema}.free_keys(v_ids);
+        PERFORM {schema}.free_keys(v_ids, 5::smallint, p_now);
+    END IF;
+    SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e
+    WHERE e.flags & 1 <> 0 AND (e.what IN (1, 2, 4)
+          OR (e.what = 5 AND NOT EXISTS (SELECT FROM {schema}.finished f WHERE f.id = e.id)));
+    IF v_ids IS NOT NULL THEN
+        PERFORM {schema}.take_keys_again(v_ids, p_now);
     END IF;
     -- The key stays with a job that is pending again at once.
     SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e
@@ -158,7 +157,7 @@ BEGIN
     SELECT array_agg(f.id) INTO v_ids FROM unnest(p_ended) e JOIN {schema}.finished f ON f.id = e.id
     WHERE e.what = 5 AND e.flags & 1 <> 0;
     IF v_ids IS NOT NULL THEN
-        PERFORM {schema}.free_keys(v_ids);
+        PERFORM {schema}.free_keys(v_ids, 5::smallint, p_now);
     END IF;
 END
 $$;
@@ -226,7 +225,7 @@ BEGIN
           AND NOT EXISTS (SELECT FROM {schema}.running r WHERE r.id = m.id AND r.claim_no = m.claim_no);
     END IF;
     IF v_keyed IS NOT NULL THEN
-        PERFORM {schema}.free_keys(v_keyed);
+        PERFORM {schema}.free_keys(v_keyed, 4::smallint, v_now);
     END IF;
     IF v_slotted IS NOT NULL THEN
         PERFORM {schema}.give_slots_on(v_slotted);

@@ -76,6 +76,36 @@ BEGIN
 END
 $$;
 
+-- The states in which a dedupe key is held, as they are stored; refuses what no Forge client would take.
+CREATE FUNCTION {schema}.check_states(p_states text[], p_period interval) RETURNS smallint LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    v_all CONSTANT text[] := ARRAY['pending', 'scheduled', 'running', 'retrying', 'done', 'dead'];
+    v_state text;
+    v_bits integer := 0;
+BEGIN
+    FOREACH v_state IN ARRAY coalesce(p_states, v_all[1:4]) LOOP
+        IF v_state IS NULL OR v_state <> ALL (v_all) THEN
+            RAISE EXCEPTION USING ERRCODE = '22023',
+                MESSAGE = format('%L in dedupe_states is no state', left(v_state, 64)),
+                HINT = format('Use %s', array_to_string(v_all, ', '));
+        END IF;
+        v_bits := v_bits | (1 << (array_position(v_all, v_state) - 1));
+    END LOOP;
+    IF v_bits & 11 <> 11 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'dedupe_states lacks a state of jobs that wait',
+            HINT = 'A job that waits holds its key: name pending, scheduled and retrying';
+    ELSIF v_bits > 15 AND p_period IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = 'a dedupe_key that finished jobs hold needs a dedupe_period',
+            HINT = 'Say for how long after the enqueue';
+    ELSIF p_period NOT BETWEEN interval '1 second' AND interval '366 days' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('dedupe_period %s is out of range', p_period),
+            HINT = 'Use 1 second to 366 days';
+    END IF;
+    RETURN nullif(v_bits, 15);
+END
+$$;
+
 -- Enqueues a job in the caller's transaction: committed or rolled back with it.
 --
 -- payload is kept byte for byte. run_at and delay exclude each other; neither: now. An id makes the call idempotent:
@@ -83,12 +113,17 @@ $$;
 -- everybody who sends one; workers then find the job when they next look, within seconds. NULL means the default,
 -- but for kind and payload, which must not be NULL.
 --
--- outcome: inserted; already_there (the same id and content); duplicate (an unfinished job of its kind holds the
--- dedupe key: job is that one). Another job under the same id is an error.
+-- dedupe_states are the states in which a job holds its key (NULL: pending, scheduled, retrying, running), of which the
+-- first three must be named; done and dead may be with a dedupe_period, after which the key is free whatever the state.
+-- on_duplicate => 'replace' makes the job that holds the key this one, if it waits.
+--
+-- outcome: inserted; already_there (the same id and content); duplicate (a job of its kind holds the dedupe key: job is
+-- that one); replaced (that one has become this one). Another job under the same id is an error.
 CREATE FUNCTION {schema}.enqueue(kind text, payload json DEFAULT 'null', queue text DEFAULT 'default',
     priority integer DEFAULT 0, run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL,
     max_attempts integer DEFAULT {default_max_attempts}, dedupe_key text DEFAULT NULL, tags text[] DEFAULT '{}',
-    id uuid DEFAULT NULL, notify boolean DEFAULT true, concurrency_key text DEFAULT NULL)
+    id uuid DEFAULT NULL, notify boolean DEFAULT true, concurrency_key text DEFAULT NULL,
+    dedupe_states text[] DEFAULT NULL, dedupe_period interval DEFAULT NULL, on_duplicate text DEFAULT 'keep')
 RETURNS TABLE (job uuid, outcome text) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 DECLARE
@@ -97,6 +132,8 @@ DECLARE
     v_priority integer := coalesce(priority, 0);
     v_max integer := coalesce(max_attempts, {default_max_attempts});
     v_asked numeric;
+    v_states smallint;
+    v_period bigint;
     v_tags text;
     v_results {schema}.inserted[];
 BEGIN
@@ -123,6 +160,17 @@ BEGIN
     PERFORM {schema}.check_payload(payload);
     IF dedupe_key IS NOT NULL THEN
         PERFORM {schema}.check_text('dedupe_key', dedupe_key, {max_key});
+    ELSIF dedupe_states IS NOT NULL OR dedupe_period IS NOT NULL OR on_duplicate = 'replace' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'there is no dedupe_key',
+            HINT = 'dedupe_states, dedupe_period and on_duplicate are terms of a dedupe_key';
+    END IF;
+    IF on_duplicate IS NOT NULL AND on_duplicate NOT IN ('keep', 'replace') THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('on_duplicate %L is not allowed', left(on_duplicate, 64)),
+            HINT = 'Use keep or replace';
+    END IF;
+    v_states := {schema}.check_states(dedupe_states, dedupe_period);
+    IF dedupe_period IS NOT NULL THEN
+        v_period := extract(epoch FROM dedupe_period)::numeric * 1000000;
     END IF;
     IF concurrency_key IS NOT NULL THEN
         PERFORM {schema}.check_text('concurrency_key', concurrency_key, {max_key});
@@ -140,7 +188,8 @@ BEGIN
         v_asked := least(greatest(extract(epoch FROM run_at)::numeric * 1000000, {first_time}), {last_time});
     END IF;
     v_results := {schema}.insert_named(ARRAY[v_id], ARRAY[v_queue], ARRAY[kind], ARRAY[v_priority::smallint],
-        ARRAY[v_max], ARRAY[v_asked::bigint], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key],
+        ARRAY[v_max], ARRAY[v_asked::bigint], ARRAY[delay IS NOT NULL], ARRAY[dedupe_key], ARRAY[v_states],
+        ARRAY[v_period], ARRAY[coalesce(on_duplicate, 'keep') = 'replace'],
         ARRAY[concurrency_key], ARRAY[v_tags], ARRAY[payload::text], coalesce(notify, true), NULL);
     job := v_id;
     outcome := 'inserted';
@@ -148,6 +197,9 @@ BEGIN
         outcome := 'already_there';
     ELSIF v_results[1].code = 2 THEN
         outcome := 'duplicate';
+        job := v_results[1].of;
+    ELSIF v_results[1].code = 4 THEN
+        outcome := 'replaced';
         job := v_results[1].of;
     ELSIF v_results[1].code = 3 THEN
         RAISE EXCEPTION USING ERRCODE = '23505', MESSAGE = format('the id %s belongs to another job', v_id),

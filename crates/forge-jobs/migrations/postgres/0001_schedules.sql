@@ -269,7 +269,7 @@ BEGIN
             END IF;
             IF v_outcome = 0 THEN
                 PERFORM {schema}.insert_keyed(v_tick.job, v_member.queue, v_member.kind, v_member.priority, v_member.max,
-                    v_tick.due, false, NULL, NULL, v_member.tags, v_member.payload, false, v_now);
+                    v_tick.due, false, NULL, NULL, NULL, false, NULL, v_member.tags, v_member.payload, false, v_now);
                 v_fire_at := v_tick.fire; v_job := v_tick.job;
             END IF;
             outcomes := array_append(outcomes, v_outcome);
@@ -315,8 +315,8 @@ BEGIN
         EXIT WHEN FOUND;
         v_at := v_at + 1;
     END LOOP;
-    PERFORM {schema}.insert_keyed(p_job, p_queue, p_kind, p_priority, p_max, NULL, false, NULL, NULL, p_tags,
-        p_payload, false, v_now);
+    PERFORM {schema}.insert_keyed(p_job, p_queue, p_kind, p_priority, p_max, NULL, false, NULL, NULL, NULL, false,
+        NULL, p_tags, p_payload, false, v_now);
     UPDATE {schema}.schedules s SET last_job = p_job WHERE s.no = v_row.no;
     PERFORM {schema}.forget_ticks(v_row.no, NOT p_skips);
     PERFORM {schema}.tell('w');

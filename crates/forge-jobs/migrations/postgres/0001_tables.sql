@@ -67,6 +67,7 @@ CREATE TABLE {schema}.jobs (
     due_at        bigint   NOT NULL,
     created_at    bigint   NOT NULL,
     asked_us      bigint,                   -- run-at as asked; the delay as asked if asked_delay
+    dedupe_us     bigint,                   -- its dedupe key is free so long after created_at; NULL: no such bound
     last_claim_no bigint   NOT NULL DEFAULT 0, -- of claims that came to an end without finishing the job
     queue         integer  NOT NULL,
     kind          integer  NOT NULL,
@@ -77,15 +78,18 @@ CREATE TABLE {schema}.jobs (
     crashes       integer  NOT NULL DEFAULT 0,
     priority      smallint NOT NULL,
     asked_delay   boolean  NOT NULL DEFAULT false,
+    dedupe_states smallint,                 -- in which its key is held: 1 << status each; NULL: while unfinished
     dedupe_key    text     COLLATE "C",
     concurrency_key text   COLLATE "C",
     tags          text,                     -- JSON array
     progress      text,                     -- JSON
     error         text,                     -- the latest
-    payload       text     NOT NULL
+    payload       text     NOT NULL,
+    replaced_by   uuid                      -- the id of the request that it became last
 );
 -- For lists. Jobs that were sent together have one time, so that an entry is shared by many and costs little.
 CREATE INDEX jobs_created ON {schema}.jobs (created_at);
+CREATE INDEX jobs_replaced_by ON {schema}.jobs (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
@@ -137,13 +141,16 @@ CREATE TABLE {schema}.finished (
 );
 CREATE INDEX finished_by ON {schema}.finished (status, queue, finished_at);
 
--- Dedupe keys, held while their job is unfinished.
+-- Dedupe keys, held while their job is in one of its states, at most until a time. A job that has one with a time may be
+-- gone.
 CREATE TABLE {schema}.unique_keys (
-    kind integer NOT NULL,
-    key  text    COLLATE "C" NOT NULL,
-    id   uuid    NOT NULL,
+    until bigint,                           -- NULL: no such bound
+    kind  integer NOT NULL,
+    id    uuid    NOT NULL,
+    key   text    COLLATE "C" NOT NULL,
     PRIMARY KEY (kind, key)
 );
+CREATE INDEX unique_until ON {schema}.unique_keys (until) WHERE until IS NOT NULL;
 
 -- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
 -- off.

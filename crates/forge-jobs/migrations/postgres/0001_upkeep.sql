@@ -216,6 +216,10 @@ BEGIN
         END IF;
     END LOOP;
     read := {schema}.entries_read('{schema}.finished_by') - v_read;
+    DELETE FROM {schema}.unique_keys u USING (
+        SELECT x.kind, x.key FROM {schema}.unique_keys x WHERE x.until <= v_now ORDER BY x.until LIMIT p_limit
+        FOR UPDATE SKIP LOCKED) y
+    WHERE u.kind = y.kind AND u.key = y.key AND u.until <= v_now;
     -- What a process has finished is gone when the longest window is over. A window for ever keeps all of them.
     SELECT CASE WHEN bool_or(q.done_retention_us IS NULL OR q.dead_retention_us IS NULL) THEN NULL
                 ELSE greatest({keep_ended}, max(q.done_retention_us), max(q.dead_retention_us)) END

@@ -53,7 +53,7 @@ BEGIN
                 INSERT INTO {schema}.finished (id, finished_at, claim_no, queue, attempt, status, reason)
                 VALUES (v_id, v_now, v_job.last_claim_no, v_job.queue, v_job.attempts, 5, 2);
                 IF v_job.dedupe_key IS NOT NULL THEN
-                    PERFORM {schema}.free_keys(ARRAY[v_id]);
+                    PERFORM {schema}.free_keys(ARRAY[v_id], 5::smallint, v_now);
                 END IF;
                 IF v_job.concurrency_key IS NOT NULL THEN
                     PERFORM {schema}.give_slots_on(ARRAY[v_id]);
@@ -107,8 +107,11 @@ BEGIN
             END IF;
             SELECT * INTO v_end FROM {schema}.finished f WHERE f.id = v_id FOR UPDATE;
             IF FOUND AND v_end.status = 5 THEN
-                IF v_job.dedupe_key IS NOT NULL THEN
-                    of := {schema}.take_key(v_job.kind, v_job.dedupe_key, v_id);
+                IF v_job.dedupe_key IS NOT NULL
+                   AND (v_job.dedupe_us IS NULL OR v_job.created_at + v_job.dedupe_us > v_now) THEN
+                    of := {schema}.take_key(v_job.kind, v_job.dedupe_key, v_id, v_job.created_at + v_job.dedupe_us, v_now);
+                    -- A dead job may hold its key still.
+                    of := nullif(of, v_id);
                     IF of IS NOT NULL THEN
                         code := 2;
                         EXIT;
@@ -223,6 +226,7 @@ RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+    v_now bigint := {schema}.clock(p_now);
     v_id uuid;
     v_job {schema}.jobs;
 BEGIN
@@ -235,7 +239,6 @@ BEGIN
                 EXIT;
             END IF;
             IF {schema}.take_waiting(v_job) IS NOT NULL THEN
-                PERFORM {schema}.free_keys(ARRAY[v_id]);
                 PERFORM {schema}.give_slots_on(ARRAY[v_id]);
                 code := 1;
                 EXIT;
@@ -249,6 +252,9 @@ BEGIN
             code := CASE WHEN status = 2 THEN 3 END;
         END LOOP;
         IF code = 1 THEN
+            IF v_job.dedupe_key IS NOT NULL THEN
+                PERFORM {schema}.free_keys(ARRAY[v_id], NULL, v_now);
+            END IF;
             PERFORM {schema}.forget(ARRAY[v_id]);
         END IF;
         RETURN NEXT;

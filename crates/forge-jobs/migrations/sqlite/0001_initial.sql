@@ -74,12 +74,16 @@ CREATE TABLE forge_jobs (
     asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
     asked_delay   INTEGER NOT NULL DEFAULT 0,
     dedupe_key    TEXT,
+    dedupe_states INTEGER,                    -- in which its key is held: 1 << status each; NULL: while unfinished
+    dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
+    replaced_by   BLOB,                       -- the id of the request that it became last
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
     payload       TEXT    NOT NULL
 );
+CREATE INDEX forge_jobs_replaced_by ON forge_jobs (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
@@ -131,13 +135,16 @@ CREATE TABLE forge_finished (
 );
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
--- Dedupe keys, held while their job is unfinished.
+-- Dedupe keys, held while their job is in one of its states, at most until a time. A job that has one with a time may be
+-- gone.
 CREATE TABLE forge_unique (
-    kind INTEGER NOT NULL,
-    key  TEXT    NOT NULL,
-    seq  INTEGER NOT NULL,
+    kind  INTEGER NOT NULL,
+    key   TEXT    NOT NULL,
+    id    BLOB    NOT NULL,
+    until INTEGER,                            -- NULL: no such bound
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
+CREATE INDEX forge_unique_until ON forge_unique (until) WHERE until IS NOT NULL;
 
 -- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
 -- off.

@@ -43,6 +43,7 @@ pub mod reap;
 pub mod suspects;
 pub mod sweep;
 pub mod ticks;
+pub mod unique;
 
 pub use async_trait::async_trait;
 pub use rig::Rig;
@@ -415,6 +416,29 @@ macro_rules! __conformance_rules {
                 a_run_now_is_a_job_beside_the_expressions_own
                 old_ticks_go_first_and_those_of_unfinished_jobs_stay
             }
+            unique {
+                the_terms_of_a_key_come_back_as_sent
+                the_terms_of_a_key_are_a_part_of_the_job
+                a_key_of_jobs_that_wait_is_free_once_its_job_has_started
+                a_job_that_comes_back_takes_its_key_again
+                a_job_that_comes_back_and_meets_a_twin_goes_on_without_its_key
+                twins_that_come_back_in_one_batch_both_go_on
+                a_done_job_holds_its_key_until_its_period_is_over
+                a_key_is_free_in_the_states_that_were_not_chosen
+                a_key_outlives_its_job_until_its_period_is_over
+                a_period_ends_though_its_job_still_waits
+                a_dropped_job_frees_its_key_within_its_period
+                a_retried_job_takes_its_key_or_names_who_has_it
+                a_job_that_waits_is_replaced_in_its_place
+                a_replacement_may_put_the_job_off
+                what_runs_or_is_finished_is_not_replaced
+                a_replacement_sent_twice_is_made_once
+                a_replaced_request_sent_again_is_known_and_changes_nothing
+                of_replacements_in_one_batch_the_last_wins
+                a_replaced_job_gives_its_concurrency_key_on
+                replacements_at_once_leave_one_job
+                a_replacement_tells_waiting_runtimes
+            }
             races {
                 claims_at_once_never_hand_one_job_to_two
                 enqueues_at_once_lose_nothing
@@ -510,6 +534,7 @@ mod tests {
             include_str!("suspects.rs"),
             include_str!("sweep.rs"),
             include_str!("ticks.rs"),
+            include_str!("unique.rs"),
         ];
         let written: Vec<_> = families
             .iter()

@@ -1,5 +1,6 @@
 //! The job as the domain sees it: identity, status, outcome, request, and the row that people read.
 
+mod dedupe;
 mod id;
 pub(crate) mod name;
 mod outcome;
@@ -7,6 +8,7 @@ pub(crate) mod payload;
 mod request;
 mod status;
 
+pub use dedupe::{Dedupe, DedupeError, DedupeStates};
 pub use id::{JobId, JobIdParseError, ProcessId, ProcessIdParseError};
 pub use name::{NameError, check_name};
 pub use outcome::JobOutcome;
@@ -57,8 +59,12 @@ pub struct Job {
     pub crashes: u32,
     /// Whether it is suspected of killing its process: it runs alone until it proves otherwise.
     pub suspect: bool,
-    /// At most one unfinished job per kind and key.
+    /// At most one job per kind and key, among those in [`dedupe_states`](Self::dedupe_states).
     pub dedupe_key: Option<String>,
+    /// The states in which it holds its dedupe key.
+    pub dedupe_states: DedupeStates,
+    /// When its dedupe key comes free at the latest; `None`: no such bound.
+    pub dedupe_until: Option<Timestamp>,
     /// At most one job per kind and key runs at a time.
     pub concurrency_key: Option<String>,
     /// The job that a pending one waits for, since it has the key; `None`: it waits for none.

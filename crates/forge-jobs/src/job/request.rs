@@ -1,6 +1,7 @@
 //! What a caller asks for, and what is left of it once checked.
 
-use super::name::{NameError, check_concurrency_key, check_dedupe_key, check_name, check_tags};
+use super::dedupe::{Dedupe, DedupeError};
+use super::name::{NameError, check_concurrency_key, check_name, check_tags};
 use super::payload::{Payload, PayloadError};
 use crate::limits::{DEFAULT_MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES};
 use crate::router::Router;
@@ -39,7 +40,7 @@ pub struct EnqueueRequest {
     delay: Option<Duration>,
     priority: i16,
     max_attempts: u32,
-    dedupe_key: Option<String>,
+    dedupe: Option<Dedupe>,
     concurrency_key: Option<String>,
     tags: Vec<String>,
     id: Option<JobId>,
@@ -87,7 +88,7 @@ impl EnqueueRequest {
             delay: None,
             priority: 0,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
-            dedupe_key: None,
+            dedupe: None,
             concurrency_key: None,
             tags: Vec::new(),
             id: None,
@@ -128,8 +129,14 @@ impl EnqueueRequest {
 
     /// At most one unfinished job of this kind has this key: a second one is not inserted, and the outcome names
     /// the first. The key is free again once the job is done or dead.
-    pub fn with_dedupe_key(mut self, key: impl Into<String>) -> Self {
-        self.dedupe_key = Some(key.into());
+    pub fn with_dedupe_key(self, key: impl Into<String>) -> Self {
+        self.with_dedupe(Dedupe::new(key))
+    }
+
+    /// A dedupe key with terms of its own: in which states of a job it is held, for how long, and whether a job that
+    /// waits is replaced.
+    pub fn with_dedupe(mut self, dedupe: Dedupe) -> Self {
+        self.dedupe = Some(dedupe);
         self
     }
 
@@ -162,7 +169,7 @@ impl EnqueueRequest {
             Some(("run_at", "leave it out, the expression says when"))
         } else if self.delay.is_some() {
             Some(("delay", "leave it out, or use the schedule's jitter"))
-        } else if self.dedupe_key.is_some() {
+        } else if self.dedupe.is_some() {
             Some(("dedupe_key", "leave it out, and let the schedule skip overlap"))
         } else if self.concurrency_key.is_some() {
             Some(("concurrency_key", "leave it out, and let the schedule skip overlap"))
@@ -183,8 +190,8 @@ impl EnqueueRequest {
         if !(1..=MAX_MAX_ATTEMPTS).contains(&self.max_attempts) {
             return Err(InvalidRequest::MaxAttempts { value: self.max_attempts });
         }
-        if let Some(key) = &self.dedupe_key {
-            check_dedupe_key(key)?;
+        if let Some(dedupe) = &self.dedupe {
+            dedupe.check()?;
         }
         if let Some(key) = &self.concurrency_key {
             check_concurrency_key(key)?;
@@ -214,7 +221,7 @@ impl EnqueueRequest {
             due,
             priority: self.priority,
             max_attempts: self.max_attempts,
-            dedupe_key: self.dedupe_key,
+            dedupe: self.dedupe,
             concurrency_key: self.concurrency_key,
             tags: self.tags,
         })
@@ -249,8 +256,8 @@ pub struct NewJob {
     pub priority: i16,
     /// The attempt after which a failure is final.
     pub max_attempts: u32,
-    /// At most one unfinished job per kind and key.
-    pub dedupe_key: Option<String>,
+    /// What counts as the same job, and what becomes of a second one.
+    pub dedupe: Option<Dedupe>,
     /// At most one job per kind and key runs at a time.
     pub concurrency_key: Option<String>,
     /// For people to search by.
@@ -261,7 +268,7 @@ pub struct NewJob {
 impl NewJob {
     /// Whether other jobs matter to it.
     pub(crate) const fn has_key(&self) -> bool {
-        self.dedupe_key.is_some() || self.concurrency_key.is_some()
+        self.dedupe.is_some() || self.concurrency_key.is_some()
     }
 }
 
@@ -272,6 +279,9 @@ pub enum InvalidRequest {
     /// A name, tag or key is not allowed.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A dedupe key or its terms are not allowed.
+    #[error(transparent)]
+    Dedupe(#[from] DedupeError),
     /// The payload is not allowed.
     #[error("payload refused: {0}")]
     Payload(#[from] PayloadError),

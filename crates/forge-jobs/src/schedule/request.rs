@@ -240,7 +240,7 @@ impl ScheduledJob {
             due,
             priority: self.priority,
             max_attempts: self.max_attempts,
-            dedupe_key: None,
+            dedupe: None,
             concurrency_key: None,
             tags: self.tags.clone(),
         }

@@ -27,8 +27,13 @@ pub enum Inserted {
     Inserted,
     /// The same job, under the same id, is there already: it was sent twice. Nothing was changed.
     AlreadyThere,
-    /// An unfinished job of its kind holds its dedupe key. Nothing was inserted.
+    /// A job of its kind holds its dedupe key. Nothing was inserted.
     Duplicate {
+        /// The job that holds the key.
+        of: JobId,
+    },
+    /// The job that holds its dedupe key waited, and has become this one. It keeps its id.
+    Replaced {
         /// The job that holds the key.
         of: JobId,
     },

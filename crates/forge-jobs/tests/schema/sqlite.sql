@@ -1,6 +1,10 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
+CREATE INDEX forge_jobs_replaced_by ON forge_jobs (replaced_by) WHERE replaced_by IS NOT NULL;
+
 CREATE INDEX forge_ticks_open ON forge_ticks (schedule) WHERE open = 1;
+
+CREATE INDEX forge_unique_until ON forge_unique (until) WHERE until IS NOT NULL;
 
 CREATE TABLE forge_attached (
     what  INTEGER NOT NULL,                   -- 0 queue, 1 kind
@@ -76,6 +80,9 @@ CREATE TABLE forge_jobs (
     asked_us      INTEGER,                    -- run-at as asked; the delay as asked if asked_delay
     asked_delay   INTEGER NOT NULL DEFAULT 0,
     dedupe_key    TEXT,
+    dedupe_states INTEGER,                    -- in which its key is held: 1 << status each; NULL: while unfinished
+    dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
+    replaced_by   BLOB,                       -- the id of the request that it became last
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
@@ -220,9 +227,10 @@ CREATE TABLE forge_ticks (
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_unique (
-    kind INTEGER NOT NULL,
-    key  TEXT    NOT NULL,
-    seq  INTEGER NOT NULL,
+    kind  INTEGER NOT NULL,
+    key   TEXT    NOT NULL,
+    id    BLOB    NOT NULL,
+    until INTEGER,                            -- NULL: no such bound
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
 

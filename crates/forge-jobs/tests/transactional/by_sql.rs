@@ -5,7 +5,9 @@ use crate::{HANG, enqueuer, next, worker};
 use forge_jobs::limits::{MAX_MAX_ATTEMPTS, MAX_TAGS};
 use forge_jobs::storage::postgres::PostgresStorage;
 use forge_jobs::storage::postgres::tokio_postgres::Client;
-use forge_jobs::{EnqueueOutcome, EnqueueRequest, Enqueuer, JobId, JobStatus, Timestamp};
+use forge_jobs::{
+    Dedupe, DedupeStates, EnqueueOutcome, EnqueueRequest, Enqueuer, JobId, JobStatus, Timestamp,
+};
 use forge_test_cluster::{TestDatabase, connect};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +121,8 @@ async fn times_are_kept_within_what_clients_can_say() {
 async fn what_no_client_would_take_is_refused_with_a_code_a_value_and_a_hint() {
     let db = Db::new().await;
     let tags = |n: usize| format!("'k', tags => array_fill('t'::text, ARRAY[{n}])");
+    let any =
+        "'k', dedupe_key => 'x', dedupe_states => '{pending,scheduled,running,retrying,done}'".to_owned();
     let too_many = tags(MAX_TAGS + 1);
     let over = format!("'k', max_attempts => {}", MAX_MAX_ATTEMPTS + 1);
     for (arguments, code, words, hint) in [
@@ -145,6 +149,22 @@ async fn what_no_client_would_take_is_refused_with_a_code_a_value_and_a_hint() {
         ("'k', dedupe_key => repeat('ä', 257)", "22023", "dedupe_key", "1 to 512"),
         ("'k', dedupe_key => E'a\\tb'", "22023", "dedupe_key", "control"),
         ("'k', dedupe_key => U&'\\0085'", "22023", "dedupe_key", "control"),
+        ("'k', dedupe_states => '{pending,scheduled,retrying}'", "22023", "no dedupe_key", "terms of"),
+        ("'k', dedupe_period => '1 h'", "22023", "no dedupe_key", "terms of"),
+        ("'k', on_duplicate => 'replace'", "22023", "no dedupe_key", "terms of"),
+        ("'k', dedupe_key => 'x', on_duplicate => 'drop'", "22023", "on_duplicate 'drop'", "keep or replace"),
+        (
+            "'k', dedupe_key => 'x', dedupe_states => '{pending,asleep}'",
+            "22023",
+            "'asleep'",
+            "retrying, done",
+        ),
+        ("'k', dedupe_key => 'x', dedupe_states => '{pending,NULL}'", "22023", "NULL", "retrying, done"),
+        ("'k', dedupe_key => 'x', dedupe_states => '{pending,retrying}'", "22023", "lacks", "scheduled"),
+        ("'k', dedupe_key => 'x', dedupe_states => '{}'", "22023", "lacks", "scheduled"),
+        (any.as_str(), "22023", "needs a dedupe_period", "how long"),
+        ("'k', dedupe_key => 'x', dedupe_period => '0.5 s'", "22023", "dedupe_period 00:00:00.5", "366 days"),
+        ("'k', dedupe_key => 'x', dedupe_period => '367 d'", "22023", "dedupe_period 367 days", "366 days"),
         (too_many.as_str(), "22023", "17 tags", "16"),
         ("'k', tags => '{\"\"}'", "22023", "tag", "1 to 128"),
         ("'k', tags => '{a,NULL}'", "22023", "tag", "1 to 128"),
@@ -211,6 +231,18 @@ async fn a_job_sent_by_a_client_and_by_sql_is_the_same_job() {
     assert_eq!(db.call("'keyed', dedupe_key => 'x'").await.unwrap(), (first, "duplicate".into()));
     let twin = db.enqueuer.enqueue(EnqueueRequest::new("keyed", 1).with_dedupe_key("x")).await.unwrap();
     assert_eq!((twin.id, twin.outcome), (first, EnqueueOutcome::Duplicate));
+    // And so are their terms.
+    let terms = Dedupe::new("z").in_states(DedupeStates::ANY).within(Duration::from_secs(3_600));
+    let id = db.enqueuer.enqueue(EnqueueRequest::new("k", 1).with_dedupe(terms.clone())).await.unwrap().id;
+    let sql_terms = "dedupe_key => 'z', dedupe_states => '{dead,pending,running,done,retrying,scheduled}', \
+                     dedupe_period => '1 h'";
+    let again = db.call(&format!("'k', '1', id => '{id}', {sql_terms}")).await.unwrap();
+    assert_eq!(again, (id, "already_there".into()));
+    let replaced = db.call(&format!("'k', '2', {sql_terms}, on_duplicate => 'replace'")).await.unwrap();
+    assert_eq!(replaced, (id, "replaced".into()));
+    let replaced =
+        db.enqueuer.enqueue(EnqueueRequest::new("k", 3).with_dedupe(terms.replacing())).await.unwrap();
+    assert_eq!((replaced.id, replaced.outcome), (id, EnqueueOutcome::Replaced));
     db.no_problems().await;
 }
 

@@ -8,7 +8,9 @@ use forge_jobs::storage::postgres::tokio_postgres::{self, AsyncMessage, Client, 
 use forge_jobs::storage::postgres::{PostgresStorage, transaction};
 use forge_jobs::storage::{PostgresConfig, StorageError};
 use forge_jobs::testing::wait_until;
-use forge_jobs::{EnqueueError, EnqueueOutcome, EnqueueRequest, Enqueued, Enqueuer, JobId, JobStatus};
+use forge_jobs::{
+    Dedupe, EnqueueError, EnqueueOutcome, EnqueueRequest, Enqueued, Enqueuer, JobId, JobStatus,
+};
 use forge_test_cluster::{TestDatabase, connect};
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,6 +157,7 @@ each_way! {
     jobs_of_one_transaction_are_all_there_or_none
     twins_are_seen_within_a_transaction
     a_second_transaction_with_the_same_key_waits_and_then_knows
+    a_job_is_replaced_with_the_transaction_or_not_at_all
     a_refused_job_leaves_the_transaction_as_it_was
     an_error_of_the_server_is_typed_and_known
 }
@@ -261,6 +264,30 @@ async fn a_second_transaction_with_the_same_key_waits_and_then_knows(shop: Shop)
         }
         assert_eq!(shop.status(second.id).await, Some(JobStatus::Pending));
     }
+    shop.no_problems().await;
+}
+
+async fn a_job_is_replaced_with_the_transaction_or_not_at_all(shop: Shop) {
+    let replacing = |n| work(n).with_dedupe(Dedupe::new("key").replacing());
+    let held = shop.enqueuer.enqueue(work(1).with_dedupe_key("key")).await.unwrap();
+    let payload = "SELECT payload FROM forge.forge_inspect_jobs";
+    for (end, left) in [("ROLLBACK", "1"), ("COMMIT", "2")] {
+        let mut own = shop.begun().await;
+        let new = shop.put(&mut own, replacing(2)).await.unwrap();
+        assert_eq!((new.id, new.outcome), (held.id, EnqueueOutcome::Replaced));
+        own.run(end).await;
+        assert_eq!(shop.text(payload).await, left);
+    }
+    // One with a concurrency key would lock that key for as long as the transaction is open.
+    let keyed =
+        shop.enqueuer.enqueue(work(3).with_dedupe_key("other").with_concurrency_key("c")).await.unwrap();
+    let mut own = shop.begun().await;
+    let replacing = work(4).with_dedupe(Dedupe::new("other").replacing());
+    let refused = shop.put(&mut own, replacing.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains(&keyed.id.to_string()) && refused.contains("concurrency key"), "{refused}");
+    own.run("ROLLBACK").await;
+    let outside = shop.enqueuer.enqueue(replacing.with_concurrency_key("c")).await.unwrap();
+    assert_eq!((outside.id, outside.outcome), (keyed.id, EnqueueOutcome::Replaced));
     shop.no_problems().await;
 }
 

@@ -3,6 +3,7 @@
 use super::cron::schedules;
 use super::cron_list::table_of;
 use crate::database::Database;
+use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use forge_jobs::schedule::{MissedFires, Overlap, ScheduledJob};
@@ -91,14 +92,6 @@ enum Missed {
     Skip,
     Once,
     CatchUp,
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a duration such as 30s or 1h, or a number of seconds".to_owned();
-    if let Ok(number) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(number).map_err(|_| expected());
-    }
-    humantime::parse_duration(text).map_err(|e| format!("{e}: {}", expected()))
 }
 
 pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
@@ -224,19 +217,5 @@ impl Args {
             },
         };
         Ok(self.within.map_or(missed, |within| missed.with_window(within)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_seconds_or_has_a_unit() {
-        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5_400)));
-        for bad in ["", "-1", "x", "nan"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -2,21 +2,24 @@
 
 use super::enqueue_bulk;
 use crate::database::Database;
+use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use clap::builder::NonEmptyStringValueParser;
 use forge_jobs::limits::MAX_MAX_ATTEMPTS;
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, Timestamp};
+use forge_jobs::{Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Timestamp};
 use forge_jobs_api::wire::{EnqueueOutcome, Enqueued, ErrorCode};
 use std::sync::Arc;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 The answer is the job's id and an outcome: `inserted`, `already_there` (the same job was sent before under this id), \
-or `duplicate` (an unfinished job of the kind holds the dedupe key; the id is that job's).
+`duplicate` (a job of the kind holds the dedupe key; the id is that job's), or `replaced` (that one has become this \
+one).
 
 With `-` each line of standard input is a JSON object with the keys kind and payload, and, if wanted, queue, run_at, \
-priority, max_attempts, dedupe_key, concurrency_key, tags, id. A bad line is reported with its number and stops no \
-other; the exit code is 1 if any line failed.
+priority, max_attempts, dedupe_key, dedupe_states, dedupe_seconds, on_duplicate, concurrency_key, tags, id. A bad line \
+is reported with its number and stops no other; the exit code is 1 if any line failed.
 
 Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'
@@ -55,6 +58,19 @@ pub(crate) struct Args {
     /// At most one unfinished job of this kind has this key
     #[arg(long, value_name = "KEY")]
     dedupe_key: Option<String>,
+
+    /// The states in which a job holds its dedupe key, of pending, scheduled, running, retrying, done and dead [default:
+    /// pending,scheduled,retrying,running]
+    #[arg(long, value_name = "STATES", value_delimiter = ',', requires = "dedupe_key")]
+    dedupe_states: Option<Vec<JobStatus>>,
+
+    /// How long the dedupe key is held at most, counted from now: `90s`, `1h 30m`, or seconds
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "dedupe_key")]
+    dedupe_period: Option<Duration>,
+
+    /// If the job that holds the dedupe key waits, it becomes this one
+    #[arg(long, requires = "dedupe_key")]
+    replace: bool,
 
     /// At most one job of this kind that has this key runs at a time; the others wait for it
     #[arg(long, value_name = "KEY")]
@@ -105,7 +121,14 @@ impl Args {
             request = request.with_max_attempts(max_attempts);
         }
         if let Some(key) = self.dedupe_key {
-            request = request.with_dedupe_key(key);
+            let mut dedupe = Dedupe::new(key);
+            if let Some(states) = self.dedupe_states {
+                dedupe = dedupe.in_states(states.into_iter().collect());
+            }
+            if let Some(period) = self.dedupe_period {
+                dedupe = dedupe.within(period);
+            }
+            request = request.with_dedupe(if self.replace { dedupe.replacing() } else { dedupe });
         }
         if let Some(key) = self.concurrency_key {
             request = request.with_concurrency_key(key);
@@ -145,6 +168,7 @@ pub(super) const fn word(outcome: EnqueueOutcome) -> &'static str {
         EnqueueOutcome::Inserted => "inserted",
         EnqueueOutcome::AlreadyThere => "already_there",
         EnqueueOutcome::Duplicate => "duplicate",
+        EnqueueOutcome::Replaced => "replaced",
         EnqueueOutcome::Unknown => "unknown",
     }
 }

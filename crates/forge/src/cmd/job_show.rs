@@ -79,6 +79,8 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
     add("crashes", (job.crashes > 0).then(|| job.crashes.to_string()));
     add("suspect", job.suspect.then(|| "yes: it runs alone in its process".to_owned()));
     add("dedupe key", job.dedupe_key.clone());
+    add("held while", (!job.dedupe_states.is_empty()).then(|| job.dedupe_states.join(", ")));
+    add("held until", job.dedupe_until.clone());
     add("concurrency key", job.concurrency_key.clone());
     add("waits for", job.waits_for.clone());
     add("tags", (!job.tags.is_empty()).then(|| job.tags.join(", ")));

@@ -2,6 +2,7 @@
 
 use super::limit_set;
 use crate::database::Database;
+use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, pairs, table, when};
 use forge_jobs::Storage;
@@ -57,7 +58,7 @@ pub(crate) struct Drain {
     scope: Scope,
 
     /// For how long, such as 90s or 10m; at most a day
-    #[arg(value_name = "DURATION", value_parser = limit_set::parse_duration, required_unless_present = "lift")]
+    #[arg(value_name = "DURATION", value_parser = parse_duration, required_unless_present = "lift")]
     wait: Option<Duration>,
 
     /// End the drain instead

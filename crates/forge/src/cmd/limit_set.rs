@@ -1,6 +1,7 @@
 //! `forge limit set`.
 
 use super::limit::{scope, show};
+use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use forge_jobs::Storage;
@@ -44,13 +45,4 @@ pub(super) async fn run(args: Args, storage: &Storage, out: &mut Output) -> Resu
     let params = SetLimitParams { scope: args.scope.clone(), limit, by: SetBy::Operator, now: None };
     storage.rate_limits.set_limit(params).await?;
     show(storage, &args.scope, out).await
-}
-
-/// A number with a unit, such as 10s; a bare number means seconds.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = "expected a duration such as 10s or 1m";
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|e| format!("{e}: {expected}"));
-    }
-    humantime::parse_duration(text).map_err(|e| format!("{e}: {expected}"))
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8)";
 const INSERT: &str = "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-     false, $12)) i";
+     $12, $13, $14, false, $15)) i";
 
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
@@ -239,8 +239,9 @@ async fn write(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec
                     let known = results.iter_mut().filter(|r| **r == Inserted::AlreadyThere);
                     known.for_each(|r| *r = Inserted::Inserted);
                 }
-                let inserted = jobs.iter().zip(&results).filter(|(_, r)| **r == Inserted::Inserted);
-                let effects = inserted.fold(Effects::default(), |e, (job, _)| Effects {
+                let is_new = |r: &Inserted| matches!(r, Inserted::Inserted | Inserted::Replaced { .. });
+                let new = jobs.iter().zip(&results).filter(|(_, r)| is_new(r));
+                let effects = new.fold(Effects::default(), |e, (job, _)| Effects {
                     claimable: e.claimable || job.due == Due::Now || is_past(job, now),
                     deferred: e.deferred || job.due != Due::Now,
                     budgets: false,
@@ -286,6 +287,9 @@ pub(super) struct Columns<'a> {
     pub(super) asked: Option<Vec<Option<i64>>>,
     pub(super) delays: Option<Vec<bool>>,
     pub(super) keys: Option<Vec<Option<&'a str>>>,
+    pub(super) states: Option<Vec<Option<i16>>>,
+    pub(super) periods: Option<Vec<Option<i64>>>,
+    pub(super) replaces: Option<Vec<bool>>,
     pub(super) turns: Option<Vec<Option<&'a str>>>,
     pub(super) tags: Option<Vec<Option<String>>>,
     pub(super) payloads: Vec<&'a str>,
@@ -301,7 +305,10 @@ impl<'a> Columns<'a> {
         // A list of strings always has a JSON form.
         let tags = |j: &NewJob| if j.tags.is_empty() { None } else { serde_json::to_string(&j.tags).ok() };
         let is_asked = jobs.iter().any(|j| j.due != Due::Now);
-        let is_keyed = jobs.iter().any(|j| j.dedupe_key.is_some());
+        let terms = || jobs.iter().map(|j| j.dedupe.as_ref());
+        let is_keyed = terms().any(|d| d.is_some());
+        let has_terms = terms().flatten().any(|d| d.states.stored().is_some() || d.period.is_some());
+        let is_replacing = terms().flatten().any(|d| d.replaces);
         let takes_turns = jobs.iter().any(|j| j.concurrency_key.is_some());
         let is_tagged = jobs.iter().any(|j| !j.tags.is_empty());
         Self {
@@ -310,7 +317,10 @@ impl<'a> Columns<'a> {
             max: jobs.iter().map(|j| j.max_attempts.try_into().unwrap_or(i32::MAX)).collect(),
             asked: is_asked.then(|| jobs.iter().map(asked).collect()),
             delays: is_asked.then(|| jobs.iter().map(|j| matches!(j.due, Due::After(_))).collect()),
-            keys: is_keyed.then(|| jobs.iter().map(|j| j.dedupe_key.as_deref()).collect()),
+            keys: is_keyed.then(|| terms().map(|d| d.map(|d| d.key.as_str())).collect()),
+            states: has_terms.then(|| terms().map(|d| d.and_then(|d| d.states.stored())).collect()),
+            periods: has_terms.then(|| terms().map(|d| d.and_then(|d| d.period).map(micros)).collect()),
+            replaces: is_replacing.then(|| terms().map(|d| d.is_some_and(|d| d.replaces)).collect()),
             turns: takes_turns.then(|| jobs.iter().map(|j| j.concurrency_key.as_deref()).collect()),
             tags: is_tagged.then(|| jobs.iter().map(tags).collect()),
             payloads: jobs.iter().map(|j| j.payload.as_str()).collect(),
@@ -354,6 +364,9 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
                 (&c.asked, Type::INT8_ARRAY),
                 (&c.delays, Type::BOOL_ARRAY),
                 (&c.keys, Type::TEXT_ARRAY),
+                (&c.states, Type::INT2_ARRAY),
+                (&c.periods, Type::INT8_ARRAY),
+                (&c.replaces, Type::BOOL_ARRAY),
                 (&c.turns, Type::TEXT_ARRAY),
                 (&c.tags, Type::TEXT_ARRAY),
                 (&c.payloads, Type::TEXT_ARRAY),
@@ -373,10 +386,12 @@ fn inserted(row: &Row) -> Result<Inserted, tokio_postgres::Error> {
 
 /// What the schema's functions say of a job.
 pub(super) fn outcome(code: i16, of: Option<Uuid>) -> Inserted {
+    let of = JobId::from_bytes(*of.unwrap_or_default().as_bytes());
     match code {
         0 => Inserted::Inserted,
         1 => Inserted::AlreadyThere,
-        2 => Inserted::Duplicate { of: JobId::from_bytes(*of.unwrap_or_default().as_bytes()) },
+        2 => Inserted::Duplicate { of },
+        4 => Inserted::Replaced { of },
         _ => Inserted::IdTaken,
     }
 }

@@ -3,7 +3,8 @@
 use super::error::Fault;
 use super::hub::{Hub, Lane};
 use crate::{
-    Attempt, AttemptResult, DeadReason, Job, JobId, JobStatus, Payload, ProcessId, Progress, Timestamp,
+    Attempt, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload, ProcessId, Progress,
+    Timestamp,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -22,7 +23,7 @@ const JOBS: &str = "SELECT j.id, k.name, q.name, \
      j.dedupe_key, j.tags, j.payload, coalesce(f.error, j.error), f.output, j.progress, j.concurrency_key, \
      (SELECT s.id FROM {schema}.waiting w JOIN {schema}.slots s ON s.kind = w.kind AND s.key = w.key \
       WHERE w.kind = j.kind AND w.key = j.concurrency_key AND w.priority = j.priority AND w.due_at = j.due_at \
-        AND w.id = j.id) \
+        AND w.id = j.id), j.dedupe_states, j.created_at + j.dedupe_us \
      FROM unnest($1) WITH ORDINALITY AS u(id, at) JOIN {schema}.jobs j ON j.id = u.id \
      JOIN {schema}.kinds k ON k.no = j.kind JOIN {schema}.queues q ON q.no = j.queue \
      LEFT JOIN {schema}.finished f ON f.id = j.id LEFT JOIN {schema}.running r ON r.id = j.id \
@@ -72,6 +73,8 @@ fn read_job(r: &Row) -> Result<Job, tokio_postgres::Error> {
         // A suspect that finished has proved itself, or died of it; the row is not touched for that.
         suspect: r.try_get::<_, i32>(17)? > 0 && !finished,
         dedupe_key: r.try_get(18)?,
+        dedupe_states: DedupeStates::from_stored(r.try_get(26)?),
+        dedupe_until: time(27)?,
         concurrency_key: r.try_get(24)?,
         waits_for: r.try_get::<_, Option<Uuid>>(25)?.map(|id| JobId::from_bytes(*id.as_bytes())),
         tags: r.try_get::<_, Option<&str>>(19)?.map(tags).unwrap_or_default(),

@@ -14,6 +14,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_tables.sql"),
     include_str!("../../../migrations/postgres/0001_enqueue.sql"),
     include_str!("../../../migrations/postgres/0001_keys.sql"),
+    include_str!("../../../migrations/postgres/0001_unique.sql"),
     include_str!("../../../migrations/postgres/0001_finish.sql"),
     include_str!("../../../migrations/postgres/0001_claim.sql"),
     include_str!("../../../migrations/postgres/0001_verbs.sql"),

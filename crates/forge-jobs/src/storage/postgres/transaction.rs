@@ -74,7 +74,7 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
 const INSERT: &str = "SELECT i.code, i.of FROM \
-     unnest({schema}.insert_named($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)) i";
+     unnest({schema}.insert_named($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)) i";
 
 /// Inserts jobs by a connection of the caller's own: in its open transaction, or at once if there is none.
 ///
@@ -131,7 +131,7 @@ impl<C: GenericClient + Sync> JobTransaction for InTransaction<&C> {
         for jobs in Pieces(&params.jobs) {
             let c = Columns::of(jobs);
             let (queues, kinds) = names(jobs);
-            let values: [Param<'_>; 13] = [
+            let values: [Param<'_>; 16] = [
                 (&c.ids, Type::UUID_ARRAY),
                 (&queues, Type::TEXT_ARRAY),
                 (&kinds, Type::TEXT_ARRAY),
@@ -140,6 +140,9 @@ impl<C: GenericClient + Sync> JobTransaction for InTransaction<&C> {
                 (&c.asked, Type::INT8_ARRAY),
                 (&c.delays, Type::BOOL_ARRAY),
                 (&c.keys, Type::TEXT_ARRAY),
+                (&c.states, Type::INT2_ARRAY),
+                (&c.periods, Type::INT8_ARRAY),
+                (&c.replaces, Type::BOOL_ARRAY),
                 (&c.turns, Type::TEXT_ARRAY),
                 (&c.tags, Type::TEXT_ARRAY),
                 (&c.payloads, Type::TEXT_ARRAY),

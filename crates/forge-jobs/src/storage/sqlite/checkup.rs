@@ -36,15 +36,17 @@ const INVARIANTS: [(&str, &str); 16] = [
         "SELECT f.seq FROM forge_finished f LEFT JOIN forge_jobs j ON j.seq = f.seq WHERE j.seq IS NULL",
     ),
     (
-        "a dedupe key is held by a finished job, or by none",
-        "SELECT u.key FROM forge_unique u LEFT JOIN forge_jobs j ON j.seq = u.seq AND j.kind = u.kind \
-           AND j.dedupe_key = u.key WHERE j.seq IS NULL OR EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = u.seq)",
+        "a dedupe key is held by a job that is finished, has another or is gone, and for no period",
+        "SELECT u.key FROM forge_unique u LEFT JOIN forge_jobs j ON j.id = u.id AND j.kind = u.kind \
+           AND j.dedupe_key = u.key WHERE u.until IS NULL \
+           AND (j.seq IS NULL OR EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = j.seq))",
     ),
     (
         "an unfinished job does not hold its dedupe key",
         "SELECT hex(j.id) FROM forge_jobs j WHERE j.dedupe_key IS NOT NULL \
+           AND coalesce(j.dedupe_states, 15) & 4 <> 0 AND j.dedupe_us IS NULL \
            AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = j.seq) \
-           AND NOT EXISTS (SELECT 1 FROM forge_unique u WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.seq = j.seq)",
+           AND NOT EXISTS (SELECT 1 FROM forge_unique u WHERE u.kind = j.kind AND u.key = j.dedupe_key AND u.id = j.id)",
     ),
     (
         "a concurrency key is had by a job that is neither pending nor running, or that has another",

@@ -4,13 +4,14 @@ use super::error::Fault;
 use super::hot::Hot;
 use super::permits::Purse;
 use super::state::{ALONE, PERMITS};
+use super::unique;
 use super::writer::{Cx, time};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::guard::Guard;
 use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
 };
-use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+use crate::{ClaimedJob, JobId, JobStatus, Payload, ProcessId, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub(super) const NEXT_KIND: &str =
 /// per job for each of reading, taking and running it.
 pub(super) const PIECE: &str = "SELECT r.priority, r.due_at, r.id, r.seq, j.created_at, j.attempts, j.max_attempts, \
      j.throttles, j.tags, j.payload, j.suspect, \
-     (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16 \
+     (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16, coalesce(j.dedupe_states & 4 = 0, 0) \
      FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) > (?4, ?5, ?6) \
      ORDER BY r.priority, r.due_at, r.id LIMIT ?7";
@@ -117,6 +118,8 @@ struct Picked {
     suspicions: u32,
     /// Which keys it has.
     flags: i64,
+    /// Whether its dedupe key is free from now on.
+    frees: bool,
 }
 
 impl Picked {
@@ -135,6 +138,7 @@ impl Picked {
             payload: Payload::from_storage(r.get_ref(9)?.as_str()?),
             suspicions: r.get(10)?,
             flags: r.get(11)?,
+            frees: r.get(12)?,
         })
     }
 
@@ -348,6 +352,9 @@ impl Claim<'_> {
             let flags = lane_flags | self.permit_flag(queue.no, p.kind);
             if let Some(purse) = self.purse.as_ref().filter(|_| flags & PERMITS != 0) {
                 purse.note(cx, claim_no, p.seq, (queue.no, p.kind))?;
+            }
+            if p.frees {
+                unique::enters(cx, p.seq, JobStatus::Running)?;
             }
             let kind = cx.names.kind_name(cx.conn, p.kind)?;
             claimed.push(self.claimed(p, &kind, queue, claim_no, flags));

@@ -9,22 +9,20 @@ use super::hot::Hot;
 use super::names::WORKERS;
 use super::queues::bump_settings;
 use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
+use super::unique::{self, Becomes, Key};
 use super::writer::{Cx, time};
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted};
-use crate::{Due, JobId, NewJob, Timestamp};
+use crate::{Dedupe, Due, NewJob, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub(super) const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
-     asked_delay, dedupe_key, tags, payload, concurrency_key) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+     asked_delay, dedupe_key, tags, payload, concurrency_key, dedupe_states, dedupe_us) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
      ON CONFLICT (id) DO NOTHING";
 const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload, \
-     concurrency_key FROM forge_jobs WHERE id = ?1";
-const KEY_HOLDER: &str =
-    "SELECT j.id FROM forge_unique u JOIN forge_jobs j ON j.seq = u.seq WHERE u.kind = ?1 AND u.key = ?2";
-const HOLD_KEY: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, seq) VALUES (?1, ?2, ?3)";
+     concurrency_key, dedupe_states, dedupe_us, replaced_by IS NOT NULL FROM forge_jobs WHERE id = ?1";
 
 /// Inserts every job that can be inserted.
 pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
@@ -59,16 +57,16 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
     }
     let kind = cx.names.kind(cx.conn, &job.kind)?;
     let asked = Asked::of(job, queue, kind);
-    if let Some(key) = &job.dedupe_key {
+    let due_at = due_at(job, now);
+    if let Some(dedupe) = &job.dedupe {
         // The id comes first: a job sent twice is no duplicate of itself.
         if let Some(known) = compare(cx, job, &asked)? {
             return Ok(known);
         }
-        if let Some(of) = key_holder(cx, kind, key)? {
-            return Ok(Inserted::Duplicate { of });
+        if let Some(other) = other(cx, job, dedupe, &asked, due_at, now)? {
+            return Ok(other);
         }
     }
-    let due_at = due_at(job, now);
     let values = params![
         &job.id.as_bytes()[..],
         queue,
@@ -79,10 +77,12 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         job.max_attempts,
         asked.us,
         asked.delay,
-        job.dedupe_key,
+        asked.dedupe_key,
         asked.tags,
         job.payload.as_str(),
-        job.concurrency_key
+        job.concurrency_key,
+        asked.dedupe_states,
+        asked.dedupe_us
     ];
     if cx.hot(Hot::Insert)?.execute(values)? == 0 {
         return Ok(compare(cx, job, &asked)?.unwrap_or(Inserted::IdTaken));
@@ -100,18 +100,52 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         suspect: 0,
         crashes: 0,
         last_claim_no: 0,
-        dedupe_key: None,
         concurrency_key: job.concurrency_key.clone(),
+        dedupe: job.dedupe.as_ref().map(|d| key(d, now)),
     };
-    if let Some(key) = &job.dedupe_key {
-        hold_key(cx, kind, key, row.seq)?;
-    }
+    unique::hold(cx, &row)?;
     if due_at > now {
         put_deferred(cx, &row, SCHEDULED)?;
     } else {
         put_ready(cx, &row)?;
     }
     Ok(Inserted::Inserted)
+}
+
+fn key(dedupe: &Dedupe, now: i64) -> Key {
+    let until = dedupe.period.map(|period| Timestamp::from_micros(now).saturating_add(period).as_micros());
+    Key { text: dedupe.key.clone(), states: dedupe.states, until }
+}
+
+/// What becomes of a job whose key another one holds; `None` if none does.
+fn other(
+    cx: &mut Cx<'_, '_>,
+    job: &NewJob,
+    dedupe: &Dedupe,
+    asked: &Asked,
+    due_at: i64,
+    now: i64,
+) -> Result<Option<Inserted>, Fault> {
+    if dedupe.replaces
+        && let Some(of) = unique::replaced_by(cx, job.id)?
+    {
+        return Ok(Some(Inserted::Replaced { of }));
+    }
+    let Some(of) = unique::holder(cx, asked.kind, &dedupe.key, now)? else { return Ok(None) };
+    let new = Becomes {
+        queue: asked.queue,
+        priority: asked.priority,
+        due_at,
+        max_attempts: asked.max_attempts,
+        asked_us: asked.us,
+        asked_delay: asked.delay,
+        tags: asked.tags.as_deref(),
+        payload: job.payload.as_str(),
+        concurrency_key: job.concurrency_key.as_deref(),
+        by: job.id,
+    };
+    let replaced = dedupe.replaces && unique::replace(cx, of, &new, now)?;
+    Ok(Some(if replaced { Inserted::Replaced { of } } else { Inserted::Duplicate { of } }))
 }
 
 fn due_at(job: &NewJob, now: i64) -> i64 {
@@ -133,6 +167,8 @@ struct Asked {
     us: Option<i64>,
     delay: bool,
     dedupe_key: Option<String>,
+    dedupe_states: Option<i16>,
+    dedupe_us: Option<i64>,
     concurrency_key: Option<String>,
     tags: Option<String>,
 }
@@ -153,7 +189,9 @@ impl Asked {
             max_attempts: job.max_attempts.into(),
             us,
             delay,
-            dedupe_key: job.dedupe_key.clone(),
+            dedupe_key: job.dedupe.as_ref().map(|d| d.key.clone()),
+            dedupe_states: job.dedupe.as_ref().and_then(|d| d.states.stored()),
+            dedupe_us: job.dedupe.as_ref().and_then(|d| d.period).map(micros),
             concurrency_key: job.concurrency_key.clone(),
             tags,
         }
@@ -168,6 +206,8 @@ impl Asked {
             us: r.get(4)?,
             delay: r.get(5)?,
             dedupe_key: r.get(6)?,
+            dedupe_states: r.get(10)?,
+            dedupe_us: r.get(11)?,
             concurrency_key: r.get(9)?,
             tags: r.get(7)?,
         })
@@ -177,22 +217,12 @@ impl Asked {
 /// What is known under the job's id; `None` if nothing is.
 fn compare(cx: &Cx<'_, '_>, job: &NewJob, asked: &Asked) -> rusqlite::Result<Option<Inserted>> {
     let mut statement = cx.conn.prepare_cached(SAME_ID)?;
-    let same = |r: &Row<'_>| Ok(Asked::read(r)? == *asked && r.get_ref(8)?.as_str()? == job.payload.as_str());
+    let same = |r: &Row<'_>| {
+        let known = Asked::read(r)?;
+        // One that has been replaced is known by its key: its content is another one's.
+        let was_replaced = r.get(12)? && (known.kind, &known.dedupe_key) == (asked.kind, &asked.dedupe_key);
+        Ok(was_replaced || (known == *asked && r.get_ref(8)?.as_str()? == job.payload.as_str()))
+    };
     let known = statement.query_row([&job.id.as_bytes()[..]], same).optional()?;
     Ok(known.map(|same| if same { Inserted::AlreadyThere } else { Inserted::IdTaken }))
-}
-
-/// The unfinished job that holds a key.
-pub(super) fn key_holder(cx: &Cx<'_, '_>, kind: i64, key: &str) -> rusqlite::Result<Option<JobId>> {
-    if !cx.guards(super::Guard::Dedupe) {
-        return Ok(None);
-    }
-    let holder: Option<[u8; 16]> =
-        cx.conn.prepare_cached(KEY_HOLDER)?.query_row(params![kind, key], |r| r.get(0)).optional()?;
-    Ok(holder.map(JobId::from_bytes))
-}
-
-/// Takes a key for a job.
-pub(super) fn hold_key(cx: &Cx<'_, '_>, kind: i64, key: &str, seq: i64) -> rusqlite::Result<()> {
-    cx.conn.prepare_cached(HOLD_KEY)?.execute(params![kind, key, seq]).map(drop)
 }

@@ -3,12 +3,12 @@
 use super::error::Fault;
 use super::hot::Hot;
 use super::permits::return_permits;
-use super::slots;
 use super::state::{
     ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, forget_permits, keep_attempt,
     note, put_deferred, put_finished, put_ready, take_running,
 };
 use super::writer::{Cx, time};
+use super::{slots, unique};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
 use crate::retry::Transition;
 use crate::storage::Begun;
@@ -280,6 +280,7 @@ fn come_back(
         error: error.as_deref(),
     };
     keep_attempt(cx, &attempt)?;
+    unique::comes_back(cx, &job, now)?;
     if after.is_zero() {
         put_ready(cx, &job)?;
         return Ok(applied(JobStatus::Pending, None));
@@ -304,6 +305,7 @@ pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Re
     let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
     cx.conn.prepare_cached(RELEASED)?.execute(params![claim.seq, claim.claim_no])?;
     note(cx, claim.seq, now, "released", Some(claim))?;
+    unique::comes_back(cx, &job, now)?;
     put_ready(cx, &job)?;
     Ok(applied(JobStatus::Pending, None))
 }

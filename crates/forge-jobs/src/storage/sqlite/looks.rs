@@ -23,6 +23,7 @@ pub(super) const SWEEP: &str = "SELECT EXISTS (SELECT 1 FROM forge_queues q WHER
      EXISTS (SELECT 1 FROM forge_finished WHERE status = 4 AND queue = q.no AND finished_at <= ?1 - q.done_retention_us) \
      OR EXISTS (SELECT 1 FROM forge_finished WHERE status = 5 AND queue = q.no \
                 AND finished_at <= ?1 - q.dead_retention_us)) \
+     OR EXISTS (SELECT 1 FROM forge_unique WHERE until <= ?1) \
      OR EXISTS (SELECT 1 FROM forge_processes WHERE ended_at < ?1 - ?2)";
 
 /// Whether the process is the only one registered, and holds all that runs.

@@ -35,6 +35,7 @@ mod state;
 mod sweep;
 mod ticks;
 pub mod transaction;
+mod unique;
 mod verbs;
 mod writer;
 
@@ -43,8 +44,6 @@ pub use rusqlite;
 
 #[cfg(feature = "conformance")]
 pub use crate::storage::guard::Guard;
-#[cfg(not(feature = "conformance"))]
-use crate::storage::guard::Guard;
 
 use self::changes::{Effects, announce};
 use self::error::Fault;

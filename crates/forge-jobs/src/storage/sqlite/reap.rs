@@ -7,6 +7,7 @@ use super::processes::{Registered, end};
 use super::state::{
     AttemptRow, FinishedRow, JobRow, RunningRow, keep_attempt, put_finished, put_ready, take_running,
 };
+use super::unique;
 use super::writer::{Cx, time};
 use crate::limits::MAX_CRASHES;
 use crate::storage::checks::micros;
@@ -92,6 +93,7 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
     }
     let values = params![job.seq, job.crashes, job.attempts, claim.claim_no, job.suspect];
     cx.conn.prepare_cached(SUSPECT)?.execute(values)?;
+    unique::comes_back(cx, &job, now)?;
     put_ready(cx, &job)?;
     report.revived.push(id);
     Ok(())

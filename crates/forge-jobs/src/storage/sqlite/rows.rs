@@ -1,7 +1,9 @@
 //! Rows for people: a job with everything that the tables tell of it.
 
 use super::state::reason;
-use crate::{Attempt, AttemptResult, DeadReason, Job, JobId, JobStatus, Payload, ProcessId, Timestamp};
+use crate::{
+    Attempt, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload, ProcessId, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// One job, out of the tables that tell where it stands.
@@ -18,7 +20,7 @@ const JOB: &str = "SELECT j.id, k.name, q.name, \
      (SELECT h.id FROM forge_waiting w JOIN forge_slots s ON s.kind = w.kind AND s.key = w.key \
         JOIN forge_jobs h ON h.seq = s.seq \
       WHERE w.kind = j.kind AND w.key = j.concurrency_key AND w.priority = j.priority AND w.due_at = j.due_at \
-        AND w.id = j.id) \
+        AND w.id = j.id), j.dedupe_states, j.created_at + j.dedupe_us \
      FROM forge_jobs j JOIN forge_kinds k ON k.no = j.kind JOIN forge_queues q ON q.no = j.queue \
      LEFT JOIN forge_finished f ON f.seq = j.seq LEFT JOIN forge_running r ON r.seq = j.seq \
      LEFT JOIN forge_processes p ON p.no = coalesce(f.process, r.process) WHERE j.seq = ?1";
@@ -64,6 +66,8 @@ fn read_job(r: &Row<'_>) -> rusqlite::Result<Job> {
         // A suspect that finished has proved itself, or died of it; the row is not touched for that.
         suspect: r.get::<_, bool>(17)? && !finished,
         dedupe_key: r.get(18)?,
+        dedupe_states: DedupeStates::from_stored(r.get(26)?),
+        dedupe_until: time(27)?,
         concurrency_key: r.get(24)?,
         waits_for: r.get::<_, Option<[u8; 16]>>(25)?.map(JobId::from_bytes),
         tags: r.get_ref(19)?.as_str_or_null()?.map(tags).unwrap_or_default(),

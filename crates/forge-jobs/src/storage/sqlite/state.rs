@@ -2,9 +2,10 @@
 
 use super::hot::Hot;
 use super::slots;
+use super::unique::{self, Key};
 use super::writer::Cx;
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
-use crate::{AttemptResult, DeadReason, JobStatus};
+use crate::{AttemptResult, DeadReason, DedupeStates, JobStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub(super) const SCHEDULED: i64 = 1;
@@ -24,7 +25,7 @@ pub(super) const ALONE: i64 = 2;
 pub(super) const PERMITS: i64 = 8;
 
 const JOB: &str = "SELECT seq, id, queue, kind, priority, due_at, attempts, max_attempts, throttles, suspect, crashes, \
-     last_claim_no, dedupe_key, concurrency_key FROM forge_jobs WHERE ";
+     last_claim_no, concurrency_key, dedupe_key, dedupe_states, created_at + dedupe_us FROM forge_jobs WHERE ";
 pub(super) const PUT_READY: &str = "INSERT OR FAIL INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const TAKE_READY: &str = "DELETE FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
 const IS_READY: &str = "SELECT 1 FROM forge_ready WHERE queue = ?1 AND lane = ?2 AND kind = ?6 AND priority = ?3 AND due_at = ?4 AND id = ?5";
@@ -38,8 +39,6 @@ const FORGET_PERMITS: &str = "DELETE FROM forge_permits WHERE claim_no = ?1 AND 
 const FINISHED: &str = "SELECT status, reason FROM forge_finished WHERE seq = ?1";
 pub(super) const PUT_FINISHED: &str = "INSERT OR FAIL INTO forge_finished (seq, status, queue, finished_at, started_at, attempt, \
      claim_no, process, reason, error, output) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-const FREE_KEY: &str =
-    "DELETE FROM forge_unique WHERE (kind, key) = (SELECT kind, dedupe_key FROM forge_jobs WHERE seq = ?1)";
 const NOTE: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process) \
      VALUES (?1, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), ?2, ?3, ?4, ?5)";
 const FORGET_NOTES: &str =
@@ -63,8 +62,8 @@ pub(super) struct JobRow {
     pub(super) suspect: i64,
     pub(super) crashes: i64,
     pub(super) last_claim_no: i64,
-    pub(super) dedupe_key: Option<String>,
     pub(super) concurrency_key: Option<String>,
+    pub(super) dedupe: Option<Key>,
 }
 
 impl JobRow {
@@ -82,8 +81,14 @@ impl JobRow {
             suspect: r.get(9)?,
             crashes: r.get(10)?,
             last_claim_no: r.get(11)?,
-            dedupe_key: r.get(12)?,
-            concurrency_key: r.get(13)?,
+            concurrency_key: r.get(12)?,
+            dedupe: match r.get(13)? {
+                Some(text) => {
+                    let states = DedupeStates::from_stored(r.get(14)?);
+                    Some(Key { text, states, until: r.get(15)? })
+                }
+                None => None,
+            },
         })
     }
 
@@ -93,7 +98,7 @@ impl JobRow {
     }
 
     pub(super) const fn keys(&self) -> Keys {
-        Keys { dedupe: self.dedupe_key.is_some(), concurrency: self.concurrency_key.is_some() }
+        Keys { dedupe: self.dedupe.is_some(), concurrency: self.concurrency_key.is_some() }
     }
 
     pub(super) fn by_seq(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<Option<Self>> {
@@ -255,7 +260,7 @@ pub(super) struct FinishedRow<'a> {
     pub(super) output: Option<&'a str>,
 }
 
-/// Finishes a job for good, frees its dedupe key and gives its concurrency key on.
+/// Finishes a job for good, frees its dedupe key, unless that outlives it, and gives its concurrency key on.
 pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Keys) -> rusqlite::Result<()> {
     let values = params![
         row.seq,
@@ -272,13 +277,9 @@ pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Key
     ];
     cx.hot(Hot::PutFinished)?.execute(values)?;
     if keys.dedupe {
-        free_key(cx, row.seq)?;
+        unique::enters(cx, row.seq, if row.reason.is_some() { JobStatus::Dead } else { JobStatus::Done })?;
     }
     if keys.concurrency { slots::give_on(cx, row.seq) } else { Ok(()) }
-}
-
-pub(super) fn free_key(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
-    cx.conn.prepare_cached(FREE_KEY)?.execute([seq]).map(drop)
 }
 
 /// Notes a rare event that no other table tells of.

@@ -3,6 +3,7 @@
 use super::error::Fault;
 use super::processes::forget_ended;
 use super::state::{DEAD, DONE};
+use super::unique;
 use super::verbs::forget;
 use super::writer::{Cx, time};
 use crate::storage::checks::micros;
@@ -42,6 +43,7 @@ pub(super) fn sweep(cx: &Cx<'_, '_>, params: &SweepParams) -> Result<SweepReport
             }
         }
     }
+    unique::sweep(cx, now, params.limit)?;
     report.more = report.done + report.dead >= params.limit;
     if let Some(longest) = longest {
         forget_ended(cx, now.saturating_sub(longest))?;

@@ -1,13 +1,12 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
-use super::enqueue::{hold_key, key_holder};
 use super::error::Fault;
-use super::slots;
 use super::state::{
-    FinishedRow, JobRow, Place, RunningRow, free_key, note, place_of, put_finished, put_ready, take_deferred,
+    FinishedRow, JobRow, Place, RunningRow, note, place_of, put_finished, put_ready, take_deferred,
     take_ready,
 };
 use super::writer::{Cx, time};
+use super::{slots, unique};
 use crate::limits::MAX_VERB_BATCH;
 use crate::storage::checks::check_batch;
 use crate::storage::{CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
@@ -112,11 +111,8 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Retr
         let status = place.status();
         match status {
             JobStatus::Dead => {
-                if let Some(key) = &job.dedupe_key {
-                    if let Some(of) = key_holder(cx, job.kind, key)? {
-                        return Ok(RetryOutcome::Duplicate { of });
-                    }
-                    hold_key(cx, job.kind, key, job.seq)?;
+                if let Some(of) = unique::takes_again(cx, &job, now)? {
+                    return Ok(RetryOutcome::Duplicate { of });
                 }
                 last_claim = cx.conn.prepare_cached(LAST_CLAIM)?.query_row([job.seq], |r| r.get(0))?;
             }
@@ -161,8 +157,8 @@ pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<
             Place::Finished(..) => {}
             Place::Running(_) => return Ok(DropOutcome::Refused { status: JobStatus::Running }),
         }
-        if job.dedupe_key.is_some() && !matches!(place, Place::Finished(..)) {
-            free_key(cx, job.seq)?;
+        if job.dedupe.is_some() {
+            unique::free(cx, job.seq)?;
         }
         slots::give_on(cx, job.seq)?;
         forget(cx, job.seq)?;

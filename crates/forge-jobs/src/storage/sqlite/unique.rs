@@ -1,0 +1,150 @@
+//! Dedupe keys: held while their job is in one of its states, at most until a time.
+//!
+//! The key moves in the transaction that moves the job, so it is neither lost nor left behind by a crash. A job that
+//! comes back takes its key again if it is free, and goes on without it otherwise: what was accepted runs.
+
+use super::error::Fault;
+use super::slots;
+use super::state::{
+    JobRow, Place, SCHEDULED, note, place_of, put_deferred, put_ready, take_deferred, take_ready,
+};
+use super::writer::Cx;
+use crate::storage::guard::Guard;
+use crate::{DedupeStates, JobId, JobStatus};
+use rusqlite::{OptionalExtension, params};
+
+const HOLDER: &str = "SELECT id FROM forge_unique WHERE kind = ?1 AND key = ?2 AND coalesce(until > ?3, 1)";
+const HOLD: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, id, until) VALUES (?1, ?2, ?3, ?4)";
+/// The bits of the default are those of pending, scheduled, running and retrying.
+const LEAVE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
+     (SELECT kind, dedupe_key, id FROM forge_jobs WHERE seq = ?1 AND coalesce(dedupe_states, 15) & ?2 = 0)";
+const FREE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
+     (SELECT kind, dedupe_key, id FROM forge_jobs WHERE seq = ?1)";
+const EXPIRED: &str = "DELETE FROM forge_unique WHERE (kind, key) IN \
+     (SELECT kind, key FROM forge_unique WHERE until <= ?1 ORDER BY until LIMIT ?2)";
+const REPLACED_BY: &str = "SELECT id FROM forge_jobs WHERE replaced_by = ?1";
+const BECOMES: &str = "UPDATE forge_jobs SET queue = ?2, priority = ?3, due_at = ?4, max_attempts = ?5, asked_us = ?6, \
+     asked_delay = ?7, tags = ?8, payload = ?9, concurrency_key = ?10, replaced_by = ?11, attempts = 0, throttles = 0, \
+     suspect = 0, crashes = 0, progress = NULL WHERE seq = ?1";
+
+/// A job's key and its terms.
+#[derive(Clone)]
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) states: DedupeStates,
+    pub(super) until: Option<i64>,
+}
+
+impl Key {
+    fn has_expired(&self, now: i64) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
+/// The job that holds a key. Retention may have deleted it, if it holds the key for a period.
+pub(super) fn holder(cx: &Cx<'_, '_>, kind: i64, key: &str, now: i64) -> rusqlite::Result<Option<JobId>> {
+    if !cx.guards(Guard::Dedupe) {
+        return Ok(None);
+    }
+    let id: Option<[u8; 16]> =
+        cx.conn.prepare_cached(HOLDER)?.query_row(params![kind, key, now], |r| r.get(0)).optional()?;
+    Ok(id.map(JobId::from_bytes))
+}
+
+/// Takes a job's key for it.
+pub(super) fn hold(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
+    let Some(key) = &job.dedupe else { return Ok(()) };
+    cx.conn.prepare_cached(HOLD)?.execute(params![job.kind, key.text, &job.id[..], key.until]).map(drop)
+}
+
+/// A job that has a key has come to be `status`: it holds it on if that is one of its states.
+pub(super) fn enters(cx: &Cx<'_, '_>, seq: i64, status: JobStatus) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(LEAVE)?.execute(params![seq, DedupeStates::bit(status)]).map(drop)
+}
+
+/// A person deletes a job.
+pub(super) fn free(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(FREE)?.execute([seq]).map(drop)
+}
+
+/// A job that ran waits again: it takes its key, if it gave it up when it started and nobody else has it by now.
+pub(super) fn comes_back(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> rusqlite::Result<()> {
+    let Some(key) = &job.dedupe else { return Ok(()) };
+    if key.states.contains(JobStatus::Running) || key.has_expired(now) {
+        return Ok(());
+    }
+    match holder(cx, job.kind, &key.text, now)? {
+        Some(_) => Ok(()),
+        None => hold(cx, job),
+    }
+}
+
+/// A dead job is made pending: it takes its key, or is told which job has it.
+pub(super) fn takes_again(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> rusqlite::Result<Option<JobId>> {
+    let Some(key) = job.dedupe.as_ref().filter(|key| !key.has_expired(now)) else { return Ok(None) };
+    let other = holder(cx, job.kind, &key.text, now)?.filter(|id| id.as_bytes() != &job.id);
+    if other.is_none() {
+        hold(cx, job)?;
+    }
+    Ok(other)
+}
+
+/// Deletes keys whose time is over, at most `limit`.
+pub(super) fn sweep(cx: &Cx<'_, '_>, now: i64, limit: u32) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(EXPIRED)?.execute(params![now, limit]).map(drop)
+}
+
+/// The job that a request became when it was sent before.
+pub(super) fn replaced_by(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobId>> {
+    let of: Option<[u8; 16]> =
+        cx.conn.prepare_cached(REPLACED_BY)?.query_row([&id.as_bytes()[..]], |r| r.get(0)).optional()?;
+    Ok(of.map(JobId::from_bytes))
+}
+
+/// What a job is to become.
+pub(super) struct Becomes<'a> {
+    pub(super) queue: i64,
+    pub(super) priority: i64,
+    pub(super) due_at: i64,
+    pub(super) max_attempts: i64,
+    pub(super) asked_us: Option<i64>,
+    pub(super) asked_delay: bool,
+    pub(super) tags: Option<&'a str>,
+    pub(super) payload: &'a str,
+    pub(super) concurrency_key: Option<&'a str>,
+    /// The request.
+    pub(super) by: JobId,
+}
+
+/// Makes a job another one, if it waits; says whether it did.
+pub(super) fn replace(cx: &mut Cx<'_, '_>, of: JobId, new: &Becomes<'_>, now: i64) -> Result<bool, Fault> {
+    let Some(job) = JobRow::by_id(cx, of.as_bytes())? else { return Ok(false) };
+    match place_of(cx, &job)? {
+        Some(Place::Ready) => take_ready(cx, &job)?,
+        Some(Place::Deferred(status)) => take_deferred(cx, &job, status)?,
+        Some(Place::Running(_) | Place::Finished(..)) | None => return Ok(false),
+    }
+    slots::give_on(cx, job.seq)?;
+    let values = params![
+        job.seq,
+        new.queue,
+        new.priority,
+        new.due_at,
+        new.max_attempts,
+        new.asked_us,
+        new.asked_delay,
+        new.tags,
+        new.payload,
+        new.concurrency_key,
+        &new.by.as_bytes()[..]
+    ];
+    cx.conn.prepare_cached(BECOMES)?.execute(values)?;
+    note(cx, job.seq, now, "replaced", None)?;
+    let Some(job) = JobRow::by_seq(cx, job.seq)? else { return Ok(false) };
+    if new.due_at > now {
+        put_deferred(cx, &job, SCHEDULED)?;
+    } else {
+        put_ready(cx, &job)?;
+    }
+    Ok(true)
+}
