@@ -6,11 +6,14 @@
 #[path = "support/postgres.rs"]
 mod databases;
 
+use forge_jobs::limits::MAX_BUDGETS;
+use forge_jobs::rate_limit::{RateLimit, Scope};
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION};
 use forge_jobs::storage::{
-    ClaimMode, ClaimParams, ClaimWant, EnqueueParams, Finish, FinishParams, FinishResult, HeartbeatParams,
-    Inserted, KindFilter, Lease, PostgresConfig, RegisterParams, Storage, StorageError, SweepParams,
+    AcquireParams, AttachParams, ClaimMode, ClaimParams, ClaimWant, DrainParams, EnqueueParams, Finish,
+    FinishParams, FinishResult, HeartbeatParams, Inserted, KindFilter, Lease, Limited, PostgresConfig,
+    RegisterParams, SetBy, SetLimitParams, Storage, StorageError, SweepParams,
 };
 use forge_jobs::{
     Dedupe, DedupeStates, DefaultRouter, EnqueueRequest, JobStatus, NewJob, ProcessId, Timestamp, Timing,
@@ -327,4 +330,35 @@ async fn a_kept_statement_outlives_a_change_of_the_function_that_it_calls() {
     let change = "ALTER TYPE forge.inserted ALTER ATTRIBUTE of TYPE text";
     client(&database).await.batch_execute(change).await.unwrap();
     assert_eq!(enqueue(&storage, request()).await, Inserted::Inserted);
+}
+
+#[tokio::test]
+async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    let set = async |scope: &str| {
+        let limit = RateLimit::new(5, Duration::from_secs(86_400));
+        let params =
+            SetLimitParams { scope: Scope::new(scope).unwrap(), limit, by: SetBy::Operator, now: None };
+        storage.rate_limits.set_limit(params).await.unwrap();
+    };
+    set("mail").await;
+    set("smtp").await;
+    let crowd = format!(
+        "INSERT INTO forge.budgets (scope, ends, counts, idle_at) \
+         SELECT 'mail:' || i, '{{9000000000000000}}', '{{1}}', 9000000000000000 FROM generate_series(1, {MAX_BUDGETS}) i"
+    );
+    client(&database).await.batch_execute(&crowd).await.unwrap();
+    let one_more = Scope::new("mail:one-more").unwrap();
+    let params = AcquireParams { scope: one_more, wants: vec![1], now: None };
+    let refused = storage.rate_limits.acquire(params).await.unwrap_err();
+    assert!(refused.to_string().contains("keyed scopes"), "{refused}");
+    // What has a limit of its own has room all the same.
+    let drain = DrainParams { scope: Scope::new("mail").unwrap(), wait: Duration::from_secs(60), now: None };
+    storage.rate_limits.drain(drain).await.unwrap();
+    let (what, scope) = (Limited::Kind("k".into()), Some(Scope::new("smtp").unwrap()));
+    storage.rate_limits.attach(AttachParams { what, scope }).await.unwrap();
+    enqueue(&storage, EnqueueRequest::new("k", 1)).await;
+    let process = register(&storage).await;
+    assert_eq!(claim_all(&storage, process).await.len(), 1);
 }

@@ -4,11 +4,13 @@
 
 mod support;
 
+use forge_jobs::limits::MAX_BUDGETS;
+use forge_jobs::rate_limit::{RateLimit, Scope};
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{
-    EnqueueParams, EnsureQueueParams, Finish, FinishParams, Inserted, PromoteParams, ReapParams,
-    StorageError, SweepParams,
+    AcquireParams, AttachParams, DrainParams, EnqueueParams, EnsureQueueParams, Finish, FinishParams,
+    Inserted, Limited, PromoteParams, ReapParams, SetBy, SetLimitParams, StorageError, SweepParams,
 };
 use forge_jobs::{
     Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
@@ -366,4 +368,37 @@ async fn keys_whose_time_is_over_are_swept() {
         storage.jobs.sweep(SweepParams { limit, now }).await.unwrap();
         assert_eq!(sql(&file, "SELECT count(*) FROM forge_unique"), left);
     }
+}
+
+#[tokio::test]
+async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
+    let (_dir, file) = dir();
+    let storage = open(&file).await.into_bundle();
+    let set = async |scope: &str| {
+        let limit = RateLimit::new(5, Duration::from_secs(86_400));
+        let params =
+            SetLimitParams { scope: Scope::new(scope).unwrap(), limit, by: SetBy::Operator, now: None };
+        storage.rate_limits.set_limit(params).await.unwrap();
+    };
+    set("mail").await;
+    set("smtp").await;
+    let crowd = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MAX_BUDGETS}) \
+         INSERT INTO forge_budgets (scope, slots, next_at, idle_at) \
+         SELECT 'mail:' || i, '[[9000000000000000,1]]', 0, 9000000000000000 FROM n"
+    );
+    rusqlite::Connection::open(&file).unwrap().execute_batch(&crowd).unwrap();
+    let one_more = Scope::new("mail:one-more").unwrap();
+    let params = AcquireParams { scope: one_more, wants: vec![1], now: None };
+    let refused = storage.rate_limits.acquire(params).await.unwrap_err();
+    assert!(refused.to_string().contains("keyed scopes"), "{refused}");
+    // What has a limit of its own has room all the same.
+    let drain = DrainParams { scope: Scope::new("mail").unwrap(), wait: Duration::from_secs(60), now: None };
+    storage.rate_limits.drain(drain).await.unwrap();
+    let (what, scope) = (Limited::Kind("k".into()), Some(Scope::new("smtp").unwrap()));
+    storage.rate_limits.attach(AttachParams { what, scope }).await.unwrap();
+    storage.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
+    let process = ProcessId::new();
+    storage.processes.register(register(process)).await.unwrap();
+    assert_eq!(storage.jobs.claim(claim(process, 10)).await.unwrap().jobs.len(), 1);
 }

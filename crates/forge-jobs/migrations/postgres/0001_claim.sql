@@ -125,9 +125,10 @@ BEGIN
         IF cardinality(v_all) > 1 THEN
             -- How many of each kind are among the first ones. Locked are only so many of each, below: a claim at the
             -- same time finds the others.
-            SELECT array_agg(x.kind), array_agg(x.count::integer) INTO v_kinds, v_counts
-            FROM (SELECT f.kind, count(*) AS count
-                  FROM (SELECT n.kind FROM unnest(v_all, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
+            -- Those whose first job is the foremost come first: of a budget that they share they have what they can.
+            SELECT array_agg(x.kind ORDER BY x.first), array_agg(x.count::integer ORDER BY x.first) INTO v_kinds, v_counts
+            FROM (SELECT f.kind, count(*) AS count, min(f.n) AS first
+                  FROM (SELECT g.kind, row_number() OVER () AS n FROM (SELECT n.kind FROM unnest(v_all, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
                             SELECT i.priority, i.due_at, i.id FROM (VALUES (1)) AS one(x)
                             LEFT JOIN unnest(v_span_kinds, v_span_priorities, v_span_dues, v_span_ids, v_span_ends)
                                  AS s(kind, priority, due_at, id, ends) ON s.kind = n.kind
@@ -146,7 +147,7 @@ BEGIN
                                   AND r.priority = s.priority AND r.due_at = s.due_at AND r.id = s.id
                                   AND s.ends IS NULL) i
                             LIMIT coalesce(n.cap, v_limit)) y
-                        ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) f
+                        ORDER BY y.priority, y.due_at, y.id LIMIT v_limit) g) f
                   GROUP BY f.kind) x;
             IF v_flags & 8 <> 0 AND v_kinds IS NOT NULL THEN
                 v_counts := {schema}.cap_counts(v_kinds, v_counts, p_now);

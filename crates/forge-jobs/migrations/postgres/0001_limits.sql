@@ -55,9 +55,12 @@ END
 $$;
 
 -- A budget at a time: without what has left the window, and how many permits could be given one by one. What lies ahead
--- of a clock that was turned back counts as given now. `due` is when the next one is, as far as pace and drain say.
+-- of a clock that was turned back, or of a sub-window that an edit made shorter, counts as given now; `cut` says that there
+-- was any. It must be stored then, or it would be moved on again by each who asks. `due` is when the next one is, as far as
+-- pace and drain say.
 CREATE FUNCTION {schema}.budget_at(p_budget {schema}.budgets, p_limit {schema}.limits, p_above bigint, p_now bigint,
-    OUT ends bigint[], OUT counts integer[], OUT next_at bigint, OUT used integer, OUT due bigint, OUT free integer)
+    OUT ends bigint[], OUT counts integer[], OUT next_at bigint, OUT used integer, OUT due bigint, OUT free integer,
+    OUT cut boolean)
 LANGUAGE plpgsql IMMUTABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -74,6 +77,7 @@ BEGIN
           FROM unnest(p_budget.ends, p_budget.counts) AS u(ends, count)
           WHERE least(u.ends, v_end) > p_now - p_limit.window_us AND u.count > 0 GROUP BY 1) s;
     next_at := v_next;
+    cut := coalesce(p_budget.next_at > v_next, false) OR coalesce(p_budget.ends[cardinality(p_budget.ends)] > v_end, false);
     -- least() and greatest() pass over NULL.
     due := greatest(p_now, CASE WHEN p_budget.drained_until IS NOT NULL
                                 THEN least(p_budget.drained_until, p_now + {max_drain}) END, p_above);
@@ -137,7 +141,8 @@ BEGIN
 END
 $$;
 
--- A scope's row, locked. It is made if there is none, unless there are too many.
+-- A scope's row, locked. It is made if there is none, unless there are too many. One that has a limit of its own, or that
+-- something is attached to, has room in any case: of those there are few, and claims and drains need them.
 CREATE FUNCTION {schema}.lock_budget(p_scope text) RETURNS {schema}.budgets LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_row {schema}.budgets;
@@ -147,7 +152,9 @@ BEGIN
         IF FOUND THEN
             RETURN v_row;
         END IF;
-        IF (SELECT count(*) FROM {schema}.budgets) >= {max_budgets} THEN
+        IF (SELECT count(*) FROM {schema}.budgets) >= {max_budgets}
+           AND NOT EXISTS (SELECT FROM {schema}.limits l WHERE l.scope = p_scope)
+           AND NOT EXISTS (SELECT FROM {schema}.attached a WHERE a.scope = p_scope) THEN
             PERFORM {schema}.sweep_budgets({max_budgets}, NULL);
             IF (SELECT count(*) FROM {schema}.budgets) >= {max_budgets} THEN
                 RAISE EXCEPTION USING ERRCODE = 'FJ003', MESSAGE = 'too many scopes have something counted';
@@ -224,7 +231,7 @@ BEGIN
         END IF;
         codes := codes || 0::smallint; untils := untils || now_us;
     END LOOP;
-    IF v_given > 0 THEN
+    IF v_given > 0 OR v_at.cut THEN
         PERFORM {schema}.put_budget(p_scope, v_ends, v_counts, v_next, v_limit);
     END IF;
 END
@@ -242,6 +249,8 @@ RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_own {schema}.limits;
 BEGIN
+    -- What may be waited for comes first: a host program's open transaction may have made a queue.
+    PERFORM FROM {schema}.settings FOR UPDATE;
     PERFORM pg_advisory_xact_lock({limit_lock}, 0);
     SELECT l.* INTO v_own FROM {schema}.limits l WHERE l.scope = p_scope;
     IF FOUND AND (v_own.by_operator AND NOT p_operator
@@ -266,6 +275,7 @@ CREATE FUNCTION {schema}.remove_limit(p_scope text, OUT removed boolean, OUT wha
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM FROM {schema}.settings FOR UPDATE;
     PERFORM pg_advisory_xact_lock({limit_lock}, 0);
     removed := EXISTS (SELECT FROM {schema}.limits l WHERE l.scope = p_scope);
     IF NOT removed THEN
@@ -295,16 +305,16 @@ BEGIN
         IF NOT FOUND THEN
             RETURN 3;
         END IF;
+    ELSE
+        -- Made by a call before this one: a host program's open transaction may be the first to name it.
+        SELECT k.no INTO v_no FROM {schema}.kinds k WHERE k.name = p_name;
     END IF;
+    PERFORM FROM {schema}.settings FOR UPDATE;
     PERFORM pg_advisory_xact_lock({lock}, x.no)
     FROM (SELECT q.no FROM {schema}.queues q WHERE p_what = 1 OR q.no = v_no ORDER BY q.no) x;
     PERFORM pg_advisory_xact_lock({limit_lock}, 0);
     IF p_scope IS NOT NULL AND ({schema}.limit_of(p_scope)).permits IS NULL THEN
         RETURN 2;
-    END IF;
-    IF p_what = 1 THEN
-        INSERT INTO {schema}.kinds (name) VALUES (p_name) ON CONFLICT (name) DO NOTHING;
-        SELECT k.no INTO v_no FROM {schema}.kinds k WHERE k.name = p_name;
     END IF;
     IF p_scope IS NULL THEN
         DELETE FROM {schema}.attached a WHERE a.what = p_what AND a.no = v_no;
@@ -347,6 +357,7 @@ CREATE FUNCTION {schema}.lift_drain(p_scope text, p_now bigint) RETURNS boolean 
 DECLARE
     v_was boolean;
 BEGIN
+    PERFORM FROM {schema}.settings FOR UPDATE;
     SELECT b.drained_until > {schema}.clock(p_now) INTO v_was FROM {schema}.budgets b WHERE b.scope = p_scope FOR UPDATE;
     IF v_was IS NOT TRUE THEN
         RETURN false;
@@ -374,7 +385,7 @@ $$;
 
 -- A scope at this moment: permits that can be given, when the next one can, and the end of the sub-window.
 CREATE FUNCTION {schema}.budget_of(p_scope text, p_now bigint, OUT free integer, OUT until bigint, OUT sub_end bigint,
-    OUT now_us bigint)
+    OUT now_us bigint, OUT cut boolean)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_limit {schema}.limits := {schema}.limit_of(p_scope);
@@ -390,6 +401,7 @@ BEGIN
     END IF;
     SELECT * INTO v_at FROM {schema}.budget_at(v_row, v_limit, {schema}.drain_above(p_scope), now_us);
     free := v_at.free;
+    cut := v_at.cut;
     until := {schema}.budget_when(v_at.ends, v_at.counts, v_at.used, v_at.due, v_limit, 1);
     sub_end := greatest((v_limit.window_us + {sub_windows} - 1) / {sub_windows}, 1);
     sub_end := (now_us / sub_end + 1) * sub_end;
@@ -412,12 +424,21 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_scope text;
     v_locked text[] := '{}';
+    v_is record;
+    v_row {schema}.budgets;
+    v_limit {schema}.limits;
+    v_at record;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared({limit_lock}, 0);
     FOR v_scope IN SELECT DISTINCT s.scope COLLATE "C" FROM {schema}.scopes_of(p_queues, p_kinds) s ORDER BY 1 LOOP
-        IF ({schema}.budget_of(v_scope, p_now)).free > 0 THEN
-            PERFORM {schema}.lock_budget(v_scope);
-            v_locked := v_locked || v_scope;
+        SELECT * INTO v_is FROM {schema}.budget_of(v_scope, p_now);
+        CONTINUE WHEN v_is.free <= 0 AND v_is.cut IS NOT TRUE;
+        v_row := {schema}.lock_budget(v_scope);
+        v_locked := v_locked || v_scope;
+        IF v_is.cut THEN
+            v_limit := {schema}.limit_of(v_scope);
+            SELECT * INTO v_at FROM {schema}.budget_at(v_row, v_limit, NULL, {schema}.clock(p_now));
+            PERFORM {schema}.put_budget(v_scope, v_at.ends, v_at.counts, v_at.next_at, v_limit);
         END IF;
     END LOOP;
     RETURN v_locked;

@@ -252,6 +252,8 @@ DECLARE
     v_no integer;
     v_bounded boolean;
 BEGIN
+    -- Whoever edits settings takes this first, so that nobody waits with the locks of claims for somebody else's edit.
+    PERFORM FROM {schema}.settings FOR UPDATE;
     SELECT q.no INTO v_no FROM {schema}.queues q WHERE q.name = p_name;
     PERFORM pg_advisory_xact_lock({lock}, v_no);
     SELECT q.max_running IS NOT NULL INTO v_bounded FROM {schema}.queues q WHERE q.no = v_no;

@@ -116,6 +116,38 @@ pub async fn a_scope_shared_by_kinds_and_queue_is_one_budget(rig: &Rig) {
     assert_eq!(used(rig, SCOPE).await, 2, "one permit a job");
 }
 
+/// Protects: no kind starves beside another one that takes of the same budget.
+pub async fn kinds_that_share_a_budget_are_served_in_claim_order(rig: &Rig) {
+    set(rig, SCOPE, per_window(1)).await;
+    for kind in ["a", "b", "c"] {
+        limit_kind(rig, kind, SCOPE).await;
+    }
+    let process = rig.process().await;
+    let order = ["c", "a", "b", "b", "a", "c"];
+    put_kinds(rig, &order).await;
+    for kind in order {
+        let jobs = claim(rig, process, 6).await.jobs;
+        assert_eq!(jobs.into_iter().map(|c| c.job.kind).collect::<Vec<_>>(), [kind]);
+        rig.advance(Duration::from_secs(11));
+    }
+}
+
+/// Protects: an edit takes effect for claims too, however often they come meanwhile.
+pub async fn a_window_made_shorter_holds_jobs_up_no_longer(rig: &Rig) {
+    limit_queue(rig, RateLimit::new(3, Duration::from_secs(86_400))).await;
+    let process = rig.process().await;
+    rig.put_many(6).await;
+    assert_eq!(claim(rig, process, 6).await.jobs.len(), 3);
+    rig.advance(Duration::from_secs(60));
+    set(rig, SCOPE, per_window(3)).await;
+    for _ in 0..3 {
+        assert!(claim(rig, process, 6).await.jobs.is_empty());
+        rig.advance(Duration::from_secs(3));
+    }
+    rig.advance(Duration::from_millis(1_250));
+    assert_eq!(claim(rig, process, 6).await.jobs.len(), 3);
+}
+
 /// Protects: a job with two limits keeps to both.
 pub async fn a_job_of_a_limited_kind_in_a_limited_queue_takes_both_permits(rig: &Rig) {
     limit_queue(rig, per_window(4)).await;

@@ -281,6 +281,42 @@ pub async fn an_edited_limit_holds_at_once_and_counts_what_was_given(rig: &Rig) 
     assert_eq!(ask(rig, SCOPE, 12).await, None, "in a window of a second nothing was given");
 }
 
+/// Protects: nothing is held up longer than a window, however often it is asked meanwhile.
+pub async fn after_the_clock_went_back_a_full_budget_is_full_for_one_window(rig: &Rig) {
+    for limit in [per_window(4), per_window(4).smooth()] {
+        set(rig, SCOPE, limit).await;
+        rig.advance(secs(60));
+        for _ in 0..4 {
+            assert_eq!(ask(rig, SCOPE, 1).await, None);
+            rig.advance(if limit == per_window(4) { Duration::ZERO } else { secs(3) });
+        }
+        rig.set_back(secs(60));
+        for _ in 0..3 {
+            let wait = ask(rig, SCOPE, 4).await.expect("what was given counts from now on");
+            assert!(wait <= WINDOW + SUB, "{wait:?}");
+            rig.advance(secs(3));
+        }
+        rig.advance(secs(1) + SUB);
+        assert_eq!(ask(rig, SCOPE, 1).await, None);
+        rig.advance(secs(60));
+    }
+}
+
+/// Protects: an edit takes effect within a window of its own.
+pub async fn a_window_made_shorter_holds_what_was_given_no_longer(rig: &Rig) {
+    set(rig, SCOPE, RateLimit::new(10, secs(86_400))).await;
+    assert_eq!(ask(rig, SCOPE, 10).await, None);
+    rig.advance(secs(60));
+    set(rig, SCOPE, per_window(10)).await;
+    for _ in 0..3 {
+        let wait = ask(rig, SCOPE, 1).await.expect("it may have been given in this window");
+        assert!(wait <= WINDOW + SUB, "{wait:?}");
+        rig.advance(secs(3));
+    }
+    rig.advance(secs(1) + SUB);
+    assert_eq!(ask(rig, SCOPE, 10).await, None);
+}
+
 /// Protects: whoever waits hears of an edit.
 pub async fn an_edit_of_a_limit_tells_those_that_wait(rig: &Rig) {
     let process = rig.process().await;

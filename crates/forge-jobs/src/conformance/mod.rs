@@ -352,6 +352,8 @@ macro_rules! __conformance_rules {
                 a_queue_without_a_limit_is_not_held_up
                 a_limited_kind_holds_up_no_other_kind
                 a_scope_shared_by_kinds_and_queue_is_one_budget
+                kinds_that_share_a_budget_are_served_in_claim_order
+                a_window_made_shorter_holds_jobs_up_no_longer
                 a_job_of_a_limited_kind_in_a_limited_queue_takes_both_permits
                 a_claim_given_back_unstarted_gives_its_permit_back_once
                 what_has_begun_keeps_its_permit
@@ -375,6 +377,8 @@ macro_rules! __conformance_rules {
                 a_late_caller_of_a_smooth_budget_catches_up
                 keyed_scopes_have_their_templates_limit_and_budgets_of_their_own
                 an_edited_limit_holds_at_once_and_counts_what_was_given
+                after_the_clock_went_back_a_full_budget_is_full_for_one_window
+                a_window_made_shorter_holds_what_was_given_no_longer
                 an_edit_of_a_limit_tells_those_that_wait
                 a_drained_scope_gives_nothing_before_its_time
                 a_drain_is_bounded_and_can_be_ended

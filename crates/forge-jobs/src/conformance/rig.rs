@@ -51,6 +51,11 @@ impl Rig {
         self.now.store(self.at().saturating_add(by).as_micros(), Ordering::Relaxed);
     }
 
+    /// As when a clock is set right.
+    pub(super) fn set_back(&self, by: Duration) {
+        self.now.store(self.at().saturating_sub(by).as_micros(), Ordering::Relaxed);
+    }
+
     pub(super) async fn process(&self) -> ProcessId {
         let process = ProcessId::new();
         self.register(process).await.expect("a new process registers");

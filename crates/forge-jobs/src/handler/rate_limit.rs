@@ -19,8 +19,9 @@ const SPREAD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// Budgets of calls that all processes share.
 ///
 /// The callers of one process that wait for a scope are served in their order; one task asks the database for all of
-/// them, and sleeps until the time that the database names. Between processes there is no order: each gets a share by
-/// chance, none can be kept out by those that ask for less.
+/// them, and sleeps until the time that the database names. Between processes there is no order: who asks when there is
+/// something gets it. So a wish for many at once may wait long while other processes, or claims of a limited queue, take
+/// single permits as they come; ask for few at a time, or from one queue.
 ///
 /// A caller that waits holds its worker slot. To hold jobs up without one, attach their queue or kind to the scope
 /// ([`QueueRuntime::limit_queue`](crate::QueueRuntime::limit_queue)). Cloning is cheap.

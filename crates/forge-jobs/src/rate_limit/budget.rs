@@ -30,9 +30,13 @@ pub(crate) enum Asked {
 }
 
 impl Budget {
-    /// Forgets what has left the window. What lies ahead of a clock that was turned back counts as given now.
-    pub(crate) fn settle(&mut self, limit: &RateLimit, now: i64) {
+    /// Forgets what has left the window. What lies ahead of a clock that was turned back, or of a sub-window that an edit
+    /// made shorter, counts as given now; says whether there was any. It must be stored then, or it would be moved on
+    /// again by each who asks.
+    pub(crate) fn settle(&mut self, limit: &RateLimit, now: i64) -> bool {
         let (end, window) = (end_of(limit, now), limit.window_us());
+        let is_cut = self.slots.last().is_some_and(|(ends, _)| *ends > end)
+            || self.next_at > now.saturating_add(window);
         let mut slots: Vec<(i64, u32)> = Vec::with_capacity(self.slots.len() + 1);
         for &(ends, count) in &self.slots {
             let ends = ends.min(end);
@@ -49,6 +53,7 @@ impl Budget {
         self.next_at = self.next_at.min(now.saturating_add(window));
         let longest = now.saturating_add(i64::try_from(MAX_RATE_DRAIN.as_micros()).unwrap_or(i64::MAX));
         self.drained_until = self.drained_until.filter(|until| *until > now).map(|until| until.min(longest));
+        is_cut
     }
 
     /// Permits that count in the window that ends now.

@@ -29,6 +29,7 @@ pub enum RateMode {
     #[default]
     Sliding,
     /// Evenly (GCRA): one each `window / permits`. What comes late catches up, by a 40th of the window at most.
+    /// Several that are asked for at once come at once, and the pace pays for them afterwards.
     Smooth,
 }
 

@@ -194,6 +194,9 @@ impl Fetcher {
         if let Some(first) = self.turn.take() {
             let at = lanes.iter().position(|l| l.queue == first).unwrap_or(0);
             lanes.rotate_left(at);
+        } else if lanes.iter().any(|l| l.has_budget()) {
+            // Who is asked first takes what a shared budget has: not always the same.
+            fastrand::shuffle(&mut lanes);
         }
         let wants = lanes.iter().map(|l| ClaimWant { queue: l.queue.clone(), limit: l.want() });
         let wants: Vec<_> = wants.filter(|w| w.limit > 0).collect();
@@ -202,6 +205,9 @@ impl Fetcher {
         }
         let batch = self.claim(session, wants.clone(), ClaimMode::Ordinary).await?;
         self.suspects_waiting |= batch.suspects_waiting;
+        for want in wants.iter().filter(|w| !batch.limited.iter().any(|l| l.queue == w.queue)) {
+            self.core.lane(&want.queue).learn_no_limit();
+        }
         let got = batch.jobs.len();
         if got > 0 {
             telemetry::claimed(got, false);

@@ -1,7 +1,7 @@
 //! One queue in this process: its slots, and the jobs claimed ahead for them.
 
 use super::session::Session;
-use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH};
+use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH, RATE_POLL};
 use crate::retry::BackoffPolicy;
 use crate::storage::{Claimed, LimitReach, QueueSettings};
 use std::collections::VecDeque;
@@ -111,13 +111,25 @@ impl Lane {
     pub(crate) fn learn_limit(&self, reach: LimitReach, again_in: Option<Duration>) {
         let mut inner = self.lock();
         inner.budget.limited = reach == LimitReach::Queue;
+        // Now and then it is asked all the same: what was told may be missed, and clocks are turned.
+        let again_in = again_in.map(|d| d.min(RATE_POLL));
         inner.budget.used_up = again_in.and_then(|d| Some((reach, Instant::now().checked_add(d)?)));
     }
 
-    /// A budget may give more than it said, or there is none any more.
+    /// What a claim told: no job of the queue takes permits.
+    pub(crate) fn learn_no_limit(&self) {
+        self.lock().budget.limited = false;
+    }
+
+    /// Whether its jobs take permits, or were held up for want of some.
+    pub(crate) fn has_budget(&self) -> bool {
+        let inner = self.lock();
+        inner.budget.limited || inner.budget.used_up.is_some()
+    }
+
+    /// A budget may give more than it said, or there is none any more: the next claim tells.
     pub(crate) fn forget_limit(&self) {
         let mut inner = self.lock();
-        inner.budget.limited = false;
         inner.may_have_more |= inner.budget.used_up.take().is_some();
     }
 
@@ -380,8 +392,16 @@ mod tests {
         lane.learn_limit(LimitReach::Kinds, Some(Duration::from_secs(60)));
         assert!(lane.want() > 1, "other kinds are there");
         lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
+        assert!(lane.budget_due().unwrap() <= Instant::now() + RATE_POLL, "what it is told may be missed");
         lane.forget_limit();
+        assert_eq!(
+            lane.want(),
+            1,
+            "there may be permits, and nothing is claimed ahead until a claim tells of no limit"
+        );
+        lane.learn_no_limit();
         assert!(lane.want() > 1);
+        assert!(!lane.has_budget());
     }
 
     #[test]

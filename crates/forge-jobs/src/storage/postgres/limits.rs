@@ -21,6 +21,7 @@ use tokio_postgres::types::Type;
 
 const SET: &str = "SELECT {schema}.set_limit($1, $2, $3, $4, $5)";
 const REMOVE: &str = "SELECT removed, what, name FROM {schema}.remove_limit($1)";
+const NAME_KIND: &str = "INSERT INTO {schema}.kinds (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
 const ATTACH: &str = "SELECT {schema}.attach($1, $2, $3)";
 const ACQUIRE: &str = "SELECT permits, codes, untils, now_us FROM {schema}.acquire($1, $2, $3)";
 const DRAIN: &str = "SELECT {schema}.drain($1, $2, $3)";
@@ -74,7 +75,7 @@ pub(super) async fn set(hub: Arc<Hub>, params: SetLimitParams) -> Result<LimitRo
 
 async fn code(hub: &Hub, sql: &'static str, values: &[super::link::Param<'_>]) -> Result<i16, StorageError> {
     let answer: Result<i16, Fault> =
-        async { Ok(only(hub.write(Lane::Urgent, sql, values).await?)?.try_get(0)?) }.await;
+        async { Ok(only(hub.write(Lane::Patient, sql, values).await?)?.try_get(0)?) }.await;
     answer.map_err(|e| e.into_storage(true))
 }
 
@@ -142,7 +143,7 @@ const fn limited(what: i16, name: String) -> Limited {
 pub(super) async fn remove(hub: Arc<Hub>, scope: Scope) -> Result<bool, StorageError> {
     let name = scope.as_str();
     let answer: Result<_, Fault> = async {
-        let row = only(hub.write(Lane::Urgent, REMOVE, &[(&name, Type::TEXT)]).await?)?;
+        let row = only(hub.write(Lane::Patient, REMOVE, &[(&name, Type::TEXT)]).await?)?;
         let (what, name): (Option<i16>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
         Ok((row.try_get::<_, bool>(0)?, what.zip(name)))
     }
@@ -165,6 +166,10 @@ pub(super) async fn attach(hub: Arc<Hub>, params: AttachParams) -> Result<bool, 
         Limited::Kind(name) => (1, name),
     };
     let scope = params.scope.as_ref().map(Scope::as_str);
+    if what == 1 && scope.is_some() {
+        let named = hub.write(Lane::Patient, NAME_KIND, &[(name, Type::TEXT)]).await;
+        named.map_err(|e| e.into_storage(true))?;
+    }
     let values = [(&what as _, Type::INT2), (name as _, Type::TEXT), (&scope as _, Type::TEXT)];
     match code(&hub, ATTACH, &values).await? {
         NO_LIMIT => Err(no_limit(scope.unwrap_or_default())),
@@ -222,7 +227,7 @@ pub(super) async fn drain(hub: Arc<Hub>, params: DrainParams) -> Result<Timestam
     let wait = micros(params.wait);
     let values = [(&name as _, Type::TEXT), (&wait as _, Type::INT8), (&now as _, Type::INT8)];
     let answer: Result<Option<i64>, Fault> =
-        async { Ok(only(hub.write(Lane::Urgent, DRAIN, &values).await?)?.try_get(0)?) }.await;
+        async { Ok(only(hub.write(Lane::Work, DRAIN, &values).await?)?.try_get(0)?) }.await;
     match answer {
         Ok(until) => until.map(Timestamp::from_micros).ok_or_else(|| no_limit(name)),
         Err(e) if is_too_many(&e) => Err(too_many_budgets()),
@@ -239,7 +244,7 @@ pub(super) async fn lift_drain(
     let (name, now) = (scope.as_str(), now.map(Timestamp::as_micros));
     let values = [(&name as _, Type::TEXT), (&now as _, Type::INT8)];
     let answer: Result<bool, Fault> =
-        async { Ok(only(hub.write(Lane::Urgent, LIFT, &values).await?)?.try_get(0)?) }.await;
+        async { Ok(only(hub.write(Lane::Patient, LIFT, &values).await?)?.try_get(0)?) }.await;
     let lifted = answer.map_err(|e| e.into_storage(true))?;
     if lifted {
         hub.announce(Effects::BUDGETS);

@@ -32,6 +32,8 @@ const BUDGET: &str = "SELECT slots, next_at, drained_until FROM forge_budgets WH
 const PUT_BUDGET: &str = "INSERT OR REPLACE INTO forge_budgets (scope, slots, next_at, drained_until, idle_at) \
      VALUES (?1, ?2, ?3, ?4, ?5)";
 const DROP_BUDGET: &str = "DELETE FROM forge_budgets WHERE scope = ?1";
+const IS_KNOWN: &str =
+    "SELECT 1 FROM forge_limits WHERE scope = ?1 UNION ALL SELECT 1 FROM forge_attached WHERE scope = ?1";
 const BUDGETS: &str = "SELECT count(*) FROM forge_budgets";
 const IS_DRAINED: &str = "SELECT drained_until FROM forge_budgets WHERE scope = ?1";
 /// Keys of a template: the character after the colon ends them.
@@ -106,6 +108,8 @@ pub(super) struct Account {
     /// The drain of its template, if it is under way.
     pub(super) above: Option<i64>,
     is_stored: bool,
+    /// Whether something of it lay ahead: it counts from now on, and must be stored, or each who asks would move it on.
+    pub(super) is_cut: bool,
 }
 
 impl Account {
@@ -113,12 +117,12 @@ impl Account {
     pub(super) fn of(cx: &Cx<'_, '_>, scope: &Scope, now: i64) -> Result<Option<Self>, Fault> {
         let Some(Holds { limit, .. }) = holds(cx.conn, scope)? else { return Ok(None) };
         let (mut budget, is_stored) = read_budget(cx.conn, scope)?;
-        budget.settle(&limit, now);
+        let is_cut = budget.settle(&limit, now);
         if !cx.guards(Guard::Budget) {
             budget.slots.clear();
         }
         let above = drain_above(cx.conn, scope)?.filter(|until| *until > now);
-        Ok(Some(Self { scope: scope.clone(), limit, budget, above, is_stored }))
+        Ok(Some(Self { scope: scope.clone(), limit, budget, above, is_stored, is_cut }))
     }
 
     /// Permits that can be given now.
@@ -139,7 +143,7 @@ impl Account {
             return Ok(());
         }
         if !self.is_stored {
-            make_room(cx, now)?;
+            make_room(cx, name, now)?;
         }
         let Budget { slots, next_at, drained_until } = &self.budget;
         let counted = slots.last().map_or(now, |(ends, _)| ends.saturating_add(self.limit.window_us()));
@@ -153,10 +157,11 @@ impl Account {
     }
 }
 
-/// For one more scope of which something is counted.
-fn make_room(cx: &Cx<'_, '_>, now: i64) -> Result<(), Fault> {
+/// For one more scope of which something is counted. One that has a limit of its own, or that something is attached to,
+/// has room in any case: of those there are few, and claims and drains need them.
+fn make_room(cx: &Cx<'_, '_>, scope: &str, now: i64) -> Result<(), Fault> {
     let count = || cx.conn.prepare_cached(BUDGETS)?.query_row([], |r| r.get::<_, u32>(0));
-    if count()? >= MAX_BUDGETS {
+    if count()? >= MAX_BUDGETS && !cx.conn.prepare_cached(IS_KNOWN)?.exists([scope])? {
         cx.conn.prepare_cached(SWEEP)?.execute(params![now, MAX_BUDGETS])?;
         if count()? >= MAX_BUDGETS {
             return Err(too_many_budgets().into());
@@ -296,7 +301,7 @@ pub(super) fn acquire(cx: &Cx<'_, '_>, params: &AcquireParams) -> Result<Vec<Acq
     let open = Account::of(cx, &params.scope, now)?;
     let mut open = open.ok_or_else(|| no_limit(params.scope.as_str()))?;
     let answers = serve(&mut open.budget, &open.limit, &params.wants, open.above, now);
-    if answers.iter().any(|a| matches!(a, Acquired::Granted { .. })) {
+    if open.is_cut || answers.iter().any(|a| matches!(a, Acquired::Granted { .. })) {
         open.store(cx, now)?;
     }
     Ok(answers)

@@ -108,8 +108,10 @@ impl Purse {
         for (account, taken) in self.accounts.values_mut() {
             if *taken > 0 {
                 account.budget.count(&account.limit, std::mem::take(taken), self.now);
-                account.store(cx, self.now)?;
+            } else if !account.is_cut {
+                continue;
             }
+            account.store(cx, self.now)?;
         }
         Ok(())
     }
