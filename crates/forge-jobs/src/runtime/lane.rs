@@ -48,7 +48,8 @@ struct Inner {
 /// What is known of the budgets that jobs take permits of.
 #[derive(Default)]
 struct Known {
-    /// Whether each job takes one when it is claimed: then one that waits here would use its permit too late.
+    /// Whether each job, or each of some kinds, takes one when it is claimed: then one that waits here would use its
+    /// permit too late.
     limited: bool,
     /// Until when there is none for all jobs, or for those of some kinds.
     used_up: Option<(LimitReach, Instant)>,
@@ -110,7 +111,7 @@ impl Lane {
     /// What a claim told of the budgets that its jobs take permits of.
     pub(crate) fn learn_limit(&self, reach: LimitReach, again_in: Option<Duration>) {
         let mut inner = self.lock();
-        inner.budget.limited = reach == LimitReach::Queue;
+        inner.budget.limited = true;
         // Now and then it is asked all the same: what was told may be missed, and clocks are turned.
         let again_in = again_in.map(|d| d.min(RATE_POLL));
         inner.budget.used_up = again_in.and_then(|d| Some((reach, Instant::now().checked_add(d)?)));
@@ -390,7 +391,7 @@ mod tests {
         lane.notice_budget(due);
         assert_eq!(lane.want(), 1);
         lane.learn_limit(LimitReach::Kinds, Some(Duration::from_secs(60)));
-        assert!(lane.want() > 1, "other kinds are there");
+        assert_eq!(lane.want(), 1, "other kinds are there, and nothing is claimed ahead");
         lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
         assert!(lane.budget_due().unwrap() <= Instant::now() + RATE_POLL, "what it is told may be missed");
         lane.forget_limit();
