@@ -61,6 +61,13 @@ fn a_set_changes_what_it_names() {
     );
     assert_eq!((s.missed, s.catch_up, s.within_seconds.0), (MissedFires::CatchUp, 5, 21_600.0));
     assert_eq!((s.overlap, s.jitter_seconds.0), (Overlap::Allow, 90.0));
+    let fewer: Schedule =
+        home.run(json(&["set", "nightly", "--missed", "catch-up", "--catch-up", "4"])).json();
+    assert_eq!(
+        (fewer.settings.catch_up, fewer.settings.within_seconds.0),
+        (4, 21_600.0),
+        "it keeps its window"
+    );
     let stale = home.run(["cron", "set", "nightly", "--jitter", "1s", "--if-version", "1"]);
     stale.check(4, &["look at it again"]);
 }

@@ -105,6 +105,8 @@ BEGIN
         WHERE p.no = v_silent.no AND p.ended_at IS NULL AND v_now - p.beat_at > p_stale_after;
         IF FOUND THEN
             processes := processes || v_silent.id;
+            -- It may be long, if the clock was turned back since.
+            DELETE FROM {schema}.leases l WHERE l.holder = v_silent.id;
         END IF;
     END LOOP;
     IF NOT p_thorough AND NOT EXISTS (SELECT FROM {schema}.processes p WHERE p.left_behind) THEN

@@ -243,6 +243,7 @@ macro_rules! __conformance_rules {
                 leaving_twice_is_leaving_once
                 registered_processes_are_listed_with_what_they_hold
                 one_process_leads_until_its_lease_runs_out
+                the_lead_of_a_reaped_process_is_free
                 a_leader_that_leaves_gives_the_lead_back
                 a_process_that_was_ended_does_not_lead
             }

@@ -105,6 +105,18 @@ pub async fn one_process_leads_until_its_lease_runs_out(rig: &Rig) {
     assert!(!rig.asks_to_lead(a).await, "the old leader is told");
 }
 
+/// Protects: a leader that died before the clock was turned back leads for ever by no lease.
+pub async fn the_lead_of_a_reaped_process_is_free(rig: &Rig) {
+    let (dead, next) = (rig.process().await, rig.process().await);
+    let lead_for = Some(secs(3_600));
+    let params = HeartbeatParams { process: dead, stopping: false, lead_for, now: rig.now() };
+    rig.storage.processes.heartbeat(params).await.expect("a heartbeat succeeds");
+    rig.advance(STALE + secs(1));
+    assert!(!rig.asks_to_lead(next).await, "the lease has not run out");
+    assert_eq!(rig.reap_as(next, 10).await.processes, [dead]);
+    assert!(rig.asks_to_lead(next).await);
+}
+
 /// Protects: a clean stop, after which nobody waits for the lease to run out.
 pub async fn a_leader_that_leaves_gives_the_lead_back(rig: &Rig) {
     let (a, b, c) = (rig.process().await, rig.process().await, rig.process().await);

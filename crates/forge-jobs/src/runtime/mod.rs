@@ -266,9 +266,13 @@ impl QueueRuntime {
         for schedule in declared {
             let by = Author::Code { program: program.clone() };
             let params = PutScheduleParams { schedule, by, now: self.clock.storage_now() };
-            let row = in_time(self.storage.cron.put(params)).await?;
-            if row.overrides_code() {
-                telemetry::schedule_overridden(&row.name);
+            let name = params.schedule.name.clone();
+            match in_time(self.storage.cron.put(params)).await {
+                Ok(row) if row.overrides_code() => telemetry::schedule_overridden(&row.name),
+                Ok(_) => {}
+                // What a newer version has written keeps no queue from running.
+                Err(StorageError::Corrupt { .. }) => telemetry::schedule_unreadable(&name),
+                Err(e) => return Err(e),
             }
         }
         let params = UndeclareParams { program: program.clone(), declared: names };

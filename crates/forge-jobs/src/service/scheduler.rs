@@ -76,6 +76,10 @@ impl Scheduler {
     /// wakes up.
     fn nap(&self) -> Duration {
         let longest = self.core.config.poll_idle;
+        if !self.core.is_leader() {
+            // Its time may have come long ago. Whoever gains the lead is told.
+            return longest;
+        }
         let left = self.next.after.map_or(longest, |(since, wait)| wait.saturating_sub(since.elapsed()));
         left.clamp(Duration::from_millis(1), longest)
     }

@@ -216,6 +216,9 @@ impl Args {
                 (None, before) => before,
             },
         };
-        Ok(self.within.map_or(missed, |within| missed.with_window(within)))
+        // The same policy keeps its window; another one begins with its default.
+        let same = std::mem::discriminant(&missed) == std::mem::discriminant(&before);
+        let within = self.within.or_else(|| same.then(|| before.within()));
+        Ok(within.map_or(missed, |within| missed.with_window(within)))
     }
 }

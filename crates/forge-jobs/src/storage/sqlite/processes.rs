@@ -28,6 +28,8 @@ const LEAD: &str = "INSERT INTO forge_leases (name, holder, until) VALUES ('lead
 /// With [`Guard::Lead`] off.
 const LEAD_ALWAYS: &str =
     "INSERT OR REPLACE INTO forge_leases (name, holder, until) VALUES ('leader', ?1, ?2)";
+const FREE_LEASES: &str =
+    "DELETE FROM forge_leases WHERE holder = (SELECT id FROM forge_processes WHERE no = ?1)";
 const GIVE_BACK_LEAD: &str = "DELETE FROM forge_leases WHERE name = 'leader' AND holder = ?1";
 const CLAIMS: &str = "SELECT seq, claim_no, process, attempt, flags, queue, claimed_at, cancel_at FROM forge_running \
      WHERE process = ?1";
@@ -116,6 +118,11 @@ pub(super) fn deregister(cx: &mut Cx<'_, '_>, params: &DeregisterParams) -> Resu
 /// Forgets processes that ended before `before`, when no finished job of theirs is kept any more.
 pub(super) fn forget_ended(cx: &Cx<'_, '_>, before: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FORGET)?.execute([before]).map(drop)
+}
+
+/// Frees the leases of a process that was taken for dead: they may be long, if the clock was turned back since.
+pub(super) fn free_leases(cx: &Cx<'_, '_>, no: i64) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(FREE_LEASES)?.execute([no]).map(drop)
 }
 
 /// Marks a registration as ended.

@@ -3,7 +3,7 @@
 use super::error::Fault;
 use super::finish::give_back;
 use super::locks::Locks;
-use super::processes::{Registered, end};
+use super::processes::{Registered, end, free_leases};
 use super::state::{
     AttemptRow, FinishedRow, JobRow, RunningRow, keep_attempt, put_finished, put_ready, take_running,
 };
@@ -33,6 +33,7 @@ pub(super) fn reap(cx: &mut Cx<'_, '_>, params: &ReapParams, locks: &Locks) -> R
     let mut report = ReapReport::default();
     for process in registered(cx)? {
         if process.id != params.by && is_dead(cx, &process, params, now, locks) {
+            free_leases(cx, process.no)?;
             end(cx, process.no, now)?;
             report.processes.push(process.id);
         }
