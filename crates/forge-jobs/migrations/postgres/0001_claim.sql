@@ -128,7 +128,8 @@ BEGIN
             -- Those whose first job is the foremost come first: of a budget that they share they have what they can.
             SELECT array_agg(x.kind ORDER BY x.first), array_agg(x.count::integer ORDER BY x.first) INTO v_kinds, v_counts
             FROM (SELECT f.kind, count(*) AS count, min(f.n) AS first
-                  FROM (SELECT g.kind, row_number() OVER () AS n FROM (SELECT n.kind FROM unnest(v_all, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
+                  FROM (SELECT g.kind, row_number() OVER () AS n
+                        FROM (SELECT n.kind FROM unnest(v_all, v_caps) AS n(kind, cap) CROSS JOIN LATERAL (
                             SELECT i.priority, i.due_at, i.id FROM (VALUES (1)) AS one(x)
                             LEFT JOIN unnest(v_span_kinds, v_span_priorities, v_span_dues, v_span_ids, v_span_ends)
                                  AS s(kind, priority, due_at, id, ends) ON s.kind = n.kind

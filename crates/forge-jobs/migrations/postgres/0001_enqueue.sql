@@ -148,7 +148,8 @@ BEGIN
     SELECT array_agg(id) INTO v_new FROM fresh;
     IF v_new IS NULL OR cardinality(v_new) < cardinality(p_ids) THEN
         v_results := {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys,
-                                            p_states, p_periods, p_replaces, p_turns, p_tags, p_payloads, v_new, p_open, v_now);
+                                            p_states, p_periods, p_replaces, p_turns, p_tags, p_payloads, v_new,
+                                            p_open, v_now);
     END IF;
     IF p_turns IS NOT NULL AND NOT p_open THEN
         PERFORM {schema}.take_slots(array_agg(u.id))

@@ -160,6 +160,8 @@ BEGIN
     PERFORM {schema}.check_payload(payload);
     IF dedupe_key IS NOT NULL THEN
         PERFORM {schema}.check_text('dedupe_key', dedupe_key, {max_key});
+        v_states := {schema}.check_states(dedupe_states, dedupe_period);
+        v_period := extract(epoch FROM dedupe_period)::numeric * 1000000;
     ELSIF dedupe_states IS NOT NULL OR dedupe_period IS NOT NULL OR on_duplicate = 'replace' THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'there is no dedupe_key',
             HINT = 'dedupe_states, dedupe_period and on_duplicate are terms of a dedupe_key';
@@ -167,10 +169,6 @@ BEGIN
     IF on_duplicate IS NOT NULL AND on_duplicate NOT IN ('keep', 'replace') THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('on_duplicate %L is not allowed', left(on_duplicate, 64)),
             HINT = 'Use keep or replace';
-    END IF;
-    v_states := {schema}.check_states(dedupe_states, dedupe_period);
-    IF dedupe_period IS NOT NULL THEN
-        v_period := extract(epoch FROM dedupe_period)::numeric * 1000000;
     END IF;
     IF concurrency_key IS NOT NULL THEN
         PERFORM {schema}.check_text('concurrency_key', concurrency_key, {max_key});

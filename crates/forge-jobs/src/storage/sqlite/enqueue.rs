@@ -9,7 +9,7 @@ use super::hot::Hot;
 use super::names::WORKERS;
 use super::queues::bump_settings;
 use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
-use super::unique::{self, Becomes, Key};
+use super::unique::{self, Key};
 use super::writer::{Cx, time};
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::checks::{check_batch, micros};
@@ -132,19 +132,7 @@ fn other(
         return Ok(Some(Inserted::Replaced { of }));
     }
     let Some(of) = unique::holder(cx, asked.kind, &dedupe.key, now)? else { return Ok(None) };
-    let new = Becomes {
-        queue: asked.queue,
-        priority: asked.priority,
-        due_at,
-        max_attempts: asked.max_attempts,
-        asked_us: asked.us,
-        asked_delay: asked.delay,
-        tags: asked.tags.as_deref(),
-        payload: job.payload.as_str(),
-        concurrency_key: job.concurrency_key.as_deref(),
-        by: job.id,
-    };
-    let replaced = dedupe.replaces && unique::replace(cx, of, &new, now)?;
+    let replaced = dedupe.replaces && unique::replace(cx, of, (job, asked), due_at, now)?;
     Ok(Some(if replaced { Inserted::Replaced { of } } else { Inserted::Duplicate { of } }))
 }
 
@@ -159,18 +147,18 @@ fn due_at(job: &NewJob, now: i64) -> i64 {
 
 /// What was asked for, as it is stored, to tell a job sent twice from another job under its id.
 #[derive(PartialEq, Eq)]
-struct Asked {
-    queue: i64,
-    kind: i64,
-    priority: i64,
-    max_attempts: i64,
-    us: Option<i64>,
-    delay: bool,
-    dedupe_key: Option<String>,
-    dedupe_states: Option<i16>,
-    dedupe_us: Option<i64>,
-    concurrency_key: Option<String>,
-    tags: Option<String>,
+pub(super) struct Asked {
+    pub(super) queue: i64,
+    pub(super) kind: i64,
+    pub(super) priority: i64,
+    pub(super) max_attempts: i64,
+    pub(super) us: Option<i64>,
+    pub(super) delay: bool,
+    pub(super) dedupe_key: Option<String>,
+    pub(super) dedupe_states: Option<i16>,
+    pub(super) dedupe_us: Option<i64>,
+    pub(super) concurrency_key: Option<String>,
+    pub(super) tags: Option<String>,
 }
 
 impl Asked {

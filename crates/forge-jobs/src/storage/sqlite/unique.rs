@@ -3,6 +3,7 @@
 //! The key moves in the transaction that moves the job, so it is neither lost nor left behind by a crash. A job that
 //! comes back takes its key again if it is free, and goes on without it otherwise: what was accepted runs.
 
+use super::enqueue::Asked;
 use super::error::Fault;
 use super::slots;
 use super::state::{
@@ -10,7 +11,7 @@ use super::state::{
 };
 use super::writer::Cx;
 use crate::storage::guard::Guard;
-use crate::{DedupeStates, JobId, JobStatus};
+use crate::{DedupeStates, JobId, JobStatus, NewJob};
 use rusqlite::{OptionalExtension, params};
 
 const HOLDER: &str = "SELECT id FROM forge_unique WHERE kind = ?1 AND key = ?2 AND coalesce(until > ?3, 1)";
@@ -101,23 +102,14 @@ pub(super) fn replaced_by(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option
     Ok(of.map(JobId::from_bytes))
 }
 
-/// What a job is to become.
-pub(super) struct Becomes<'a> {
-    pub(super) queue: i64,
-    pub(super) priority: i64,
-    pub(super) due_at: i64,
-    pub(super) max_attempts: i64,
-    pub(super) asked_us: Option<i64>,
-    pub(super) asked_delay: bool,
-    pub(super) tags: Option<&'a str>,
-    pub(super) payload: &'a str,
-    pub(super) concurrency_key: Option<&'a str>,
-    /// The request.
-    pub(super) by: JobId,
-}
-
 /// Makes a job another one, if it waits; says whether it did.
-pub(super) fn replace(cx: &mut Cx<'_, '_>, of: JobId, new: &Becomes<'_>, now: i64) -> Result<bool, Fault> {
+pub(super) fn replace(
+    cx: &mut Cx<'_, '_>,
+    of: JobId,
+    (new, asked): (&NewJob, &Asked),
+    due_at: i64,
+    now: i64,
+) -> Result<bool, Fault> {
     let Some(job) = JobRow::by_id(cx, of.as_bytes())? else { return Ok(false) };
     match place_of(cx, &job)? {
         Some(Place::Ready) => take_ready(cx, &job)?,
@@ -127,21 +119,21 @@ pub(super) fn replace(cx: &mut Cx<'_, '_>, of: JobId, new: &Becomes<'_>, now: i6
     slots::give_on(cx, job.seq)?;
     let values = params![
         job.seq,
-        new.queue,
-        new.priority,
-        new.due_at,
-        new.max_attempts,
-        new.asked_us,
-        new.asked_delay,
-        new.tags,
-        new.payload,
-        new.concurrency_key,
-        &new.by.as_bytes()[..]
+        asked.queue,
+        asked.priority,
+        due_at,
+        asked.max_attempts,
+        asked.us,
+        asked.delay,
+        asked.tags,
+        new.payload.as_str(),
+        asked.concurrency_key,
+        &new.id.as_bytes()[..]
     ];
     cx.conn.prepare_cached(BECOMES)?.execute(values)?;
     note(cx, job.seq, now, "replaced", None)?;
     let Some(job) = JobRow::by_seq(cx, job.seq)? else { return Ok(false) };
-    if new.due_at > now {
+    if due_at > now {
         put_deferred(cx, &job, SCHEDULED)?;
     } else {
         put_ready(cx, &job)?;
