@@ -104,12 +104,13 @@ BEGIN
     SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e WHERE e.what = 3 AND e.flags & 1 <> 0;
     IF v_ids IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_ids, 5::smallint, p_now);
+        PERFORM {schema}.take_keys_again(v_ids, 5::smallint, p_now);
     END IF;
     SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e
     WHERE e.flags & 1 <> 0 AND (e.what IN (1, 2, 4)
           OR (e.what = 5 AND NOT EXISTS (SELECT FROM {schema}.finished f WHERE f.id = e.id)));
     IF v_ids IS NOT NULL THEN
-        PERFORM {schema}.take_keys_again(v_ids, p_now);
+        PERFORM {schema}.take_keys_again(v_ids, NULL, p_now);
     END IF;
     -- The key stays with a job that is pending again at once.
     SELECT array_agg(e.id) INTO v_ids FROM unnest(v_ended) e
@@ -158,6 +159,7 @@ BEGIN
     WHERE e.what = 5 AND e.flags & 1 <> 0;
     IF v_ids IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_ids, 5::smallint, p_now);
+        PERFORM {schema}.take_keys_again(v_ids, 5::smallint, p_now);
     END IF;
 END
 $$;
@@ -226,6 +228,7 @@ BEGIN
     END IF;
     IF v_keyed IS NOT NULL THEN
         PERFORM {schema}.free_keys(v_keyed, 4::smallint, v_now);
+        PERFORM {schema}.take_keys_again(v_keyed, 4::smallint, v_now);
     END IF;
     IF v_slotted IS NOT NULL THEN
         PERFORM {schema}.give_slots_on(v_slotted);

@@ -41,11 +41,12 @@ SET enable_seqscan = off SET jit = off AS $$
       AND (p_status IS NULL OR coalesce(j.dedupe_states, 15) & (1 << p_status) = 0)
 $$;
 
--- Jobs that ran wait again: each takes its key, if it gave it up when it started and nobody else has it by now.
+-- Jobs that ran are p_status now; NULL is waiting. Each takes its key, if it holds it there, gave it up when it started and
+-- nobody else has it by now.
 --
 -- A host program's open transaction may be about to take it. That is not waited for: these jobs are not the only ones
 -- that are written just now.
-CREATE FUNCTION {schema}.take_keys_again(p_ids uuid[], p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION {schema}.take_keys_again(p_ids uuid[], p_status smallint, p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off SET lock_timeout = '20ms' AS $$
 DECLARE
     v_job record;
@@ -54,6 +55,7 @@ BEGIN
         SELECT j.id, j.kind, j.dedupe_key AS key, j.created_at + j.dedupe_us AS until
         FROM unnest(p_ids) AS u(id) JOIN {schema}.jobs j ON j.id = u.id
         WHERE j.dedupe_key IS NOT NULL AND j.dedupe_states & 4 = 0
+          AND (p_status IS NULL OR j.dedupe_states & (1 << p_status) <> 0)
           AND (j.dedupe_us IS NULL OR j.created_at + j.dedupe_us > p_now)
         ORDER BY j.kind, j.dedupe_key, j.id
     LOOP

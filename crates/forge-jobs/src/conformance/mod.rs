@@ -426,6 +426,8 @@ macro_rules! __conformance_rules {
                 the_terms_of_a_key_are_a_part_of_the_job
                 a_key_of_jobs_that_wait_is_free_once_its_job_has_started
                 a_job_that_comes_back_takes_its_key_again
+                a_job_that_ends_takes_its_key_again
+                a_job_that_dies_of_a_crash_takes_its_key_again
                 a_job_that_comes_back_and_meets_a_twin_goes_on_without_its_key
                 twins_that_come_back_in_one_batch_both_go_on
                 a_done_job_holds_its_key_until_its_period_is_over

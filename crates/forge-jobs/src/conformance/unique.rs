@@ -173,6 +173,44 @@ pub async fn a_done_job_holds_its_key_until_its_period_is_over(rig: &Rig) {
     assert_eq!(sends(rig, hourly()).await, Inserted::Duplicate { of: next });
 }
 
+/// Protects: a key is held in the states that were chosen, though the one between them was not.
+pub async fn a_job_that_ends_takes_its_key_again(rig: &Rig) {
+    for (ended, how) in [(JobStatus::Done, done()), (JobStatus::Dead, dead("no"))] {
+        let other = if ended == JobStatus::Done { JobStatus::Dead } else { JobStatus::Done };
+        let but_running = |state| Dedupe::new("key").in_states(DedupeStates::WAITING.and(state)).within(HOUR);
+        let process = rig.process().await;
+        rig.put(with(but_running(other))).await;
+        let claimed = rig.claim_one(process).await;
+        rig.finish(claimed.lease, how.clone()).await;
+        let id = rig.put(with(but_running(ended))).await;
+        let claimed = rig.claim_one(process).await;
+        rig.finish(claimed.lease, how.clone()).await;
+        assert_eq!(sends(rig, but_running(ended)).await, Inserted::Duplicate { of: id }, "{ended:?}");
+        rig.advance(HOUR);
+        // A twin that came while it ran keeps the key.
+        rig.put(with(but_running(ended))).await;
+        let claimed = rig.claim_one(process).await;
+        let twin = rig.put(with(but_running(ended)).with_delay(HOUR)).await;
+        rig.finish(claimed.lease, how.clone()).await;
+        assert_eq!(sends(rig, but_running(ended)).await, Inserted::Duplicate { of: twin }, "{ended:?}");
+        rig.storage.jobs.cancel(rig.verb([twin])).await.expect("a cancel succeeds");
+        rig.advance(HOUR);
+    }
+}
+
+/// Protects: it is the same if nobody was left to end it.
+pub async fn a_job_that_dies_of_a_crash_takes_its_key_again(rig: &Rig) {
+    let or_dead = || Dedupe::new("key").in_states(DedupeStates::WAITING.and(JobStatus::Dead)).within(HOUR);
+    let process = rig.process().await;
+    let id = rig.put(with(or_dead()).with_max_attempts(1)).await;
+    rig.claim_one(process).await;
+    assert_eq!(rig.crash_all().await.revived, [id]);
+    let process = rig.process().await;
+    rig.claim_alone(process).await.pop().expect("a suspect waits");
+    assert_eq!(rig.crash_all().await.exhausted, [id]);
+    assert_eq!(sends(rig, or_dead()).await, Inserted::Duplicate { of: id });
+}
+
 /// Protects: a state that was not chosen holds nothing.
 pub async fn a_key_is_free_in_the_states_that_were_not_chosen(rig: &Rig) {
     let process = rig.process().await;

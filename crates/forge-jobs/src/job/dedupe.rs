@@ -43,8 +43,8 @@ impl Dedupe {
     /// must be among them; done and dead may be if there is a [period](Self::within), since retention would end it
     /// otherwise.
     ///
-    /// A job whose key came free when it started takes it again if it goes back to wait. If another one has it by then,
-    /// it goes on without: what was accepted runs.
+    /// A job whose key came free when it started takes it again if it goes back to wait, or ends in one of these states.
+    /// If another one has it by then, it goes on without: what was accepted runs.
     pub const fn in_states(mut self, states: DedupeStates) -> Self {
         self.states = states;
         self

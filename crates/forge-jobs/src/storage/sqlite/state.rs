@@ -277,7 +277,11 @@ pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Key
     ];
     cx.hot(Hot::PutFinished)?.execute(values)?;
     if keys.dedupe {
-        unique::enters(cx, row.seq, if row.reason.is_some() { JobStatus::Dead } else { JobStatus::Done })?;
+        let status = if row.reason.is_some() { JobStatus::Dead } else { JobStatus::Done };
+        unique::enters(cx, row.seq, status)?;
+        if row.process.is_some() {
+            unique::is_finished(cx, row.seq, status, row.finished_at)?;
+        }
     }
     if keys.concurrency { slots::give_on(cx, row.seq) } else { Ok(()) }
 }

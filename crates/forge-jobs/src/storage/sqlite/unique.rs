@@ -19,6 +19,11 @@ const HOLD: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, id, until) V
 /// The bits of the default are those of pending, scheduled, running and retrying.
 const LEAVE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
      (SELECT kind, dedupe_key, id FROM forge_jobs WHERE seq = ?1 AND coalesce(dedupe_states, 15) & ?2 = 0)";
+/// 4 is the bit of running.
+const TAKE_FINISHED: &str = "INSERT INTO forge_unique (kind, key, id, until) \
+     SELECT kind, dedupe_key, id, created_at + dedupe_us FROM forge_jobs WHERE seq = ?1 AND dedupe_key IS NOT NULL \
+     AND dedupe_states & 4 = 0 AND dedupe_states & ?2 <> 0 AND coalesce(created_at + dedupe_us > ?3, 1) \
+     ON CONFLICT (kind, key) DO UPDATE SET id = excluded.id, until = excluded.until WHERE until <= ?3";
 const FREE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
      (SELECT kind, dedupe_key, id FROM forge_jobs WHERE seq = ?1)";
 const EXPIRED: &str = "DELETE FROM forge_unique WHERE (kind, key) IN \
@@ -61,6 +66,12 @@ pub(super) fn hold(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
 /// A job that has a key has come to be `status`: it holds it on if that is one of its states.
 pub(super) fn enters(cx: &Cx<'_, '_>, seq: i64, status: JobStatus) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(LEAVE)?.execute(params![seq, DedupeStates::bit(status)]).map(drop)
+}
+
+/// A job that ran is finished: it takes its key, as one that comes back does, if it holds it when it is finished and gave
+/// it up when it started.
+pub(super) fn is_finished(cx: &Cx<'_, '_>, seq: i64, status: JobStatus, now: i64) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(TAKE_FINISHED)?.execute(params![seq, DedupeStates::bit(status), now]).map(drop)
 }
 
 /// A person deletes a job.
