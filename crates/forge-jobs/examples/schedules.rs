@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             break;
         }
     }
-    for row in schedules.list().await? {
+    for row in schedules.list().await?.schedules {
         println!("{}: next at {:?}", row.name, row.next_fire_at().map(|at| at.to_string()));
     }
     handle.shutdown_graceful(Duration::from_secs(5)).await;

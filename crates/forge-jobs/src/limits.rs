@@ -157,6 +157,11 @@ pub const MAX_FIRE_BYTES: usize = 4 << 20;
 /// The leader looks for due schedules at least this often, in case that the database's clock was turned.
 pub const SCHEDULES_CHECK: Duration = Duration::from_secs(30);
 
+/// A schedule that is dealt with up to a moment further ahead than this goes on from now.
+///
+/// It was fired by a clock that was wrong and has been set right. Below it nothing fires until the time has come again, as of old with cron.
+pub const CLOCK_CORRECTION: Duration = Duration::from_secs(3 * 3_600);
+
 /// Most jobs in one enqueue call to a storage: the piece that one transaction may take.
 pub const MAX_ENQUEUE_BATCH: usize = 2_000;
 /// Most jobs in one claim.

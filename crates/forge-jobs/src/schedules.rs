@@ -2,8 +2,8 @@
 
 use crate::schedule::{InvalidSchedule, Schedule};
 use crate::storage::{
-    Activity, Author, EditScheduleParams, PutScheduleParams, RunScheduleParams, ScheduleRow, Storage,
-    StorageError, TickRow, TicksParams,
+    Activity, AllSchedules, Author, EditScheduleParams, PutScheduleParams, RunScheduleParams, ScheduleRow,
+    Storage, StorageError, TickRow, TicksParams,
 };
 use crate::{Clock, JobId, Router, SystemClock, Timestamp};
 use std::fmt;
@@ -79,7 +79,7 @@ impl Schedules {
     /// # Errors
     ///
     /// What reading the storage gave.
-    pub async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError> {
+    pub async fn list(&self) -> Result<AllSchedules, StorageError> {
         self.storage.cron.list().await
     }
 

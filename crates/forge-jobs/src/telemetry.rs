@@ -204,6 +204,26 @@ pub(crate) fn schedule_unreadable(schedule: &str) {
     });
 }
 
+pub(crate) fn schedule_moved(schedule: &str, from: Option<Timestamp>, to: Option<Timestamp>) {
+    let shown = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "schedule.moved", schedule, from = shown(from), to = shown(to),
+            "a schedule fires at another time than was worked out before, since the time zone data are others"
+        );
+    });
+}
+
+pub(crate) fn schedule_taken(schedule: &str, from: &str, by: &str) {
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "schedule.taken", schedule, from, by,
+            "two programs declare this schedule with different values: those of the one that started last are in \
+             effect; give one of them another name"
+        );
+    });
+}
+
 pub(crate) fn schedule_overridden(schedule: &str) {
     quietly(|| {
         info!(

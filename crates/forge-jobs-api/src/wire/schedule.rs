@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 pub struct ScheduleList {
     /// By name.
     pub schedules: Vec<Schedule>,
+    /// Names of those that this version does not understand, since a newer one wrote them.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
 }
 
 /// A schedule with its latest fires.

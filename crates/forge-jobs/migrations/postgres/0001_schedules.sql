@@ -39,6 +39,7 @@ CREATE TABLE {schema}.ticks (
     PRIMARY KEY (schedule, fire_at)
 );
 CREATE INDEX ticks_open ON {schema}.ticks (schedule) WHERE open;
+CREATE INDEX ticks_job ON {schema}.ticks (job) WHERE job IS NOT NULL;
 
 -- Another number with each edit.
 CREATE FUNCTION {schema}.next_schedule_version() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
@@ -280,8 +281,9 @@ BEGIN
              AS u(of, first, last, count, outcome)
         WHERE u.of = v_member.no AND u.last > v_row.handled_until
         ON CONFLICT (schedule, fire_at) DO NOTHING;
-        UPDATE {schema}.schedules s SET handled_until = greatest(s.handled_until, v_member.until),
-            next_at = v_member.next, last_fire_at = coalesce(v_fire_at, s.last_fire_at),
+        UPDATE {schema}.schedules s SET next_at = v_member.next,
+            handled_until = CASE WHEN s.handled_until > v_now + {clock_correction} THEN v_member.until
+                                 ELSE greatest(s.handled_until, v_member.until) END, last_fire_at = coalesce(v_fire_at, s.last_fire_at),
             last_job = coalesce(v_job, s.last_job)
         WHERE s.no = v_row.no;
         PERFORM {schema}.forget_ticks(v_row.no, NOT v_member.skips);
@@ -318,6 +320,10 @@ BEGIN
     PERFORM {schema}.insert_keyed(p_job, p_queue, p_kind, p_priority, p_max, NULL, false, NULL, NULL, NULL, false,
         NULL, p_tags, p_payload, false, v_now);
     UPDATE {schema}.schedules s SET last_job = p_job WHERE s.no = v_row.no;
+    IF p_skips THEN
+        -- Of a schedule that never fires nothing else closes them, and open ones are kept.
+        PERFORM {schema}.schedule_overlaps(v_row.no);
+    END IF;
     PERFORM {schema}.forget_ticks(v_row.no, NOT p_skips);
     PERFORM {schema}.tell('w');
     RETURN QUERY SELECT t.* FROM {schema}.ticks t WHERE t.schedule = v_row.no AND t.fire_at = v_at;

@@ -122,6 +122,8 @@ BEGIN
                                       CASE v_end.reason WHEN 2 THEN 'cancelled' ELSE 'dead' END,
                                       ARRAY[v_end.claim_no], ARRAY[v_end.process]);
                 DELETE FROM {schema}.finished f WHERE f.id = v_id;
+                -- Until it is finished again, the next fire of its schedule is one too many.
+                UPDATE {schema}.ticks t SET open = true WHERE t.job = v_id;
                 code := 1;
                 EXIT;
             ELSIF FOUND THEN

@@ -265,6 +265,7 @@ CREATE TABLE forge_ticks (
     PRIMARY KEY (schedule, fire_at)
 ) WITHOUT ROWID;
 CREATE INDEX forge_ticks_open ON forge_ticks (schedule) WHERE open = 1;
+CREATE INDEX forge_ticks_job ON forge_ticks (job) WHERE job IS NOT NULL;
 
 -- For people with a SQL prompt: stable and documented (docs/operations.md). Filter by queue, status or time; to look one
 -- job up fast, filter by id_bytes: WHERE id_bytes = unhex('0190…', '-').

@@ -1,8 +1,8 @@
 //! Schedules: made, edited, declared, due.
 
 use super::cron_rig::{
-    FIRED, MINUTE, PERSON, checked, decided, declared, due, due_names, each_minute, edit_of, fire, fire_all,
-    get, jobs, lead, made, program, put, switch, ticks,
+    FIRED, MINUTE, PERSON, all, checked, decided, declared, due, due_names, each_minute, edit_of, fire,
+    fire_all, get, jobs, lead, made, program, put, switch, ticks,
 };
 use super::rig::{Rig, secs};
 use crate::limits::{MAX_FIRE_BATCH, MAX_FIRE_TICKS, MAX_PAGE, MAX_SCHEDULES};
@@ -36,7 +36,7 @@ pub async fn a_new_schedule_comes_back_as_it_was_put(rig: &Rig) {
     let wish = code.code.clone().expect("the code declared it");
     assert_eq!((wish.spec, wish.enabled, wish.declared), (code.spec.clone(), false, true));
     assert_eq!(wish.program, "billing");
-    assert_eq!(rig.storage.cron.list().await.expect("schedules can be read"), [code, row]);
+    assert_eq!(all(rig).await, [code, row]);
     assert_eq!(rig.storage.cron.get("unknown").await.expect("a schedule can be read"), None);
 }
 
@@ -152,7 +152,7 @@ pub async fn what_the_code_no_longer_declares_says_so(rig: &Rig) {
     };
     assert_eq!(undeclare(&["kept"]).await.expect("it can be marked"), ["dropped"]);
     assert_eq!(undeclare(&["kept"]).await.expect("twice is once"), Vec::<String>::new());
-    let rows = rig.storage.cron.list().await.expect("schedules can be read");
+    let rows = all(rig).await;
     let said: Vec<_> = rows.iter().filter(|r| r.is_undeclared()).map(|r| r.name.as_str()).collect();
     assert_eq!(said, ["dropped"]);
     rig.advance(MINUTE);
@@ -219,7 +219,7 @@ pub async fn a_removed_schedule_is_gone_and_its_jobs_stay(rig: &Rig) {
     let remove = || rig.storage.cron.remove("s");
     assert!(remove().await.expect("a schedule can be removed"));
     assert!(!remove().await.expect("twice is once"));
-    assert_eq!(rig.storage.cron.list().await.expect("schedules can be read"), []);
+    assert_eq!(all(rig).await, []);
     assert_eq!((ticks(rig, "s").await.len(), due_names(rig).await.len()), (0, 0));
     assert_eq!(rig.status(job).await, JobStatus::Pending);
     let anew = declared(rig, each_minute("s")).await;

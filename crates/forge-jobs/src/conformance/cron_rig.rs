@@ -46,6 +46,12 @@ pub(super) async fn get(rig: &Rig, name: &str) -> ScheduleRow {
     rig.storage.cron.get(name).await.expect("a schedule can be read").expect("it is there")
 }
 
+pub(super) async fn all(rig: &Rig) -> Vec<ScheduleRow> {
+    let all = rig.storage.cron.list().await.expect("schedules can be read");
+    assert_eq!(all.unreadable, Vec::<String>::new());
+    all.schedules
+}
+
 pub(super) fn edit_of(rig: &Rig, name: &str, expected_version: Option<i64>) -> EditScheduleParams {
     EditScheduleParams { name: name.into(), expected_version, now: rig.now() }
 }

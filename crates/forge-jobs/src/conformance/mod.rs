@@ -415,10 +415,13 @@ macro_rules! __conformance_rules {
                 a_schedule_removed_during_a_tick_fires_nothing
                 members_of_a_fire_are_served_each_for_itself
                 an_unfinished_job_keeps_the_next_tick_from_firing
+                a_revived_job_keeps_the_next_tick_from_firing
+                after_a_clock_was_set_right_a_schedule_goes_on
                 ticks_that_may_overlap_all_fire
                 fires_that_are_no_jobs_are_recorded
                 a_tick_may_be_due_later_than_its_fire
                 a_run_now_is_a_job_beside_the_expressions_own
+                old_runs_by_hand_go
                 old_ticks_go_first_and_those_of_unfinished_jobs_stay
             }
             unique {

@@ -1,13 +1,15 @@
 //! Ticks: a fire of a schedule is one job at most.
 
 use super::cron_rig::{
-    FIRED, MINUTE, OVERLAPPED, decided, each_minute, fire, fire_all, get, job, jobs, lead, made, one,
-    run_now, switch, ticks,
+    FIRED, MINUTE, OVERLAPPED, decided, due_names, each_minute, fire, fire_all, get, job, jobs, lead, made,
+    one, run_now, switch, ticks,
 };
-use super::rig::{Rig, done, secs};
+use super::rig::{Rig, dead, done, secs};
 use crate::limits::{MAX_FIRE_TICKS, MAX_TICKS};
 use crate::schedule::{FireRange, MissedFires, Overlap, Schedule, TickOutcome};
-use crate::storage::{Activity, FireParams, FireResult, NewTick, ScheduleFire, Storage, StorageError};
+use crate::storage::{
+    Activity, FireParams, FireResult, NewTick, RetryOutcome, ScheduleFire, Storage, StorageError,
+};
 use crate::{Due, EnqueueRequest, JobId, JobStatus, Timestamp};
 
 /// Protects: the job is the one that the schedule describes.
@@ -184,6 +186,53 @@ pub async fn an_unfinished_job_keeps_the_next_tick_from_firing(rig: &Rig) {
     assert_eq!(lead(rig, "s").await, [FIRED]);
 }
 
+/// Protects: a dead job that a person revives runs beside no other one of its schedule.
+pub async fn a_revived_job_keeps_the_next_tick_from_firing(rig: &Rig) {
+    made(rig, each_minute("s")).await;
+    let process = rig.process().await;
+    let mut ended = Vec::new();
+    for how in [dead("no"), done()] {
+        rig.advance(MINUTE);
+        assert_eq!(lead(rig, "s").await, [FIRED]);
+        let claimed = rig.claim_one(process).await;
+        rig.finish(claimed.lease, how).await;
+        ended.push(claimed.job.id);
+    }
+    let retried = rig.storage.jobs.retry(rig.verb([ended[0]])).await.expect("a job can be retried");
+    assert_eq!(retried, [RetryOutcome::Retried]);
+    rig.advance(MINUTE);
+    assert_eq!(lead(rig, "s").await, [OVERLAPPED]);
+    let claimed = rig.claim_one(process).await;
+    assert_eq!(claimed.job.id, ended[0]);
+    rig.finish(claimed.lease, done()).await;
+    rig.advance(MINUTE);
+    assert_eq!(lead(rig, "s").await, [FIRED]);
+}
+
+/// Protects: a clock that was years fast for a moment stops no schedule for years (C6).
+pub async fn after_a_clock_was_set_right_a_schedule_goes_on(rig: &Rig) {
+    made(rig, each_minute("s")).await;
+    rig.advance(MINUTE);
+    assert_eq!(lead(rig, "s").await, [FIRED]);
+    let mut wrong = secs(365 * 86_400);
+    rig.advance(wrong);
+    assert_eq!(lead(rig, "s").await.last(), Some(&OVERLAPPED), "what it says is believed while it says so");
+    rig.set_back(wrong);
+    rig.advance(secs(1));
+    assert_eq!(due_names(rig).await, ["s"]);
+    assert_eq!(lead(rig, "s").await, []);
+    assert_eq!((due_names(rig).await.len(), get(rig, "s").await.handled_until), (0, rig.at()));
+    rig.advance(MINUTE);
+    assert_eq!(lead(rig, "s").await.len(), 1);
+    // An hour is none: what was fired in it is not fired again.
+    wrong = secs(3_600);
+    rig.advance(wrong);
+    lead(rig, "s").await;
+    rig.set_back(wrong);
+    rig.advance(MINUTE);
+    assert_eq!((due_names(rig).await.len(), lead(rig, "s").await.len()), (0, 0));
+}
+
 /// Protects: who allows overlap gets each fire.
 pub async fn ticks_that_may_overlap_all_fire(rig: &Rig) {
     let schedule = each_minute("s").with_overlap(Overlap::Allow).with_missed(MissedFires::catch_up(3));
@@ -264,6 +313,22 @@ pub async fn a_run_now_is_a_job_beside_the_expressions_own(rig: &Rig) {
     rig.storage.jobs.cancel(rig.verb([third])).await.expect("a job can be cancelled");
     rig.advance(MINUTE);
     assert_eq!(lead(rig, "s").await, [FIRED]);
+}
+
+/// Protects: one that only people run does not fill it either.
+pub async fn old_runs_by_hand_go(rig: &Rig) {
+    made(rig, Schedule::new("s", "0 0 29 2 *", job())).await;
+    for _ in 0..=MAX_TICKS / 100 {
+        let mut ran = Vec::new();
+        for _ in 0..100 {
+            rig.advance(secs(1));
+            ran.push(JobId::new());
+            run_now(rig, "s", ran[ran.len() - 1]).await.expect("a schedule can be run");
+        }
+        rig.storage.jobs.drop_jobs(rig.verb(ran)).await.expect("jobs can be dropped");
+    }
+    run_now(rig, "s", JobId::new()).await.expect("a schedule can be run");
+    assert_eq!(ticks(rig, "s").await.len(), MAX_TICKS as usize);
 }
 
 /// Protects: a schedule of each second does not fill the disk.

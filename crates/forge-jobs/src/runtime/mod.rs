@@ -267,6 +267,7 @@ impl QueueRuntime {
             let by = Author::Code { program: program.clone() };
             let params = PutScheduleParams { schedule, by, now: self.clock.storage_now() };
             let name = params.schedule.name.clone();
+            self.warn_of_rival(&params.schedule).await?;
             match in_time(self.storage.cron.put(params)).await {
                 Ok(row) if row.overrides_code() => telemetry::schedule_overridden(&row.name),
                 Ok(_) => {}
@@ -278,6 +279,22 @@ impl QueueRuntime {
         let params = UndeclareParams { program: program.clone(), declared: names };
         for name in in_time(self.storage.cron.undeclare(params)).await? {
             telemetry::schedule_undeclared(&name);
+        }
+        Ok(())
+    }
+
+    /// Tells if another program declares a schedule otherwise: each start of one of them undoes what the other wants.
+    async fn warn_of_rival(&self, new: &NewSchedule) -> Result<(), StorageError> {
+        let before = match in_time(self.storage.cron.get(&new.name)).await {
+            Ok(before) => before.and_then(|row| row.code),
+            Err(StorageError::Corrupt { .. }) => None,
+            Err(e) => return Err(e),
+        };
+        let mine = &self.config.program;
+        if let Some(code) =
+            before.filter(|code| code.declared && code.program != *mine && code.spec != new.spec)
+        {
+            telemetry::schedule_taken(&new.name, &code.program, mine);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{MissedFires, ScheduleSpec};
 use crate::Timestamp;
 use crate::cron::FireWindow;
-use crate::limits::MAX_CRON_FIRES;
+use crate::limits::{CLOCK_CORRECTION, MAX_CRON_FIRES};
 use std::time::Duration;
 
 /// The least time apart from zero.
@@ -18,7 +18,8 @@ pub struct Decision {
     pub coalesced: Option<FireRange>,
     /// Fires that came too late.
     pub missed: Option<FireRange>,
-    /// The latest fire that is dealt with by this; what was dealt with before if none has come.
+    /// The latest fire that is dealt with by this; what was dealt with before if none has come, and `now` if that was
+    /// written by a clock that was wrong.
     pub until: Timestamp,
     /// The first fire still to come; `None` if there is none before the year 9999 ends.
     pub next: Option<Timestamp>,
@@ -37,9 +38,11 @@ pub struct FireRange {
 
 /// Decides about the fires later than `handled` up to `now`, both by the database's clock.
 ///
-/// A clock that was turned back finds nothing to do until it comes to fires that were not dealt with.
+/// A clock that was turned back finds nothing to do until it comes to fires that were not dealt with; one that was wrong
+/// by more than [`CLOCK_CORRECTION`] goes on from now.
 #[must_use]
 pub fn decide(spec: &ScheduleSpec, handled: Timestamp, now: Timestamp) -> Decision {
+    let handled = if handled.saturating_since(now) > CLOCK_CORRECTION { now } else { handled };
     let next = spec.expression.next_after(handled.max(now), &spec.zone);
     let nothing = Decision { until: handled, next, ..Decision::default() };
     if now <= handled {
@@ -128,12 +131,13 @@ mod tests {
         let once = MissedFires::ONCE;
         let skip = MissedFires::SKIP;
         let two = MissedFires::catch_up(2);
-        let table: [Row<'_>; 17] = [
+        let table: [Row<'_>; 18] = [
             // Nothing is due, also not when the clock was turned back.
             (once, "10:00", "10:00", &[], None, None),
             (once, "10:00", "10:09:59", &[], None, None),
             (once, "10:00", "09:00", &[], None, None),
             (two, "10:00", "09:00", &[], None, None),
+            (two, "10:00", "07:00", &[], None, None),
             // On time, and a little late.
             (once, "10:00", "10:10", &["10:10"], None, None),
             (skip, "10:00", "10:10", &["10:10"], None, None),

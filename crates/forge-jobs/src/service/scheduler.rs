@@ -15,8 +15,13 @@ use std::time::Duration;
 
 /// After a round that was skipped, and between two of them when there is always something due.
 const SOON: Duration = Duration::from_secs(1);
+/// Schedules of one call.
+const MAX_FIRE: usize = MAX_FIRE_BATCH as usize;
 /// Looks of one round: more than all schedules that there may be need.
 const LOOKS: u32 = 20;
+/// How often each schedule is looked at, due or not: the zone data of this process may be others than those by which it
+/// was said when it is due.
+const REVIEW: Duration = Duration::from_secs(3_600);
 /// The wait after a call that failed, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
@@ -29,6 +34,8 @@ pub(crate) struct Scheduler {
     told: BTreeSet<String>,
     /// The wait after a failed call; `None` after a good one.
     backoff: Option<Duration>,
+    /// When all schedules were looked at, since this process leads.
+    reviewed: Option<BootInstant>,
 }
 
 /// When to look for due schedules.
@@ -47,7 +54,9 @@ pub(crate) async fn run(core: Arc<Core>) {
     while !core.is_stopping() {
         // Before the round: a move in the middle of it is no lost one.
         let moved = core.clock.moved();
-        if core.is_leader() && scheduler.is_time() {
+        if !core.is_leader() {
+            scheduler.reviewed = None;
+        } else if scheduler.is_time() {
             scheduler.round().await;
         }
         tokio::select! {
@@ -61,7 +70,14 @@ pub(crate) async fn run(core: Arc<Core>) {
 
 impl Scheduler {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, clocks: Clocks::default(), next: Next::default(), told: BTreeSet::new(), backoff: None }
+        Self {
+            core,
+            clocks: Clocks::default(),
+            next: Next::default(),
+            told: BTreeSet::new(),
+            backoff: None,
+            reviewed: None,
+        }
     }
 
     /// Whether it is time to look. Asks no database, so that it can be asked often.
@@ -117,8 +133,11 @@ impl Scheduler {
         let now = self.core.clock.storage_now().or_else(|| passed.map(|p| p.now));
         for _ in 0..LOOKS {
             let due = in_time(self.core.storage.cron.due(DueParams { limit: MAX_FIRE_BATCH, now })).await?;
-            self.tell_unreadable(&due);
+            self.tell_unreadable(&due.unreadable);
             if due.schedules.is_empty() {
+                if self.review(due.now, now).await? {
+                    continue;
+                }
                 let wait = due.next_at.map_or(SCHEDULES_CHECK, |at| at.saturating_since(due.now));
                 self.look_in(wait.min(SCHEDULES_CHECK));
                 self.next.due_at = due.next_at;
@@ -133,24 +152,41 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Fires schedules, in calls of no more than one takes.
-    async fn fire(&self, due: DueSchedules, now: Option<Timestamp>) -> Result<(), StorageError> {
-        let mut members: Vec<ScheduleFire> = Vec::new();
-        let (mut ticks, mut bytes) = (0, 0);
-        for row in due.schedules {
-            let member = ScheduleFire::decided(&row, due.now);
-            let size = (member.ticks.len(), member.job.payload.as_str().len());
-            ticks += size.0;
-            bytes += size.1;
-            if !members.is_empty() && (ticks > MAX_FIRE_TICKS || bytes > MAX_FIRE_BYTES) {
-                (ticks, bytes) = size;
-                self.write(std::mem::take(&mut members), due.now, now).await?;
-            }
-            members.push(member);
-            // Some decisions take a while: after a long absence all that was missed is counted.
-            tokio::task::yield_now().await;
+    /// Says anew when those schedules are due of which it is said wrongly, if that was not done lately. Says whether there
+    /// were any.
+    async fn review(&mut self, looked_at: Timestamp, now: Option<Timestamp>) -> Result<bool, StorageError> {
+        if self.reviewed.is_some_and(|at| at.elapsed() < REVIEW) {
+            return Ok(false);
         }
-        self.write(members, due.now, now).await
+        let started = BootInstant::now();
+        let all = in_time(self.core.storage.cron.list()).await?;
+        self.tell_unreadable(&all.unreadable);
+        let mut stale = all.schedules;
+        stale.retain(|row| row.enabled && row.due_at != row.next_fire_at());
+        let any = !stale.is_empty();
+        for row in &stale {
+            telemetry::schedule_moved(&row.name, row.due_at, row.next_fire_at());
+        }
+        self.fire(
+            DueSchedules { now: looked_at, schedules: stale, unreadable: Vec::new(), next_at: None },
+            now,
+        )
+        .await?;
+        self.reviewed = Some(started);
+        Ok(any)
+    }
+
+    /// Fires schedules, in calls of no more than one takes. What the storage refuses keeps no others from firing.
+    async fn fire(&self, due: DueSchedules, now: Option<Timestamp>) -> Result<(), StorageError> {
+        let mut refused = None;
+        for members in calls(&due).await {
+            match self.write(members, due.now, now).await {
+                Ok(()) => {}
+                Err(e) if e.is_retryable() => return Err(e),
+                Err(e) => refused = Some(e),
+            }
+        }
+        refused.map_or(Ok(()), Err)
     }
 
     async fn write(
@@ -170,13 +206,38 @@ impl Scheduler {
         Ok(())
     }
 
-    fn tell_unreadable(&mut self, due: &DueSchedules) {
-        for name in &due.unreadable {
+    fn tell_unreadable(&mut self, names: &[String]) {
+        for name in names {
             if self.told.insert(name.clone()) {
                 telemetry::schedule_unreadable(name);
             }
         }
     }
+}
+
+/// What is to be done about schedules, in pieces that one call takes.
+async fn calls(due: &DueSchedules) -> Vec<Vec<ScheduleFire>> {
+    let mut calls: Vec<Vec<ScheduleFire>> = Vec::new();
+    let (mut ticks, mut bytes) = (0, 0);
+    for row in &due.schedules {
+        let member = ScheduleFire::decided(row, due.now);
+        let count = member.ticks.len();
+        // Each tick is a job with the payload.
+        let size = member.job.payload.as_str().len() * count.max(1);
+        (ticks, bytes) = (ticks + count, bytes + size);
+        match calls.last_mut() {
+            Some(call) if ticks <= MAX_FIRE_TICKS && bytes <= MAX_FIRE_BYTES && call.len() < MAX_FIRE => {
+                call.push(member);
+            }
+            _ => {
+                (ticks, bytes) = (count, size);
+                calls.push(vec![member]);
+            }
+        }
+        // Some decisions take a while: after a long absence all that was missed is counted.
+        tokio::task::yield_now().await;
+    }
+    calls
 }
 
 /// Tells of what was written. `None`: another process was first, and has told.

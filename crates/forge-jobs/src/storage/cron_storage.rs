@@ -19,12 +19,15 @@ pub struct ScheduleRow {
     pub enabled: bool,
     /// Whose values are in effect.
     pub owner: Owner,
-    /// What a program's code wants; `None` if none ever declared it.
+    /// What a program's code wants; `None` if none ever declared it, or a newer version did and this one cannot read it.
     pub code: Option<CodeWish>,
     /// Another one after each edit, also if the schedule was removed in between; fires are no edits.
     pub version: i64,
     /// Fires up to this moment are dealt with.
     pub handled_until: Timestamp,
+    /// When whoever leads looks at it next, as it was worked out at the last edit or fire; `None`: never. Zone data that
+    /// has changed since may make [`next_fire_at`](Self::next_fire_at) another time.
+    pub due_at: Option<Timestamp>,
     /// The latest fire that is a job; what a person ran is none.
     pub last_fire_at: Option<Timestamp>,
     /// The latest job of it, also of those that a person ran.
@@ -143,6 +146,29 @@ pub struct DueSchedules {
     pub unreadable: Vec<String>,
     /// When the next of the others is due; `None` if none will be. `now` if `limit` cut the list short.
     pub next_at: Option<Timestamp>,
+}
+
+/// All schedules there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllSchedules {
+    /// Those that this program can read, by name.
+    pub schedules: Vec<ScheduleRow>,
+    /// The names of the others: a newer program wrote them.
+    pub unreadable: Vec<String>,
+}
+
+impl AllSchedules {
+    /// From what reading each of them gave.
+    pub(super) fn of(rows: impl IntoIterator<Item = (String, Result<ScheduleRow, StorageError>)>) -> Self {
+        let mut all = Self::default();
+        for (name, row) in rows {
+            match row {
+                Ok(row) => all.schedules.push(row),
+                Err(_) => all.unreadable.push(name),
+            }
+        }
+        all
+    }
 }
 
 /// For [`CronStorage::fire`].
@@ -320,17 +346,15 @@ pub trait CronStorage: Send + Sync + 'static {
     async fn get(&self, name: &str) -> Result<Option<ScheduleRow>, StorageError>;
 
     /// All schedules, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError::Corrupt`] when this program cannot read one of them.
-    async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError>;
+    async fn list(&self) -> Result<AllSchedules, StorageError>;
 
-    /// The enabled schedules whose next fire has come. Changes nothing.
+    /// The enabled schedules that are to be looked at: their next fire has come, or they are dealt with up to a moment
+    /// more than [`CLOCK_CORRECTION`](crate::limits::CLOCK_CORRECTION) ahead. Changes nothing.
     async fn due(&self, params: DueParams) -> Result<DueSchedules, StorageError>;
 
     /// Writes what was decided, guarded by the version of each schedule: its ticks with their jobs, what became of the
-    /// other fires, and when it is due again. Idempotent by (schedule, fire). One member that cannot be served fails
+    /// other fires, and when it is due again. Up to when fires are dealt with only grows, unless that is more than
+    /// [`CLOCK_CORRECTION`](crate::limits::CLOCK_CORRECTION) ahead. Idempotent by (schedule, fire). One member that cannot be served fails
     /// alone.
     ///
     /// # Errors

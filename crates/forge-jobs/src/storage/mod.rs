@@ -26,9 +26,9 @@ mod transaction;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
 pub use cron_storage::{
-    Activity, Author, CodeWish, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
-    FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow, TickRow,
-    TicksParams, UndeclareParams,
+    Activity, AllSchedules, Author, CodeWish, CronStorage, DueParams, DueSchedules, EditScheduleParams,
+    FireParams, FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow,
+    TickRow, TicksParams, UndeclareParams,
 };
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{

@@ -3,6 +3,7 @@
 use super::checks::micros;
 use super::{CodeWish, ScheduleRow, StorageError};
 use crate::cron::{CronExpr, Zone};
+use crate::limits::CLOCK_CORRECTION;
 use crate::schedule::{MissedFires, Owner, ScheduleSpec, ScheduledJob};
 use crate::{JobId, Payload, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,7 @@ pub(super) struct RawSchedule {
     pub(super) code: Option<RawWish>,
     pub(super) version: i64,
     pub(super) handled_until: i64,
+    pub(super) next_at: Option<i64>,
     pub(super) last_fire_at: Option<i64>,
     pub(super) last_job: Option<[u8; 16]>,
     pub(super) created_at: i64,
@@ -139,17 +141,22 @@ pub(super) const fn owner_no(owner: Owner) -> i16 {
     }
 }
 
+/// What is dealt with beyond this was dealt with by a clock that was wrong.
+pub(super) fn wrong_after(now: i64) -> i64 {
+    now.saturating_add(micros(CLOCK_CORRECTION))
+}
+
 impl RawSchedule {
     pub(super) fn into_row(self) -> Result<ScheduleRow, StorageError> {
-        let code = match self.code {
-            None => None,
-            Some(wish) => Some(CodeWish {
-                spec: wish.texts.read(&self.name)?,
+        // A wish that is not understood keeps nothing from firing by the values in effect.
+        let code = self.code.and_then(|wish| {
+            Some(CodeWish {
+                spec: wish.texts.read(&self.name).ok()?,
                 enabled: wish.enabled,
                 program: wish.program,
                 declared: wish.declared,
-            }),
-        };
+            })
+        });
         Ok(ScheduleRow {
             spec: self.texts.read(&self.name)?,
             name: self.name,
@@ -158,6 +165,7 @@ impl RawSchedule {
             code,
             version: self.version,
             handled_until: Timestamp::from_micros(self.handled_until),
+            due_at: self.next_at.map(Timestamp::from_micros),
             last_fire_at: self.last_fire_at.map(Timestamp::from_micros),
             last_job: self.last_job.map(JobId::from_bytes),
             created_at: Timestamp::from_micros(self.created_at),

@@ -5,7 +5,7 @@ use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
 };
 use crate::storage::{
-    Activity, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
+    Activity, AllSchedules, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
     PutScheduleParams, RunScheduleParams, ScheduleRow, TickRow, TicksParams, UndeclareParams,
 };
 use crate::storage::{
@@ -274,7 +274,7 @@ impl<H: Hook> CronStorage for Wrapped<H> {
         self.around(Operation::Read, self.inner.cron.get(name)).await
     }
 
-    async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError> {
+    async fn list(&self) -> Result<AllSchedules, StorageError> {
         self.around(Operation::Read, self.inner.cron.list()).await
     }
 

@@ -13,6 +13,7 @@ mod budgets;
 mod cancellation;
 #[path = "../support/postgres.rs"]
 mod databases;
+mod deaf;
 #[path = "../scenarios/faults.rs"]
 mod faults;
 #[path = "../scenarios/fencing.rs"]

@@ -2,6 +2,8 @@ CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
 CREATE INDEX forge_jobs_replaced_by ON forge_jobs (replaced_by) WHERE replaced_by IS NOT NULL;
 
+CREATE INDEX forge_ticks_job ON forge_ticks (job) WHERE job IS NOT NULL;
+
 CREATE INDEX forge_ticks_open ON forge_ticks (schedule) WHERE open = 1;
 
 CREATE INDEX forge_unique_until ON forge_unique (until) WHERE until IS NOT NULL;

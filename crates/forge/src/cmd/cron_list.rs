@@ -19,12 +19,28 @@ Example:
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let rows = schedules(database.open_existing().await?).list().await?;
-    let list = ScheduleList { schedules: rows.iter().map(Into::into).collect() };
+    let all = schedules(database.open_existing().await?).list().await?;
+    let list = ScheduleList {
+        schedules: all.schedules.iter().map(Into::into).collect(),
+        unreadable: all.unreadable,
+    };
     out.answer(&list, |list| {
-        if list.schedules.is_empty() { "no schedules\n".into() } else { table_of(&list.schedules) }
+        let mut text =
+            if list.schedules.is_empty() { "no schedules\n".into() } else { table_of(&list.schedules) };
+        for name in &list.unreadable {
+            text.push_str(&unreadable(name));
+            text.push('\n');
+        }
+        text
     })?;
     Ok(Exit::Ok)
+}
+
+/// Of a schedule that a newer program wrote.
+pub(super) fn unreadable(name: &str) -> String {
+    format!(
+        "schedule {name} is not understood by this version of forge: a newer one wrote it; upgrade this program"
+    )
 }
 
 /// Schedules, a row each.

@@ -10,9 +10,11 @@ const LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn look(storage: &Storage, now: Timestamp, doctor: &mut Doctor) -> Result<(), StorageError> {
     let leaders = doctor.processes.iter().any(|p| p.live && !p.late && !p.stopping);
-    for row in storage.cron.list().await? {
-        look_at(&row, leaders, now, doctor);
+    let all = storage.cron.list().await?;
+    for row in &all.schedules {
+        look_at(row, leaders, now, doctor);
     }
+    doctor.notes.extend(all.unreadable.iter().map(|name| super::cron_list::unreadable(name)));
     for row in storage.rate_limits.limits(None).await? {
         if let Some(until) = row.drained_until.filter(|until| *until > now) {
             let scope = row.scope;

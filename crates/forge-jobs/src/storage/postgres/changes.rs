@@ -19,6 +19,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 const BACKEND: &str = "SELECT pg_backend_pid()";
+const LED: &str = "SELECT EXISTS (SELECT FROM {schema}.leases l WHERE l.name = 'leader' AND l.until > {schema}.clock(NULL))";
 /// Nobody waits for the disk for a hint, and a commit that does would hold up the next one of others.
 const TELL: &str = "SELECT set_config('synchronous_commit', 'off', true), {schema}.tell($1)";
 /// Between two notifications of one process: more often would wake others for what they are about to see.
@@ -202,8 +203,16 @@ async fn look_while_deaf(hub: &Hub, mut hears: watch::Receiver<bool>) {
         tokio::time::sleep(BLIND_POLL).await;
         if !*hears.borrow() {
             hub.announce(Effects::ANY);
+            if matches!(is_led(hub).await, Ok(false)) {
+                // A heartbeat takes the lease.
+                hub.changes.send_modify(|c| c.news += 1);
+            }
         }
     }
+}
+
+async fn is_led(hub: &Hub) -> Result<bool, Fault> {
+    Ok(only(hub.look(Lane::Urgent, LED, &[]).await?)?.try_get(0)?)
 }
 
 async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Result<Ended, Fault> {

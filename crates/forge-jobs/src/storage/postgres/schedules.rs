@@ -11,8 +11,9 @@ use crate::storage::checks::{
 };
 use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts};
 use crate::storage::{
-    Activity, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
-    PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams, UndeclareParams,
+    Activity, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
+    FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams,
+    UndeclareParams,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 /// The columns that [`read`] reads, of a table `s`.
 pub(super) const COLUMNS: &str = "s.name, s.expression, s.zone, s.spec, s.enabled, s.owner, s.code_expression, \
      s.code_zone, s.code_spec, s.code_enabled, s.program, s.declared, s.version, s.handled_until, s.last_fire_at, \
-     s.last_job, s.created_at, s.edited_at";
+     s.last_job, s.created_at, s.edited_at, s.next_at";
 const PUT: &str = "SELECT {schema}.put_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const CHANGE: &str = "SELECT {schema}.change_schedule($1, $2, $3, $4)";
 const REMOVE: &str = "SELECT {schema}.remove_schedule($1)";
@@ -60,6 +61,7 @@ pub(super) fn read(r: &Row, at: usize) -> Result<RawSchedule, tokio_postgres::Er
         last_job: r.try_get::<_, Option<Uuid>>(at + 15)?.map(|id| *id.as_bytes()),
         created_at: r.try_get(at + 16)?,
         edited_at: r.try_get(at + 17)?,
+        next_at: r.try_get(at + 18)?,
     })
 }
 
@@ -71,11 +73,12 @@ pub(super) async fn find(hub: &Hub, name: &str) -> Result<Option<ScheduleRow>, F
     Ok(Some(read(row, 0)?.into_row()?))
 }
 
-async fn list(hub: Arc<Hub>) -> Result<Vec<ScheduleRow>, StorageError> {
-    let all: Result<Vec<ScheduleRow>, Fault> = async {
+async fn list(hub: Arc<Hub>) -> Result<AllSchedules, StorageError> {
+    let all: Result<AllSchedules, Fault> = async {
         let sql = format!("SELECT {COLUMNS} FROM {{schema}}.schedules s ORDER BY s.name");
         let rows = hub.look_within(Lane::Work, &sql, &[], LOOK_LIMIT).await?;
-        rows.iter().map(|r| Ok(read(r, 0)?.into_row()?)).collect()
+        let raw = rows.iter().map(|r| read(r, 0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(AllSchedules::of(raw.into_iter().map(|raw| (raw.name.clone(), raw.into_row()))))
     }
     .await;
     all.map_err(|e| e.into_storage(false))
@@ -199,7 +202,7 @@ impl CronStorage for PostgresStorage {
         self.run(|hub| async move { find(&hub, &name).await.map_err(|e| e.into_storage(false)) }).await
     }
 
-    async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError> {
+    async fn list(&self) -> Result<AllSchedules, StorageError> {
         self.run(list).await
     }
 

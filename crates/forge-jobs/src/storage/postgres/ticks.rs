@@ -4,8 +4,9 @@ use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane};
 use super::schedules::{COLUMNS, LOOK_LIMIT, find, read};
+use crate::limits::CLOCK_CORRECTION;
 use crate::schedule::{FireRange, Overlap, ScheduledJob, TickOutcome};
-use crate::storage::checks::no_schedule;
+use crate::storage::checks::{micros, no_schedule};
 use crate::storage::{
     DueParams, DueSchedules, FireParams, FireResult, RunScheduleParams, ScheduleFire, StorageError, TickRow,
     TicksParams,
@@ -34,10 +35,12 @@ async fn find_due(hub: &Hub, params: DueParams) -> Result<DueSchedules, Fault> {
     let sql = format!(
         "SELECT c.now, (SELECT min(n.next_at) FROM {{schema}}.schedules n WHERE n.enabled AND n.next_at > c.now), \
          s.no IS NOT NULL, {COLUMNS} FROM (SELECT {{schema}}.clock($1) AS now) c \
-         LEFT JOIN {{schema}}.schedules s ON s.enabled AND s.next_at <= c.now ORDER BY s.next_at, s.name"
+         LEFT JOIN {{schema}}.schedules s ON s.enabled AND (s.next_at <= c.now \
+         OR s.handled_until > c.now + $2) ORDER BY s.next_at, s.name"
     );
-    let now = params.now.map(Timestamp::as_micros);
-    let rows = hub.look_within(Lane::Work, &sql, &[(&now, Type::INT8)], LOOK_LIMIT).await?;
+    let (now, correction) = (params.now.map(Timestamp::as_micros), micros(CLOCK_CORRECTION));
+    let values = [(&now as _, Type::INT8), (&correction as _, Type::INT8)];
+    let rows = hub.look_within(Lane::Work, &sql, &values, LOOK_LIMIT).await?;
     let first = rows.first().ok_or_else(|| StorageError::unavailable("the clock gave no answer"))?;
     let mut found = DueSchedules {
         now: Timestamp::from_micros(first.try_get(0)?),

@@ -11,16 +11,17 @@ use crate::storage::checks::{
     check_fire, check_rows, no_code, no_schedule, schedule_conflict, too_many_schedules,
 };
 use crate::storage::guard::Guard;
-use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts, owner_no};
+use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts, owner_no, wrong_after};
 use crate::storage::{
-    Activity, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
-    PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams, UndeclareParams,
+    Activity, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
+    FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams,
+    UndeclareParams,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const SCHEDULE: &str = "SELECT name, expression, zone, spec, enabled, owner, code_expression, code_zone, code_spec, \
-     code_enabled, program, declared, version, handled_until, last_fire_at, last_job, created_at, edited_at, no \
+     code_enabled, program, declared, version, handled_until, last_fire_at, last_job, created_at, edited_at, next_at, no \
      FROM forge_schedules";
 const COUNT: &str = "SELECT count(*) FROM forge_schedules";
 const NEW: &str = "INSERT INTO forge_schedules (name, expression, zone, spec, enabled, owner, code_expression, \
@@ -61,19 +62,22 @@ pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<RawSchedule> {
         last_job: r.get(15)?,
         created_at: r.get(16)?,
         edited_at: r.get(17)?,
+        next_at: r.get(18)?,
     })
 }
 
 /// One schedule, and its number.
 pub(super) fn find(conn: &Connection, name: &str) -> rusqlite::Result<Option<(i64, RawSchedule)>> {
     let mut statement = conn.prepare_cached(&format!("{SCHEDULE} WHERE name = ?1"))?;
-    statement.query_row([name], |r| Ok((r.get(18)?, read(r)?))).optional()
+    statement.query_row([name], |r| Ok((r.get(19)?, read(r)?))).optional()
 }
 
-/// Enabled schedules that are due, the longest due first.
+/// Enabled schedules that are to be looked at, the longest due first.
 pub(super) fn due(conn: &Connection, now: i64) -> rusqlite::Result<Vec<RawSchedule>> {
-    let sql = format!("{SCHEDULE} WHERE enabled = 1 AND next_at <= ?1 ORDER BY next_at, name");
-    conn.prepare_cached(&sql)?.query_map([now], read)?.collect()
+    let sql = format!(
+        "{SCHEDULE} WHERE enabled = 1 AND (next_at <= ?1 OR handled_until > ?2) ORDER BY next_at, name"
+    );
+    conn.prepare_cached(&sql)?.query_map([now, wrong_after(now)], read)?.collect()
 }
 
 fn must(conn: &Connection, name: &str) -> Result<RawSchedule, Fault> {
@@ -130,6 +134,7 @@ fn put(cx: &mut Cx<'_, '_>, params: &PutScheduleParams) -> Result<ScheduleRow, F
             code: wish,
             version: next_version(cx)?,
             handled_until: now,
+            next_at: Some(now),
             last_fire_at: None,
             last_job: None,
             created_at: now,
@@ -240,12 +245,12 @@ fn undeclare(cx: &Cx<'_, '_>, params: &UndeclareParams) -> Result<Vec<String>, F
     Ok(names)
 }
 
-fn list(conn: &Connection) -> Result<Vec<ScheduleRow>, Fault> {
+fn list(conn: &Connection) -> Result<AllSchedules, Fault> {
     let raw: Vec<RawSchedule> = conn
         .prepare_cached(&format!("{SCHEDULE} ORDER BY name"))?
         .query_map([], read)?
         .collect::<rusqlite::Result<_>>()?;
-    raw.into_iter().map(row).collect()
+    Ok(AllSchedules::of(raw.into_iter().map(|raw| (raw.name.clone(), raw.into_row()))))
 }
 
 #[async_trait]
@@ -283,7 +288,7 @@ impl CronStorage for SqliteStorage {
         .await
     }
 
-    async fn list(&self) -> Result<Vec<ScheduleRow>, StorageError> {
+    async fn list(&self) -> Result<AllSchedules, StorageError> {
         self.read_by(self.settings.as_ref(), Some(SETTINGS_LIMIT), list).await
     }
 

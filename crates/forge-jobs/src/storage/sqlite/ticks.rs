@@ -8,6 +8,7 @@ use crate::limits::MAX_TICKS;
 use crate::schedule::{FireRange, Overlap, TickOutcome};
 use crate::storage::checks::no_schedule;
 use crate::storage::guard::Guard;
+use crate::storage::schedule_texts::wrong_after;
 use crate::storage::{
     DueParams, DueSchedules, FireParams, FireResult, RunScheduleParams, ScheduleFire, StorageError, TickRow,
     TicksParams,
@@ -21,13 +22,15 @@ const TICK: &str = "INSERT INTO forge_ticks (schedule, fire_at, first_at, count,
 /// With [`Guard::Tick`] off.
 const TICK_ALWAYS: &str = "INSERT OR REPLACE INTO forge_ticks (schedule, fire_at, first_at, count, outcome, job, open, \
      recorded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6 IS NOT NULL, ?7)";
-const HANDLED: &str = "UPDATE forge_schedules SET handled_until = max(handled_until, ?2), next_at = ?3, \
+const HANDLED: &str = "UPDATE forge_schedules SET next_at = ?3, \
+     handled_until = CASE WHEN handled_until > ?6 THEN ?2 ELSE max(handled_until, ?2) END, \
      last_fire_at = coalesce(?4, last_fire_at), last_job = coalesce(?5, last_job) WHERE no = ?1";
 const RAN: &str = "UPDATE forge_schedules SET last_job = ?2 WHERE no = ?1";
 /// Closes the ticks whose jobs are finished, or gone.
 const CLOSE: &str = "UPDATE forge_ticks SET open = 0 WHERE schedule = ?1 AND open = 1 AND NOT EXISTS \
      (SELECT 1 FROM forge_jobs j WHERE j.id = forge_ticks.job \
       AND NOT EXISTS (SELECT 1 FROM forge_finished f WHERE f.seq = j.seq))";
+const REOPEN: &str = "UPDATE forge_ticks SET open = 1 WHERE job = ?1";
 const IS_OPEN: &str = "SELECT EXISTS (SELECT 1 FROM forge_ticks WHERE schedule = ?1 AND open = 1)";
 const FORGET: &str = "DELETE FROM forge_ticks WHERE schedule = ?1 AND (open = 0 OR ?3) AND fire_at <= \
      (SELECT fire_at FROM forge_ticks WHERE schedule = ?1 ORDER BY fire_at DESC LIMIT 1 OFFSET ?2)";
@@ -105,7 +108,7 @@ fn fire_one(cx: &mut Cx<'_, '_>, member: &ScheduleFire, now: i64) -> Result<Fire
     let (until, next) = (member.until.as_micros(), member.next_at.map(Timestamp::as_micros));
     let (fire_at, job) = latest.unzip();
     let job = job.map(|id| *id.as_bytes());
-    cx.conn.prepare_cached(HANDLED)?.execute(params![no, until, next, fire_at, job])?;
+    cx.conn.prepare_cached(HANDLED)?.execute(params![no, until, next, fire_at, job, wrong_after(now)])?;
     // Where overlaps are not looked for nothing closes a tick.
     forget(cx, no, member.overlap == Overlap::Allow)?;
     Ok(FireResult::Done { ticks: outcomes })
@@ -120,6 +123,11 @@ fn enqueue(cx: &mut Cx<'_, '_>, member: &ScheduleFire, id: JobId, due: Due, now:
 fn overlaps(cx: &Cx<'_, '_>, no: i64) -> rusqlite::Result<bool> {
     cx.conn.prepare_cached(CLOSE)?.execute([no])?;
     cx.conn.prepare_cached(IS_OPEN)?.query_row([no], |r| r.get(0))
+}
+
+/// The job of a tick is made pending again: until it is finished, the next fire is one too many.
+pub(super) fn reopen(cx: &Cx<'_, '_>, job: &[u8; 16]) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(REOPEN)?.execute([&job[..]]).map(drop)
 }
 
 /// Says whether it is new.
@@ -167,6 +175,10 @@ pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &RunScheduleParams) -> Result
     let job = row.spec.job.to_job(params.job, Due::Now);
     insert_all(cx, &[job], Some(Timestamp::from_micros(now)))?;
     cx.conn.prepare_cached(RAN)?.execute(params![no, &params.job.as_bytes()[..]])?;
+    if row.spec.overlap == Overlap::Skip {
+        // Of a schedule that never fires nothing else closes them, and open ones are kept.
+        cx.conn.prepare_cached(CLOSE)?.execute([no])?;
+    }
     forget(cx, no, row.spec.overlap == Overlap::Allow)?;
     by_job(cx)?.ok_or_else(|| {
         StorageError::Internal { detail: "a tick that was written is not there".into(), source: None }.into()

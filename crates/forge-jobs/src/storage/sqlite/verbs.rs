@@ -6,7 +6,7 @@ use super::state::{
     take_ready,
 };
 use super::writer::{Cx, time};
-use super::{slots, unique};
+use super::{slots, ticks, unique};
 use crate::limits::MAX_VERB_BATCH;
 use crate::storage::checks::check_batch;
 use crate::storage::{CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
@@ -125,6 +125,7 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Retr
         if status == JobStatus::Dead {
             cx.conn.prepare_cached(NOTE_DEATH)?.execute([job.seq])?;
             cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
+            ticks::reopen(cx, &job.id)?;
         }
         note(cx, job.seq, now, "retried", None)?;
         put_ready(cx, &job)?;
