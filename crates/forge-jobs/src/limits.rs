@@ -98,6 +98,8 @@ pub const MAX_DEDUPE_KEY_BYTES: usize = 512;
 pub const MIN_DEDUPE_PERIOD: Duration = Duration::from_secs(1);
 /// Longest period of a dedupe key.
 pub const MAX_DEDUPE_PERIOD: Duration = Duration::from_secs(366 * 86_400);
+/// Replacements of a job that are known when they are sent again; the oldest go first.
+pub const MAX_REPLACEMENTS: u32 = 100;
 /// Most bytes of a concurrency key.
 pub const MAX_CONCURRENCY_KEY_BYTES: usize = 512;
 /// Most tags of one job.

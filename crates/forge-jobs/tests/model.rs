@@ -397,7 +397,7 @@ impl World {
                         let status = if delay > 0 { JobStatus::Scheduled } else { JobStatus::Pending };
                         (job.queue, job.priority, job.max_attempts) = (queue, priority, max_attempts);
                         (job.due, job.status) = (self.now + us(delay), status);
-                        (job.charged, job.throttles, job.crashes, job.suspicions) = (0, 0, 0, 0);
+                        (job.charged, job.throttles) = (0, 0);
                         Inserted::Replaced { of }
                     }
                 }

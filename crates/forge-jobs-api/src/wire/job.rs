@@ -206,7 +206,7 @@ pub struct VerbResult {
     pub process: Option<String>,
     /// The claim that was asked to stop.
     pub claim_no: Option<i64>,
-    /// The unfinished job that holds its dedupe key.
+    /// The job that holds its dedupe key.
     pub duplicate_of: Option<String>,
 }
 
@@ -230,7 +230,7 @@ pub enum VerbOutcome {
     Dropped,
     /// Not allowed where it stands; nothing was changed.
     Refused,
-    /// Retry: another unfinished job holds its dedupe key; nothing was changed.
+    /// Retry: another job holds its dedupe key; nothing was changed.
     Duplicate,
     /// There is no such job. In JSON of a newer version it may also be an outcome that this version does not know.
     #[serde(other)]

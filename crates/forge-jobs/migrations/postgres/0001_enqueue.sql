@@ -63,24 +63,48 @@ END
 $$;
 
 -- What came of one member: 0 inserted, 1 there already, 2 a duplicate of another job, 3 another job has its id, 4 another
--- job has become it.
+-- job has become it, 5 another job is to become it.
 CREATE TYPE {schema}.inserted AS (code smallint, of uuid);
 
--- What is known under a job's id: 1 the same job, 3 another one, NULL nothing.
+-- A number that two requests do not share, but for chance.
+CREATE FUNCTION {schema}.digest(p_queue integer, p_kind integer, p_priority smallint, p_max integer, p_asked bigint,
+    p_delay boolean, p_key text, p_states smallint, p_period bigint, p_turn text, p_tags text, p_payload text)
+RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT hashtextextended(ROW(p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states, p_period, p_turn,
+                                p_tags, p_payload)::text, 0)
+$$;
+
+-- What is known under a job's id: 1 the same job, 3 another one, 4 a job has become it, NULL nothing.
 CREATE FUNCTION {schema}.known(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
     p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_turn text, p_tags text,
     p_payload text)
-RETURNS smallint LANGUAGE sql STABLE AS $$
-    -- One that has been replaced is known by its key: its content is another one's.
-    SELECT CASE WHEN j.replaced_by IS NOT NULL AND (j.kind, j.dedupe_key) = (p_kind, p_key) THEN 1
-                WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
+RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+DECLARE
+    v_before {schema}.replacements;
+    v_code smallint;
+BEGIN
+    SELECT r.* INTO v_before FROM {schema}.replacements r WHERE r.request = p_id;
+    IF FOUND THEN
+        -- The job's content is another one's by now.
+        IF v_before.digest <> {schema}.digest(p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states,
+                                              p_period, p_turn, p_tags, p_payload) THEN
+            RETURN ROW(3, NULL)::{schema}.inserted;
+        ELSIF v_before.job = p_id THEN
+            RETURN ROW(1, NULL)::{schema}.inserted;
+        END IF;
+        RETURN ROW(4, v_before.job)::{schema}.inserted;
+    END IF;
+    SELECT CASE WHEN (j.queue, j.kind, j.priority, j.max_attempts, j.asked_delay, j.payload)
                      = (p_queue, p_kind, p_priority, p_max, p_delay, p_payload)
                      AND j.asked_us IS NOT DISTINCT FROM p_asked AND j.dedupe_key IS NOT DISTINCT FROM p_key
                      AND j.dedupe_states IS NOT DISTINCT FROM p_states AND j.dedupe_us IS NOT DISTINCT FROM p_period
                      AND j.concurrency_key IS NOT DISTINCT FROM p_turn
                      AND j.tags IS NOT DISTINCT FROM p_tags
-                THEN 1 ELSE 3 END::smallint
-    FROM {schema}.jobs j WHERE j.id = p_id
+                THEN 1 ELSE 3 END
+    INTO v_code FROM {schema}.jobs j WHERE j.id = p_id;
+    RETURN CASE WHEN FOUND THEN ROW(v_code, NULL)::{schema}.inserted END;
+END
 $$;
 
 -- When a job becomes due: the microseconds asked for are a time, or a delay; NULL means now.
@@ -170,8 +194,7 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
     v_results {schema}.inserted[] := array_fill(ROW(0, NULL)::{schema}.inserted, ARRAY[cardinality(p_ids)]);
     v_job record;
-    v_code smallint;
-    v_of uuid;
+    v_result {schema}.inserted;
 BEGIN
     FOR v_job IN
         SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.states,
@@ -181,33 +204,29 @@ BEGIN
                     p_replaces, p_turns, p_tags, p_payloads)
              WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, states, period, replaces, turn, tags,
                                   payload, at)
-        ORDER BY u.kind, u.key, u.at
+        ORDER BY u.kind, u.key COLLATE "C", u.at
     LOOP
         IF v_job.key IS NULL AND v_job.is_new AND v_job.nth = 1 THEN
             CONTINUE;
         END IF;
         -- The id comes first: a job sent twice is no duplicate of itself.
-        v_code := {schema}.known(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                 v_job.delay, v_job.key, v_job.states, v_job.period, v_job.turn, v_job.tags,
-                                 v_job.payload);
-        v_of := NULL;
-        IF v_code IS NULL AND v_job.replaces THEN
-            SELECT 4, j.id INTO v_code, v_of FROM {schema}.jobs j WHERE j.replaced_by = v_job.id LIMIT 1;
+        v_result := {schema}.known(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
+                                   v_job.delay, v_job.key, v_job.states, v_job.period, v_job.turn, v_job.tags,
+                                   v_job.payload);
+        IF v_result.code IS NULL THEN
+            v_result := {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
+                                              v_job.delay, v_job.key, v_job.states, v_job.period, v_job.replaces,
+                                              v_job.turn, v_job.tags, v_job.payload, p_open, p_now);
         END IF;
-        IF v_code IS NULL THEN
-            SELECT i.code, i.of INTO v_code, v_of
-            FROM {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
-                                       v_job.delay, v_job.key, v_job.states, v_job.period, v_job.replaces, v_job.turn,
-                                       v_job.tags, v_job.payload, p_open, p_now) i;
-        END IF;
-        v_results[v_job.at] := ROW(v_code, v_of)::{schema}.inserted;
+        v_results[v_job.at] := v_result;
     END LOOP;
     RETURN v_results;
 END
 $$;
 
--- Inserts one job, with its dedupe key if it has one; or makes the job that holds it this one. Nothing is known under its
--- id.
+-- Inserts one job, with its dedupe key if it has one. If it is to take the place of the job that holds the key, that is
+-- done here only in a transaction that stays open (p_open); elsewhere it is for a transaction of its own: this one may
+-- have to wait for keys, and nobody may wait for it meanwhile. Nothing was known under its id.
 CREATE FUNCTION {schema}.insert_keyed(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
     p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_replaces boolean, p_turn text,
     p_tags text, p_payload text, p_open boolean, p_now bigint)
@@ -215,17 +234,31 @@ RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_due bigint := {schema}.due(p_asked, p_delay, p_now);
     v_of uuid;
+    v_result {schema}.inserted;
+    v_tries integer := 0;
 BEGIN
     WHILE p_key IS NOT NULL LOOP
+        IF v_tries >= 1000 THEN
+            RAISE EXCEPTION USING ERRCODE = '40001',
+                MESSAGE = format('the job that holds the dedupe key %L could not be replaced: try again', p_key);
+        END IF;
+        v_tries := v_tries + 1;
         v_of := {schema}.take_key(p_kind, p_key, p_id, p_now + p_period, p_now);
         EXIT WHEN v_of IS NULL;
-        IF NOT p_replaces THEN
+        -- Another call with this very request may have been first, and was waited for.
+        v_result := {schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states, p_period,
+                                   p_turn, p_tags, p_payload);
+        IF v_result.code IS NOT NULL THEN
+            RETURN v_result;
+        ELSIF NOT p_replaces THEN
             RETURN ROW(2, v_of)::{schema}.inserted;
-        ELSIF {schema}.replace(v_of, p_id, p_queue, p_priority, p_max, v_due, p_asked, p_delay, p_turn, p_tags, p_payload,
-                               p_open, p_now) THEN
-            RETURN ROW(4, v_of)::{schema}.inserted;
-        ELSIF EXISTS (SELECT FROM {schema}.unique_keys u WHERE u.kind = p_kind AND u.key = p_key AND u.id = v_of) THEN
-            RETURN ROW(2, v_of)::{schema}.inserted;
+        ELSIF NOT p_open THEN
+            RETURN ROW(5, v_of)::{schema}.inserted;
+        END IF;
+        v_result := {schema}.replace(v_of, p_id, p_queue, p_kind, p_priority, p_max, v_due, p_asked, p_delay, p_key,
+                                     p_states, p_period, p_turn, p_tags, p_payload, true, p_now);
+        IF v_result.code <> 5 THEN
+            RETURN v_result;
         END IF;
         -- Its job has started or finished in between, and the key is free.
     END LOOP;
@@ -237,8 +270,8 @@ BEGIN
     IF NOT FOUND THEN
         -- Another call was first with this id.
         DELETE FROM {schema}.unique_keys WHERE kind = p_kind AND key = p_key AND id = p_id;
-        RETURN ROW({schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states, p_period,
-                                  p_turn, p_tags, p_payload), NULL)::{schema}.inserted;
+        RETURN {schema}.known(p_id, p_queue, p_kind, p_priority, p_max, p_asked, p_delay, p_key, p_states, p_period,
+                              p_turn, p_tags, p_payload);
     END IF;
     IF v_due > p_now OR (p_open AND p_turn IS NOT NULL) THEN
         INSERT INTO {schema}.deferred (due_at, id, queue, status) VALUES (v_due, p_id, p_queue, 1);

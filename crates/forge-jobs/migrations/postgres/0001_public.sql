@@ -98,7 +98,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22023',
             MESSAGE = 'a dedupe_key that finished jobs hold needs a dedupe_period',
             HINT = 'Say for how long after the enqueue';
-    ELSIF p_period NOT BETWEEN interval '1 second' AND interval '366 days' THEN
+    ELSIF extract(epoch FROM p_period) NOT BETWEEN 1 AND 366 * 86400 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('dedupe_period %s is out of range', p_period),
             HINT = 'Use 1 second to 366 days';
     END IF;

@@ -84,12 +84,10 @@ CREATE TABLE {schema}.jobs (
     tags          text,                     -- JSON array
     progress      text,                     -- JSON
     error         text,                     -- the latest
-    payload       text     NOT NULL,
-    replaced_by   uuid                      -- the id of the request that it became last
+    payload       text     NOT NULL
 );
 -- For lists. Jobs that were sent together have one time, so that an entry is shared by many and costs little.
 CREATE INDEX jobs_created ON {schema}.jobs (created_at);
-CREATE INDEX jobs_replaced_by ON {schema}.jobs (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
@@ -151,6 +149,16 @@ CREATE TABLE {schema}.unique_keys (
     PRIMARY KEY (kind, key)
 );
 CREATE INDEX unique_until ON {schema}.unique_keys (until) WHERE until IS NOT NULL;
+
+-- Requests that a job has become, the one that made it included, so that each can be sent again; a number stands for what
+-- it asked for.
+CREATE TABLE {schema}.replacements (
+    request uuid   PRIMARY KEY,
+    job     uuid   NOT NULL,
+    at      bigint NOT NULL,
+    digest  bigint NOT NULL
+);
+CREATE INDEX replacements_job ON {schema}.replacements (job, at);
 
 -- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
 -- off.

@@ -173,7 +173,7 @@ $$;
 -- The p_mark arrays tell, per queue and status, from which time on to look. Gives the same of what was deleted, and how
 -- many entries of the index were read.
 CREATE FUNCTION {schema}.sweep(p_limit integer, p_mark_queues integer[], p_mark_statuses smallint[],
-    p_mark_times bigint[], p_now bigint, OUT done integer, OUT dead integer, OUT read bigint, OUT queues integer[],
+    p_mark_times bigint[], p_now bigint, OUT done integer, OUT dead integer, OUT keys bigint, OUT read bigint, OUT queues integer[],
     OUT statuses smallint[], OUT times bigint[])
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
@@ -220,6 +220,7 @@ BEGIN
         SELECT x.kind, x.key FROM {schema}.unique_keys x WHERE x.until <= v_now ORDER BY x.until LIMIT p_limit
         FOR UPDATE SKIP LOCKED) y
     WHERE u.kind = y.kind AND u.key = y.key AND u.until <= v_now;
+    GET DIAGNOSTICS keys = ROW_COUNT;
     -- What a process has finished is gone when the longest window is over. A window for ever keeps all of them.
     SELECT CASE WHEN bool_or(q.done_retention_us IS NULL OR q.dead_retention_us IS NULL) THEN NULL
                 ELSE greatest({keep_ended}, max(q.done_retention_us), max(q.dead_retention_us)) END

@@ -1,5 +1,6 @@
 -- The operator's verbs. Each looks for the job where it may stand and deletes its row there: whoever deletes the row
--- has the job. A job that moves between two looks is looked for again.
+-- has the job. A job that moves between two looks is looked for again. A host program's open transaction may be replacing
+-- it: p_patience says how long that is waited for, as a lock_timeout.
 
 -- Takes a waiting job out of its table. Gives 0 it was ready, 1 scheduled, 3 retrying, NULL it is in none of these.
 CREATE FUNCTION {schema}.take_waiting(p_job {schema}.jobs) RETURNS smallint LANGUAGE plpgsql VOLATILE
@@ -29,7 +30,7 @@ $$;
 
 -- Gives a code (1 cancelled, 2 requested, 3 finished already, 4 unknown), and of a running job process and claim, of a
 -- finished one status and reason.
-CREATE FUNCTION {schema}.cancel(p_ids uuid[], p_now bigint)
+CREATE FUNCTION {schema}.cancel(p_ids uuid[], p_patience text, p_now bigint)
 RETURNS TABLE (code integer, process uuid, claim_no bigint, status smallint, reason smallint)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
@@ -41,6 +42,7 @@ DECLARE
     v_claim {schema}.running;
     v_asked boolean;
 BEGIN
+    PERFORM set_config('lock_timeout', p_patience, true);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; process := NULL; claim_no := NULL; status := NULL; reason := NULL;
         WHILE code IS NULL LOOP
@@ -86,7 +88,7 @@ END
 $$;
 
 -- Gives a code (1 retried, 2 another job holds its key, 3 refused, 4 unknown), the other job, and the status.
-CREATE FUNCTION {schema}.retry(p_ids uuid[], p_now bigint)
+CREATE FUNCTION {schema}.retry(p_ids uuid[], p_patience text, p_now bigint)
 RETURNS TABLE (code integer, of uuid, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -97,6 +99,7 @@ DECLARE
     v_end {schema}.finished;
     v_any boolean := false;
 BEGIN
+    PERFORM set_config('lock_timeout', p_patience, true);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; of := NULL; status := NULL;
         WHILE code IS NULL LOOP
@@ -172,7 +175,7 @@ CREATE FUNCTION {schema}.status_of(p_job {schema}.jobs) RETURNS smallint LANGUAG
 $$;
 
 -- Gives a code (1 made pending, 2 pending already, 3 refused, 4 unknown) and the status.
-CREATE FUNCTION {schema}.run_now(p_ids uuid[], p_now bigint)
+CREATE FUNCTION {schema}.run_now(p_ids uuid[], p_patience text, p_now bigint)
 RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -182,6 +185,7 @@ DECLARE
     v_job {schema}.jobs;
     v_any boolean := false;
 BEGIN
+    PERFORM set_config('lock_timeout', p_patience, true);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; status := NULL;
         WHILE code IS NULL LOOP
@@ -219,11 +223,12 @@ CREATE FUNCTION {schema}.forget(p_ids uuid[]) RETURNS void LANGUAGE sql VOLATILE
 SET enable_seqscan = off SET jit = off AS $$
     DELETE FROM {schema}.attempts a USING unnest(p_ids) AS u(id) WHERE a.id = u.id;
     DELETE FROM {schema}.notes n USING unnest(p_ids) AS u(id) WHERE n.id = u.id;
+    DELETE FROM {schema}.replacements r USING unnest(p_ids) AS u(id) WHERE r.job = u.id;
     DELETE FROM {schema}.jobs j USING unnest(p_ids) AS u(id) WHERE j.id = u.id;
 $$;
 
 -- Deletes jobs for good, running ones excepted. Gives a code (1 dropped, 3 refused, 4 unknown) and the status.
-CREATE FUNCTION {schema}.drop_jobs(p_ids uuid[], p_now bigint)
+CREATE FUNCTION {schema}.drop_jobs(p_ids uuid[], p_patience text, p_now bigint)
 RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -232,12 +237,15 @@ DECLARE
     v_id uuid;
     v_job {schema}.jobs;
 BEGIN
+    PERFORM set_config('lock_timeout', p_patience, true);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; status := NULL;
         WHILE code IS NULL LOOP
             SELECT * INTO v_job FROM {schema}.jobs j WHERE j.id = v_id;
             IF NOT FOUND THEN
                 code := 4;
+                -- Retention has deleted it, and a key of it is held for a period.
+                DELETE FROM {schema}.unique_keys u WHERE u.id = v_id;
                 EXIT;
             END IF;
             IF {schema}.take_waiting(v_job) IS NOT NULL THEN

@@ -76,14 +76,12 @@ CREATE TABLE forge_jobs (
     dedupe_key    TEXT,
     dedupe_states INTEGER,                    -- in which its key is held: 1 << status each; NULL: while unfinished
     dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
-    replaced_by   BLOB,                       -- the id of the request that it became last
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
     payload       TEXT    NOT NULL
 );
-CREATE INDEX forge_jobs_replaced_by ON forge_jobs (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- Pending jobs, per kind in claim order, and nothing else: a million scheduled or done jobs do not slow a claim, nor do
 -- a million of a kind that the claiming process cannot run. A claim merges the kinds that it can.
@@ -145,6 +143,16 @@ CREATE TABLE forge_unique (
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
 CREATE INDEX forge_unique_until ON forge_unique (until) WHERE until IS NOT NULL;
+
+-- Requests that a job has become, the one that made it included, so that each can be sent again; a number stands for what
+-- it asked for.
+CREATE TABLE forge_replacements (
+    request BLOB    PRIMARY KEY,
+    seq     INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    digest  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX forge_replacements_job ON forge_replacements (seq, at);
 
 -- The job of each concurrency key that may run: it is pending or running. Who has it gives it on when it ends or is put
 -- off.

@@ -443,6 +443,12 @@ macro_rules! __conformance_rules {
                 a_replacement_may_put_the_job_off
                 what_runs_or_is_finished_is_not_replaced
                 a_replacement_sent_twice_is_made_once
+                a_replacement_sent_again_late_undoes_nothing
+                another_request_under_the_id_of_a_replacement_is_refused
+                a_job_made_and_replaced_in_one_batch_is_one_job
+                a_suspect_that_is_replaced_stays_one
+                dropping_a_job_that_is_gone_frees_its_key
+                a_key_taken_by_a_clock_that_was_wrong_is_free
                 a_replaced_request_sent_again_is_known_and_changes_nothing
                 of_replacements_in_one_batch_the_last_wins
                 a_replaced_job_gives_its_concurrency_key_on

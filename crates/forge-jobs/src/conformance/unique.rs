@@ -2,7 +2,7 @@
 
 use super::rig::{Rig, applied, checked, dead, done, request, retry, secs, throttle};
 use crate::storage::{
-    Changes, Claimed, Finish, FinishParams, Inserted, PromoteParams, RetryOutcome, SweepReport,
+    Changes, Claimed, DropOutcome, Finish, FinishParams, Inserted, PromoteParams, RetryOutcome, SweepReport,
 };
 use crate::{Dedupe, DedupeStates, EnqueueRequest, JobId, JobStatus, NewJob, Payload, ProcessId, Timing};
 use futures_util::future::join_all;
@@ -403,6 +403,121 @@ pub async fn a_replacement_sent_twice_is_made_once(rig: &Rig) {
     rig.finish(claimed.lease, done()).await;
     assert_eq!(rig.enqueue(vec![replacing]).await, replaced);
     assert!(rig.claim(process, 10).await.is_empty());
+}
+
+/// Protects: an older request that is sent again undoes no newer one, whether the job waits or runs.
+pub async fn a_replacement_sent_again_late_undoes_nothing(rig: &Rig) {
+    let process = rig.process().await;
+    let id = rig.put(with(waiting())).await;
+    let replacing = |n: i32| checked(EnqueueRequest::new("k", n).with_dedupe(waiting().replacing()));
+    let (older, newer) = (replacing(2), replacing(3));
+    let replaced = [Inserted::Replaced { of: id }];
+    assert_eq!(rig.enqueue(vec![older.clone()]).await, replaced);
+    rig.advance(secs(1));
+    assert_eq!(rig.enqueue(vec![newer]).await, replaced);
+    assert_eq!(rig.enqueue(vec![older.clone()]).await, replaced);
+    assert_eq!(rig.job(id).await.payload.as_str(), "3");
+    let claimed = rig.claim_one(process).await;
+    assert_eq!((claimed.job.id, claimed.job.payload.as_str()), (id, "3"));
+    assert_eq!(rig.enqueue(vec![older.clone()]).await, replaced);
+    assert!(rig.claim(process, 10).await.is_empty());
+    // With the job goes what was known.
+    rig.finish(claimed.lease, done()).await;
+    rig.storage.jobs.drop_jobs(rig.verb([id])).await.expect("a job can be dropped");
+    assert_eq!(rig.enqueue(vec![older]).await, [Inserted::Inserted]);
+}
+
+/// Protects: what was asked under a new id that is not new is not dropped in silence.
+pub async fn another_request_under_the_id_of_a_replacement_is_refused(rig: &Rig) {
+    let first = checked(with(waiting()));
+    rig.enqueue(vec![first.clone()]).await;
+    let replacing = |n: i32| EnqueueRequest::new("k", n).with_dedupe(waiting().replacing());
+    let second = checked(replacing(2));
+    assert_eq!(rig.enqueue(vec![second.clone()]).await, [Inserted::Replaced { of: first.id }]);
+    let before = rig.job(first.id).await;
+    for id in [first.id, second.id] {
+        for other in [
+            replacing(3),
+            EnqueueRequest::new("k", 2).with_dedupe(Dedupe::new("other").replacing()),
+            EnqueueRequest::new("other", 2).with_dedupe(waiting().replacing()),
+            replacing(2).with_tag("tag"),
+        ] {
+            assert_eq!(rig.enqueue(vec![checked(other.with_id(id))]).await, [Inserted::IdTaken]);
+        }
+    }
+    assert_eq!(rig.job(first.id).await, before);
+}
+
+/// Protects: a job that is made and replaced in one batch stands in one place, and has its new keys only.
+pub async fn a_job_made_and_replaced_in_one_batch_is_one_job(rig: &Rig) {
+    let process = rig.process().await;
+    let keyed = |dedupe: Dedupe| with(dedupe).with_concurrency_key("turn");
+    for held in [false, true] {
+        let holder = if held { Some(rig.put(request().with_concurrency_key("turn")).await) } else { None };
+        for late in [false, true] {
+            let made = checked(keyed(waiting()));
+            let replacing = keyed(waiting().replacing());
+            let replacing = checked(if late { replacing.with_delay(HOUR) } else { replacing });
+            let replaced = Inserted::Replaced { of: made.id };
+            let id = made.id;
+            assert_eq!(rig.enqueue(vec![made, replacing]).await, [Inserted::Inserted, replaced]);
+            let job = rig.job(id).await;
+            let status = if late { JobStatus::Scheduled } else { JobStatus::Pending };
+            assert_eq!((job.status, job.waits_for), (status, holder.filter(|_| !late)), "{held} {late}");
+            rig.storage.jobs.cancel(rig.verb([id])).await.expect("a cancel succeeds");
+        }
+        if holder.is_some() {
+            let claimed = rig.claim_one(process).await;
+            rig.finish(claimed.lease, done()).await;
+        }
+        assert_eq!(
+            rig.storage.inspect.checkup().await.expect("a check-up succeeds").problems,
+            Vec::<String>::new()
+        );
+    }
+    assert!(rig.claim(process, 10).await.is_empty());
+}
+
+/// Protects: what killed its process is watched, whatever it is asked to be next.
+pub async fn a_suspect_that_is_replaced_stays_one(rig: &Rig) {
+    let process = rig.process().await;
+    let id = rig.put(with(waiting())).await;
+    rig.claim_one(process).await;
+    assert_eq!(rig.crash_all().await.revived, [id]);
+    let replacing = checked(other().on_queue("default").with_dedupe(waiting().replacing()));
+    assert_eq!(rig.enqueue(vec![replacing]).await, [Inserted::Replaced { of: id }]);
+    assert!(rig.job(id).await.suspect);
+    let process = rig.process().await;
+    assert!(rig.claim(process, 10).await.is_empty());
+    assert_eq!(rig.claim_alone(process).await.len(), 1);
+}
+
+/// Protects: a person can free a key whose job retention has deleted.
+pub async fn dropping_a_job_that_is_gone_frees_its_key(rig: &Rig) {
+    let process = rig.process().await;
+    let long = || hourly().within(300 * 24 * HOUR);
+    let id = rig.put(with(long())).await;
+    let claimed = rig.claim_one(process).await;
+    rig.finish(claimed.lease, done()).await;
+    rig.advance(200 * 24 * HOUR);
+    rig.sweep(10).await;
+    assert_eq!(sends(rig, long()).await, Inserted::Duplicate { of: id });
+    let outcome = rig.storage.jobs.drop_jobs(rig.verb([id])).await.expect("a drop succeeds");
+    assert_eq!(outcome, [DropOutcome::Unknown]);
+    rig.put(with(long())).await;
+}
+
+/// Protects: a clock that was years fast for a moment holds no key for years (C6).
+pub async fn a_key_taken_by_a_clock_that_was_wrong_is_free(rig: &Rig) {
+    let process = rig.process().await;
+    let wrong = 2 * 365 * 24 * HOUR;
+    rig.advance(wrong);
+    rig.put(with(hourly())).await;
+    let claimed = rig.claim_one(process).await;
+    rig.finish(claimed.lease, done()).await;
+    rig.set_back(wrong);
+    let id = rig.put(with(hourly())).await;
+    assert_eq!(sends(rig, hourly()).await, Inserted::Duplicate { of: id });
 }
 
 /// Protects: the first request can be sent again too, and undoes nothing.

@@ -59,8 +59,11 @@ impl Dedupe {
 
     /// If the holder of the key waits (pending, scheduled, retrying), it becomes this job and keeps its id: payload,
     /// queue, due time, priority, attempts, concurrency key and tags are the new ones, and it begins with a fresh
-    /// attempt budget. When it was enqueued and the terms of its key stay. A holder that runs or is finished is left
-    /// alone, and nothing is inserted.
+    /// attempt budget. When it was enqueued and the terms of its key stay, and a suspect stays one. A holder that runs
+    /// or is finished is left alone, and nothing is inserted.
+    ///
+    /// Of the requests that a job has become, the latest [`MAX_REPLACEMENTS`](crate::limits::MAX_REPLACEMENTS) and the
+    /// first are known when they are sent again, and change nothing.
     pub const fn replacing(mut self) -> Self {
         self.replaces = true;
         self

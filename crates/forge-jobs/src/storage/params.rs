@@ -249,7 +249,7 @@ pub enum RetryOutcome {
         /// Where it stands.
         status: JobStatus,
     },
-    /// Another unfinished job holds its dedupe key. Nothing was changed.
+    /// Another job holds its dedupe key. Nothing was changed: finish or drop that one first.
     Duplicate {
         /// The job that holds the key.
         of: JobId,

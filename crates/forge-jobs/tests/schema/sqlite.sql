@@ -1,6 +1,6 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
-CREATE INDEX forge_jobs_replaced_by ON forge_jobs (replaced_by) WHERE replaced_by IS NOT NULL;
+CREATE INDEX forge_replacements_job ON forge_replacements (seq, at);
 
 CREATE INDEX forge_ticks_job ON forge_ticks (job) WHERE job IS NOT NULL;
 
@@ -84,7 +84,6 @@ CREATE TABLE forge_jobs (
     dedupe_key    TEXT,
     dedupe_states INTEGER,                    -- in which its key is held: 1 << status each; NULL: while unfinished
     dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
-    replaced_by   BLOB,                       -- the id of the request that it became last
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
     progress      TEXT,                       -- JSON
@@ -172,6 +171,13 @@ CREATE TABLE forge_ready (
     id       BLOB    NOT NULL,
     seq      INTEGER NOT NULL,
     PRIMARY KEY (queue, lane, kind, priority, due_at, id)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_replacements (
+    request BLOB    PRIMARY KEY,
+    seq     INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    digest  INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_running (

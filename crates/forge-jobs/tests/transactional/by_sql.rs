@@ -280,13 +280,17 @@ async fn a_trigger_enqueues_with_the_row_that_fires_it() {
 async fn a_role_needs_these_rights_and_no_more() {
     let db = Db::new().await;
     let role = format!("forge_test_{}", db.database.name());
+    // One whose time is over, that another job takes.
+    db.put("'k', dedupe_key => 'old', dedupe_period => '1 s'").await;
+    db.client.batch_execute("UPDATE forge.unique_keys SET until = 1").await.unwrap();
     // Rolled back with the rest, so that no role is left behind.
     let grant = format!(
         "BEGIN; CREATE ROLE {role};
          GRANT USAGE ON SCHEMA forge TO {role};
          GRANT SELECT, INSERT ON forge.jobs, forge.queues, forge.kinds, forge.streams TO {role};
          GRANT INSERT ON forge.ready, forge.deferred TO {role};
-         GRANT SELECT, INSERT, DELETE ON forge.unique_keys TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON forge.unique_keys TO {role};
+         GRANT SELECT ON forge.replacements TO {role};
          GRANT SELECT, UPDATE ON forge.settings TO {role};
          SET LOCAL ROLE {role}"
     );
@@ -295,9 +299,25 @@ async fn a_role_needs_these_rights_and_no_more() {
     db.put("'k', delay => '1 h', tags => '{t}'").await;
     let id = db.put("'k', dedupe_key => 'key'").await;
     assert_eq!(db.call("'k', dedupe_key => 'key'").await.unwrap(), (id, "duplicate".into()));
-    db.client.batch_execute("SAVEPOINT s").await.unwrap();
-    let denied = db.client.batch_execute("DELETE FROM forge.jobs").await.unwrap_err();
-    assert_eq!(denied.code().map(|c| c.code().to_owned()).as_deref(), Some("42501"));
+    db.put("'k', dedupe_key => 'old'").await;
+    let replacing = "'k', dedupe_key => 'key', on_duplicate => 'replace'";
+    for denied in ["DELETE FROM forge.jobs".to_owned(), format!("SELECT forge.enqueue({replacing})")] {
+        db.client.batch_execute("SAVEPOINT s").await.unwrap();
+        let denied = db.client.batch_execute(&denied).await.unwrap_err();
+        assert_eq!(denied.code().map(|c| c.code().to_owned()).as_deref(), Some("42501"));
+        db.client.batch_execute("ROLLBACK TO s").await.unwrap();
+    }
+    let grant = format!(
+        "RESET ROLE;
+         GRANT UPDATE ON forge.jobs TO {role};
+         GRANT SELECT, DELETE ON forge.ready, forge.deferred TO {role};
+         GRANT SELECT ON forge.running, forge.finished TO {role};
+         GRANT INSERT, DELETE ON forge.replacements TO {role};
+         GRANT SELECT, INSERT, DELETE ON forge.notes TO {role};
+         SET LOCAL ROLE {role}"
+    );
+    db.client.batch_execute(&grant).await.unwrap();
+    assert_eq!(db.call(replacing).await.unwrap(), (id, "replaced".into()));
     db.client.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(db.count().await, 0);
+    assert_eq!(db.count().await, 1);
 }

@@ -283,7 +283,9 @@ async fn a_job_is_replaced_with_the_transaction_or_not_at_all(shop: Shop) {
         shop.enqueuer.enqueue(work(3).with_dedupe_key("other").with_concurrency_key("c")).await.unwrap();
     let mut own = shop.begun().await;
     let replacing = work(4).with_dedupe(Dedupe::new("other").replacing());
-    let refused = shop.put(&mut own, replacing.clone()).await.unwrap_err().to_string();
+    let refused = shop.put(&mut own, replacing.clone()).await.unwrap_err();
+    assert!(matches!(refused, EnqueueError::Storage(StorageError::Conflict { .. })), "{refused:?}");
+    let refused = refused.to_string();
     assert!(refused.contains(&keyed.id.to_string()) && refused.contains("concurrency key"), "{refused}");
     own.run("ROLLBACK").await;
     let outside = shop.enqueuer.enqueue(replacing.with_concurrency_key("c")).await.unwrap();

@@ -91,7 +91,9 @@ fn words(r: &VerbResult) -> String {
         VerbOutcome::Refused => format!("refused: it is {status}"),
         VerbOutcome::Duplicate => {
             let holder = r.duplicate_of.as_deref().unwrap_or_default();
-            format!("refused: the unfinished job {holder} holds its dedupe key")
+            format!(
+                "refused: the job {holder} holds its dedupe key; when that is finished or dropped, retry again"
+            )
         }
         VerbOutcome::Unknown => "unknown: there is no such job".into(),
     }

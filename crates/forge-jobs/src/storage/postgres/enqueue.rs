@@ -6,6 +6,7 @@
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane};
+use super::replace;
 use crate::limits::{MAX_ENQUEUE_BATCH, STORAGE_CALL_LIMIT};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted, StorageError};
@@ -15,7 +16,6 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -331,10 +331,10 @@ impl<'a> Columns<'a> {
 async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec<Inserted>, Fault> {
     let names: Vec<(&str, &str)> = jobs.iter().map(|j| (j.queue.as_str(), j.kind.as_str())).collect();
     let numbers = hub.numbers(&names).await?;
-    let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.into_iter().unzip();
     let c = Columns::of(jobs);
-    let now = now.map(Timestamp::as_micros);
     if c.keys.is_none() && c.turns.is_none() && c.asked.is_none() {
+        let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.iter().copied().unzip();
+        let now = now.map(Timestamp::as_micros);
         let values = [
             (&c.ids as _, Type::UUID_ARRAY),
             (&queues as _, Type::INT4_ARRAY),
@@ -351,9 +351,26 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
             other => return other.map(|_| vec![Inserted::Inserted; jobs.len()]),
         }
     }
+    let said = insert_any(hub, &c, &numbers, now).await?;
+    if said.is_empty() {
+        return Ok(vec![Inserted::Inserted; jobs.len()]);
+    }
+    replace::replace_all(hub, jobs, &numbers, said, now).await
+}
+
+/// Inserts jobs of any kind. An empty answer means that all of them were.
+pub(super) async fn insert_any(
+    hub: &Hub,
+    c: &Columns<'_>,
+    numbers: &[(i32, i32)],
+    now: Option<Timestamp>,
+) -> Result<Vec<Said>, Fault> {
+    let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.iter().copied().unzip();
+    let now = now.map(Timestamp::as_micros);
+    let has_keys = c.keys.is_some() || c.turns.is_some();
     let rows = hub
         .write(
-            if has_keys(jobs) { Lane::Patient } else { Lane::Work },
+            if has_keys { Lane::Patient } else { Lane::Work },
             INSERT,
             &[
                 (&c.ids, Type::UUID_ARRAY),
@@ -374,15 +391,11 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
             ],
         )
         .await?;
-    if rows.is_empty() {
-        return Ok(vec![Inserted::Inserted; jobs.len()]);
-    }
-    rows.iter().map(|row| Ok(inserted(row)?)).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-fn inserted(row: &Row) -> Result<Inserted, tokio_postgres::Error> {
-    Ok(outcome(row.try_get(0)?, row.try_get(1)?))
-}
+/// What the schema's functions say of a job: a code, and another job.
+pub(super) type Said = (i16, Option<Uuid>);
 
 /// What the schema's functions say of a job.
 pub(super) fn outcome(code: i16, of: Option<Uuid>) -> Inserted {

@@ -50,12 +50,18 @@ impl Fault {
         self.code().is_some_and(|c| *c == SqlState::UNIQUE_VIOLATION)
     }
 
+    /// Whether a row was locked for longer than this call may wait.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        self.code().is_some_and(|c| *c == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether nobody knows if the change was made.
     pub(super) fn is_unknown(&self) -> bool {
         match self {
             Self::Late(_) => true,
+            Self::Refused(e) => e.outcome_unknown(),
             Self::Postgres(e) => e.code().map_or_else(|| is_transport(e), is_of_pooler),
-            _ => false,
+            Self::NoConnection(_) => false,
         }
     }
 
@@ -142,6 +148,8 @@ pub(super) fn said_no(code: &str, text: &str, unknown: bool, source: Source) -> 
             detail: hint("run `forge migrate` on this database with this version of the program"),
         },
         "57014" => unavailable("a statement was stopped", source),
+        // Of this crate's own functions.
+        "FJ004" => StorageError::Conflict { what: "job", detail: text.to_owned() },
         // A pooler that lost the server says so, and knows no more than we do.
         c if c.starts_with("08") || c == "58000" => StorageError::Unavailable {
             detail: hint("try again"),

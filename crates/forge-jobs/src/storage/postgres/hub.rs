@@ -56,6 +56,8 @@ pub(super) struct Hub {
     pub(super) marks: Memory,
     /// Rounds of the reaper.
     pub(super) reaps: AtomicU32,
+    /// Promotions in a row that found what was due locked.
+    pub(super) contended: AtomicU32,
     /// The processes that were registered through this storage: cancels of others are not for it.
     mine: Mutex<HashSet<ProcessId>>,
     statements: AtomicU64,
@@ -84,6 +86,7 @@ impl Hub {
             groups: [Group::default(), Group::default()],
             marks: Memory::default(),
             reaps: AtomicU32::new(0),
+            contended: AtomicU32::new(0),
             mine: Mutex::default(),
             statements: AtomicU64::new(0),
         }

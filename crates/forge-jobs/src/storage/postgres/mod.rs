@@ -25,6 +25,7 @@ mod migrate;
 mod names;
 mod processes;
 mod queues;
+mod replace;
 mod rows;
 mod schedules;
 mod schema;

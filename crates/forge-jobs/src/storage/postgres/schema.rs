@@ -3,8 +3,9 @@
 use crate::Timestamp;
 use crate::limits::{
     BACKOFF_BASE, BACKOFF_MAX, CLOCK_CORRECTION, DEAD_RETENTION, DEFAULT_MAX_ATTEMPTS, DEFAULT_WORKERS,
-    DONE_RETENTION, MAX_ATTEMPT_RECORDS, MAX_CRASHES, MAX_DEDUPE_KEY_BYTES, MAX_MAX_ATTEMPTS, MAX_NAME_BYTES,
-    MAX_NOTES, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_TAG_BYTES, MAX_TAGS, MAX_TICKS,
+    DONE_RETENTION, MAX_ATTEMPT_RECORDS, MAX_CRASHES, MAX_DEDUPE_KEY_BYTES, MAX_DEDUPE_PERIOD,
+    MAX_MAX_ATTEMPTS, MAX_NAME_BYTES, MAX_NOTES, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, MAX_REPLACEMENTS,
+    MAX_TAG_BYTES, MAX_TAGS, MAX_TICKS,
 };
 use crate::limits::{MAX_BUDGETS, MAX_RATE_DRAIN, MAX_RATE_SCOPES, RATE_SUB_WINDOWS};
 use std::time::Duration;
@@ -103,6 +104,8 @@ impl Schema {
             ("max_budgets", MAX_BUDGETS.to_string()),
             ("max_scopes", MAX_RATE_SCOPES.to_string()),
             ("max_ticks", MAX_TICKS.to_string()),
+            ("max_dedupe_period", micros(MAX_DEDUPE_PERIOD)),
+            ("max_replacements", MAX_REPLACEMENTS.to_string()),
             ("clock_correction", micros(CLOCK_CORRECTION)),
         ];
         let mut text = self.text(part);

@@ -7,6 +7,7 @@ use super::marks::{Key, Reading, Swept};
 use crate::Timestamp;
 use crate::storage::{PromoteParams, Promoted, StorageError, SweepParams, SweepReport};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -16,9 +17,11 @@ const PROMOTE: &str = "SELECT count, next_us, read, now_us, last_retrying, last_
      last_scheduled, last_scheduled_id \
      FROM {schema}.promote($1, $2, $3, $4, $5, $6)";
 const SWEEP: &str =
-    "SELECT done, dead, read, queues, statuses, times FROM {schema}.sweep($1, $2, $3, $4, $5)";
-/// Something is due and another process is about to make it pending: no reason to ask again at once.
+    "SELECT done, dead, read, queues, statuses, times, keys FROM {schema}.sweep($1, $2, $3, $4, $5)";
+/// Something is due and another process is about to make it pending: no reason to ask again at once. If nobody does, an
+/// open transaction holds it, which may last: each wait is twice as long, up to 32 times.
 const CONTENDED: Duration = Duration::from_millis(20);
+const DOUBLINGS: u32 = 5;
 /// The numbers of the two deferred statuses.
 const SCHEDULED: i16 = 1;
 const RETRYING: i16 = 3;
@@ -27,10 +30,14 @@ const RETRYING: i16 = 3;
 pub(super) async fn promote(hub: Arc<Hub>, params: PromoteParams) -> Result<Promoted, StorageError> {
     let (count, next) = promote_one_batch(&hub, params).await.map_err(|e| e.into_storage(true))?;
     let mut next_due_in = next.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
+    if count == 0 && next_due_in.is_some_and(|d| d.is_zero()) {
+        let before = hub.contended.fetch_add(1, Ordering::Relaxed);
+        next_due_in = Some(CONTENDED * (1 << before.min(DOUBLINGS)));
+    } else {
+        hub.contended.store(0, Ordering::Relaxed);
+    }
     if count > 0 {
         hub.tell(Effects::CLAIMABLE);
-    } else if next_due_in.is_some_and(|d| d.is_zero()) {
-        next_due_in = Some(CONTENDED);
     }
     Ok(Promoted { count, next_due_in })
 }
@@ -89,11 +96,11 @@ pub(super) async fn sweep(hub: Arc<Hub>, params: SweepParams) -> Result<SweepRep
     if swept.is_some() || matches!(report, Err(Fault::Late(_))) {
         hub.marks.swept(&from, started.elapsed(), swept);
     }
-    let (done, dead) = report.map_err(|e| e.into_storage(true))?;
-    Ok(SweepReport { done, dead, more: done + dead >= params.limit })
+    let (done, dead, keys) = report.map_err(|e| e.into_storage(true))?;
+    Ok(SweepReport { done, dead, more: done + dead >= params.limit || keys >= params.limit.into() })
 }
 
-fn swept(row: &Row) -> Result<((u32, u32), Swept), tokio_postgres::Error> {
+fn swept(row: &Row) -> Result<((u32, u32, i64), Swept), tokio_postgres::Error> {
     let count = |at: usize| -> Result<u32, tokio_postgres::Error> {
         Ok(u32::try_from(row.try_get::<_, i32>(at)?).unwrap_or(0))
     };
@@ -102,5 +109,5 @@ fn swept(row: &Row) -> Result<((u32, u32), Swept), tokio_postgres::Error> {
         (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
     let last = queues.into_iter().zip(statuses).zip(times).collect();
     let entries = row.try_get::<_, i64>(2)?.unsigned_abs();
-    Ok(((done, dead), Swept { entries, deleted: (done + dead).into(), last }))
+    Ok(((done, dead, row.try_get(6)?), Swept { entries, deleted: (done + dead).into(), last }))
 }

@@ -13,10 +13,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const CANCEL: &str = "SELECT code, process, claim_no, status, reason FROM {schema}.cancel($1, $2)";
-const RETRY: &str = "SELECT code, of, status FROM {schema}.retry($1, $2)";
-const RUN_NOW: &str = "SELECT code, status FROM {schema}.run_now($1, $2)";
-const DROP: &str = "SELECT code, status FROM {schema}.drop_jobs($1, $2)";
+const CANCEL: &str = "SELECT code, process, claim_no, status, reason FROM {schema}.cancel($1, $2, $3)";
+const RETRY: &str = "SELECT code, of, status FROM {schema}.retry($1, $2, $3)";
+const RUN_NOW: &str = "SELECT code, status FROM {schema}.run_now($1, $2, $3)";
+const DROP: &str = "SELECT code, status FROM {schema}.drop_jobs($1, $2, $3)";
+/// How long a verb waits at first for somebody who is replacing one of the jobs. Longer ones wait where nobody stands
+/// behind them.
+const PATIENCE: &str = "50ms";
+const FOR_EVER: &str = "0";
 
 async fn each<T>(
     hub: &Hub,
@@ -28,8 +32,15 @@ async fn each<T>(
     check_batch("ids", params.ids.len(), MAX_VERB_BATCH)?;
     let ids: Vec<Uuid> = params.ids.iter().map(|id| Uuid::from_bytes(*id.as_bytes())).collect();
     let now = params.now.map(Timestamp::as_micros);
+    let write = async |lane, patience: &str| {
+        let params = [(&ids as _, Type::UUID_ARRAY), (&patience as _, Type::TEXT), (&now as _, Type::INT8)];
+        hub.write(lane, sql, &params).await
+    };
     let outcomes: Result<Vec<T>, Fault> = async {
-        let rows = hub.write(lane, sql, &[(&ids, Type::UUID_ARRAY), (&now, Type::INT8)]).await?;
+        let rows = match write(lane, PATIENCE).await {
+            Err(e) if e.is_in_the_way() => write(Lane::Patient, FOR_EVER).await?,
+            other => other?,
+        };
         rows.iter().map(|row| Ok(read(row.try_get(0)?, row)?)).collect()
     }
     .await;

@@ -22,7 +22,7 @@ pub(super) const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priori
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
      ON CONFLICT (id) DO NOTHING";
 const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload, \
-     concurrency_key, dedupe_states, dedupe_us, replaced_by IS NOT NULL FROM forge_jobs WHERE id = ?1";
+     concurrency_key, dedupe_states, dedupe_us FROM forge_jobs WHERE id = ?1";
 
 /// Inserts every job that can be inserted.
 pub(super) fn enqueue(cx: &mut Cx<'_, '_>, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
@@ -126,11 +126,6 @@ fn other(
     due_at: i64,
     now: i64,
 ) -> Result<Option<Inserted>, Fault> {
-    if dedupe.replaces
-        && let Some(of) = unique::replaced_by(cx, job.id)?
-    {
-        return Ok(Some(Inserted::Replaced { of }));
-    }
     let Some(of) = unique::holder(cx, asked.kind, &dedupe.key, now)? else { return Ok(None) };
     let replaced = dedupe.replaces && unique::replace(cx, of, (job, asked), due_at, now)?;
     Ok(Some(if replaced { Inserted::Replaced { of } } else { Inserted::Duplicate { of } }))
@@ -185,6 +180,31 @@ impl Asked {
         }
     }
 
+    /// A number that two requests do not share, but for chance; the same in all versions.
+    pub(super) fn digest(&self, payload: &str) -> i64 {
+        let states = self.dedupe_states.map(i64::from);
+        let numbers = [Some(self.queue), Some(self.kind), Some(self.priority), Some(self.max_attempts)];
+        let numbers = numbers.into_iter().chain([self.us, Some(self.delay.into()), states, self.dedupe_us]);
+        let texts = [self.dedupe_key.as_deref(), self.concurrency_key.as_deref(), self.tags.as_deref()];
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        // FNV-1a. The length in front keeps two texts from running together.
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        for number in numbers {
+            add(&[number.is_some().into()]);
+            add(&number.unwrap_or_default().to_le_bytes());
+        }
+        for text in texts.into_iter().chain([Some(payload)]) {
+            add(&[text.is_some().into()]);
+            add(&text.map_or(0, str::len).to_le_bytes());
+            add(text.unwrap_or_default().as_bytes());
+        }
+        hash.cast_signed()
+    }
+
     fn read(r: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             queue: r.get(0)?,
@@ -204,13 +224,18 @@ impl Asked {
 
 /// What is known under the job's id; `None` if nothing is.
 fn compare(cx: &Cx<'_, '_>, job: &NewJob, asked: &Asked) -> rusqlite::Result<Option<Inserted>> {
+    let payload = job.payload.as_str();
+    if let Some(known) = unique::became(cx, job.id, asked, payload)? {
+        return Ok(Some(known));
+    }
     let mut statement = cx.conn.prepare_cached(SAME_ID)?;
-    let same = |r: &Row<'_>| {
-        let known = Asked::read(r)?;
-        // One that has been replaced is known by its key: its content is another one's.
-        let was_replaced = r.get(12)? && (known.kind, &known.dedupe_key) == (asked.kind, &asked.dedupe_key);
-        Ok(was_replaced || (known == *asked && r.get_ref(8)?.as_str()? == job.payload.as_str()))
-    };
+    let same = |r: &Row<'_>| Ok(Asked::read(r)? == *asked && r.get_ref(8)?.as_str()? == payload);
     let known = statement.query_row([&job.id.as_bytes()[..]], same).optional()?;
     Ok(known.map(|same| if same { Inserted::AlreadyThere } else { Inserted::IdTaken }))
+}
+
+/// What a job was asked to be, and its payload.
+pub(super) fn as_asked(cx: &Cx<'_, '_>, id: [u8; 16]) -> rusqlite::Result<Option<(Asked, String)>> {
+    let mut statement = cx.conn.prepare_cached(SAME_ID)?;
+    statement.query_row([&id[..]], |r| Ok((Asked::read(r)?, r.get(8)?))).optional()
 }

@@ -135,13 +135,15 @@ fn take_remembered(
 struct Span {
     started_at: i64,
     ended_at: i64,
+    /// The time of the call, which may be later.
+    now: i64,
 }
 
 impl Span {
     fn of(claim: &RunningRow, member: &Finish, now: i64) -> Self {
         let ended_at = now.saturating_sub(micros(member.timing.ended_ago)).max(claim.claimed_at);
         let started_at = ended_at.saturating_sub(micros(member.timing.ran_for)).max(claim.claimed_at);
-        Self { started_at, ended_at }
+        Self { started_at, ended_at, now }
     }
 }
 
@@ -194,7 +196,7 @@ fn done(
         error: None,
         output: output.map(crate::Payload::as_str),
     };
-    put_finished(cx, &row, claim.keys())?;
+    put_finished(cx, &row, claim.keys(), span.now)?;
     Ok(applied(JobStatus::Done, None))
 }
 
@@ -234,7 +236,7 @@ fn die(
         error: error.as_deref(),
         output: None,
     };
-    put_finished(cx, &row, claim.keys())?;
+    put_finished(cx, &row, claim.keys(), span.now)?;
     let result = match reason {
         DeadReason::Cancelled => AttemptResult::Cancelled,
         DeadReason::Exhausted => AttemptResult::Failed,
@@ -299,7 +301,7 @@ fn come_back(
 pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
     take_running(cx, claim)?;
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
-        let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at) };
+        let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at), now };
         return die(cx, claim, &span, DeadReason::Cancelled, None);
     }
     let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };

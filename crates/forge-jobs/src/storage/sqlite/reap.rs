@@ -124,5 +124,5 @@ fn bury(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -
         error: Some(ERROR),
         output: None,
     };
-    put_finished(cx, &row, claim.keys())
+    put_finished(cx, &row, claim.keys(), now)
 }

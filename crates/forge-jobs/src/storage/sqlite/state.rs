@@ -261,7 +261,12 @@ pub(super) struct FinishedRow<'a> {
 }
 
 /// Finishes a job for good, frees its dedupe key, unless that outlives it, and gives its concurrency key on.
-pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Keys) -> rusqlite::Result<()> {
+pub(super) fn put_finished(
+    cx: &mut Cx<'_, '_>,
+    row: &FinishedRow<'_>,
+    keys: Keys,
+    now: i64,
+) -> rusqlite::Result<()> {
     let values = params![
         row.seq,
         if row.reason.is_some() { DEAD } else { DONE },
@@ -280,7 +285,7 @@ pub(super) fn put_finished(cx: &mut Cx<'_, '_>, row: &FinishedRow<'_>, keys: Key
         let status = if row.reason.is_some() { JobStatus::Dead } else { JobStatus::Done };
         unique::enters(cx, row.seq, status)?;
         if row.process.is_some() {
-            unique::is_finished(cx, row.seq, status, row.finished_at)?;
+            unique::is_finished(cx, row.seq, status, now)?;
         }
     }
     if keys.concurrency { slots::give_on(cx, row.seq) } else { Ok(()) }

@@ -43,8 +43,8 @@ pub(super) fn sweep(cx: &Cx<'_, '_>, params: &SweepParams) -> Result<SweepReport
             }
         }
     }
-    unique::sweep(cx, now, params.limit)?;
-    report.more = report.done + report.dead >= params.limit;
+    let keys = unique::sweep(cx, now, params.limit)?;
+    report.more = report.done + report.dead >= params.limit || keys >= params.limit as usize;
     if let Some(longest) = longest {
         forget_ended(cx, now.saturating_sub(longest))?;
     }

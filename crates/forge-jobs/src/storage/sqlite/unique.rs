@@ -3,18 +3,23 @@
 //! The key moves in the transaction that moves the job, so it is neither lost nor left behind by a crash. A job that
 //! comes back takes its key again if it is free, and goes on without it otherwise: what was accepted runs.
 
-use super::enqueue::Asked;
+use super::enqueue::{self, Asked};
 use super::error::Fault;
 use super::slots;
 use super::state::{
     JobRow, Place, SCHEDULED, note, place_of, put_deferred, put_ready, take_deferred, take_ready,
 };
 use super::writer::Cx;
+use crate::limits::{MAX_DEDUPE_PERIOD, MAX_REPLACEMENTS};
+use crate::storage::Inserted;
+use crate::storage::checks::micros;
 use crate::storage::guard::Guard;
 use crate::{DedupeStates, JobId, JobStatus, NewJob};
 use rusqlite::{OptionalExtension, params};
 
-const HOLDER: &str = "SELECT id FROM forge_unique WHERE kind = ?1 AND key = ?2 AND coalesce(until > ?3, 1)";
+/// One that is held for longer than anybody may ask was taken by a clock that was wrong.
+const HOLDER: &str = "SELECT id FROM forge_unique WHERE kind = ?1 AND key = ?2 \
+     AND coalesce(until > ?3 AND until <= ?4, 1)";
 const HOLD: &str = "INSERT OR REPLACE INTO forge_unique (kind, key, id, until) VALUES (?1, ?2, ?3, ?4)";
 /// The bits of the default are those of pending, scheduled, running and retrying.
 const LEAVE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
@@ -28,10 +33,16 @@ const FREE: &str = "DELETE FROM forge_unique WHERE (kind, key, id) = \
      (SELECT kind, dedupe_key, id FROM forge_jobs WHERE seq = ?1)";
 const EXPIRED: &str = "DELETE FROM forge_unique WHERE (kind, key) IN \
      (SELECT kind, key FROM forge_unique WHERE until <= ?1 ORDER BY until LIMIT ?2)";
-const REPLACED_BY: &str = "SELECT id FROM forge_jobs WHERE replaced_by = ?1";
+const FREE_ID: &str = "DELETE FROM forge_unique WHERE id = ?1";
+const BECAME: &str = "SELECT j.id, r.digest FROM forge_replacements r JOIN forge_jobs j ON j.seq = r.seq \
+     WHERE r.request = ?1";
+const REMEMBER: &str = "INSERT INTO forge_replacements (request, seq, at, digest) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (request) DO NOTHING";
+const FORGET_OLDEST: &str = "DELETE FROM forge_replacements WHERE seq = ?1 AND at > 0 AND at < \
+     (SELECT at FROM forge_replacements WHERE seq = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)";
 const BECOMES: &str = "UPDATE forge_jobs SET queue = ?2, priority = ?3, due_at = ?4, max_attempts = ?5, asked_us = ?6, \
-     asked_delay = ?7, tags = ?8, payload = ?9, concurrency_key = ?10, replaced_by = ?11, attempts = 0, throttles = 0, \
-     suspect = 0, crashes = 0, progress = NULL WHERE seq = ?1";
+     asked_delay = ?7, tags = ?8, payload = ?9, concurrency_key = ?10, attempts = 0, throttles = 0, progress = NULL \
+     WHERE seq = ?1";
 
 /// A job's key and its terms.
 #[derive(Clone)]
@@ -52,8 +63,9 @@ pub(super) fn holder(cx: &Cx<'_, '_>, kind: i64, key: &str, now: i64) -> rusqlit
     if !cx.guards(Guard::Dedupe) {
         return Ok(None);
     }
-    let id: Option<[u8; 16]> =
-        cx.conn.prepare_cached(HOLDER)?.query_row(params![kind, key, now], |r| r.get(0)).optional()?;
+    let latest = now.saturating_add(micros(MAX_DEDUPE_PERIOD));
+    let values = params![kind, key, now, latest];
+    let id: Option<[u8; 16]> = cx.conn.prepare_cached(HOLDER)?.query_row(values, |r| r.get(0)).optional()?;
     Ok(id.map(JobId::from_bytes))
 }
 
@@ -79,6 +91,11 @@ pub(super) fn free(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FREE)?.execute([seq]).map(drop)
 }
 
+/// A person deletes a job that retention has deleted before: a key of it may be held for a period.
+pub(super) fn free_id(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(FREE_ID)?.execute([&id.as_bytes()[..]]).map(drop)
+}
+
 /// A job that ran waits again: it takes its key, if it gave it up when it started and nobody else has it by now.
 pub(super) fn comes_back(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> rusqlite::Result<()> {
     let Some(key) = &job.dedupe else { return Ok(()) };
@@ -101,19 +118,48 @@ pub(super) fn takes_again(cx: &Cx<'_, '_>, job: &JobRow, now: i64) -> rusqlite::
     Ok(other)
 }
 
-/// Deletes keys whose time is over, at most `limit`.
-pub(super) fn sweep(cx: &Cx<'_, '_>, now: i64, limit: u32) -> rusqlite::Result<()> {
-    cx.conn.prepare_cached(EXPIRED)?.execute(params![now, limit]).map(drop)
+/// Deletes keys whose time is over, at most `limit`; says how many.
+pub(super) fn sweep(cx: &Cx<'_, '_>, now: i64, limit: u32) -> rusqlite::Result<usize> {
+    cx.conn.prepare_cached(EXPIRED)?.execute(params![now, limit])
 }
 
-/// The job that a request became when it was sent before.
-pub(super) fn replaced_by(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<JobId>> {
-    let of: Option<[u8; 16]> =
-        cx.conn.prepare_cached(REPLACED_BY)?.query_row([&id.as_bytes()[..]], |r| r.get(0)).optional()?;
-    Ok(of.map(JobId::from_bytes))
+/// What is known of a request that a job has become, or that made one which has become another.
+pub(super) fn became(
+    cx: &Cx<'_, '_>,
+    id: JobId,
+    asked: &Asked,
+    payload: &str,
+) -> rusqlite::Result<Option<Inserted>> {
+    let before: Option<([u8; 16], i64)> = cx
+        .conn
+        .prepare_cached(BECAME)?
+        .query_row([&id.as_bytes()[..]], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    Ok(before.map(|(of, digest)| {
+        let of = JobId::from_bytes(of);
+        if asked.digest(payload) != digest {
+            Inserted::IdTaken
+        } else if of == id {
+            Inserted::AlreadyThere
+        } else {
+            Inserted::Replaced { of }
+        }
+    }))
 }
 
-/// Makes a job another one, if it waits; says whether it did.
+/// Remembers what a job was asked to be, and what it becomes.
+fn remember(cx: &Cx<'_, '_>, job: &JobRow, (new, asked): (&NewJob, &Asked), now: i64) -> Result<(), Fault> {
+    let mut remember = cx.conn.prepare_cached(REMEMBER)?;
+    if let Some((first, payload)) = enqueue::as_asked(cx, job.id)? {
+        remember.execute(params![&job.id[..], job.seq, 0, first.digest(&payload)])?;
+    }
+    let digest = asked.digest(new.payload.as_str());
+    remember.execute(params![&new.id.as_bytes()[..], job.seq, now, digest])?;
+    cx.conn.prepare_cached(FORGET_OLDEST)?.execute(params![job.seq, MAX_REPLACEMENTS - 1])?;
+    Ok(())
+}
+
+/// Makes a job another one, if it waits; says whether it did. It stays a suspect: nobody knows what its process died of.
 pub(super) fn replace(
     cx: &mut Cx<'_, '_>,
     of: JobId,
@@ -138,9 +184,9 @@ pub(super) fn replace(
         asked.delay,
         asked.tags,
         new.payload.as_str(),
-        asked.concurrency_key,
-        &new.id.as_bytes()[..]
+        asked.concurrency_key
     ];
+    remember(cx, &job, (new, asked), now)?;
     cx.conn.prepare_cached(BECOMES)?.execute(values)?;
     note(cx, job.seq, now, "replaced", None)?;
     let Some(job) = JobRow::by_seq(cx, job.seq)? else { return Ok(false) };

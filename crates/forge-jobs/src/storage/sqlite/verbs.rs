@@ -26,10 +26,11 @@ const NOTE_DEATH: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no,
 const LAST_CLAIM: &str = "SELECT claim_no FROM forge_finished WHERE seq = ?1";
 const UNFINISH: &str = "DELETE FROM forge_finished WHERE seq = ?1";
 const DUE_NOW: &str = "UPDATE forge_jobs SET due_at = ?2 WHERE seq = ?1";
-const FORGET: [&str; 4] = [
+const FORGET: [&str; 5] = [
     "DELETE FROM forge_finished WHERE seq = ?1",
     "DELETE FROM forge_attempts WHERE seq = ?1",
     "DELETE FROM forge_notes WHERE seq = ?1",
+    "DELETE FROM forge_replacements WHERE seq = ?1",
     "DELETE FROM forge_jobs WHERE seq = ?1",
 ];
 
@@ -89,7 +90,7 @@ fn cancel_waiting(cx: &mut Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelO
         error: None,
         output: None,
     };
-    put_finished(cx, &row, job.keys())?;
+    put_finished(cx, &row, job.keys(), now)?;
     Ok(CancelOutcome::Cancelled)
 }
 
@@ -151,7 +152,7 @@ pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Ru
 
 /// Deletes jobs for good, running ones excepted.
 pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
-    each(cx, params, DropOutcome::Unknown, |cx, job, place, _now| {
+    let outcomes = each(cx, params, DropOutcome::Unknown, |cx, job, place, _now| {
         match place {
             Place::Ready => take_ready(cx, &job)?,
             Place::Deferred(status) => take_deferred(cx, &job, status)?,
@@ -164,7 +165,13 @@ pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<
         slots::give_on(cx, job.seq)?;
         forget(cx, job.seq)?;
         Ok(DropOutcome::Dropped)
-    })
+    })?;
+    for (id, outcome) in params.ids.iter().zip(&outcomes) {
+        if *outcome == DropOutcome::Unknown {
+            unique::free_id(cx, *id)?;
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Deletes a job and its history. It must not be in ready, deferred or running any more.

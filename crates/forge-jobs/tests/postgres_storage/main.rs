@@ -3,21 +3,18 @@
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-#[path = "support/postgres.rs"]
+#[path = "../support/postgres.rs"]
 mod databases;
+mod keys;
 
 use forge_jobs::limits::MAX_BUDGETS;
 use forge_jobs::rate_limit::{RateLimit, Scope};
-use forge_jobs::retry::Transition;
 use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION};
 use forge_jobs::storage::{
-    AcquireParams, AttachParams, ClaimMode, ClaimParams, ClaimWant, DrainParams, EnqueueParams, Finish,
-    FinishParams, FinishResult, HeartbeatParams, Inserted, KindFilter, Lease, Limited, PostgresConfig,
-    RegisterParams, SetBy, SetLimitParams, Storage, StorageError, SweepParams,
+    AcquireParams, AttachParams, ClaimMode, ClaimParams, ClaimWant, DrainParams, EnqueueParams, Inserted,
+    KindFilter, Lease, Limited, PostgresConfig, RegisterParams, SetBy, SetLimitParams, Storage, StorageError,
 };
-use forge_jobs::{
-    Dedupe, DedupeStates, DefaultRouter, EnqueueRequest, JobStatus, NewJob, ProcessId, Timestamp, Timing,
-};
+use forge_jobs::{DefaultRouter, EnqueueRequest, NewJob, ProcessId};
 use forge_test_cluster::{Databases, TestDatabase};
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,130 +158,6 @@ async fn schemas_live_beside_each_other_in_one_database() {
     one.jobs.enqueue(EnqueueParams { jobs: vec![new.clone()], now: None }).await.unwrap();
     assert!(one.inspect.job(new.id).await.unwrap().is_some());
     assert!(two.inspect.job(new.id).await.unwrap().is_none());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_held_by_an_open_transaction_holds_up_its_own_twins_alone() {
-    let database = databases::fresh().await;
-    let storage = databases::open(database.url()).await.into_bundle();
-    // A name that is new would hold up everybody who uses it: it is known from here on.
-    enqueue(&storage, EnqueueRequest::new("k", 0)).await;
-    let host = client(&database).await;
-    host.batch_execute("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x')").await.unwrap();
-    let twins: Vec<_> = (0..6)
-        .map(|_| {
-            let storage = storage.clone();
-            tokio::spawn(
-                async move { enqueue(&storage, EnqueueRequest::new("k", 2).with_dedupe_key("x")).await },
-            )
-        })
-        .collect();
-    let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let watch = client(&database).await;
-    let waiting = async {
-        while number(&watch, locked).await == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(HANG, waiting).await.unwrap();
-
-    let process = register(&storage).await;
-    for n in 0..20 {
-        assert_eq!(enqueue(&storage, EnqueueRequest::new("k", n)).await, Inserted::Inserted);
-        let wants = vec![ClaimWant { queue: "default".into(), limit: 1 }];
-        let params =
-            ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None };
-        assert_eq!(storage.jobs.claim(params).await.unwrap().jobs.len(), 1);
-        let beat = HeartbeatParams { process, stopping: false, lead_for: None, now: None };
-        storage.processes.heartbeat(beat).await.unwrap();
-    }
-    assert!(twins.iter().all(|t| !t.is_finished()), "they wait for the transaction");
-    host.batch_execute("ROLLBACK").await.unwrap();
-    let mut inserted = 0;
-    for twin in twins {
-        inserted +=
-            usize::from(tokio::time::timeout(HANG, twin).await.unwrap().unwrap() == Inserted::Inserted);
-    }
-    assert_eq!(inserted, 1, "the key was free again, for one of them");
-}
-
-#[tokio::test]
-async fn a_job_that_comes_back_does_not_wait_for_an_open_transaction_that_has_its_key() {
-    let database = databases::fresh().await;
-    let storage = databases::open(database.url()).await.into_bundle();
-    let process = register(&storage).await;
-    let waits = || Dedupe::new("x").in_states(DedupeStates::WAITING);
-    let mut leases = Vec::new();
-    for key in [waits(), Dedupe::new("y").in_states(DedupeStates::WAITING)] {
-        enqueue(&storage, EnqueueRequest::new("k", 1).with_dedupe(key)).await;
-        leases.extend(claim_all(&storage, process).await);
-    }
-    // The key is free, since its job has started.
-    let host = client(&database).await;
-    host.batch_execute("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x')").await.unwrap();
-    let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    let again = Transition::Retry { after: Duration::from_secs(60), error: "no".into() };
-    let member = |lease| Finish { lease, transition: again.clone(), timing };
-    let params = FinishParams { members: leases.into_iter().map(member).collect(), now: None };
-    let finish = tokio::time::timeout(HANG, storage.jobs.finish(params)).await.unwrap().unwrap();
-    let retrying = FinishResult::Applied { status: JobStatus::Retrying, dead_reason: None };
-    assert_eq!(finish, [retrying; 2]);
-    host.batch_execute("COMMIT").await.unwrap();
-    // The transaction has it now.
-    let twin = enqueue(&storage, EnqueueRequest::new("k", 1).with_dedupe(waits())).await;
-    assert!(matches!(twin, Inserted::Duplicate { .. }), "{twin:?}");
-    assert_eq!(number(&host, "SELECT count(*) FROM forge.jobs WHERE dedupe_key = 'x'").await, 2);
-    let checkup = storage.inspect.checkup().await.unwrap();
-    assert_eq!(checkup.problems, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn keys_whose_time_is_over_are_swept() {
-    let database = databases::fresh().await;
-    let storage = databases::open(database.url()).await.into_bundle();
-    let key = |n: i32| Dedupe::new(n.to_string()).within(Duration::from_secs(60));
-    for n in 0..3 {
-        enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe(key(n))).await;
-    }
-    enqueue(&storage, EnqueueRequest::new("k", 3).with_dedupe_key("as long as it takes")).await;
-    let host = client(&database).await;
-    let held = "SELECT count(*) FROM forge.unique_keys";
-    let later = Timestamp::now().saturating_add(Duration::from_secs(61));
-    for (limit, now, left) in [(10, None, 4), (2, Some(later), 2), (2, Some(later), 1), (2, Some(later), 1)] {
-        storage.jobs.sweep(SweepParams { limit, now }).await.unwrap();
-        assert_eq!(number(&host, held).await, left);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_with_another_key_goes_past_one_that_waits_though_nobody_else_comes() {
-    let database = databases::fresh().await;
-    let storage = databases::open(database.url()).await.into_bundle();
-    enqueue(&storage, EnqueueRequest::new("k", 0)).await;
-    let host = client(&database).await;
-    let watch = client(&database).await;
-    let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for n in 0..5 {
-        let sql = format!("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x{n}')");
-        host.batch_execute(&sql).await.unwrap();
-        let twin = {
-            let storage = storage.clone();
-            tokio::spawn(async move {
-                enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe_key(format!("x{n}"))).await
-            })
-        };
-        let other = async {
-            while number(&watch, locked).await == 0 {
-                tokio::task::yield_now().await;
-            }
-            // Within milliseconds of the one that waits: it looked at what is worth another write before this came.
-            enqueue(&storage, EnqueueRequest::new("k", n).with_dedupe_key(format!("y{n}"))).await
-        };
-        assert_eq!(tokio::time::timeout(HANG, other).await.unwrap(), Inserted::Inserted);
-        assert!(!twin.is_finished());
-        host.batch_execute("ROLLBACK").await.unwrap();
-        assert_eq!(tokio::time::timeout(HANG, twin).await.unwrap().unwrap(), Inserted::Inserted);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
