@@ -1,4 +1,6 @@
-//! Domain ↔ wire: the only file that knows both.
+//! Domain ↔ wire: the only module that knows both.
+
+mod why;
 
 use crate::wire;
 use forge_jobs as domain;

@@ -7,7 +7,7 @@ use forge_jobs_api::wire::{
     Attempt, AttemptResult, BoundedCount, BulkResult, Counts, DeadReason, Doctor, EnqueueLine,
     EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, ErrorDetail, Fact, Job, JobDetail, JobEvent, JobPage,
     JobStatus, Migrated, Process, Progress, Queue, QueueList, QueueSettings, Retention, Seconds, VerbOutcome,
-    VerbReport, VerbResult, WaitingKind,
+    VerbReport, VerbResult, WaitingKind, Why, WhyReason,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -162,6 +162,15 @@ fn the_json_of_each_type_is_the_one_on_record() {
             }],
         },
     );
+    let reason = WhyReason {
+        reason: "in_line".into(),
+        text: "it waits in line, with 2 of 3 jobs before it".into(),
+        ahead: Some(BoundedCount { count: 2, more: false }),
+        of: Some(BoundedCount { count: 3, more: false }),
+        ..WhyReason::default()
+    };
+    let (id, status, at) = (ID.into(), JobStatus::Pending, AT.into());
+    check("why", &Why { id, status, at, claimable: true, reasons: vec![reason] });
     check("enqueued", &Enqueued { id: ID.into(), outcome: EnqueueOutcome::AlreadyThere });
     let detail = ErrorDetail { code: ErrorCode::NotFound, message: "there is no queue \"x\"".into() };
     let bulk = BulkResult { line: 3, id: None, outcome: None, error: Some(detail.clone()) };

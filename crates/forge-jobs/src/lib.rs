@@ -32,6 +32,7 @@ mod schedules;
 pub mod storage;
 mod telemetry;
 mod time;
+pub mod why;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -35,11 +35,11 @@ const RINGS: &[Ring] = &[
     },
     Ring {
         parts: &["storage"],
-        never: &["enqueue", "schedules", "handler", "runtime", "service", "testing", "conformance"],
+        never: &["enqueue", "schedules", "why", "handler", "runtime", "service", "testing", "conformance"],
         why: "a storage knows the domain, and nothing of who uses it",
     },
     Ring {
-        parts: &["handler", "enqueue", "schedules"],
+        parts: &["handler", "enqueue", "schedules", "why"],
         never: &[
             "config",
             "runtime",

@@ -14,6 +14,7 @@ mod process;
 mod queue;
 mod schedule;
 mod seconds;
+mod why;
 
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
 pub use cron::CronPreview;
@@ -33,3 +34,4 @@ pub use schedule::{
     ScheduleSettings, ScheduleWish, Tick, TickOutcome,
 };
 pub use seconds::Seconds;
+pub use why::{Why, WhyReason};

@@ -44,6 +44,7 @@ pub mod suspects;
 pub mod sweep;
 pub mod ticks;
 pub mod unique;
+pub mod why;
 
 pub use async_trait::async_trait;
 pub use rig::Rig;
@@ -424,6 +425,24 @@ macro_rules! __conformance_rules {
                 old_runs_by_hand_go
                 old_ticks_go_first_and_those_of_unfinished_jobs_stay
             }
+            why {
+                a_finished_job_says_how_it_ended
+                a_running_job_says_where
+                a_job_of_a_silent_process_says_when_it_is_revived
+                a_job_that_is_not_due_says_when_and_why
+                a_job_that_is_due_waits_to_be_made_pending
+                a_paused_queue_is_named
+                a_job_that_nobody_can_run_says_what_is_missing
+                the_job_that_has_the_key_is_named
+                a_budget_that_is_used_up_or_drained_is_named
+                a_bound_that_is_reached_is_named
+                workers_that_are_all_busy_are_told_of
+                a_suspect_runs_alone
+                a_job_in_line_knows_its_place
+                an_unknown_job_has_no_answer
+                reasons_come_in_the_order_in_which_they_are_dealt_with
+                what_is_said_agrees_with_the_claim
+            }
             unique {
                 the_terms_of_a_key_come_back_as_sent
                 the_terms_of_a_key_are_a_part_of_the_job
@@ -551,6 +570,7 @@ mod tests {
             include_str!("sweep.rs"),
             include_str!("ticks.rs"),
             include_str!("unique.rs"),
+            include_str!("why.rs"),
         ];
         let written: Vec<_> = families
             .iter()

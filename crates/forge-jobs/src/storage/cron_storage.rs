@@ -157,6 +157,7 @@ pub struct AllSchedules {
     pub unreadable: Vec<String>,
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl AllSchedules {
     /// From what reading each of them gave.
     pub(super) fn of(rows: impl IntoIterator<Item = (String, Result<ScheduleRow, StorageError>)>) -> Self {

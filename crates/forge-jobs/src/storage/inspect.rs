@@ -1,6 +1,6 @@
 //! `Inspect`: reads for people. Apart from the traits that carry the runtime, so that those stay small (ADR 0001).
 
-use super::{QueueRow, StorageError};
+use super::{ClaimMode, KindFilter, QueueRow, StorageError};
 use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -102,6 +102,14 @@ pub struct BoundedCount {
     pub more: bool,
 }
 
+impl BoundedCount {
+    /// Both together.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self { count: self.count.saturating_add(other.count), more: self.more || other.more }
+    }
+}
+
 /// How many jobs stand where, in one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueCounts {
@@ -156,6 +164,35 @@ pub struct DueKind {
     pub jobs: BoundedCount,
 }
 
+/// For [`Inspect::line`].
+#[derive(Clone, Debug)]
+pub struct LineParams {
+    /// The queue.
+    pub queue: String,
+    /// Which line of it: of ordinary jobs, or of those that run alone.
+    pub mode: ClaimMode,
+    /// The job that asks: its place in claim order.
+    pub before: (i16, Timestamp, JobId),
+    /// Only jobs of these kinds count.
+    pub kinds: KindFilter,
+    /// The time to answer for.
+    pub now: Option<Timestamp>,
+}
+
+/// A queue's line, as one job in it sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// The database's time.
+    pub now: Timestamp,
+    /// Pending jobs that come before it, up to [`COUNT_CAP`](crate::limits::COUNT_CAP) of each kind.
+    pub ahead: BoundedCount,
+    /// Pending jobs in all, likewise.
+    pub of: BoundedCount,
+    /// Claimed jobs of the queue, per process that has some.
+    pub running: Vec<(ProcessId, u64)>,
+}
+
 /// What a check of the database found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -197,6 +234,10 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// Whether any job is pending, scheduled, running or retrying in the queue (`None`: in any). Cheap.
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError>;
+
+    /// What is before a job in the line of its queue, and what of the queue is running. Reads no job: costs what it
+    /// counts.
+    async fn line(&self, params: LineParams) -> Result<Line, StorageError>;
 
     /// All registered processes, oldest first.
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError>;

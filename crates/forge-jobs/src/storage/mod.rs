@@ -32,8 +32,8 @@ pub use cron_storage::{
 };
 pub use error::{InvalidValue, StorageError};
 pub use inspect::{
-    BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, ListParams, PageCursor,
-    ProcessRow, QueueCounts,
+    BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, Line, LineParams, ListParams,
+    PageCursor, ProcessRow, QueueCounts,
 };
 pub use job_queue::{Changes, JobQueue};
 pub use lease::{FinishResult, Lease};

@@ -11,10 +11,10 @@ use crate::storage::{
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
-    Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow, ProgressParams,
-    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
-    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
-    UpdateQueueParams, VerbParams,
+    Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow,
+    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
+    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
+    SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
@@ -316,6 +316,10 @@ impl<H: Hook> Inspect for Wrapped<H> {
 
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
         self.around(Operation::Read, self.inner.inspect.has_unfinished(queue)).await
+    }
+
+    async fn line(&self, params: LineParams) -> Result<Line, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.line(params)).await
     }
 
     async fn queue_counts(&self) -> Result<Vec<QueueCounts>, StorageError> {

@@ -15,6 +15,7 @@ pub(crate) mod job;
 mod job_list;
 mod job_show;
 mod job_verbs;
+mod job_why;
 pub(crate) mod limit;
 mod limit_set;
 pub(crate) mod migrate;

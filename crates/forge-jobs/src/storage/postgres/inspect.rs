@@ -160,7 +160,7 @@ fn cap() -> i64 {
     i64::try_from(COUNT_CAP + 1).unwrap_or(i64::MAX)
 }
 
-const fn bounded(count: u64) -> BoundedCount {
+pub(super) const fn bounded(count: u64) -> BoundedCount {
     if count > COUNT_CAP {
         BoundedCount { count: COUNT_CAP, more: true }
     } else {

@@ -17,6 +17,7 @@ mod guards;
 mod hub;
 mod inspect;
 mod limits;
+mod line;
 mod link;
 mod list;
 mod look_back;
@@ -56,10 +57,10 @@ use crate::storage::{
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
-    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow,
-    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
-    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
-    SweepReport, UpdateQueueParams, VerbParams,
+    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry,
+    ProcessRow, ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams,
+    ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
+    SweepParams, SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
@@ -370,6 +371,10 @@ impl Inspect for PostgresStorage {
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
         let queue = queue.map(str::to_owned);
         self.run(|hub| inspect::has_unfinished(hub, queue)).await
+    }
+
+    async fn line(&self, params: LineParams) -> Result<Line, StorageError> {
+        self.run(|hub| line::line(hub, params)).await
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {

@@ -134,7 +134,7 @@ pub(super) fn processes(conn: &Connection, locks: &Locks) -> Result<Vec<ProcessR
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-const fn bounded(count: u64) -> BoundedCount {
+pub(super) const fn bounded(count: u64) -> BoundedCount {
     if count > COUNT_CAP {
         BoundedCount { count: COUNT_CAP, more: true }
     } else {

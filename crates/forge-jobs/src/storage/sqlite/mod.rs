@@ -14,6 +14,7 @@ mod hot;
 mod identity;
 mod inspect;
 mod limits;
+mod line;
 mod locks;
 mod looks;
 mod migrate;
@@ -60,10 +61,10 @@ use crate::storage::{
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
-    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, ListParams, ProcessRegistry, ProcessRow,
-    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
-    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
-    SweepReport, UpdateQueueParams, VerbParams,
+    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry,
+    ProcessRow, ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams,
+    ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
+    SweepParams, SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::{Attempt, Job, JobId, ProcessId, Timestamp};
 use async_trait::async_trait;
@@ -491,6 +492,10 @@ impl Inspect for SqliteStorage {
     async fn has_unfinished(&self, queue: Option<&str>) -> Result<bool, StorageError> {
         let queue = queue.map(str::to_owned);
         self.read(None, move |conn| inspect::has_unfinished(conn, queue.as_deref())).await
+    }
+
+    async fn line(&self, params: LineParams) -> Result<Line, StorageError> {
+        self.read(None, move |conn| line::line(conn, &params)).await
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
