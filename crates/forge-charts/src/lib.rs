@@ -1,10 +1,11 @@
 //! Charts in pure Rust, drawn as SVG.
 //!
-//! Data and options ([`chart::Chart`]) become a picture as a value ([`scene::Scene`]), which [`svg`] writes as text. What a pointer or a key does to
+//! Data and options ([`chart::Chart`]) become a picture as a value ([`scene::Scene`]), which [`svg`] writes as text
+//! and, with the feature `leptos`, the components of `view` draw into a page. What a pointer or a key does to
 //! a chart is decided in [`interact`], without a browser. Below lie [`scale`], [`time`], [`format`](mod@format), [`thin`],
 //! [`stack`] and [`shape`].
 //!
-//! All is pure: no clock, no locale, no DOM. Whatever numbers come in, what comes out is finite and bounded.
+//! All but `view` is pure: no clock, no locale, no DOM. Whatever numbers come in, what comes out is finite and bounded.
 //!
 //! ```
 //! use forge_charts::scale::{Linear, ticks};
@@ -40,3 +41,5 @@ pub mod text;
 pub mod theme;
 pub mod thin;
 pub mod time;
+#[cfg(feature = "leptos")]
+pub mod view;

@@ -14,7 +14,8 @@ pub const SLOTS: usize = 8;
 pub const OTHER: u8 = 7;
 /// The size of type in charts, in pixels.
 pub const FONT: f64 = 11.0;
-/// The style sheet of the view: every colour a custom property, light and dark. Put it into the page once.
+/// The style sheet of the view: every colour a custom property, light and dark. Put it into the page once, or let
+/// [`Styles`](crate::view::Styles) do so.
 pub const STYLE: &str = include_str!("style.css");
 
 /// Fixed colours, for pictures that no style sheet reaches.
