@@ -41,6 +41,7 @@ fn values_are_exact_and_short() {
         (Seconds, -90.0, "−1 min 30 s"),
         (Percent, 0.5, "50 %"),
         (Percent, 0.999_5, "99.95 %"),
+        (Percent, f64::MAX, "1.798e308 %"),
     ] {
         assert_eq!(format.value(value), text, "{format:?} {value}");
     }

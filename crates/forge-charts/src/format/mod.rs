@@ -33,7 +33,7 @@ impl Format {
             Self::Number => number::exact(value),
             Self::Bytes => bytes::value(value),
             Self::Seconds => duration::value(value),
-            Self::Percent => format!("{} %", number::significant(value * 100.0, 4)),
+            Self::Percent => format!("{} %", number::significant(percent(value), 4)),
         }
     }
 
@@ -49,7 +49,7 @@ impl Format {
             Self::Bytes => bytes::tick(value, step),
             Self::Seconds => duration::tick(value, step),
             Self::Percent => {
-                format!("{}%", number::decimals(value * 100.0, number::decimals_of(step * 100.0)))
+                format!("{}%", number::decimals(percent(value), number::decimals_of(step * 100.0)))
             }
         }
     }
@@ -111,4 +111,9 @@ fn fitting((low, high): (f64, f64), count: usize, steps: impl Iterator<Item = f6
         return None;
     }
     steps.find(|step| *step >= wanted * 0.75)
+}
+
+/// A share in percent. The largest numbers have none, and stay as large as there is.
+const fn percent(share: f64) -> f64 {
+    (share * 100.0).clamp(f64::MIN, f64::MAX)
 }

@@ -1,7 +1,8 @@
 //! The components for Leptos: they draw a [`Scene`] into a page and hand what the user does to [`reduce`].
 //!
 //! ```no_run
-//! use forge_charts::data::{Frame, Series};
+//! use forge_charts::chart::Chart;
+//! use forge_charts::data::Frame;
 //! use forge_charts::view::{AreaChart, Group, Layers, Styles};
 //! use leptos::prelude::*;
 //!
@@ -11,7 +12,7 @@
 //!     view! {
 //!         <Styles/>
 //!         <AreaChart title="Jobs per minute" data layers=Layers::Stacked group
-//!             with=|chart| chart.open_last(true)/>
+//!             with=|chart: Chart| chart.open_last(true)/>
 //!     }
 //! }
 //! ```
