@@ -4,6 +4,7 @@ mod conformance;
 mod cron_cases;
 mod demo;
 mod features;
+mod gallery;
 mod guards;
 mod peers;
 mod postgres;
@@ -32,6 +33,7 @@ usage: cargo xtask <command>
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
+  gallery          build the page with every chart in every state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
 
@@ -50,12 +52,16 @@ fn main() -> ExitCode {
         ("mutate-guards", []) => guards::run(),
         ("conformance", []) => conformance::run(),
         ("schema", []) => schema::run(),
+        ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        ("test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "wasm-toolchain", extra) => {
+        (
+            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "gallery" | "wasm-toolchain",
+            extra,
+        ) => {
             eprintln!("cargo xtask {command} takes no arguments, got {extra:?}");
             return ExitCode::from(2);
         }

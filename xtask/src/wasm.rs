@@ -10,6 +10,8 @@ use std::time::Duration;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What runs in a browser. `forge-jobs-api` without its features is the wire types alone.
 const CRATES: [&str; 3] = ["forge-charts", "forge-jobs-ui", "forge-jobs-api"];
+/// The features with the components; without default features the wire types stay alone.
+const VIEWS: &str = "forge-charts/leptos";
 /// Debian's compiler with the sources of the standard library, and its linter.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
 /// Longest time for rustup to fetch the target; without a way to its server it should fail at once.
@@ -59,9 +61,16 @@ pub(crate) fn show() -> Result<(), String> {
 pub(crate) fn check() -> Result<(), String> {
     let toolchain = find()?;
     let packages = CRATES.iter().flat_map(|name| ["--package", name]);
-    let args: Vec<_> = packages.chain(["--no-default-features", "--target", TARGET]).collect();
+    let args: Vec<_> =
+        packages.chain(["--no-default-features", "--features", VIEWS, "--target", TARGET]).collect();
     toolchain.cargo("clippy").args(&args).args(["--", "-D", "warnings"]).run()?;
     toolchain.cargo("build").args(&args).run()
+}
+
+/// Builds an example of a front-end crate for wasm32, as it is shipped.
+pub(crate) fn build_example(package: &str, example: &str) -> Result<(), String> {
+    let args = ["--package", package, "--example", example, "--release", "--target", TARGET];
+    find()?.cargo("build").args(args).run()
 }
 
 /// The first that works: the target is there; rustup fetches it; Debian's compiler.

@@ -73,5 +73,5 @@ fn position((from, to): (f64, f64), value: f64) -> f64 {
 
 /// The value at a position between two others. Exact at both ends.
 fn interpolate((from, to): (f64, f64), position: f64) -> f64 {
-    from.mul_add(1.0 - position, to * position)
+    from * (1.0 - position) + to * position
 }

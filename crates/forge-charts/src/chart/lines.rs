@@ -1,0 +1,201 @@
+//! Draws areas and lines: one path for each, whatever the number of points.
+
+use super::Kind;
+use crate::data::Frame;
+use crate::scale::{Linear, Scale};
+use crate::scene::{Colour, Node, Value};
+use crate::shape::Path;
+use crate::stack::Layer;
+use crate::theme;
+use crate::thin::{Run, runs};
+use std::ops::Range;
+
+/// What lines are drawn with, in coordinates of the plot.
+pub(super) struct Pen<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) kind: Kind,
+    pub(super) x: Linear,
+    pub(super) y: Scale,
+    pub(super) positions: Range<usize>,
+    /// Whether the last point of the data is of a bucket that still fills.
+    pub(super) open_last: bool,
+    /// Whether series differ in more than colour.
+    pub(super) textures: bool,
+}
+
+/// The values of one line, and what its area stands on. Position 0 is that of the frame plus `offset`.
+struct Column<'a> {
+    offset: usize,
+    tops: &'a [f64],
+    bases: Option<&'a [f64]>,
+}
+
+/// How much of what lies behind it an area hides.
+const OVERLAID: f64 = 0.16;
+const STACKED: f64 = 0.82;
+
+impl Pen<'_> {
+    /// The elements of a series that is not stacked.
+    pub(super) fn plain(&self, series: usize) -> Node {
+        let column = Column { offset: 0, tops: self.frame.series()[series].values(), bases: None };
+        self.series(series, &column)
+    }
+
+    /// The elements of a stacked series.
+    pub(super) fn stacked(&self, layer: &Layer) -> Node {
+        let column = Column { offset: self.positions.start, tops: &layer.tops, bases: Some(&layer.bases) };
+        self.series(layer.series, &column)
+    }
+
+    fn series(&self, series: usize, column: &Column<'_>) -> Node {
+        let xs = &self.frame.xs()[column.offset..];
+        let range = self.positions.start - column.offset..self.positions.end - column.offset;
+        let (closed, open) = self.split(column, range);
+        let tops = runs(xs, column.tops, closed.clone(), &self.x);
+        let slot = u8::try_from(self.frame.slot(series)).unwrap_or(0);
+        let mut nodes = Vec::new();
+        if matches!(self.kind, Kind::Area | Kind::Stacked | Kind::Mini) {
+            let bases = column.bases.map(|b| runs(xs, b, closed, &self.x));
+            let mut path = Path::new();
+            for (i, run) in tops.iter().enumerate() {
+                let below = bases.as_ref().and_then(|b| b.get(i));
+                self.area(&mut path, xs, column, run, below);
+            }
+            let opacity = if self.kind == Kind::Stacked { STACKED } else { OVERLAID };
+            nodes.push(self.filled("area", slot, &path, opacity));
+            if let Some(run) = &open {
+                let mut path = Path::new();
+                self.area(&mut path, xs, column, run, Some(run));
+                nodes.push(self.filled("open-area", slot, &path, opacity / 2.0));
+            }
+        }
+        self.strokes(&mut nodes, xs, column, &tops, open.as_ref(), slot);
+        Node::new("g", format!("s{series}")).with("class", "fc-series").with_children(nodes)
+    }
+
+    /// The positions to draw as they are, and the piece to the last bucket if that one still fills.
+    fn split(&self, column: &Column<'_>, range: Range<usize>) -> (Range<usize>, Option<Run>) {
+        let count = self.frame.len() - column.offset;
+        if !self.open_last || range.is_empty() || range.end != count || !column.tops[count - 1].is_finite() {
+            return (range, None);
+        }
+        let last = count - 1;
+        let before = last.checked_sub(1).filter(|b| *b >= range.start && column.tops[*b].is_finite());
+        let run = before.map_or_else(|| vec![last], |b| vec![b, last]);
+        (range.start..last, Some(run))
+    }
+
+    fn strokes(
+        &self,
+        nodes: &mut Vec<Node>,
+        xs: &[f64],
+        column: &Column<'_>,
+        tops: &[Run],
+        open: Option<&Run>,
+        slot: u8,
+    ) {
+        let mut line = Path::new();
+        let mut dots = Path::new();
+        for run in tops {
+            // The point that the open piece begins at has its line already.
+            let alone = run.len() == 1 && open.is_none_or(|o| o.len() < 2 || o[0] != run[0]);
+            self.trace(if alone { &mut dots } else { &mut line }, xs, column, run);
+        }
+        let width = if self.kind == Kind::Lines { 1.75 } else { 1.5 };
+        let stroke = |key: &'static str, path: &Path| {
+            Node::new("path", key)
+                .with("class", "fc-line")
+                .with("d", path.to_string())
+                .with("fill", "none")
+                .with("stroke", Colour::Series(slot))
+                .with("stroke-width", width)
+                .with("stroke-linejoin", "round")
+        };
+        if !line.is_empty() {
+            let node = stroke("line", &line);
+            let dash = theme::dash(slot).filter(|_| self.textures && self.kind != Kind::Stacked);
+            nodes.push(dash.into_iter().fold(node, |node, dash| node.with("stroke-dasharray", dash)));
+        }
+        if !dots.is_empty() {
+            // A line without length and with round ends is a dot; one element for all of them.
+            let node = stroke("dots", &dots).with("stroke-linecap", "round");
+            nodes.push(replaced(node, "stroke-width", 4.5));
+        }
+        if let Some(run) = open {
+            let mut path = Path::new();
+            self.trace(&mut path, xs, column, run);
+            let node = stroke("open", &path).with("stroke-linecap", "round");
+            nodes.push(if run.len() > 1 {
+                node.with("stroke-dasharray", "1 4")
+            } else {
+                replaced(node, "stroke-width", 4.5).with("stroke-opacity", 0.5)
+            });
+        }
+    }
+
+    /// A line along a run; a point alone is a line to itself.
+    fn trace(&self, path: &mut Path, xs: &[f64], column: &Column<'_>, run: &Run) {
+        for (i, at) in run.iter().enumerate() {
+            let (x, y) = (self.x.map(xs[*at]), self.y.map(column.tops[*at]));
+            if i == 0 {
+                path.move_to(x, y);
+            }
+            if i > 0 || run.len() == 1 {
+                path.line_to(x, y);
+            }
+        }
+    }
+
+    /// The area between a run and its base; a point alone has none.
+    fn area(&self, path: &mut Path, xs: &[f64], column: &Column<'_>, run: &Run, below: Option<&Run>) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+        if first == last {
+            return;
+        }
+        for (i, at) in run.iter().enumerate() {
+            let (x, y) = (self.x.map(xs[*at]), self.y.map(column.tops[*at]));
+            if i == 0 {
+                path.move_to(x, y);
+            } else {
+                path.line_to(x, y);
+            }
+        }
+        if let (Some(bases), Some(below)) = (column.bases, below) {
+            // A base that is straight has no use for its points.
+            let flat = below.iter().all(|at| bases[*at].total_cmp(&bases[below[0]]).is_eq());
+            let ends = [below[below.len() - 1], below[0]];
+            let points: Vec<usize> = if flat { ends.to_vec() } else { below.iter().rev().copied().collect() };
+            for at in points {
+                path.line_to(self.x.map(xs[at]), self.y.map(bases[at]));
+            }
+        } else {
+            path.line_to(self.x.map(xs[*last]), self.y.base());
+            path.line_to(self.x.map(xs[*first]), self.y.base());
+        }
+        path.close();
+    }
+
+    fn filled(&self, key: &'static str, slot: u8, path: &Path, opacity: f64) -> Node {
+        let fill: Value = if self.textures && self.kind == Kind::Stacked && slot > 0 {
+            Value::Texture(slot)
+        } else {
+            Colour::Series(slot).into()
+        };
+        Node::new("path", key)
+            .with("class", "fc-area")
+            .with("d", path.to_string())
+            .with("fill", fill)
+            .with("fill-opacity", opacity)
+            .with("stroke", "none")
+    }
+}
+
+/// The element with another value for an attribute that it has.
+fn replaced(mut node: Node, name: &'static str, value: f64) -> Node {
+    for (other, old) in &mut node.attrs {
+        if *other == name {
+            *old = Value::Number(value);
+        }
+    }
+    node
+}

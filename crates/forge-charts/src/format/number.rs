@@ -1,0 +1,104 @@
+//! Plain numbers: short with SI prefixes (SI Brochure, 9th edition, table 7), exact with thousands set apart.
+
+/// Prefixes and their powers of ten, the largest first.
+const PREFIXES: [(&str, i32); 13] = [
+    ("Y", 24),
+    ("Z", 21),
+    ("E", 18),
+    ("P", 15),
+    ("T", 12),
+    ("G", 9),
+    ("M", 6),
+    ("k", 3),
+    ("", 0),
+    ("m", -3),
+    ("µ", -6),
+    ("n", -9),
+    ("p", -12),
+];
+
+/// With as many decimals as asked for; what is so large that they say nothing is written as it is exact.
+pub(super) fn decimals(value: f64, digits: usize) -> String {
+    if value.abs() >= 1e12 { exact(value) } else { minus(format!("{value:.digits$}")) }
+}
+
+/// The decimals that tell apart values this far from each other: 0 for 1, 1 for 0.5, 2 for 0.25.
+pub(super) fn decimals_of(step: f64) -> usize {
+    if !step.is_finite() || step <= 0.0 {
+        return 0;
+    }
+    let is_whole = |digits: usize| {
+        let scaled = step * 10_f64.powi(i32::try_from(digits).unwrap_or(0));
+        (scaled - scaled.round()).abs() < 1e-6 * scaled.max(1.0) && scaled.round() >= 1.0
+    };
+    (0..=12).find(|digits| is_whole(*digits)).unwrap_or(12)
+}
+
+/// With this many digits that count, without needless zeros.
+pub(super) fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let size = value.abs().log10().floor();
+    if !(-12.0..15.0).contains(&size) {
+        return exact(value);
+    }
+    let places = crate::num::index(f64::from(digits - 1) - size).min(15);
+    let mut text = format!("{value:.places$}");
+    if places > 0 {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    minus(if text == "-0" { "0".to_owned() } else { text })
+}
+
+/// Short: 1.5k, 20M, 3µ. What no prefix reaches is written as 1e30.
+pub(super) fn short(value: f64, step: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-12..1e27).contains(&size) {
+        return minus(format!("{value:e}"));
+    }
+    // Between 1 and 10 thousandths a decimal reads better than a prefix.
+    let plain = (1e-3..1e3).contains(&size);
+    let found = PREFIXES.iter().find(|(_, power)| size >= 10_f64.powi(*power) * (1.0 - 1e-12));
+    let (prefix, power) = if plain { ("", 0) } else { found.copied().unwrap_or(("p", -12)) };
+    let unit = 10_f64.powi(power);
+    format!("{}{prefix}", decimals(value / unit, decimals_of(step / unit).min(6)))
+}
+
+/// Exact: whole numbers with every digit as far as a double holds them, others with four digits that count.
+pub(super) fn exact(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e16 || (size > 0.0 && size < 1e-4) {
+        let text = format!("{value:.3e}");
+        let Some((digits, power)) = text.split_once('e') else { return minus(text) };
+        return minus(format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')));
+    }
+    if value.fract() == 0.0 || size >= 1e4 {
+        return thousands(&minus(format!("{value:.0}")));
+    }
+    thousands(&significant(value, 4))
+}
+
+/// Sets thousands apart with commas.
+pub(super) fn thousands(text: &str) -> String {
+    let (whole, rest) = text.find('.').map_or((text, ""), |at| text.split_at(at));
+    let (sign, digits) = whole.strip_prefix('−').map_or(("", whole), |digits| ("−", digits));
+    let mut out = String::with_capacity(text.len() + text.len() / 3);
+    out.push_str(sign);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// With a real minus, which is as wide as a plus and is read out as one.
+fn minus(text: String) -> String {
+    if text.contains('-') { text.replace('-', "−") } else { text }
+}

@@ -1,0 +1,49 @@
+//! The components for Leptos: they draw a [`Scene`] into a page and hand what the user does to [`reduce`].
+//!
+//! ```no_run
+//! use forge_charts::chart::Chart;
+//! use forge_charts::data::Frame;
+//! use forge_charts::view::{AreaChart, Group, Layers, Styles};
+//! use leptos::prelude::*;
+//!
+//! #[component]
+//! fn Throughput(data: Signal<Frame>) -> impl IntoView {
+//!     let group = Group::new();
+//!     view! {
+//!         <Styles/>
+//!         <AreaChart title="Jobs per minute" data layers=Layers::Stacked group
+//!             with=|chart: Chart| chart.open_last(true)/>
+//!     }
+//! }
+//! ```
+
+#![allow(clippy::must_use_candidate, reason = "components are used by `view!`, which drops the attribute")]
+
+mod browser;
+#[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
+mod chart;
+mod dom;
+mod group;
+mod legend;
+#[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
+mod mini;
+#[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
+mod named;
+mod tip;
+
+pub use browser::zone as browser_zone;
+pub use chart::ChartView;
+pub use group::Group;
+pub use mini::MiniChart;
+pub use named::{AreaChart, BarChart, Layers, StackedBars};
+
+use crate::theme::STYLE;
+#[cfg(doc)]
+use crate::{interact::reduce, scene::Scene};
+use leptos::prelude::*;
+
+/// The style sheet of the charts. Once in a page is enough.
+#[component]
+pub fn Styles() -> impl IntoView {
+    view! { <style>{STYLE}</style> }
+}

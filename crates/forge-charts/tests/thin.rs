@@ -1,0 +1,127 @@
+//! Fewer points with the same picture.
+#![allow(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::suboptimal_flops,
+    reason = "numbers of tests are small, and what is equal is equal to the bit"
+)]
+
+use forge_charts::data::{Frame, Series};
+use forge_charts::scale::Linear;
+use forge_charts::stack;
+use forge_charts::thin::{peaks, runs};
+use proptest::prelude::*;
+
+fn any_column(len: usize) -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(
+        prop_oneof![8 => -1e6..1e6_f64, 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)],
+        0..len,
+    )
+}
+
+fn xs(count: usize) -> Vec<f64> {
+    (0..u32::try_from(count).expect("a small count")).map(f64::from).collect()
+}
+
+#[test]
+fn a_few_points_stay_as_they_are_and_split_at_gaps() {
+    let ys = [f64::NAN, 1.0, 2.0, f64::NAN, f64::NAN, 3.0, f64::INFINITY, 4.0, 5.0];
+    let x = Linear::new((0.0, 8.0), (0.0, 100.0));
+    assert_eq!(runs(&xs(9), &ys, 0..9, &x), [vec![1, 2], vec![5], vec![7, 8]]);
+    assert_eq!(runs(&xs(9), &ys, 2..6, &x), [vec![2], vec![5]]);
+    assert!(runs(&[], &[], 0..9, &x).is_empty());
+}
+
+#[test]
+fn a_gap_within_a_column_breaks_the_line_once() {
+    let mut ys = vec![1.0; 10_000];
+    for at in [5050, 5052, 5054] {
+        ys[at] = f64::NAN;
+    }
+    let x = Linear::new((0.0, 9999.0), (0.0, 100.0));
+    let found = runs(&xs(10_000), &ys, 0..10_000, &x);
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].last(), found[1].first()), (Some(&5049), Some(&5051)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn reduced_runs_are_bounded_rise_and_keep_ends_and_peaks(ys in any_column(4000), pixels in 1_u32..300) {
+        let count = ys.len();
+        let last = f64::from(u32::try_from(count.max(2) - 1).unwrap());
+        let x = Linear::new((0.0, last), (0.0, f64::from(pixels)));
+        let found = runs(&xs(count), &ys, 0..count, &x);
+        let points: Vec<usize> = found.iter().flatten().copied().collect();
+        prop_assert!(points.len() <= 8 * (pixels as usize + 2));
+        prop_assert!(points.windows(2).all(|pair| pair[0] < pair[1]));
+        prop_assert!(points.iter().all(|at| ys[*at].is_finite()));
+        let finite: Vec<usize> = (0..count).filter(|at| ys[*at].is_finite()).collect();
+        prop_assert_eq!(points.first(), finite.first());
+        prop_assert_eq!(points.last(), finite.last());
+        let most = |of: &[usize]| of.iter().map(|at| ys[*at]).fold(f64::NEG_INFINITY, f64::max);
+        let least = |of: &[usize]| of.iter().map(|at| ys[*at]).fold(f64::INFINITY, f64::min);
+        prop_assert_eq!((most(&points), least(&points)), (most(&finite), least(&finite)));
+        // No run goes over a gap that is wider than a pixel.
+        for run in &found {
+            for pair in run.windows(2) {
+                let hidden = pair[0] + 1..pair[1];
+                let gap = hidden.clone().filter(|at| !ys[*at].is_finite()).count();
+                let per_pixel = last / f64::from(pixels);
+                prop_assert!(gap == 0 || (hidden.len() as f64) <= per_pixel + 1.0, "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_tallest_of_each_group_is_kept(ys in any_column(2000), pixels in 1_usize..200) {
+        let found = peaks(0..ys.len(), pixels, |at| ys[at]);
+        prop_assert!(found.len() <= pixels);
+        prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+        let most = |of: &mut dyn Iterator<Item = usize>| of.map(|at| ys[at]).fold(f64::NEG_INFINITY, f64::max);
+        prop_assert_eq!(most(&mut found.into_iter()), most(&mut (0..ys.len())));
+    }
+
+    #[test]
+    fn a_stack_ends_at_the_sum(a in any_column(50), b in any_column(50)) {
+        let frame = Frame::buckets(0.0, 1.0, vec![Series::new("a", a), Series::new("b", b)]);
+        let layers = stack::stack(&frame, &[0, 1], 0..frame.len());
+        for at in 0..frame.len() {
+            let values: Vec<f64> = frame.series().iter().filter_map(|s| s.value(at)).collect();
+            let up: f64 = values.iter().filter(|v| **v >= 0.0).sum();
+            let down: f64 = values.iter().filter(|v| **v < 0.0).sum();
+            let ends = layers.iter().map(|l| l.tops[at]).filter(|v| v.is_finite());
+            let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
+            prop_assert!((high - up).abs() <= up * 1e-12 && (low - down).abs() <= -down * 1e-12);
+            let single = stack::at(&frame, &[0, 1], at);
+            for (layer, ends) in layers.iter().zip(single) {
+                prop_assert_eq!(ends.map(|e| e.1), Some(layer.tops[at]).filter(|v| v.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_rises_and_keeps_what_belongs_together(
+        points in prop::collection::vec((prop_oneof![9 => -100.0..100.0_f64, 1 => Just(f64::NAN)], -10.0..10.0_f64), 0..60)
+    ) {
+        let (xs, ys): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+        let frame = Frame::new(xs, vec![Series::new("a", ys), Series::new("short", [1.0])]);
+        prop_assert!(frame.xs().is_sorted() && frame.xs().iter().all(|x| x.is_finite()));
+        prop_assert!(frame.series().iter().all(|s| s.values().len() == frame.len()));
+        for at in 0..frame.len() {
+            let pair = (frame.xs()[at], frame.series()[0].values()[at]);
+            prop_assert!(points.contains(&pair));
+        }
+    }
+
+    #[test]
+    fn the_nearest_point_is_the_nearest(values in prop::collection::vec(-100.0..100.0_f64, 1..60), x in -150.0..150.0_f64) {
+        let frame = Frame::new(values, vec![]);
+        let away = |at: usize| (frame.xs()[at] - x).abs();
+        let found = frame.nearest(x).unwrap();
+        prop_assert!((0..frame.len()).all(|at| away(found) <= away(at)));
+    }
+}
