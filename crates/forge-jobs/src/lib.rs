@@ -24,6 +24,7 @@ mod enqueue;
 mod handler;
 mod job;
 pub mod limits;
+pub mod metrics;
 pub mod rate_limit;
 pub mod retry;
 mod router;
