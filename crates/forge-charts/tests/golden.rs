@@ -3,9 +3,8 @@
 //! `FORGE_BLESS=1 cargo test -p forge-charts --test golden` writes the files anew; look at them before you commit them.
 #![allow(clippy::suboptimal_flops, reason = "as in the crate: plain products and sums read better")]
 
-mod common;
+mod support;
 
-use common::{START, counts, latencies, one, wave};
 use forge_charts::chart::{Chart, Fit, Kind, Mark, Showing, Status, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
@@ -13,6 +12,7 @@ use forge_charts::svg::Document;
 use forge_charts::theme::Theme;
 use forge_charts::time::{DAY, HOUR, MINUTE, Zone};
 use std::path::PathBuf;
+use support::{START, counts, latencies, one, wave};
 
 const SIZE: (f64, f64) = (640.0, 220.0);
 

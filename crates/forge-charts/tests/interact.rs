@@ -1,14 +1,14 @@
 //! What pointers, fingers, keys and other charts do, without a browser.
 
-mod common;
+mod support;
 
-use common::{START, counts, one};
 use forge_charts::chart::Chart;
 use forge_charts::data::{Frame, Series};
 use forge_charts::interact::{By, Effect, Event, Gesture, Key, Pointer, State, Tip, overlay, reduce};
 use forge_charts::scene::Scene;
 use forge_charts::time::MINUTE;
 use proptest::prelude::*;
+use support::{START, counts, one};
 
 /// A chart and a user.
 struct Bench {

@@ -8,9 +8,8 @@
     reason = "numbers of tests are small, and what is equal is equal to the bit"
 )]
 
-mod common;
+mod support;
 
-use common::{START, counts};
 use forge_charts::chart::{Chart, Fit, Kind, Mark, Showing, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
@@ -21,6 +20,7 @@ use forge_charts::text;
 use forge_charts::theme::FONT;
 use forge_charts::time::{DAY, HOUR, MINUTE, Zone};
 use proptest::prelude::*;
+use support::{START, counts};
 
 const KINDS: [Kind; 6] = [Kind::Area, Kind::Stacked, Kind::Lines, Kind::Bars, Kind::StackedBars, Kind::Mini];
 

@@ -126,7 +126,8 @@ fn collect(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), String
 }
 
 fn is_text(name: &str) -> bool {
-    const EXTENSIONS: [&str; 10] = ["rs", "md", "toml", "lock", "sql", "sh", "snap", "css", "html", "json"];
+    const EXTENSIONS: [&str; 12] =
+        ["rs", "md", "toml", "lock", "sql", "sh", "snap", "css", "html", "json", "svg", "mjs"];
     let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
     EXTENSIONS.contains(&extension) || matches!(name, "run" | ".gitignore" | "LICENSE-MIT" | "LICENSE-APACHE")
 }

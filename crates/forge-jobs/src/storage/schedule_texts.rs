@@ -3,6 +3,7 @@
 use super::checks::micros;
 use super::{CodeWish, ScheduleRow, StorageError};
 use crate::cron::{CronExpr, Zone};
+#[cfg(feature = "sqlite")]
 use crate::limits::CLOCK_CORRECTION;
 use crate::schedule::{MissedFires, Owner, ScheduleSpec, ScheduledJob};
 use crate::{JobId, Payload, Timestamp};
@@ -141,7 +142,8 @@ pub(super) const fn owner_no(owner: Owner) -> i16 {
     }
 }
 
-/// What is dealt with beyond this was dealt with by a clock that was wrong.
+/// What is dealt with beyond this was dealt with by a clock that was wrong. Postgres counts for itself.
+#[cfg(feature = "sqlite")]
 pub(super) fn wrong_after(now: i64) -> i64 {
     now.saturating_add(micros(CLOCK_CORRECTION))
 }
