@@ -254,5 +254,9 @@ fn Gallery() -> impl IntoView {
 }
 
 fn main() {
-    mount_to_body(Gallery);
+    if cfg!(target_arch = "wasm32") {
+        mount_to_body(Gallery);
+    } else {
+        println!("the gallery is a page: `cargo xtask gallery` builds it and says where it is");
+    }
 }
