@@ -33,7 +33,7 @@ usage: cargo xtask <command>
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
-  gallery          build the page with every chart in every state, and say where it is
+  gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
 

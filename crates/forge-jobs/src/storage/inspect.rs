@@ -81,7 +81,7 @@ pub struct JobEvent {
     /// When.
     pub at: Timestamp,
     /// What: `enqueued`, `started`, `failed`, `throttled`, `crashed`, `done`, `dead`, `cancel_requested`,
-    /// `cancelled`, `retried`, `run_now`, `released`.
+    /// `cancelled`, `retried`, `replaced`, `run_now`, `released`.
     pub event: String,
     /// Which attempt.
     pub attempt: Option<u32>,

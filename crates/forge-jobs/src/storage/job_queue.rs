@@ -32,6 +32,8 @@ pub struct Changes {
 pub trait JobQueue: Send + Sync + 'static {
     /// Inserts jobs. Durable when it returns. Calls that arrive while a commit is under way share the next one.
     ///
+    /// A member that replaces a job may be a transaction of its own, after the one of the others.
+    ///
     /// Idempotent by id: sent again, a job is [`Inserted::AlreadyThere`]. An unknown queue is created with defaults.
     ///
     /// # Errors
