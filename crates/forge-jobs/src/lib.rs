@@ -22,6 +22,7 @@ pub mod config;
 pub mod cron;
 mod enqueue;
 mod handler;
+mod host;
 mod job;
 pub mod limits;
 pub mod metrics;

@@ -16,8 +16,24 @@ pub const MIN_HEARTBEATS_PER_STALE_WINDOW: u32 = 4;
 pub const LEASE_HEARTBEATS: f64 = 1.5;
 /// How often a process looks for dead ones.
 pub const REAPER_INTERVAL: Duration = Duration::from_secs(15);
-/// How often a process samples itself.
+/// How often a process samples itself, and the leader adds up what happened.
 pub const METRICS_TICK: Duration = Duration::from_secs(10);
+/// How long tallies and samples of minutes and of five minutes are kept.
+pub const METRICS_MINUTES_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long tallies and samples of hours are kept.
+pub const METRICS_HOURS_KEPT: Duration = Duration::from_secs(90 * 86_400);
+/// Queues with metrics of their own: the first that the database ever had. The others are counted together.
+pub const MAX_METRIC_QUEUES: usize = 1_000;
+/// Kinds with metrics of their own: the first that the database ever had. The others are counted together.
+pub const MAX_METRIC_KINDS: usize = 200;
+/// Points of a chart unless asked otherwise.
+pub const DEFAULT_POINTS: u32 = 300;
+/// Most bytes of tape that one roll adds up.
+pub const MAX_ROLL_BYTES: usize = 4 << 20;
+/// Most pieces of tape that one roll adds up.
+pub const MAX_ROLL_PIECES: u32 = 10_000;
+/// Most tallies and samples past their time that one roll deletes.
+pub const MAX_ROLL_EXPIRED: u32 = 2_000;
 /// How often finished jobs past their retention are swept.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest wait between two looks at the database while there is work. Wake-ups come first; this is the backstop.

@@ -117,9 +117,10 @@ $$;
 
 -- Inserts jobs that have no key and are due at once, and nothing if an id is known already (23505): then the
 -- caller takes insert_jobs. Most jobs are of this kind, and it does for them what must be done and no more: no settings
--- of its own, which cost more than the statement of a single job, no order, no outcome for each.
+-- of its own, which cost more than the statement of a single job, no order, no outcome for each. p_tape says that they came
+-- in (NULL: nobody counts).
 CREATE FUNCTION {schema}.insert_plain(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_tags text[], p_payloads text[], p_now bigint)
+    p_max integer[], p_tags text[], p_payloads text[], p_tape bytea, p_now bigint)
 RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -131,6 +132,9 @@ BEGIN
     INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
     SELECT v_now, u.id, u.queue, u.kind, 0, u.priority
     FROM unnest(p_ids, p_queues, p_kinds, p_priorities) AS u(id, queue, kind, priority);
+    IF p_tape IS NOT NULL THEN
+        INSERT INTO {schema}.tape (at, data) VALUES (v_now, p_tape);
+    END IF;
 END
 $$;
 
@@ -140,10 +144,11 @@ $$;
 -- in a circle; those with a dedupe key go one by one. An array that would hold nothing but NULL may be NULL itself.
 -- p_turns are concurrency keys. p_open says that the transaction is a host program's and may stay open: then jobs that
 -- have one are put off to this very moment, since nobody may wait for a key that such a transaction holds; whoever
--- promotes them takes their keys for them.
+-- promotes them takes their keys for them. p_tape says that all of them came in, after five bytes that say where; NULL:
+-- nobody counts, unless p_open.
 CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
     p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
-    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_open boolean, p_now bigint)
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_tape bytea, p_open boolean, p_now bigint)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -180,6 +185,17 @@ BEGIN
         FROM unnest(p_ids, p_turns, p_asked, p_delays) WITH ORDINALITY AS u(id, turn, asked, delay, at)
         WHERE u.turn IS NOT NULL AND {schema}.due(u.asked, u.delay, v_now) <= v_now
           AND (cardinality(v_results) = 0 OR v_results[u.at].code = 0);
+    END IF;
+    IF p_tape IS NOT NULL AND cardinality(v_results) = 0 THEN
+        INSERT INTO {schema}.tape (at, data) VALUES (v_now, p_tape);
+    ELSIF p_open OR p_tape IS NOT NULL THEN
+        INSERT INTO {schema}.tape (at, data)
+        SELECT v_now, coalesce(substr(p_tape, 1, 5), '') || x.data
+        FROM (SELECT string_agg({schema}.tape_enqueued(g.queue, g.kind, g.count), '') AS data
+              FROM (SELECT u.queue, u.kind, count(*) AS count
+                    FROM unnest(p_queues, p_kinds) WITH ORDINALITY AS u(queue, kind, at)
+                    WHERE cardinality(v_results) = 0 OR v_results[u.at].code = 0 GROUP BY 1, 2) g) x
+        WHERE x.data IS NOT NULL;
     END IF;
     RETURN v_results;
 END
@@ -307,7 +323,7 @@ BEGIN
     JOIN ROWS FROM (unnest(v_names.queues), unnest(v_names.kinds), {schema}.names(v_names.queues, v_names.kinds))
          AS n(queue, kind, queue_no, kind_no) ON n.queue = u.queue AND n.kind = u.kind;
     v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_states,
-                                      p_periods, p_replaces, p_turns, p_tags, p_payloads, true, p_now);
+                                      p_periods, p_replaces, p_turns, p_tags, p_payloads, NULL, true, p_now);
     IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code IN (0, 4))) THEN
         PERFORM {schema}.tell(CASE WHEN coalesce(array_remove(p_asked, NULL), '{}') = '{}'
                                             AND coalesce(array_remove(p_turns, NULL), '{}') = '{}' THEN 'w' ELSE 'wd' END);

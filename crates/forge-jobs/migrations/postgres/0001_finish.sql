@@ -43,6 +43,14 @@ BEGIN
     FROM unnest(p_ended) e
     CROSS JOIN LATERAL (SELECT e.cancelled AND (e.what <> 3 OR e.reason = 0) AS dies) c;
 
+    -- The metrics hear of attempts that ended from those who wrote their end; nobody did of these.
+    IF EXISTS (SELECT FROM unnest(p_ended) e WHERE e.what IN (4, 5) AND e.cancelled) THEN
+        INSERT INTO {schema}.tape (at, process, data)
+        SELECT p_now, e.process, string_agg({schema}.tape_died(e.queue, j.kind, 2::smallint), '')
+        FROM unnest(p_ended) e JOIN {schema}.jobs j ON j.id = e.id
+        WHERE e.what IN (4, 5) AND e.cancelled GROUP BY e.process;
+    END IF;
+
     -- Back for another attempt, charged for a failure and not for a throttle.
     RETURN QUERY
     WITH back AS (
@@ -153,6 +161,11 @@ BEGIN
                                        error)
         SELECT h.id, h.ended_at, h.claimed_at, h.claim_no, h.queue, h.attempt, h.process, 5, h.dies_of, {process_died}
         FROM hit h WHERE h.dies_of IS NOT NULL
+    ), told AS (
+        INSERT INTO {schema}.tape (at, process, data)
+        SELECT p_now, h.process, string_agg({schema}.tape_crashed(h.queue, h.kind)
+               || coalesce({schema}.tape_died(h.queue, h.kind, h.dies_of), ''), '')
+        FROM hit h GROUP BY h.process
     )
     SELECT h.at, h.id, CASE WHEN h.dies_of IS NULL THEN 0 ELSE 5 END::smallint, h.dies_of FROM hit h;
     SELECT array_agg(f.id) INTO v_ids FROM unnest(p_ended) e JOIN {schema}.finished f ON f.id = e.id
@@ -185,10 +198,11 @@ END
 $$;
 
 -- Writes what became of each attempt of one process whose claim is valid: job, number and process together. Gives a
--- code for each: -1 the claim is not valid any more, else 8 times the status, plus 1 and the reason if dead.
+-- code for each: -1 the claim is not valid any more, else 8 times the status, plus 1 and the reason if dead. p_tapes tell
+-- the metrics of each end, as it was meant (NULL: nobody counts).
 CREATE FUNCTION {schema}.finish(p_process uuid, p_ids uuid[], p_claims bigint[], p_what smallint[],
     p_reasons smallint[], p_after bigint[], p_errors text[], p_outputs text[], p_ran bigint[], p_ago bigint[],
-    p_now bigint)
+    p_tapes bytea[], p_now bigint)
 RETURNS smallint[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -238,6 +252,10 @@ BEGIN
         PERFORM {schema}.tell('w');
     END IF;
     IF cardinality(v_done) = cardinality(p_ids) THEN
+        IF p_tapes IS NOT NULL THEN
+            INSERT INTO {schema}.tape (at, process, data)
+            SELECT v_now, v_process, string_agg(t, '') FROM unnest(p_tapes) t;
+        END IF;
         RETURN array_fill(32::smallint, ARRAY[cardinality(p_ids)]);
     END IF;
     FOREACH v_at IN ARRAY coalesce(v_done, '{}') LOOP
@@ -261,6 +279,14 @@ BEGIN
         FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
             v_codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
         END LOOP;
+    END IF;
+    IF p_tapes IS NOT NULL THEN
+        -- A requested cancel makes another end of some.
+        INSERT INTO {schema}.tape (at, process, data)
+        SELECT v_now, v_process, x.data
+        FROM (SELECT string_agg(CASE WHEN u.code > 40 THEN set_byte(u.tape, 0, 35 + u.code - 41) ELSE u.tape END, '') AS data
+              FROM unnest(p_tapes, v_codes) AS u(tape, code) WHERE u.code >= 0) x
+        WHERE x.data IS NOT NULL;
     END IF;
     RETURN v_codes;
 END

@@ -9,7 +9,11 @@ BEGIN
     INSERT INTO {schema}.processes (id, host, pid, version, kinds, queues, beats_every, stale_after, started_at, beat_at)
     VALUES (p_id, p_host, p_pid, p_version, p_kinds, p_queues, p_beats_every, p_stale_after, v_now, v_now)
     ON CONFLICT (id) DO NOTHING;
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM {schema}.host_no(p_host);
+    RETURN true;
 END
 $$;
 

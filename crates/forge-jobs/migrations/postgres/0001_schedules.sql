@@ -271,6 +271,8 @@ BEGIN
             IF v_outcome = 0 THEN
                 PERFORM {schema}.insert_keyed(v_tick.job, v_member.queue, v_member.kind, v_member.priority, v_member.max,
                     v_tick.due, false, NULL, NULL, NULL, false, NULL, v_member.tags, v_member.payload, false, v_now);
+                INSERT INTO {schema}.tape (at, data)
+                VALUES (v_now, {schema}.tape_enqueued(v_member.queue, v_member.kind, 1));
                 v_fire_at := v_tick.fire; v_job := v_tick.job;
             END IF;
             outcomes := array_append(outcomes, v_outcome);
@@ -319,6 +321,7 @@ BEGIN
     END LOOP;
     PERFORM {schema}.insert_keyed(p_job, p_queue, p_kind, p_priority, p_max, NULL, false, NULL, NULL, NULL, false,
         NULL, p_tags, p_payload, false, v_now);
+    INSERT INTO {schema}.tape (at, data) VALUES (v_now, {schema}.tape_enqueued(p_queue, p_kind, 1));
     UPDATE {schema}.schedules s SET last_job = p_job WHERE s.no = v_row.no;
     IF p_skips THEN
         -- Of a schedule that never fires nothing else closes them, and open ones are kept.

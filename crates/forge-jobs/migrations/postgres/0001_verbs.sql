@@ -41,6 +41,7 @@ DECLARE
     v_job {schema}.jobs;
     v_claim {schema}.running;
     v_asked boolean;
+    v_tape bytea := '';
 BEGIN
     PERFORM set_config('lock_timeout', p_patience, true);
     FOREACH v_id IN ARRAY p_ids LOOP
@@ -54,6 +55,7 @@ BEGIN
             IF {schema}.take_waiting(v_job) IS NOT NULL THEN
                 INSERT INTO {schema}.finished (id, finished_at, claim_no, queue, attempt, status, reason)
                 VALUES (v_id, v_now, v_job.last_claim_no, v_job.queue, v_job.attempts, 5, 2);
+                v_tape := v_tape || {schema}.tape_died(v_job.queue, v_job.kind, 2::smallint);
                 IF v_job.dedupe_key IS NOT NULL THEN
                     PERFORM {schema}.free_keys(ARRAY[v_id], 5::smallint, v_now);
                 END IF;
@@ -84,6 +86,9 @@ BEGIN
         END LOOP;
         RETURN NEXT;
     END LOOP;
+    IF v_tape <> '' THEN
+        INSERT INTO {schema}.tape (at, data) VALUES (v_now, v_tape);
+    END IF;
 END
 $$;
 

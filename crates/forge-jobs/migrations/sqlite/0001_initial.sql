@@ -275,6 +275,39 @@ CREATE TABLE forge_ticks (
 CREATE INDEX forge_ticks_open ON forge_ticks (schedule) WHERE open = 1;
 CREATE INDEX forge_ticks_job ON forge_ticks (job) WHERE job IS NOT NULL;
 
+-- Where processes run.
+CREATE TABLE forge_hosts (
+    no   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT    NOT NULL UNIQUE
+);
+
+-- What happened to jobs, a piece per transaction, until it is added up (ADR 0009).
+CREATE TABLE forge_tape (
+    no   INTEGER PRIMARY KEY AUTOINCREMENT,
+    data BLOB    NOT NULL
+);
+
+-- It, added up.
+CREATE TABLE forge_metrics (
+    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600
+    source INTEGER NOT NULL,                  -- 0 all jobs, 1 those of a queue, 2 those of a kind
+    of     INTEGER NOT NULL,                  -- which queue or kind; 0: those without tallies of their own
+    at     INTEGER NOT NULL,                  -- where the stretch begins
+    host   INTEGER NOT NULL,                  -- 0: not known
+    data   BLOB    NOT NULL,
+    PRIMARY KEY (level, source, of, at, host)
+) WITHOUT ROWID;
+CREATE INDEX forge_metrics_at ON forge_metrics (level, at);
+
+-- What processes use.
+CREATE TABLE forge_samples (
+    level   INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    process INTEGER NOT NULL,
+    data    TEXT    NOT NULL,                 -- JSON
+    PRIMARY KEY (level, at, process)
+) WITHOUT ROWID;
+
 -- For people with a SQL prompt: stable and documented (docs/operations.md). Filter by queue, status or time; to look one
 -- job up fast, filter by id_bytes: WHERE id_bytes = unhex('0190…', '-').
 CREATE VIEW forge_inspect_jobs AS

@@ -66,6 +66,7 @@ pub struct PostgresConfig {
     call_timeout: Duration,
     read_timeout: Duration,
     listen: bool,
+    metrics: bool,
     auto_migrate: bool,
 }
 
@@ -268,6 +269,12 @@ impl PostgresConfig {
     #[must_use]
     pub const fn listen(&self) -> bool {
         self.listen && !matches!(self.pooler, Pooler::Transaction)
+    }
+
+    /// Whether what happens to jobs by this handle is counted, for [`metrics`](crate::metrics).
+    #[must_use]
+    pub const fn metrics(&self) -> bool {
+        self.metrics
     }
 
     /// Whether a program that opens the database for work brings it up to date.

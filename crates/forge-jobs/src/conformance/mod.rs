@@ -34,6 +34,7 @@ pub mod inspect;
 pub mod keys;
 pub mod limited;
 pub mod limits;
+pub mod metrics;
 pub mod operators;
 pub mod processes;
 pub mod promote;
@@ -474,6 +475,21 @@ macro_rules! __conformance_rules {
                 replacements_at_once_leave_one_job
                 a_replacement_tells_waiting_runtimes
             }
+            metrics {
+                what_happens_to_jobs_is_counted_as_what_it_is
+                a_cancel_counts_as_a_death_by_cancel
+                crashes_and_the_deaths_by_them_are_counted
+                what_was_not_inserted_is_not_counted
+                a_finish_that_is_refused_is_not_counted
+                durations_are_those_of_the_jobs_own_times
+                percentiles_are_within_two_per_cent_on_any_hosts_and_at_any_level
+                rolls_at_once_count_everything_once
+                kinds_beyond_the_limit_are_counted_together
+                a_lease_without_the_storages_memo_is_counted_the_same
+                tallies_past_their_time_go
+                samples_are_kept_per_process_and_stretch
+                the_oldest_waiting_job_of_each_queue_is_told
+            }
             races {
                 claims_at_once_never_hand_one_job_to_two
                 enqueues_at_once_lose_nothing
@@ -560,6 +576,7 @@ mod tests {
             include_str!("keys.rs"),
             include_str!("limited.rs"),
             include_str!("limits.rs"),
+            include_str!("metrics.rs"),
             include_str!("operators.rs"),
             include_str!("processes.rs"),
             include_str!("promote.rs"),

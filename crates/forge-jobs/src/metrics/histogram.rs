@@ -1,5 +1,6 @@
 //! Histograms of durations that add up: of minutes, of processes, of both.
 
+use super::varint::{push, take};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -107,8 +108,7 @@ impl Histogram {
         None
     }
 
-    /// As databases keep it: gaps between buckets and counts in turns, each as bytes of 7 bits, the lowest first, where
-    /// all but the last have the high bit.
+    /// As databases keep it: gaps between buckets and counts in turns, each as bytes of 7 bits.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.counts.len() * 3);
@@ -125,9 +125,9 @@ impl Histogram {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut histogram = Self::default();
-        let mut numbers = Numbers(bytes);
+        let mut rest = bytes;
         let mut bucket: u64 = 0;
-        while let (Some(gap), Some(count)) = (numbers.next(), numbers.next()) {
+        while let (Some(gap), Some(count)) = (take(&mut rest), take(&mut rest)) {
             bucket = bucket.saturating_add(gap);
             match u16::try_from(bucket) {
                 Ok(bucket) if bucket < BUCKETS => histogram.add(bucket, count),
@@ -151,34 +151,6 @@ impl FromIterator<Duration> for Histogram {
         let mut histogram = Self::default();
         histogram.extend(durations);
         histogram
-    }
-}
-
-fn push(bytes: &mut Vec<u8>, mut n: u64) {
-    while n >= 0x80 {
-        bytes.push(0x80 | u8::try_from(n & 0x7F).unwrap_or(0));
-        n >>= 7;
-    }
-    bytes.push(u8::try_from(n).unwrap_or(0));
-}
-
-/// Numbers as [`push`] writes them.
-struct Numbers<'a>(&'a [u8]);
-
-impl Iterator for Numbers<'_> {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        let mut n: u64 = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            n |= u64::from(byte & 0x7F) << shift;
-            if byte & 0x80 == 0 {
-                return Some(n);
-            }
-        }
-        None
     }
 }
 

@@ -30,6 +30,8 @@ pub struct RuntimeConfig {
     pub reaper_interval: Duration,
     /// How often to delete finished jobs past their retention. Default 30 s.
     pub sweep_interval: Duration,
+    /// How often this process samples what it uses and, if it leads, adds up what happened to jobs. Default 10 s.
+    pub metrics_interval: Duration,
     /// Longest wait between two looks while there is work. Default 1 s. Wake-ups come first; this is the backstop.
     pub poll_busy: Duration,
     /// Longest wait between two looks while there is none. Default 5 s.
@@ -56,6 +58,7 @@ impl Default for RuntimeConfig {
             stale_after: limits::STALE_AFTER,
             reaper_interval: limits::REAPER_INTERVAL,
             sweep_interval: limits::SWEEP_INTERVAL,
+            metrics_interval: limits::METRICS_TICK,
             poll_busy: limits::POLL_BUSY,
             poll_idle: limits::POLL_IDLE,
             cancel_grace: limits::CANCEL_GRACE,
@@ -96,6 +99,7 @@ impl RuntimeConfig {
             ("stale_after", self.stale_after),
             ("reaper_interval", self.reaper_interval),
             ("sweep_interval", self.sweep_interval),
+            ("metrics_interval", self.metrics_interval),
             ("poll_busy", self.poll_busy),
             ("poll_idle", self.poll_idle),
             ("alone_window", self.alone_window),

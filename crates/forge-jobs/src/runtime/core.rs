@@ -123,7 +123,7 @@ impl Core {
         let queues = &self.config.queues;
         let params = RegisterParams {
             process: session.process,
-            host: host_name(),
+            host: crate::host::name().to_owned(),
             pid: std::process::id(),
             version: self.config.version.clone(),
             kinds: Some(self.handlers.kinds()),
@@ -331,15 +331,4 @@ impl Core {
         }
         self.fetch.notify_one();
     }
-}
-
-/// The host's name, for people only: never an identity.
-#[cfg(target_os = "linux")]
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn host_name() -> String {
-    std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).unwrap_or_else(|_| "unknown".into())
 }

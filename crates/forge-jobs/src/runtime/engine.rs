@@ -7,7 +7,7 @@ use super::core::Core;
 use super::execute::panic_text;
 use super::handle::Command;
 use super::{fetch, finish, heartbeat, shutdown, watch};
-use crate::service::{self, Cleanup, Reaper};
+use crate::service::{self, Cleanup, Meter, Reaper};
 use crate::telemetry;
 use futures_util::FutureExt;
 use std::future::Future;
@@ -64,6 +64,10 @@ async fn run(core: Arc<Core>, commands: mpsc::UnboundedReceiver<Command>) {
     loops.spawn(supervise("cleanup", {
         let core = c();
         move || service::run(core.clone(), Cleanup::new(core.clone()))
+    }));
+    loops.spawn(supervise("meter", {
+        let core = c();
+        move || service::run(core.clone(), Meter::new(core.clone()))
     }));
     loops.spawn(supervise("scheduler", {
         let core = c();

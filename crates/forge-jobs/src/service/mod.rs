@@ -2,10 +2,13 @@
 
 mod cleanup;
 mod clocks;
+mod meter;
 mod reaper;
+mod resources;
 pub(crate) mod scheduler;
 
 pub(crate) use cleanup::Cleanup;
+pub(crate) use meter::Meter;
 pub(crate) use reaper::Reaper;
 
 use crate::runtime::Core;

@@ -37,4 +37,6 @@ pub enum Guard {
     ScheduleVersion,
     /// A program's code does not undo what a person edited of a schedule.
     ScheduleOwner,
+    /// What is added up is taken off the tape.
+    Roll,
 }

@@ -21,7 +21,7 @@ pub struct Lease {
     pub row: i64,
     /// What the storage wrote with the claim and will need at its end: its own business too. Without it a finish costs
     /// one more look.
-    pub memo: Option<[i64; 4]>,
+    pub memo: Option<[i64; 7]>,
 }
 
 impl Lease {

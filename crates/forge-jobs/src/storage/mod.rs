@@ -12,6 +12,7 @@ mod guard;
 mod inspect;
 mod job_queue;
 mod lease;
+mod metrics_storage;
 mod params;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -23,6 +24,8 @@ mod schedule_texts;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod transaction;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod usage;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
 pub use cron_storage::{
@@ -37,6 +40,10 @@ pub use inspect::{
 };
 pub use job_queue::{Changes, JobQueue};
 pub use lease::{FinishResult, Lease};
+pub use metrics_storage::{
+    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
+    SeriesParams, SeriesRow, Traffic,
+};
 pub use params::{Begun, LimitReach, LimitedWant};
 pub use params::{
     CancelOutcome, ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, DeregisterParams, DropOutcome,
@@ -94,6 +101,8 @@ pub struct Storage {
     pub rate_limits: Arc<dyn RateLimitStorage>,
     /// Schedules.
     pub cron: Arc<dyn CronStorage>,
+    /// What is measured, added up.
+    pub metrics: Arc<dyn MetricsStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
     /// What it can do.
@@ -105,7 +114,13 @@ impl Storage {
     #[must_use]
     pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
     where
-        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + CronStorage + Inspect,
+        S: JobQueue
+            + ProcessRegistry
+            + QueueConfig
+            + RateLimitStorage
+            + CronStorage
+            + MetricsStorage
+            + Inspect,
     {
         Self {
             jobs: backend.clone(),
@@ -113,6 +128,7 @@ impl Storage {
             queues: backend.clone(),
             rate_limits: backend.clone(),
             cron: backend.clone(),
+            metrics: backend.clone(),
             inspect: backend,
             capabilities,
         }

@@ -16,10 +16,16 @@ use crate::storage::{
     RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
     SweepReport, UpdateQueueParams, VerbParams,
 };
+use crate::storage::{
+    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
+    SeriesParams, Traffic,
+};
 use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A call to a storage, as far as wrappers tell calls apart.
@@ -58,6 +64,8 @@ pub enum Operation {
     DueSchedules,
     FireSchedules,
     RunSchedule,
+    Roll,
+    RecordSamples,
     /// Any read, of queues or for people.
     Read,
 }
@@ -292,6 +300,38 @@ impl<H: Hook> CronStorage for Wrapped<H> {
 
     async fn ticks(&self, params: TicksParams) -> Result<Vec<TickRow>, StorageError> {
         self.around(Operation::Read, self.inner.cron.ticks(params)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> MetricsStorage for Wrapped<H> {
+    async fn roll(&self, params: RollParams) -> Result<RollReport, StorageError> {
+        self.around(Operation::Roll, self.inner.metrics.roll(params)).await
+    }
+
+    async fn series(&self, params: SeriesParams) -> Result<Series, StorageError> {
+        self.around(Operation::Read, self.inner.metrics.series(params)).await
+    }
+
+    async fn record_samples(&self, params: SamplesParams) -> Result<(), StorageError> {
+        self.around(Operation::RecordSamples, self.inner.metrics.record_samples(params)).await
+    }
+
+    async fn samples(&self, params: SampleSeriesParams) -> Result<Vec<SampleRow>, StorageError> {
+        self.around(Operation::Read, self.inner.metrics.samples(params)).await
+    }
+
+    async fn oldest(&self, now: Option<Timestamp>) -> Result<Vec<(String, Duration)>, StorageError> {
+        self.around(Operation::Read, self.inner.metrics.oldest(now)).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.inner.metrics.traffic()
+    }
+
+    fn volume(&self) -> Option<PathBuf> {
+        self.inner.metrics.volume()
     }
 }
 

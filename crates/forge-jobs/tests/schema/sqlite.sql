@@ -1,5 +1,7 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
+CREATE INDEX forge_metrics_at ON forge_metrics (level, at);
+
 CREATE INDEX forge_replacements_job ON forge_replacements (seq, at);
 
 CREATE INDEX forge_ticks_job ON forge_ticks (job) WHERE job IS NOT NULL;
@@ -65,6 +67,11 @@ CREATE TABLE forge_finished (
     CHECK ((status = 5) = (reason IS NOT NULL))
 );
 
+CREATE TABLE forge_hosts (
+    no   INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT    NOT NULL UNIQUE
+);
+
 CREATE TABLE forge_jobs (
     seq           INTEGER PRIMARY KEY,
     id            BLOB    NOT NULL UNIQUE,
@@ -112,6 +119,16 @@ CREATE TABLE forge_limits (
 ) WITHOUT ROWID;
 
 CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE forge_metrics (
+    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600
+    source INTEGER NOT NULL,                  -- 0 all jobs, 1 those of a queue, 2 those of a kind
+    of     INTEGER NOT NULL,                  -- which queue or kind; 0: those without tallies of their own
+    at     INTEGER NOT NULL,                  -- where the stretch begins
+    host   INTEGER NOT NULL,                  -- 0: not known
+    data   BLOB    NOT NULL,
+    PRIMARY KEY (level, source, of, at, host)
+) WITHOUT ROWID;
 
 CREATE TABLE forge_notes (
     seq      INTEGER NOT NULL,
@@ -192,6 +209,14 @@ CREATE TABLE forge_running (
     cancel_at  INTEGER
 );
 
+CREATE TABLE forge_samples (
+    level   INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    process INTEGER NOT NULL,
+    data    TEXT    NOT NULL,                 -- JSON
+    PRIMARY KEY (level, at, process)
+) WITHOUT ROWID;
+
 CREATE TABLE forge_schedules (
     no              INTEGER PRIMARY KEY AUTOINCREMENT,
     name            TEXT    NOT NULL UNIQUE,
@@ -221,6 +246,11 @@ CREATE TABLE forge_slots (
     seq  INTEGER NOT NULL,
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
+
+CREATE TABLE forge_tape (
+    no   INTEGER PRIMARY KEY AUTOINCREMENT,
+    data BLOB    NOT NULL
+);
 
 CREATE TABLE forge_ticks (
     schedule    INTEGER NOT NULL,

@@ -130,6 +130,7 @@ impl Layer {
             call_timeout: self.call_timeout.unwrap_or(STORAGE_CALL_LIMIT),
             read_timeout: self.read_timeout.unwrap_or(POSTGRES_READ_TIMEOUT),
             listen: self.listen.unwrap_or(true),
+            metrics: true,
             auto_migrate: self.auto_migrate.unwrap_or(false),
         })
     }

@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const CLAIM: &str = "SELECT settings_version, suspects, read, now_us, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
-     throttles, created_at, due_at, tags, suspect, passed_wants, passed_kinds \
+     throttles, created_at, due_at, tags, suspect, passed_wants, passed_kinds, queue_no \
      FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Claims jobs of every wanted queue.
@@ -146,6 +146,10 @@ fn read(row: &Row, process: ProcessId, queue: &str, kind: &str) -> Result<Claime
         tags: tags.map(super::rows::tags).unwrap_or_default(),
         suspicions: count(16)?,
     };
-    let lease = Lease { job: id, claim_no: row.try_get(7)?, process, row: 0, memo: None };
+    let (queue_no, kind_no): (i32, i32) = (row.try_get(19)?, row.try_get(5)?);
+    let (claimed_at, created_at, due_at) =
+        (row.try_get(3)?, job.created_at.as_micros(), job.due_at.as_micros());
+    let memo = Some([queue_no.into(), kind_no.into(), claimed_at, due_at, created_at, 0, 0]);
+    let lease = Lease { job: id, claim_no: row.try_get(7)?, process, row: 0, memo };
     Ok(Claimed { job, lease })
 }

@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8)";
+const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const INSERT: &str = "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-     $12, $13, $14, false, $15)) i";
+     $12, $13, $14, $15, false, $16)) i";
 
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
@@ -334,6 +334,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
     let c = Columns::of(jobs);
     if c.keys.is_none() && c.turns.is_none() && c.asked.is_none() {
         let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.iter().copied().unzip();
+        let tape = hub.enqueued(&numbers).await?;
         let now = now.map(Timestamp::as_micros);
         let values = [
             (&c.ids as _, Type::UUID_ARRAY),
@@ -343,6 +344,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
             (&c.max as _, Type::INT4_ARRAY),
             (&c.tags as _, Type::TEXT_ARRAY),
             (&c.payloads as _, Type::TEXT_ARRAY),
+            (&tape as _, Type::BYTEA),
             (&now as _, Type::INT8),
         ];
         match hub.write(Lane::Work, INSERT_PLAIN, &values).await {
@@ -366,6 +368,7 @@ pub(super) async fn insert_any(
     now: Option<Timestamp>,
 ) -> Result<Vec<Said>, Fault> {
     let (queues, kinds): (Vec<i32>, Vec<i32>) = numbers.iter().copied().unzip();
+    let tape = hub.enqueued(numbers).await?;
     let now = now.map(Timestamp::as_micros);
     let has_keys = c.keys.is_some() || c.turns.is_some();
     let rows = hub
@@ -387,6 +390,7 @@ pub(super) async fn insert_any(
                 (&c.turns, Type::TEXT_ARRAY),
                 (&c.tags, Type::TEXT_ARRAY),
                 (&c.payloads, Type::TEXT_ARRAY),
+                (&tape, Type::BYTEA),
                 (&now, Type::INT8),
             ],
         )

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const RELEASE: &str = "SELECT {schema}.release($1, $2, $3, $4, $5)";
 const END_ALONE: &str = "SELECT {schema}.end_alone($1, $2, $3)";
 const PROGRESS: &str = "SELECT {schema}.record_progress($1, $2, $3, $4)";
@@ -147,6 +147,7 @@ async fn write(
         ends.iter().any(|e| e.output.is_some()).then(|| ends.iter().map(|e| e.output).collect());
     let ran: Vec<i64> = members.iter().map(|m| micros(m.timing.ran_for)).collect();
     let ago: Vec<i64> = members.iter().map(|m| micros(m.timing.ended_ago)).collect();
+    let tapes = hub.ended(members).await?;
     let now = now.map(Timestamp::as_micros);
     let values = [
         (&process as _, Type::UUID),
@@ -159,6 +160,7 @@ async fn write(
         (&outputs as _, Type::TEXT_ARRAY),
         (&ran as _, Type::INT8_ARRAY),
         (&ago as _, Type::INT8_ARRAY),
+        (&tapes as _, Type::BYTEA_ARRAY),
         (&now as _, Type::INT8),
     ];
     Ok(only(hub.write(Lane::Work, FINISH, &values).await?)?.try_get(0)?)

@@ -58,6 +58,7 @@ impl Guard {
                     ),
                 ],
             ),
+            Self::Roll => ("roll", &[("DELETE FROM {schema}.tape t WHERE t.no = ANY (p_pieces);", "")]),
             Self::ScheduleVersion => ("fire", &[("v_row.version <> v_member.version", "false")]),
             Self::ScheduleOwner => (
                 "put_schedule",

@@ -6,15 +6,18 @@ use super::enqueue::Group;
 use super::error::Fault;
 use super::link::{Link, Param};
 use super::marks::Memory;
+use super::metrics::Rolled;
 use super::names::Names;
 use super::schema::Schema;
 use crate::ProcessId;
+use crate::config::PostgresConfig;
+use crate::storage::usage::{Call, Usage};
 use crate::storage::{Changes, StorageError};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio_postgres::Row;
 
 /// How often a transaction that lost to another one is tried again.
@@ -56,6 +59,11 @@ pub(super) struct Hub {
     pub(super) marks: Memory,
     /// Rounds of the reaper.
     pub(super) reaps: AtomicU32,
+    /// The number of this host, for the metrics; `None` if they are off.
+    pub(super) host: Option<OnceCell<i32>>,
+    /// How far pieces of tape were added up.
+    pub(super) rolled: Mutex<Rolled>,
+    pub(super) usage: Usage,
     /// Promotions in a row that found what was due locked.
     pub(super) contended: AtomicU32,
     /// The processes that were registered through this storage: cancels of others are not for it.
@@ -64,12 +72,8 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(
-        server: Arc<Server>,
-        schema: Schema,
-        (work, read): (u32, u32),
-        (limit, read_limit): (Duration, Duration),
-    ) -> Self {
+    pub(super) fn new(server: Arc<Server>, schema: Schema, config: &PostgresConfig) -> Self {
+        let (work, read) = (config.connections(), config.read_connections());
         let links = |n: u32| (0..n).map(|_| Link::new(server.clone())).collect();
         Self {
             urgent: Link::new(server.clone()),
@@ -78,14 +82,17 @@ impl Hub {
             read: links(read),
             server,
             schema,
-            limit,
-            read_limit,
+            limit: config.call_timeout(),
+            read_limit: config.read_timeout(),
             names: Names::default(),
             changes: watch::Sender::new(Changes::default()),
             teller: Teller::default(),
             groups: [Group::default(), Group::default()],
             marks: Memory::default(),
             reaps: AtomicU32::new(0),
+            host: config.metrics().then(OnceCell::new),
+            rolled: Mutex::default(),
+            usage: Usage::default(),
             contended: AtomicU32::new(0),
             mine: Mutex::default(),
             statements: AtomicU64::new(0),
@@ -99,6 +106,12 @@ impl Hub {
 
     pub(super) async fn is_direct(&self) -> Result<bool, Fault> {
         self.urgent.is_direct().await
+    }
+
+    /// Connections that are open, and how many there may be.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let all = || std::iter::once(&self.urgent).chain(&self.patient).chain(&self.work).chain(&self.read);
+        (all().filter(|link| link.is_open()).count(), all().count())
     }
 
     fn link(&self, lane: Lane) -> &Link {
@@ -121,6 +134,7 @@ impl Hub {
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, Fault> {
         let mut tries = 0;
+        let _under_way = self.usage.begin(Call::Write);
         loop {
             self.statements.fetch_add(1, Ordering::Relaxed);
             match self.link(lane).query_often(&self.schema, template, params, self.limit).await {
@@ -157,6 +171,7 @@ impl Hub {
         limit: Duration,
     ) -> Result<Vec<Row>, Fault> {
         let text = self.schema.text(template);
+        let _under_way = self.usage.begin(Call::Read);
         self.statements.fetch_add(1, Ordering::Relaxed);
         match self.link(lane).query(&text, params, limit).await {
             Err(e @ Fault::Postgres(_)) if e.is_unknown() => {

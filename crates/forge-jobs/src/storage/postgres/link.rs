@@ -120,6 +120,11 @@ impl Link {
         self.under_way.load(Ordering::Relaxed)
     }
 
+    /// Whether there is a connection, as far as can be told at once.
+    pub(super) fn is_open(&self) -> bool {
+        self.live.try_lock().is_ok_and(|live| live.as_ref().is_some_and(|l| !l.client.is_closed()))
+    }
+
     async fn live(&self) -> Result<Arc<Live>, Fault> {
         let mut live = self.live.lock().await;
         if let Some(live) = live.as_ref().filter(|l| !l.client.is_closed()) {

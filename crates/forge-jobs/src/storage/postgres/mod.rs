@@ -22,6 +22,7 @@ mod link;
 mod list;
 mod look_back;
 mod marks;
+mod metrics;
 mod migrate;
 mod names;
 mod processes;
@@ -62,11 +63,17 @@ use crate::storage::{
     ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
     SweepParams, SweepReport, UpdateQueueParams, VerbParams,
 };
+use crate::storage::{
+    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
+    SeriesParams, Traffic,
+};
 use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The newest version of the schema that this program knows.
@@ -123,12 +130,7 @@ impl PostgresStorage {
                 opened.await.map_err(|e: error::Fault| e.into_storage(true))
             })
             .await?;
-        let hub = Arc::new(Hub::new(
-            server,
-            schema,
-            (config.connections(), config.read_connections()),
-            (config.call_timeout(), config.read_timeout()),
-        ));
+        let hub = Arc::new(Hub::new(server, schema, config));
         driver.handle().spawn(changes::tell(hub.clone(), closing));
         if purpose != Purpose::Look {
             driver.handle().spawn(look_back::look_back(hub.clone()));
@@ -339,6 +341,38 @@ impl RateLimitStorage for PostgresStorage {
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
         self.run(|hub| limits::sweep(hub, limit, now)).await
+    }
+}
+
+#[async_trait]
+impl MetricsStorage for PostgresStorage {
+    async fn roll(&self, params: RollParams) -> Result<RollReport, StorageError> {
+        self.run(|hub| metrics::roll(hub, params)).await
+    }
+
+    async fn series(&self, params: SeriesParams) -> Result<Series, StorageError> {
+        self.run(|hub| metrics::series(hub, params)).await
+    }
+
+    async fn record_samples(&self, params: SamplesParams) -> Result<(), StorageError> {
+        self.run(|hub| metrics::record_samples(hub, params)).await
+    }
+
+    async fn samples(&self, params: SampleSeriesParams) -> Result<Vec<SampleRow>, StorageError> {
+        self.run(|hub| metrics::samples(hub, params)).await
+    }
+
+    async fn oldest(&self, now: Option<Timestamp>) -> Result<Vec<(String, Duration)>, StorageError> {
+        self.run(|hub| metrics::oldest(hub, now)).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        let (open, limit) = self.hub.connections();
+        self.hub.usage.take(0, open, limit)
+    }
+
+    fn volume(&self) -> Option<PathBuf> {
+        None
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 /// The steps, each in parts; never edited once released.
 pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_tables.sql"),
+    include_str!("../../../migrations/postgres/0001_metrics.sql"),
     include_str!("../../../migrations/postgres/0001_enqueue.sql"),
     include_str!("../../../migrations/postgres/0001_keys.sql"),
     include_str!("../../../migrations/postgres/0001_unique.sql"),

@@ -390,7 +390,7 @@ impl Claim<'_> {
         let id = JobId::from_bytes(p.id);
         let attempt = p.attempts.saturating_add(1);
         let flags = flags | p.flags;
-        let memo = Some([attempt.into(), flags, queue.no, self.now]);
+        let memo = Some([attempt.into(), flags, queue.no, self.now, p.kind, p.due_at, p.created_at]);
         let lease = Lease { job: id, claim_no, process: self.id, row: p.seq, memo };
         let job = ClaimedJob {
             id,

@@ -37,6 +37,7 @@ pub(super) fn insert_all(
     now: Option<Timestamp>,
 ) -> Result<Vec<Inserted>, Fault> {
     let now = time(now);
+    cx.at_home(now)?;
     let mut results = Vec::with_capacity(jobs.len());
     for piece in jobs.chunks(many::ROWS) {
         if many::insert(cx, piece, now)? {
@@ -109,6 +110,7 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
     } else {
         put_ready(cx, &row)?;
     }
+    cx.tape.enqueued(queue, kind, 1);
     Ok(Inserted::Inserted)
 }
 

@@ -10,13 +10,14 @@ use super::state::{
 use super::writer::{Cx, time};
 use super::{slots, unique};
 use crate::limits::{MAX_ERROR_BYTES, MAX_FINISH_BATCH};
+use crate::metrics::tape::{self, Outcome};
 use crate::retry::Transition;
 use crate::storage::Begun;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::guard::Guard;
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
 use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, Timestamp, clean_error};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, thro
      last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
 const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
 
+const FACTS: &str = "SELECT kind, due_at, created_at FROM forge_jobs WHERE seq = ?1";
+const KIND: &str = "SELECT kind FROM forge_jobs WHERE seq = ?1";
 const END_ALONE: &str = "UPDATE forge_running SET flags = ?2 WHERE seq = ?1";
 
 const STALE: FinishResult = FinishResult::StaleLease;
@@ -110,7 +113,8 @@ fn take_remembered(
     lease: &Lease,
     processes: &mut Processes,
 ) -> rusqlite::Result<Option<RunningRow>> {
-    let Some([attempt, flags, queue, claimed_at]) = lease.memo.filter(|_| cx.guards(Guard::Finish)) else {
+    let Some([attempt, flags, queue, claimed_at, ..]) = lease.memo.filter(|_| cx.guards(Guard::Finish))
+    else {
         return Ok(None);
     };
     let Some(process) = processes.number(cx, lease.process)? else { return Ok(None) };
@@ -156,10 +160,14 @@ fn finish_one(
     if let Transition::Done { output } = &member.transition
         && let Some(claim) = take_remembered(cx, &member.lease, processes)?
     {
+        let facts = facts(cx, &claim, &member.lease)?;
+        tell(cx, Outcome::Done, &claim, &facts, member, now);
         return done(cx, &claim, &Span::of(&claim, member, now), output.as_ref());
     }
     let Some(claim) = valid(cx, &member.lease, processes, Guard::Finish)? else { return Ok(STALE) };
     take_running(cx, &claim)?;
+    // A job that comes back is due at another time.
+    let facts = facts(cx, &claim, &member.lease)?;
     let span = Span::of(&claim, member, now);
     let cancelled = claim.cancel_at.is_some() && cx.guards(Guard::Cancel);
     let result = match &member.transition {
@@ -175,7 +183,44 @@ fn finish_one(
         Transition::Throttle { after } => come_back(cx, &claim, &span, now, *after, None)?,
         Transition::Dead { reason, error } => die(cx, &claim, &span, *reason, Some(error))?,
     };
+    let outcome = match (result, &member.transition) {
+        (FinishResult::StaleLease, _) => return Ok(result),
+        (FinishResult::Applied { dead_reason: Some(reason), .. }, _) => Outcome::Dead(reason),
+        (_, Transition::Retry { .. }) => Outcome::Retried,
+        (_, Transition::Throttle { .. }) => Outcome::Throttled,
+        (_, Transition::Done { .. } | Transition::Dead { .. }) => Outcome::Done,
+    };
+    tell(cx, outcome, &claim, &facts, member, now);
     Ok(result)
+}
+
+/// What the metrics want to know of a claim: its job's kind, and when it was due and came in. A claim that was made by
+/// this storage remembers.
+fn facts(cx: &Cx<'_, '_>, claim: &RunningRow, lease: &Lease) -> rusqlite::Result<tape::Claim> {
+    let (queue, claimed_at) = (claim.queue, claim.claimed_at);
+    let known = |(kind, due_at, created_at)| tape::Claim { queue, kind, claimed_at, due_at, created_at };
+    if let Some([.., kind, due_at, created_at]) = lease.memo {
+        return Ok(known((kind, due_at, created_at)));
+    }
+    if cx.tape.is_off() {
+        return Ok(known((0, claimed_at, claimed_at)));
+    }
+    let facts = |r: &Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?));
+    let found = cx.conn.prepare_cached(FACTS)?.query_row([claim.seq], facts).optional()?;
+    Ok(known(found.unwrap_or((0, claimed_at, claimed_at))))
+}
+
+/// Tells the metrics of an attempt that ended.
+fn tell(
+    cx: &mut Cx<'_, '_>,
+    outcome: Outcome,
+    claim: &RunningRow,
+    facts: &tape::Claim,
+    member: &Finish,
+    now: i64,
+) {
+    cx.at_process(now, claim.process);
+    cx.tape.ended(outcome, facts, member.timing);
 }
 
 fn done(
@@ -302,6 +347,11 @@ pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Re
     take_running(cx, claim)?;
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
         let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at), now };
+        if !cx.tape.is_off() {
+            let kind = cx.conn.prepare_cached(KIND)?.query_row([claim.seq], |r| r.get(0)).optional()?;
+            cx.at_process(now, claim.process);
+            cx.tape.died(claim.queue, kind.unwrap_or(0), DeadReason::Cancelled);
+        }
         return die(cx, claim, &span, DeadReason::Cancelled, None);
     }
     let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };

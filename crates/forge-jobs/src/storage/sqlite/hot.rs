@@ -1,7 +1,7 @@
 //! Statements of the hot path, prepared once for the writing connection. To find one again by its text takes as long
 //! as to run it, and each job takes several.
 
-use super::{claim, enqueue, finish, looks, queues, state};
+use super::{claim, enqueue, finish, looks, metrics, queues, state};
 use rusqlite::{Connection, Statement};
 use std::cell::{OnceCell, RefCell, RefMut};
 
@@ -51,6 +51,7 @@ statements! {
     TakeRunning = state::TAKE_RUNNING,
     TakeClaim = finish::TAKE_CLAIM,
     PutFinished = state::PUT_FINISHED,
+    KeepTape = metrics::KEEP_TAPE,
 }
 
 /// The statements of one connection, each prepared when it is first needed.

@@ -17,6 +17,7 @@ mod limits;
 mod line;
 mod locks;
 mod looks;
+mod metrics;
 mod migrate;
 #[cfg(target_os = "linux")]
 mod mounts;
@@ -54,7 +55,9 @@ use self::locks::Locks;
 use self::open::{Purpose, Readers, Synchronous};
 use self::writer::{Cx, Lane, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
+use crate::metrics::tape::Tape;
 use crate::rate_limit::Scope;
+use crate::storage::usage::{Call, Usage};
 use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
 };
@@ -65,6 +68,10 @@ use crate::storage::{
     ProcessRow, ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams,
     ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
     SweepParams, SweepReport, UpdateQueueParams, VerbParams,
+};
+use crate::storage::{
+    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
+    SeriesParams, Traffic,
 };
 use crate::{Attempt, Job, JobId, ProcessId, Timestamp};
 use async_trait::async_trait;
@@ -88,11 +95,17 @@ pub struct SqliteOptions {
     synchronous: Synchronous,
     purpose: Purpose,
     guards: Guards,
+    metered: bool,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { synchronous: Synchronous::Full, purpose: Purpose::Use, guards: Guards::default() }
+        Self {
+            synchronous: Synchronous::Full,
+            purpose: Purpose::Use,
+            guards: Guards::default(),
+            metered: true,
+        }
     }
 }
 
@@ -121,6 +134,14 @@ impl SqliteOptions {
         self
     }
 
+    /// Without counting what happens to jobs by this handle, for [`metrics`](crate::metrics): a few per cent of the
+    /// throughput.
+    #[must_use]
+    pub const fn without_metrics(mut self) -> Self {
+        self.metered = false;
+        self
+    }
+
     /// Without one of the guards that make the storage safe. For tests that a rule notices, and for nothing else.
     #[cfg(feature = "conformance")]
     #[must_use]
@@ -142,6 +163,7 @@ pub struct SqliteStorage {
     changes: Arc<watch::Sender<Changes>>,
     /// `None` where the platform offers no watch.
     watcher: Mutex<Option<RecommendedWatcher>>,
+    usage: Usage,
     file: Option<PathBuf>,
 }
 
@@ -162,8 +184,9 @@ impl SqliteStorage {
             source: Some(Box::new(e)),
         })?;
         let path = file.clone();
-        let conn = blocking(move || open::open_file(&path, options.synchronous, options.purpose)).await?;
-        let storage = Self::build(conn, options.guards, Some(file.clone()))?;
+        let (synchronous, purpose) = (options.synchronous, options.purpose);
+        let conn = blocking(move || open::open_file(&path, synchronous, purpose)).await?;
+        let storage = Self::build(conn, options, Some(file.clone()))?;
         let left = storage.changes.clone();
         let watcher = changes::watch_files(&file, storage.writer.looker(), move || changes::tell_news(&left));
         *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
@@ -177,17 +200,19 @@ impl SqliteStorage {
     /// [`StorageError::Internal`].
     pub async fn open_in_memory(options: SqliteOptions) -> Result<Arc<Self>, StorageError> {
         let conn = blocking(open::open_memory).await?;
-        Ok(Arc::new(Self::build(conn, options.guards, None)?))
+        Ok(Arc::new(Self::build(conn, options, None)?))
     }
 
-    fn build(conn: Connection, guards: Guards, file: Option<PathBuf>) -> Result<Self, StorageError> {
+    fn build(conn: Connection, options: SqliteOptions, file: Option<PathBuf>) -> Result<Self, StorageError> {
         let changes = Arc::new(watch::Sender::new(Changes::default()));
         let identity = file.as_deref().map(Identity::of);
-        let writer = Writer::start(conn, identity, guards, changes.clone())?;
+        let tape = if options.metered { Tape::default() } else { Tape::off() };
+        let writer = Writer::start(conn, identity, options.guards, tape, changes.clone())?;
         let readers = file.clone().map(Readers::new);
         let settings = file.clone().map(Readers::single);
         let locks = Arc::new(Locks::beside(file.as_deref()));
-        Ok(Self { writer, readers, settings, locks, changes, watcher: Mutex::new(None), file })
+        let usage = Usage::default();
+        Ok(Self { writer, readers, settings, locks, changes, watcher: Mutex::new(None), usage, file })
     }
 
     /// The bundle for a runtime.
@@ -210,7 +235,18 @@ impl SqliteStorage {
         T: Send + 'static,
         F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.writer.write(lane, run).await
+        self.look_or_write(lane, |_| Ok(None), run).await
+    }
+
+    /// The same, unless a look says that there is nothing to be written.
+    async fn look_or_write<T, L, F>(&self, lane: Lane, look: L, run: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        L: FnMut(&mut Cx<'_, '_>) -> Result<Option<T>, Fault> + Send + 'static,
+        F: FnMut(&mut Cx<'_, '_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let _under_way = self.usage.begin(Call::Write);
+        self.writer.look_or_write(lane, look, run).await
     }
 
     /// Runs a read for people: on a connection of its own, or in memory on the only one there is.
@@ -232,6 +268,7 @@ impl SqliteStorage {
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        let _under_way = self.usage.begin(Call::Read);
         match readers {
             Some(readers) => readers.read(run, limit).await,
             None => self.writer.write(Lane::Bulk, move |cx| run(cx.conn)).await,
@@ -262,7 +299,7 @@ impl JobQueue for SqliteStorage {
     async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {
         let look = params.clone();
         let looked = move |cx: &mut Cx<'_, '_>| looks::claim(cx, &look);
-        self.writer.look_or_write(Lane::Bulk, looked, move |cx| claim::claim(cx, &params)).await
+        self.look_or_write(Lane::Bulk, looked, move |cx| claim::claim(cx, &params)).await
     }
 
     async fn finish(&self, params: FinishParams) -> Result<Vec<FinishResult>, StorageError> {
@@ -283,7 +320,7 @@ impl JobQueue for SqliteStorage {
 
     async fn promote(&self, params: PromoteParams) -> Result<Promoted, StorageError> {
         let looked = move |cx: &mut Cx<'_, '_>| looks::promote(cx, &params);
-        self.writer.look_or_write(Lane::Bulk, looked, move |cx| promote::promote(cx, &params)).await
+        self.look_or_write(Lane::Bulk, looked, move |cx| promote::promote(cx, &params)).await
     }
 
     async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
@@ -304,7 +341,7 @@ impl JobQueue for SqliteStorage {
 
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
         let looked = move |cx: &mut Cx<'_, '_>| looks::sweep(cx, &params);
-        self.writer.look_or_write(Lane::Bulk, looked, move |cx| sweep::sweep(cx, &params)).await
+        self.look_or_write(Lane::Bulk, looked, move |cx| sweep::sweep(cx, &params)).await
     }
 
     fn wake(&self) {
@@ -358,7 +395,7 @@ impl ProcessRegistry for SqliteStorage {
         let locks = self.locks.clone();
         let looked = move |cx: &mut Cx<'_, '_>| looks::reap(cx, &params);
         let reaped = move |cx: &mut Cx<'_, '_>| reap::reap(cx, &params, &locks);
-        let report = self.writer.look_or_write(Lane::Bulk, looked, reaped).await?;
+        let report = self.look_or_write(Lane::Bulk, looked, reaped).await?;
         for process in &report.processes {
             self.locks.remove(*process);
         }
@@ -453,7 +490,40 @@ impl RateLimitStorage for SqliteStorage {
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
         let looked = move |cx: &mut Cx<'_, '_>| limits::none_idle(cx, now);
-        self.writer.look_or_write(Lane::Bulk, looked, move |cx| limits::sweep(cx, limit, now)).await
+        self.look_or_write(Lane::Bulk, looked, move |cx| limits::sweep(cx, limit, now)).await
+    }
+}
+
+#[async_trait]
+impl MetricsStorage for SqliteStorage {
+    async fn roll(&self, params: RollParams) -> Result<RollReport, StorageError> {
+        self.write(Lane::Bulk, move |cx| metrics::roll(cx, &params)).await
+    }
+
+    async fn series(&self, params: SeriesParams) -> Result<Series, StorageError> {
+        self.read(None, move |conn| metrics::series(conn, &params)).await
+    }
+
+    async fn record_samples(&self, params: SamplesParams) -> Result<(), StorageError> {
+        self.write(Lane::Bulk, move |cx| metrics::record_samples(cx, &params)).await
+    }
+
+    async fn samples(&self, params: SampleSeriesParams) -> Result<Vec<SampleRow>, StorageError> {
+        self.read(None, move |conn| metrics::samples(conn, &params)).await
+    }
+
+    async fn oldest(&self, now: Option<Timestamp>) -> Result<Vec<(String, Duration)>, StorageError> {
+        self.read(None, move |conn| metrics::oldest(conn, time(now))).await
+    }
+
+    fn traffic(&self) -> Traffic {
+        let (open, limit) = self.readers.as_ref().map_or((0, 0), Readers::connections);
+        // And the writer's.
+        self.usage.take(open::busy(), open + 1, limit + 1)
+    }
+
+    fn volume(&self) -> Option<PathBuf> {
+        self.file.as_ref()?.parent().map(PathBuf::from)
     }
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 const KIND_NO: &str = "SELECT no FROM forge_kinds WHERE name = ?1";
 const KIND_NAME: &str = "SELECT name FROM forge_kinds WHERE no = ?1";
 const NEW_KIND: &str = "INSERT INTO forge_kinds (name) VALUES (?1) RETURNING no";
+const HOST_NO: &str = "SELECT no FROM forge_hosts WHERE name = ?1";
+const NEW_HOST: &str = "INSERT INTO forge_hosts (name) VALUES (?1) RETURNING no";
 const ATTACHED: &str = "SELECT what, no, scope FROM forge_attached";
 const QUEUE_NO: &str = "SELECT no FROM forge_queues WHERE name = ?1";
 const NEW_QUEUE: &str = "INSERT INTO forge_queues (name, workers, backoff_enabled, backoff_base_us, backoff_max_us, \
@@ -47,6 +49,7 @@ impl Numbers {
 pub(super) struct Names {
     kinds: Numbers,
     queues: Numbers,
+    hosts: Numbers,
     /// What is attached to budgets, as of a version of the settings.
     attached: Option<(i64, Arc<Attached>)>,
 }
@@ -69,12 +72,14 @@ impl Names {
     pub(super) fn keep(&mut self) {
         self.kinds.fresh.clear();
         self.queues.fresh.clear();
+        self.hosts.fresh.clear();
     }
 
     /// What was learnt was rolled back.
     pub(super) fn forget(&mut self) {
         self.kinds.forget_fresh();
         self.queues.forget_fresh();
+        self.hosts.forget_fresh();
         // It may be of a version that comes again, with something else in it.
         self.attached = None;
     }
@@ -116,6 +121,25 @@ impl Names {
             None => conn.prepare_cached(NEW_KIND)?.query_row([name], |r| r.get(0))?,
         };
         self.kinds.learn(no, name);
+        Ok(no)
+    }
+
+    /// The number of the host that this is.
+    pub(super) fn own_host(&mut self, conn: &Connection) -> rusqlite::Result<i64> {
+        self.host(conn, crate::host::name())
+    }
+
+    /// The number of a host, which is added if it is new.
+    pub(super) fn host(&mut self, conn: &Connection, name: &str) -> rusqlite::Result<i64> {
+        if let Some(no) = self.hosts.by_name.get(name) {
+            return Ok(*no);
+        }
+        let known = conn.prepare_cached(HOST_NO)?.query_row([name], |r| r.get(0)).optional()?;
+        let no = match known {
+            Some(no) => no,
+            None => conn.prepare_cached(NEW_HOST)?.query_row([name], |r| r.get(0))?,
+        };
+        self.hosts.learn(no, name);
         Ok(no)
     }
 

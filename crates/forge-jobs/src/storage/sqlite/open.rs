@@ -7,7 +7,7 @@ use crate::storage::StorageError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -127,8 +127,17 @@ fn wait_a_little(tries: i32) -> bool {
     if tries >= BUSY_TRIES {
         return false;
     }
+    BUSY.fetch_add(1, Ordering::Relaxed);
     std::thread::sleep(Duration::from_micros(fastrand::u64(200..5_000)));
     true
+}
+
+/// Waits for locks of other processes, by all handles of this one.
+static BUSY: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process had to wait for the lock of another one.
+pub(super) fn busy() -> u64 {
+    BUSY.load(Ordering::Relaxed)
 }
 
 fn refuse_old_sqlite() -> Result<(), StorageError> {
@@ -174,9 +183,16 @@ pub(super) struct Readers {
     file: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    most: usize,
 }
 
 impl Readers {
+    /// How many are open, and how many there may be.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let in_use = self.most.saturating_sub(self.permits.available_permits());
+        (in_use + self.idle.lock().unwrap_or_else(PoisonError::into_inner).len(), self.most)
+    }
+
     pub(super) fn new(file: PathBuf) -> Self {
         Self::with_connections(file, READERS)
     }
@@ -187,7 +203,7 @@ impl Readers {
     }
 
     fn with_connections(file: PathBuf, most: usize) -> Self {
-        Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(most)) }
+        Self { file, idle: Arc::default(), permits: Arc::new(Semaphore::new(most)), most }
     }
 
     /// Runs a read off the async threads, on one state of the database, bounded in time. It is stopped when nobody

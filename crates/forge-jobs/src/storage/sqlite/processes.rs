@@ -39,7 +39,7 @@ const FORGET: &str = "DELETE FROM forge_processes WHERE ended_at < ?1 \
      AND NOT EXISTS (SELECT 1 FROM forge_running r WHERE r.process = forge_processes.no)";
 
 /// Registers a boot of a process.
-pub(super) fn register(cx: &Cx<'_, '_>, params: &RegisterParams) -> Result<(), Fault> {
+pub(super) fn register(cx: &mut Cx<'_, '_>, params: &RegisterParams) -> Result<(), Fault> {
     // A list of strings always has a JSON form.
     let json = |list: &Option<Vec<String>>| list.as_ref().and_then(|l| serde_json::to_string(l).ok());
     let (kinds, queues) = (json(&params.kinds), json(&params.queues));
@@ -50,6 +50,7 @@ pub(super) fn register(cx: &Cx<'_, '_>, params: &RegisterParams) -> Result<(), F
     if cx.conn.prepare_cached(REGISTER)?.execute(values)? == 0 {
         return Err(registered_before(params.process).into());
     }
+    cx.names.host(cx.conn, &params.host)?;
     Ok(())
 }
 

@@ -75,6 +75,8 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
     }
     take_running(cx, claim)?;
     keep_attempt(cx, &crashed(claim, now))?;
+    cx.at_process(now, claim.process);
+    cx.tape.crashed(claim.queue, job.kind);
     job.suspect += 1;
     if claim.is_alone() {
         job.crashes += 1;
@@ -82,12 +84,14 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
         if job.crashes >= i64::from(MAX_CRASHES) {
             cx.conn.prepare_cached(CRASHES)?.execute(params![job.seq, job.crashes])?;
             bury(cx, claim, now, DeadReason::Poison)?;
+            cx.tape.died(claim.queue, job.kind, DeadReason::Poison);
             report.poisoned.push(id);
             return Ok(());
         }
         if job.attempts >= job.max_attempts {
             cx.conn.prepare_cached(CRASHES)?.execute(params![job.seq, job.crashes])?;
             bury(cx, claim, now, DeadReason::Exhausted)?;
+            cx.tape.died(claim.queue, job.kind, DeadReason::Exhausted);
             report.exhausted.push(id);
             return Ok(());
         }

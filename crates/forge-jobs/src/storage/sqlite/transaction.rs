@@ -31,8 +31,9 @@ use super::hot::Statements;
 use super::migrate::refuse_unfit;
 use super::names::Names;
 use super::open::Purpose;
-use super::writer::Cx;
+use super::writer::{Cx, keep_tape};
 use super::{SqliteStorage, enqueue, place};
+use crate::metrics::tape::Tape;
 use crate::storage::{BlockingJobTransaction, EnqueueParams, Inserted, StorageError};
 use rusqlite::Connection;
 use std::fmt;
@@ -128,9 +129,11 @@ impl InTransaction<'_> {
 
     fn insert_all(&self, params: &EnqueueParams) -> Result<Vec<Inserted>, Fault> {
         let (statements, guards) = (Statements::new(self.connection), Guards::default());
-        let (mut names, mut effects) = (Names::default(), Effects::default());
-        let mut cx = Cx::foreign(self.connection, &statements, &mut names, &mut effects, &guards);
-        enqueue::insert_all(&mut cx, &params.jobs, params.now)
+        let (mut names, mut effects, mut tape) = (Names::default(), Effects::default(), Tape::default());
+        let mut cx = Cx::foreign(self.connection, &statements, &mut names, &mut effects, &mut tape, &guards);
+        let inserted = enqueue::insert_all(&mut cx, &params.jobs, params.now)?;
+        keep_tape(&statements, &tape)?;
+        Ok(inserted)
     }
 }
 

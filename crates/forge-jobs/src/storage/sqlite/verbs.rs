@@ -91,6 +91,8 @@ fn cancel_waiting(cx: &mut Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelO
         output: None,
     };
     put_finished(cx, &row, job.keys(), now)?;
+    cx.at_home(now)?;
+    cx.tape.died(job.queue, job.kind, DeadReason::Cancelled);
     Ok(CancelOutcome::Cancelled)
 }
 

@@ -15,6 +15,7 @@ use super::identity::Identity;
 use super::names::Names;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
+use crate::metrics::tape::{Place, Tape};
 use crate::storage::guard::Guard;
 use crate::storage::{Changes, StorageError};
 use rusqlite::{Connection, ErrorCode, Statement};
@@ -51,6 +52,8 @@ pub(super) struct Cx<'a, 'c> {
     statements: &'a Statements<'c>,
     pub(super) names: &'a mut Names,
     pub(super) effects: &'a mut Effects,
+    /// What the transaction does, for the metrics.
+    pub(super) tape: &'a mut Tape,
     guards: &'a Guards,
 }
 
@@ -61,14 +64,29 @@ impl<'a, 'c> Cx<'a, 'c> {
         statements: &'a Statements<'c>,
         names: &'a mut Names,
         effects: &'a mut Effects,
+        tape: &'a mut Tape,
         guards: &'a Guards,
     ) -> Self {
-        Self { conn, statements, names, effects, guards }
+        Self { conn, statements, names, effects, tape, guards }
     }
 
     /// A statement of the hot path.
     pub(super) fn hot(&self, which: Hot) -> rusqlite::Result<RefMut<'a, Statement<'c>>> {
         self.statements.get(which)
+    }
+
+    /// What follows happens at this time in this process, for the metrics.
+    pub(super) fn at_process(&mut self, now: i64, process: i64) {
+        self.tape.locate(now, Place::Process(process));
+    }
+
+    /// What follows happens at this time on this host, for the metrics.
+    pub(super) fn at_home(&mut self, now: i64) -> rusqlite::Result<()> {
+        if !self.tape.is_off() {
+            let host = self.names.own_host(self.conn)?;
+            self.tape.locate(now, Place::Host(host));
+        }
+        Ok(())
     }
 
     /// Whether a guard is on: always, outside of mutation tests.
@@ -84,6 +102,14 @@ impl<'a, 'c> Cx<'a, 'c> {
 /// The time to act at: the caller's, or the host's, which is the database's clock here.
 pub(super) fn time(now: Option<Timestamp>) -> i64 {
     now.unwrap_or_else(Timestamp::now).as_micros()
+}
+
+/// Stores what a transaction has done, in it.
+pub(super) fn keep_tape(statements: &Statements<'_>, tape: &Tape) -> rusqlite::Result<()> {
+    match tape.bytes() {
+        Some(bytes) => statements.get(Hot::KeepTape)?.execute([bytes]).map(drop),
+        None => Ok(()),
+    }
 }
 
 trait Command: Send {
@@ -160,15 +186,17 @@ impl Writer {
         conn: Connection,
         identity: Option<Identity>,
         guards: Guards,
+        tape: Tape,
         changes: Arc<watch::Sender<Changes>>,
     ) -> Result<Self, StorageError> {
-        Self::start_with(conn, identity, guards, changes, STORAGE_CALL_LIMIT)
+        Self::start_with(conn, identity, guards, tape, changes, STORAGE_CALL_LIMIT)
     }
 
     fn start_with(
         conn: Connection,
         identity: Option<Identity>,
         guards: Guards,
+        tape: Tape,
         changes: Arc<watch::Sender<Changes>>,
         patience: Duration,
     ) -> Result<Self, StorageError> {
@@ -184,6 +212,7 @@ impl Writer {
                 guards,
                 changes,
                 names: Names::default(),
+                tape,
                 shared: for_thread,
                 data_version: 0,
                 settings_version: 0,
@@ -276,6 +305,8 @@ struct Worker<'c> {
     guards: Guards,
     changes: Arc<watch::Sender<Changes>>,
     names: Names,
+    /// What the transaction under way does, for the metrics.
+    tape: Tape,
     shared: Arc<Shared>,
     data_version: i64,
     /// The version of all settings when this was last looked.
@@ -433,6 +464,7 @@ impl Worker<'_> {
             statements: &self.statements,
             names: &mut self.names,
             effects: &mut effects,
+            tape: &mut self.tape,
             guards: &self.guards,
         };
         // One that panics is tried again as a write.
@@ -445,6 +477,7 @@ impl Worker<'_> {
             statements: &self.statements,
             names: &mut self.names,
             effects,
+            tape: &mut self.tape,
             guards: &self.guards,
         };
         std::panic::catch_unwind(AssertUnwindSafe(|| command.run(&mut cx))).unwrap_or_else(|_| {
@@ -471,7 +504,9 @@ impl Worker<'_> {
     }
 
     fn commit(&mut self, changed_before: u64, effects: Effects) -> Result<(), StorageError> {
-        match self.statements.get(Hot::Commit).and_then(|mut s| s.execute([])) {
+        let kept = keep_tape(&self.statements, &self.tape);
+        self.tape.clear();
+        match kept.and_then(|()| self.statements.get(Hot::Commit)?.execute([])) {
             Ok(_) => {
                 self.names.keep();
                 if self.conn.total_changes() != changed_before {
@@ -505,6 +540,7 @@ impl Worker<'_> {
 
     fn rollback(&mut self) {
         self.names.forget();
+        self.tape.clear();
         // Some failures roll back by themselves.
         if !self.conn.is_autocommit() {
             // Nothing more can be done if even this fails; the next BEGIN will say so.
@@ -529,7 +565,8 @@ mod tests {
         conn.busy_timeout(Duration::from_millis(10)).unwrap();
         let changes = Arc::new(watch::Sender::new(Changes::default()));
         let patience = Duration::from_millis(500);
-        let writer = Writer::start_with(conn, None, Guards::default(), changes, patience).unwrap();
+        let writer =
+            Writer::start_with(conn, None, Guards::default(), Tape::off(), changes, patience).unwrap();
         let mut other = Connection::open(&file).unwrap();
         let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         // In turn these would take 500 s.
@@ -547,7 +584,7 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch("CREATE TABLE t (x)").unwrap();
         let changes = Arc::new(watch::Sender::new(Changes::default()));
-        let writer = Writer::start(conn, None, Guards::default(), changes).unwrap();
+        let writer = Writer::start(conn, None, Guards::default(), Tape::off(), changes).unwrap();
         let insert = |bad: bool| {
             writer.write(Lane::Bulk, move |cx| {
                 cx.conn.execute("INSERT INTO t VALUES (1)", [])?;

@@ -77,6 +77,9 @@ pub(super) fn insert(cx: &mut Cx<'_, '_>, jobs: &[NewJob], now: i64) -> Result<b
     }
     statement.raw_execute()?;
     cx.effects.claimable = true;
+    for (queue, kind) in numbers {
+        cx.tape.enqueued(queue, kind, 1);
+    }
     Ok(true)
 }
 

@@ -1,0 +1,104 @@
+//! What this process uses of its host, as the system tells it.
+
+use crate::metrics::Sample;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// Looks at this process.
+pub(super) struct Resources {
+    system: System,
+    pid: Option<Pid>,
+    last: Option<Totals>,
+}
+
+/// What it used since it began.
+#[derive(Clone, Copy)]
+struct Totals {
+    at: Instant,
+    cpu: Duration,
+    disk_read: u64,
+    disk_written: u64,
+    memory: u64,
+}
+
+impl Resources {
+    pub(super) fn new() -> Self {
+        let mut resources = Self { system: System::new(), pid: sysinfo::get_current_pid().ok(), last: None };
+        resources.last = resources.totals();
+        resources
+    }
+
+    fn totals(&mut self) -> Option<Totals> {
+        let pid = self.pid?;
+        let what = ProcessRefreshKind::nothing().with_cpu().with_memory().with_disk_usage().without_tasks();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+        let process = self.system.process(pid)?;
+        let disk = process.disk_usage();
+        Some(Totals {
+            at: Instant::now(),
+            cpu: Duration::from_millis(process.accumulated_cpu_time()),
+            disk_read: disk.total_read_bytes,
+            disk_written: disk.total_written_bytes,
+            memory: process.memory(),
+        })
+    }
+
+    /// What was used since the last look.
+    pub(super) fn look(&mut self, volume: Option<&Path>) -> Sample {
+        let mut sample = Sample::default();
+        let (last, now) = (self.last, self.totals());
+        if let (Some(last), Some(now)) = (last, now) {
+            sample.watched = now.at.saturating_duration_since(last.at);
+            sample.cpu = Some(now.cpu.saturating_sub(last.cpu));
+            sample.memory = Some(now.memory.max(last.memory));
+            sample.disk_read = Some(now.disk_read.saturating_sub(last.disk_read));
+            sample.disk_written = Some(now.disk_written.saturating_sub(last.disk_written));
+        }
+        self.last = now;
+        if let Some((free, size)) = volume.and_then(space) {
+            (sample.disk_free, sample.disk_size) = (Some(free), Some(size));
+        }
+        sample
+    }
+}
+
+/// Free bytes of the volume that a directory is on, for those without special rights, and its size.
+#[cfg(target_os = "linux")]
+fn space(directory: &Path) -> Option<(u64, u64)> {
+    let volume = rustix::fs::statvfs(directory).ok()?;
+    Some((volume.f_bavail.saturating_mul(volume.f_frsize), volume.f_blocks.saturating_mul(volume.f_frsize)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn space(directory: &Path) -> Option<(u64, u64)> {
+    let directory = directory.canonicalize().ok()?;
+    let disks = sysinfo::Disks::new_with_refreshed_list();
+    let on = disks.iter().filter(|disk| directory.starts_with(disk.mount_point()));
+    let disk = on.max_by_key(|disk| disk.mount_point().as_os_str().len())?;
+    Some((disk.available_space(), disk.total_space()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_memory_and_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut resources = Resources::new();
+        let mut sum = 0_u64;
+        let begun = Instant::now();
+        // The system counts in steps of some milliseconds.
+        while begun.elapsed() < Duration::from_millis(100) {
+            sum = sum.wrapping_mul(31).wrapping_add(7);
+        }
+        let sample = resources.look(Some(dir.path()));
+        assert!(sample.cpu.unwrap() > Duration::ZERO, "{sample:?} {sum}");
+        assert!(sample.memory.unwrap() > 1 << 20, "{sample:?}");
+        assert!(sample.watched >= Duration::from_millis(100), "{sample:?}");
+        assert!(sample.disk_free.unwrap() <= sample.disk_size.unwrap(), "{sample:?}");
+        assert!(sample.disk_size.unwrap() > 1 << 20, "{sample:?}");
+        assert_eq!(resources.look(Some(Path::new("/no/such/place"))).disk_free, None);
+    }
+}
