@@ -1,6 +1,9 @@
 //! Domain ↔ wire: the only module that knows both.
 
+mod metrics;
 mod why;
+
+pub use metrics::{latency, resources, timeline};
 
 use crate::wire;
 use forge_jobs as domain;

@@ -26,6 +26,7 @@ mod host;
 mod job;
 pub mod limits;
 pub mod metrics;
+pub mod prometheus;
 pub mod rate_limit;
 pub mod retry;
 mod router;
@@ -34,6 +35,7 @@ mod schedules;
 pub mod storage;
 mod telemetry;
 mod time;
+pub mod timeline;
 pub mod why;
 
 #[cfg(feature = "conformance")]

@@ -79,6 +79,8 @@ enum Command {
     /// See and steer budgets of calls that all processes share
     #[command(subcommand)]
     Limit(cmd::limit::Command),
+    /// Show what was measured: counts, waits, run times, and what processes use
+    Metrics(cmd::metrics::Args),
     /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
@@ -131,6 +133,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
+        Command::Metrics(args) => cmd::metrics::run(&args, &Database::choose(url)?, out).await,
         Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
         Command::Cron(command) => cmd::cron::run(command, url, out).await,
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,

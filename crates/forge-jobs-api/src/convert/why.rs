@@ -43,7 +43,8 @@ impl From<&Reason> for wire::WhyReason {
                 this.queue = Some(queue.clone());
                 (this.used, this.limit) = (Some(*running), Some((*max_running).into()));
             }
-            Reason::InLine { ahead, of } => {
+            Reason::InLine { ahead, of, takes } => {
+                this.takes_seconds = takes.map(|d| d.as_secs_f64());
                 (this.ahead, this.of) = (Some((*ahead).into()), Some((*of).into()));
             }
             _ => {}

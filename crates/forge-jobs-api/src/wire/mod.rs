@@ -9,6 +9,7 @@ mod enqueue;
 mod error;
 mod job;
 mod limit;
+mod metrics;
 mod page;
 mod process;
 mod queue;
@@ -26,6 +27,10 @@ pub use job::{
     VerbReport, VerbResult,
 };
 pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
+pub use metrics::{
+    DeadCounts, Latency, ProcessResources, ResourcePoint, Resources, Sample, Tally, Timeline, TimelineLine,
+    TimelineOf, TimelinePoint,
+};
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};

@@ -50,4 +50,6 @@ pub struct WhyReason {
     pub ahead: Option<BoundedCount>,
     /// Jobs in the line.
     pub of: Option<BoundedCount>,
+    /// Seconds until its turn, at the rate of the last minutes; null if nothing was started in them.
+    pub takes_seconds: Option<f64>,
 }

@@ -23,7 +23,7 @@ ALTER TABLE {schema}.tape SET (toast_tuple_target = 8160, autovacuum_vacuum_scal
 CREATE TABLE {schema}.metrics (
     no     bigint   PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     at     bigint   NOT NULL,               -- where the stretch begins
-    level  integer  NOT NULL,               -- its length in seconds: 60, 300, 3600
+    level  integer  NOT NULL,               -- its length in seconds: 60, 300, 3600; 0: since ever
     of     integer  NOT NULL,               -- which queue or kind; 0: those without tallies of their own
     host   integer  NOT NULL,               -- 0: not known
     source smallint NOT NULL,               -- 0 all jobs, 1 those of a queue, 2 those of a kind

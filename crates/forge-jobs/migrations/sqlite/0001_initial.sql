@@ -289,7 +289,7 @@ CREATE TABLE forge_tape (
 
 -- It, added up.
 CREATE TABLE forge_metrics (
-    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600
+    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600; 0: ever
     source INTEGER NOT NULL,                  -- 0 all jobs, 1 those of a queue, 2 those of a kind
     of     INTEGER NOT NULL,                  -- which queue or kind; 0: those without tallies of their own
     at     INTEGER NOT NULL,                  -- where the stretch begins

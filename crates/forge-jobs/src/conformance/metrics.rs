@@ -1,7 +1,7 @@
 //! What is measured (ADR 0009): counts are exact, and durations as exact as their buckets.
 
 use super::rig::{BEAT, Rig, STALE, checked, dead, done, request, retry, secs, throttle};
-use crate::limits::MAX_METRIC_KINDS;
+use crate::limits::{MAX_METRIC_KINDS, METRICS_HOURS_KEPT, METRICS_MINUTES_KEPT};
 use crate::metrics::{Counts, Histogram, Level, LineName, Sample, Source, Tally};
 use crate::retry::Transition;
 use crate::storage::{
@@ -186,7 +186,7 @@ pub async fn durations_are_those_of_the_jobs_own_times(rig: &Rig) {
     let claimed = rig.claim_one(process).await;
     // Begins 20 s after its claim, in the same minute, and ends in the next but one.
     rig.advance(secs(20) + MINUTE * 2);
-    let timing = Timing { ran_for: MINUTE * 2 - secs(1), ended_ago: secs(1) };
+    let timing = Timing { ran_for: secs(119), ended_ago: secs(1) };
     finish(rig, &claimed, done(), timing).await;
     let id = claimed.job.id;
     roll_all(rig).await;
@@ -334,14 +334,15 @@ pub async fn a_lease_without_the_storages_memo_is_counted_the_same(rig: &Rig) {
 pub async fn tallies_past_their_time_go(rig: &Rig) {
     rig.put_many(2).await;
     roll_all(rig).await;
-    rig.advance(Level::Minute.kept() + secs(3_600));
+    rig.advance(METRICS_MINUTES_KEPT + secs(3_600));
     rig.put_many(3).await;
     roll_all(rig).await;
     assert_eq!(all(rig).await.counts.enqueued, 3);
     assert_eq!(sum(rig, Level::Hour, &LineName::All, None).await.counts.enqueued, 5);
-    rig.advance(Level::Hour.kept() + secs(3_600));
+    rig.advance(METRICS_HOURS_KEPT + secs(3_600));
     roll_all(rig).await;
     assert_eq!(sum(rig, Level::Hour, &LineName::All, None).await, Tally::default());
+    assert_eq!(sum(rig, Level::Ever, &LineName::All, None).await.counts.enqueued, 5, "that is never less");
 }
 
 /// A sample is kept per process and stretch; a later one of the same stretch takes its place.

@@ -440,6 +440,7 @@ macro_rules! __conformance_rules {
                 workers_that_are_all_busy_are_told_of
                 a_suspect_runs_alone
                 a_job_in_line_knows_its_place
+                a_job_in_line_is_told_how_long_that_takes
                 an_unknown_job_has_no_answer
                 reasons_come_in_the_order_in_which_they_are_dealt_with
                 what_is_said_agrees_with_the_claim

@@ -3,7 +3,7 @@
 use super::limits::{attach, per_window, scope, set};
 use super::rig::{QUEUE, Rig, STALE, dead, done, request, retry, secs, throttle};
 use crate::storage::{
-    ClaimMode, ClaimWant, DrainParams, KindFilter, Limited, QueueSettingsPatch, RegisterParams,
+    ClaimMode, ClaimWant, DrainParams, KindFilter, Limited, QueueSettingsPatch, RegisterParams, RollParams,
 };
 use crate::why::{NotDueCause, Reason, Why, why};
 use crate::{DeadReason, EnqueueRequest, JobId, JobStatus, ProcessId};
@@ -233,7 +233,7 @@ pub async fn a_job_in_line_knows_its_place(rig: &Rig) {
     // Of a kind that nobody runs: it is in nobody's way.
     rig.put(EnqueueRequest::new("j", 1).with_priority(-9)).await;
     let place = async |id| match reasons(rig, id).await[..] {
-        [Reason::InLine { ahead, of }] => (ahead.count, of.count),
+        [Reason::InLine { ahead, of, .. }] => (ahead.count, of.count),
         ref other => panic!("{other:?}"),
     };
     for (n, id) in std::iter::once(&urgent).chain(&ids).enumerate() {
@@ -244,6 +244,38 @@ pub async fn a_job_in_line_knows_its_place(rig: &Rig) {
     let claimed = rig.claim_batch(params).await.jobs;
     assert_eq!(claimed.iter().map(|c| c.job.id).collect::<Vec<_>>(), [urgent, ids[0]]);
     assert_eq!(place(ids[1]).await, (0, 2));
+}
+
+/// Protects: whoever waits learns for how long.
+pub async fn a_job_in_line_is_told_how_long_that_takes(rig: &Rig) {
+    let process = rig.process().await;
+    let takes = async |id| match reasons(rig, id).await[..] {
+        [Reason::InLine { takes, .. }] => takes,
+        ref other => panic!("{other:?}"),
+    };
+    let roll = async || {
+        let params = RollParams { oldest: Vec::new(), now: rig.now() };
+        rig.storage.metrics.roll(params).await.expect("a roll succeeds")
+    };
+    let ids = rig.put_many(30).await;
+    roll().await;
+    assert_eq!(takes(ids[29]).await, None, "nothing was started yet");
+    // Ten jobs in a hundred seconds.
+    let start = rig.at();
+    for _ in 0..10 {
+        let claimed = rig.claim_one(process).await;
+        rig.finish(claimed.lease, done()).await;
+        rig.advance(Duration::from_secs(10));
+    }
+    roll().await;
+    assert_eq!(rig.at().saturating_since(start), Duration::from_secs(100));
+    let told = takes(ids[29]).await.expect("there is a rate");
+    // The first minute counts in full, wherever in it the first job was started.
+    let (least, most) = (Duration::from_secs(190), Duration::from_secs(305));
+    assert!(told >= least && told <= most, "19 jobs at 10 in 100 to 160 s, told {told:?}");
+    assert_eq!(takes(ids[10]).await, Some(Duration::ZERO));
+    rig.advance(Duration::from_secs(600));
+    assert_eq!(takes(ids[29]).await, None, "that was long ago");
 }
 
 /// Protects: a slip is no answer.

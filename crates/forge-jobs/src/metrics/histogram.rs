@@ -34,6 +34,12 @@ const fn bounds(bucket: u16) -> (u64, u64) {
     ((PER_OCTAVE + bucket % PER_OCTAVE) << octave, 1 << octave)
 }
 
+/// The middle of a bucket, in nanoseconds.
+const fn middle(bucket: u16) -> u64 {
+    let (from, width) = bounds(bucket);
+    (from * 1_000).saturating_add((width - 1) * 500)
+}
+
 /// How many durations lie in which bucket.
 ///
 /// A quantile of it is within 1/64 (1.6 %) of the one that all the durations have, and exact below 32 µs. Adding two up
@@ -81,6 +87,22 @@ impl Histogram {
         self.counts.iter().map(|(bucket, count)| (*bucket, *count))
     }
 
+    /// Durations counted in buckets that begin at this duration or before it.
+    #[must_use]
+    pub fn count_up_to(&self, duration: Duration) -> u64 {
+        let last = bucket_of(duration);
+        self.counts.range(..=last).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+
+    /// All durations together, as if each were the middle of its bucket.
+    #[must_use]
+    pub fn sum(&self) -> Duration {
+        self.iter().fold(Duration::ZERO, |sum, (bucket, n)| {
+            let nanos = u128::from(middle(bucket)).saturating_mul(n.into());
+            sum.saturating_add(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+        })
+    }
+
     /// The duration that a share `q` of all durations do not exceed, by nearest rank: the middle of its bucket. `q` is
     /// taken into 0 to 1; `None` if nothing was counted.
     #[must_use]
@@ -101,8 +123,7 @@ impl Histogram {
         for (bucket, n) in self.iter() {
             seen = seen.saturating_add(n);
             if seen >= rank {
-                let (from, width) = bounds(bucket);
-                return Some(Duration::from_nanos((from * 1_000).saturating_add((width - 1) * 500)));
+                return Some(Duration::from_nanos(middle(bucket)));
             }
         }
         None

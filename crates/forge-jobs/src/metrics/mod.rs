@@ -14,5 +14,5 @@ mod varint;
 
 pub use histogram::{BUCKETS, Histogram, bucket_of};
 pub use sample::{Pool, Sample};
-pub use series::{Level, Line, LineName, Point, Range, Source, timeline};
+pub use series::{Level, Line, LineName, Point, Range, Source};
 pub use tally::{Counts, Tally};

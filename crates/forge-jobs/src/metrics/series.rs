@@ -2,8 +2,6 @@
 
 use super::tally::Tally;
 use crate::Timestamp;
-use crate::storage::{SeriesParams, Storage, StorageError};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The stretches of time that are kept.
@@ -16,29 +14,37 @@ pub enum Level {
     FiveMinutes,
     /// Of an hour each, for 90 days.
     Hour,
+    /// One, since the database was made: never shorter than before.
+    Ever,
 }
 
 impl Level {
-    /// All, the finest first.
+    /// Those that charts are made of, the finest first.
     pub const ALL: [Self; 3] = [Self::Minute, Self::FiveMinutes, Self::Hour];
 
-    /// How long a stretch is.
+    /// Those that are kept.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) const KEPT: [Self; 4] = [Self::Minute, Self::FiveMinutes, Self::Hour, Self::Ever];
+
+    /// How long a stretch is; of [`Ever`](Self::Ever) zero, since it has no end.
     #[must_use]
     pub const fn step(self) -> Duration {
         Duration::from_secs(match self {
             Self::Minute => 60,
             Self::FiveMinutes => 300,
             Self::Hour => 3_600,
+            Self::Ever => 0,
         })
     }
 
-    /// How long they are kept.
+    /// How long they are kept; `None`: for ever.
     #[must_use]
-    pub const fn kept(self) -> Duration {
-        match self {
+    pub const fn kept(self) -> Option<Duration> {
+        Some(match self {
             Self::Minute | Self::FiveMinutes => crate::limits::METRICS_MINUTES_KEPT,
             Self::Hour => crate::limits::METRICS_HOURS_KEPT,
-        }
+            Self::Ever => return None,
+        })
     }
 
     /// Where the stretch begins that a time, in microseconds, lies in.
@@ -64,8 +70,9 @@ impl Level {
     }
 }
 
+/// Where the step begins that a time lies in; without steps there is one, from 1970 on.
 const fn start_of(at: i64, step: i64) -> i64 {
-    at - at.rem_euclid(step)
+    if step == 0 { 0 } else { at - at.rem_euclid(step) }
 }
 
 /// What lines are of.
@@ -159,8 +166,8 @@ impl Range {
         let fits = |step: &i64| cut(from, to, step * 1_000_000) / (step * 1_000_000) <= most;
         let days = |days: i64| days * 86_400;
         let longer = to.saturating_sub(from) / (days(1) * 1_000_000) / most;
-        let step = STEPS.into_iter().find(fits).or_else(|| (longer.max(1)..).map(days).find(fits));
-        let step = step.unwrap_or(60) * 1_000_000;
+        let step = STEPS.into_iter().find(fits).or_else(|| (longer.max(1)..=longer + 3).map(days).find(fits));
+        let step = step.unwrap_or_else(|| days(longer + 3)) * 1_000_000;
         Self { from: start_of(from, step), to: start_of(from, step) + cut(from, to, step), step }
     }
 
@@ -189,6 +196,12 @@ impl Range {
         Level::ALL.into_iter().rev().find(fits).unwrap_or(Level::Minute)
     }
 
+    /// Where the point begins that a time lies in.
+    #[must_use]
+    pub const fn start(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_micros(start_of(at.as_micros(), self.step))
+    }
+
     /// Where its points begin.
     pub fn starts(&self) -> impl Iterator<Item = Timestamp> + use<> {
         let (from, step) = (self.from, self.step);
@@ -204,50 +217,6 @@ const fn cut(from: i64, to: i64, step: i64) -> i64 {
     let first = start_of(from, step);
     let last = start_of(to - 1, step);
     last - first + step
-}
-
-/// The lines of a range, on some hosts (`None`: on all): of all jobs, or of each queue or kind that has something in
-/// it. Up to [`METRICS_TICK`](crate::METRICS_TICK) behind, never from the jobs themselves.
-///
-/// # Errors
-///
-/// When the database cannot be read.
-pub async fn timeline(
-    storage: &Storage,
-    source: Source,
-    hosts: Option<&[String]>,
-    range: Range,
-) -> Result<Vec<Line>, StorageError> {
-    let params = SeriesParams {
-        source,
-        names: None,
-        hosts: hosts.map(<[String]>::to_vec),
-        level: range.level(),
-        from: range.from(),
-        to: range.to(),
-    };
-    let series = storage.metrics.series(params).await?;
-    let mut lines: BTreeMap<LineName, BTreeMap<i64, Tally>> = BTreeMap::new();
-    if source == Source::All {
-        lines.entry(LineName::All).or_default();
-    }
-    for row in series.rows {
-        let at = start_of(row.at.as_micros(), range.step);
-        lines.entry(row.name).or_default().entry(at).or_default().merge(&row.tally);
-    }
-    // Whole steps before the first that was kept are unknown; so is the future.
-    let known = |at: i64| {
-        series.since.is_some_and(|since| at + range.step > since.as_micros()) && at <= series.now.as_micros()
-    };
-    let line = |(name, mut tallies): (LineName, BTreeMap<i64, Tally>)| {
-        let points = range.starts().map(|at| {
-            let tally = tallies.remove(&at.as_micros());
-            Point { at, tally: tally.or_else(|| known(at.as_micros()).then(Tally::default)) }
-        });
-        let points = points.collect();
-        Line { name, points }
-    };
-    Ok(lines.into_iter().map(line).collect())
 }
 
 #[cfg(test)]

@@ -44,9 +44,22 @@ impl Counts {
         *self == Self::default()
     }
 
-    fn numbers(&mut self) -> [&mut u64; 6 + DeadReason::ALL.len()] {
-        let Self { enqueued, started, done, retried, throttled, crashed, dead: [a, b, c, d, e] } = self;
-        [enqueued, started, done, retried, throttled, crashed, a, b, c, d, e]
+    const fn numbers(&mut self) -> [&mut u64; 6 + DeadReason::ALL.len()] {
+        let Self { enqueued, started, done, retried, throttled, crashed, dead } = self;
+        let [exhausted, discarded, cancelled, poison, undecodable] = dead;
+        [
+            enqueued,
+            started,
+            done,
+            retried,
+            throttled,
+            crashed,
+            exhausted,
+            discarded,
+            cancelled,
+            poison,
+            undecodable,
+        ]
     }
 }
 

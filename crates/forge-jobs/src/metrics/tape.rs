@@ -240,7 +240,7 @@ impl Sums {
 
     /// Adds to the stretches of all levels that a time lies in, for all jobs, the queue and the kind.
     fn add(&mut self, (at, host, queue, kind): (i64, i64, i64, i64), what: impl Fn(&mut Tally)) {
-        for level in Level::ALL {
+        for level in Level::KEPT {
             for (source, of) in [(Source::All, 0), (Source::Queues, queue), (Source::Kinds, kind)] {
                 let key = Key { level, at: level.start_of(at), host, source, of };
                 what(self.0.entry(key).or_default());

@@ -3,6 +3,7 @@
 use super::{Around, NotDueCause, Reason};
 use crate::storage::ProcessRow;
 use crate::{Job, JobStatus, ProcessId, Timestamp};
+use std::time::Duration;
 
 /// What is known.
 pub(super) struct Facts<'a> {
@@ -67,11 +68,19 @@ pub(super) fn decide(facts: &Facts<'_>) -> Vec<Reason> {
                 reasons.push(Reason::RunsAlone { crashes: job.crashes });
             }
             if !reasons.iter().any(Reason::holds) {
-                reasons.push(Reason::InLine { ahead: line.ahead, of: line.of });
+                let takes = facts.around.per_second.map(|rate| time_for(line.ahead.count, rate));
+                reasons.push(Reason::InLine { ahead: line.ahead, of: line.of, takes });
             }
             reasons
         }
     }
+}
+
+/// How long it takes until so many have gone before, at a rate per second.
+fn time_for(ahead: u64, per_second: f64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let seconds = ahead as f64 / per_second;
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 fn running(facts: &Facts<'_>) -> Vec<Reason> {

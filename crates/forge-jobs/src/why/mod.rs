@@ -9,7 +9,7 @@ pub use reason::{NotDueCause, Reason, Why};
 use crate::storage::{
     ClaimMode, KindFilter, LimitRow, Limited, Line, LineParams, ProcessRow, QueueRow, Storage, StorageError,
 };
-use crate::{Job, JobId, JobStatus, Timestamp};
+use crate::{Job, JobId, JobStatus, Timestamp, timeline};
 use decide::Facts;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ struct Around {
     /// The budgets that its queue and its kind are attached to.
     limits: Vec<(Limited, LimitRow)>,
     line: Line,
+    /// Jobs of its queue that were started per second lately; `None` if none was.
+    per_second: Option<f64>,
 }
 
 impl Around {
@@ -75,7 +77,8 @@ impl Around {
             now,
         };
         let line = storage.inspect.line(params).await?;
-        Ok(Self { queue, processes, limits, line })
+        let per_second = timeline::starts_per_second(storage, &job.queue, line.now).await?;
+        Ok(Self { queue, processes, limits, line, per_second })
     }
 }
 

@@ -145,6 +145,8 @@ pub enum Reason {
         ahead: BoundedCount,
         /// Jobs in the line, this one included.
         of: BoundedCount,
+        /// How long that takes at the rate of the last minutes; `None` if nothing of its queue was started in them.
+        takes: Option<Duration>,
     },
 }
 

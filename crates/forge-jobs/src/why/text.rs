@@ -4,6 +4,7 @@ use super::{NotDueCause, Reason};
 use crate::JobStatus;
 use crate::storage::{BoundedCount, Limited};
 use std::fmt;
+use std::time::Duration;
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,8 +122,10 @@ fn waiting(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::InLine { ahead: BoundedCount { count: 0, .. }, .. } => {
             f.write_str("it is the first in line: the next free worker takes it")
         }
-        Reason::InLine { ahead, of } => {
-            write!(f, "it waits in line, with {} of {} jobs before it", counted(*ahead), counted(*of))
+        Reason::InLine { ahead, of, takes } => {
+            write!(f, "it waits in line, with {} of {} jobs before it", counted(*ahead), counted(*of))?;
+            let at_least = if ahead.more { "at least " } else { "" };
+            takes.map_or(Ok(()), |takes| write!(f, ", which take {at_least}{} as of late", roughly(takes)))
         }
         Reason::Finished { .. } | Reason::Running { .. } | Reason::HolderGone { .. } => Ok(()),
     }
@@ -132,6 +135,17 @@ fn sort(what: &Limited) -> String {
     match what {
         Limited::Queue(name) => format!("the queue {name}"),
         Limited::Kind(name) => format!("the kind {name}"),
+    }
+}
+
+/// A duration that nobody takes for exact.
+fn roughly(d: Duration) -> String {
+    match d.as_secs() {
+        0 => "less than a second".into(),
+        s @ 1..90 => format!("about {s} s"),
+        s @ 90..5_400 => format!("about {} min", (s + 30) / 60),
+        s @ 5_400..172_800 => format!("about {} h", (s + 1_800) / 3_600),
+        s => format!("about {} days", (s + 43_200) / 86_400),
     }
 }
 

@@ -288,7 +288,7 @@ async fn a_role_needs_these_rights_and_no_more() {
         "BEGIN; CREATE ROLE {role};
          GRANT USAGE ON SCHEMA forge TO {role};
          GRANT SELECT, INSERT ON forge.jobs, forge.queues, forge.kinds, forge.streams TO {role};
-         GRANT INSERT ON forge.ready, forge.deferred TO {role};
+         GRANT INSERT ON forge.ready, forge.deferred, forge.tape TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON forge.unique_keys TO {role};
          GRANT SELECT ON forge.replacements TO {role};
          GRANT SELECT, UPDATE ON forge.settings TO {role};

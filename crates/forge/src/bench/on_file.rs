@@ -48,6 +48,11 @@ pub(super) async fn round(disk: &Disk<'_>, case: Case) -> Result<Round, Failure>
             let time = Duration::from_secs(if disk.quick { 2 } else { 20 });
             round.idle = child::idle(&place, None, width, time).await?;
         }
+        Workload::Metrics => {
+            let without = Place::in_directory(disk.dir, disk.synchronous).await?.without_metrics();
+            round.floor = Some(queue::drain(&without, None, width, jobs, PAYLOAD).await?);
+            round.rate = Some(queue::drain(&place, None, width, jobs, PAYLOAD).await?);
+        }
         Workload::BesidePending | Workload::BesideDone | Workload::Wal => {}
     }
     Ok(round)

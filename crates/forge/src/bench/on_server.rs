@@ -43,6 +43,12 @@ pub(super) async fn round(server: &Server, case: Case, quick: bool) -> Result<Ro
             let place = fresh(server).await?;
             round.rate = Some(queue::drain(&place, Some(server), width, jobs, PAYLOAD).await?);
         }
+        Workload::Metrics => {
+            let without = fresh(server).await?.without_metrics();
+            round.floor = Some(queue::drain(&without, Some(server), width, jobs, PAYLOAD).await?);
+            let place = fresh(server).await?;
+            round.rate = Some(queue::drain(&place, Some(server), width, jobs, PAYLOAD).await?);
+        }
         Workload::BesidePending => {
             (round.floor, round.rate) = beside(server, case, Others::Pending).await?;
         }

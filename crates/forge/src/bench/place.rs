@@ -33,6 +33,7 @@ impl Synchronous {
 pub(super) struct Place {
     dir: tempfile::TempDir,
     database: Kind,
+    metrics: bool,
 }
 
 enum Kind {
@@ -49,7 +50,7 @@ fn directory(parent: &Path) -> Result<tempfile::TempDir, Failure> {
 impl Place {
     /// In a new directory below `parent`, with the tables made.
     pub(super) async fn in_directory(parent: &Path, synchronous: Synchronous) -> Result<Self, Failure> {
-        let place = Self { dir: directory(parent)?, database: Kind::File(synchronous) };
+        let place = Self { dir: directory(parent)?, database: Kind::File(synchronous), metrics: true };
         drop(place.open().await?);
         Ok(place)
     }
@@ -58,7 +59,17 @@ impl Place {
     pub(super) async fn on_server(server: &Server) -> Result<Self, Failure> {
         let config = server.new_schema()?;
         drop(PostgresStorage::open(&config, Purpose::Migrate).await?);
-        Ok(Self { dir: directory(&std::env::temp_dir())?, database: Kind::Schema(Box::new(config)) })
+        Ok(Self {
+            dir: directory(&std::env::temp_dir())?,
+            database: Kind::Schema(Box::new(config)),
+            metrics: true,
+        })
+    }
+
+    /// What is opened here counts nothing.
+    pub(super) const fn without_metrics(mut self) -> Self {
+        self.metrics = false;
+        self
     }
 
     pub(super) fn file(&self) -> PathBuf {
@@ -83,9 +94,14 @@ impl Place {
                 let options = SqliteOptions::default();
                 let normal = *synchronous == Synchronous::Normal;
                 let options = if normal { options.normal() } else { options };
+                let options = if self.metrics { options } else { options.without_metrics() };
                 Ok(SqliteStorage::open(self.file(), options).await?.into_bundle())
             }
-            Kind::Schema(config) => Ok(PostgresStorage::open(config, Purpose::Use).await?.into_bundle()),
+            Kind::Schema(config) => {
+                let config = config.as_ref().clone();
+                let config = if self.metrics { config } else { config.without_metrics() };
+                Ok(PostgresStorage::open(&config, Purpose::Use).await?.into_bundle())
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod job_verbs;
 mod job_why;
 pub(crate) mod limit;
 mod limit_set;
+pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod queue;
 mod queue_list;

@@ -83,7 +83,7 @@ impl Rolled {
     }
 
     /// Nothing was found: next time everything is looked through that may be there.
-    fn forget(&mut self) {
+    const fn forget(&mut self) {
         self.full_look = None;
     }
 }
@@ -313,7 +313,7 @@ async fn write(hub: &Hub, pieces: &[i64], sums: Sums) -> Result<bool, Fault> {
 
 async fn expire(hub: &Hub, now: Option<Timestamp>) -> Result<u32, Fault> {
     let levels: Vec<i32> = Level::ALL.map(|l| i32::try_from(l.seconds()).unwrap_or(0)).to_vec();
-    let kept: Vec<i64> = Level::ALL.map(|l| micros(l.kept())).to_vec();
+    let kept: Vec<i64> = Level::ALL.map(|l| micros(l.kept().unwrap_or(Duration::MAX))).to_vec();
     let (limit, now) = (i32::try_from(MAX_ROLL_EXPIRED).unwrap_or(i32::MAX), now.map(Timestamp::as_micros));
     let values = [
         (&levels as _, Type::INT4_ARRAY),

@@ -5,6 +5,7 @@ use super::writer::{Cx, time};
 use crate::limits::{MAX_METRIC_KINDS, MAX_METRIC_QUEUES, MAX_ROLL_BYTES, MAX_ROLL_EXPIRED, MAX_ROLL_PIECES};
 use crate::metrics::tape::{Key, Numbers, Sums};
 use crate::metrics::{Level, LineName, Sample, Source, Tally};
+use crate::storage::checks::micros;
 use crate::storage::guard::Guard;
 use crate::storage::{
     RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series, SeriesParams, SeriesRow,
@@ -102,7 +103,8 @@ pub(super) fn roll(cx: &mut Cx<'_, '_>, params: &RollParams) -> Result<RollRepor
     }
     let mut expired = 0;
     for level in Level::ALL {
-        let before = now.saturating_sub(crate::storage::checks::micros(level.kept()));
+        let Some(kept) = level.kept() else { continue };
+        let before = now.saturating_sub(micros(kept));
         for sql in [EXPIRE, EXPIRE_SAMPLES] {
             let room = MAX_ROLL_EXPIRED.saturating_sub(expired);
             let gone = cx.conn.prepare_cached(sql)?.execute(params![level.seconds(), before, room])?;

@@ -1,0 +1,185 @@
+//! `forge metrics`.
+
+use crate::database::Database;
+use crate::duration::parse_duration;
+use crate::exit::{Exit, Failure};
+use crate::output::{Align, Output, table};
+use forge_jobs::limits::DEFAULT_POINTS;
+use forge_jobs::metrics::{Range, Source};
+use forge_jobs::{Timestamp, timeline};
+use forge_jobs_api::convert;
+use forge_jobs_api::wire::{Latency, Resources, Sample, Seconds, Tally, Timeline, TimelineLine, TimelineOf};
+use std::time::Duration;
+
+const AFTER_HELP: &str = "\
+Counts are exact; durations are within 1.6 %. wait: from when a job was due until its handler began. life: from when it \
+came in until it was done or dead. Minutes are kept for 7 days, hours for 90. Whichever process leads adds up what \
+happened, every 10 s: while no process runs, nothing new is shown, and nothing is lost.
+
+Examples:
+  forge metrics                          all jobs of the last hour
+  forge metrics --by queue --last 24h
+  forge metrics --by kind --last 7d --json
+  forge metrics --resources              what the processes used";
+
+/// Show what was measured: counts, waits, run times, per queue or kind, over any range.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// A line for all jobs, for each queue, or for each kind
+    #[arg(long, value_enum, default_value_t = By::All)]
+    by: By,
+
+    /// How far back, such as 30m, 6h or 7d
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "1h")]
+    last: Duration,
+
+    /// Only what processes of this host did; may be given again [default: of all hosts]
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+
+    /// Points at most, in JSON: the step is the finest that gives no more
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_POINTS, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    points: u32,
+
+    /// What the processes used of their hosts and of the database, instead
+    #[arg(long, conflicts_with_all = ["by", "host"])]
+    resources: bool,
+}
+
+/// What lines are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// One, of all jobs
+    All,
+    /// One per queue
+    Queue,
+    /// One per kind
+    Kind,
+}
+
+pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    let storage = database.open_existing().await?;
+    let now = Timestamp::now();
+    // A moment more: hosts' clocks differ, and the minute under way is wanted.
+    let range =
+        Range::new(now.saturating_sub(args.last), now.saturating_add(Duration::from_secs(1)), args.points);
+    if args.resources {
+        let lines = timeline::resources(&storage, range).await?;
+        out.answer(&convert::resources(&range, &lines), resources)?;
+        return Ok(Exit::Ok);
+    }
+    let source = match args.by {
+        By::All => Source::All,
+        By::Queue => Source::Queues,
+        By::Kind => Source::Kinds,
+    };
+    let hosts = (!args.host.is_empty()).then_some(args.host.as_slice());
+    let lines = timeline::lines(&storage, source, hosts, range).await?;
+    out.answer(&convert::timeline(&range, &lines), text)?;
+    Ok(Exit::Ok)
+}
+
+fn text(timeline: &Timeline) -> String {
+    let head = [
+        ("of", Align::Left),
+        ("enqueued", Align::Right),
+        ("started", Align::Right),
+        ("done", Align::Right),
+        ("retried", Align::Right),
+        ("throttled", Align::Right),
+        ("crashed", Align::Right),
+        ("dead", Align::Right),
+        ("wait p50", Align::Right),
+        ("p95", Align::Right),
+        ("run p50", Align::Right),
+        ("p95", Align::Right),
+        ("life p95", Align::Right),
+        ("oldest", Align::Right),
+    ];
+    table(&head, &timeline.lines.iter().map(row).collect::<Vec<_>>())
+}
+
+fn row(line: &TimelineLine) -> Vec<String> {
+    let Tally { dead, .. } = &line.sum;
+    let all_dead = dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable;
+    let t = &line.sum;
+    let of = match (&line.of, &line.name) {
+        (TimelineOf::One, Some(name)) => name.clone(),
+        (TimelineOf::All, _) => "all jobs".into(),
+        _ => "the others".into(),
+    };
+    let counts = [t.enqueued, t.started, t.done, t.retried, t.throttled, t.crashed, all_dead];
+    let at = |latency: &Option<Latency>, pick: fn(&Latency) -> Seconds| {
+        latency.as_ref().map(|l| short(pick(l))).unwrap_or_default()
+    };
+    let mut cells = vec![of];
+    cells.extend(counts.map(|n| n.to_string()));
+    cells.extend([
+        at(&t.wait, |l| l.p50_seconds),
+        at(&t.wait, |l| l.p95_seconds),
+        at(&t.run, |l| l.p50_seconds),
+        at(&t.run, |l| l.p95_seconds),
+        at(&t.life, |l| l.p95_seconds),
+        t.oldest_waiting_seconds.map(short).unwrap_or_default(),
+    ]);
+    cells
+}
+
+/// A duration with three digits or so.
+fn short(Seconds(s): Seconds) -> String {
+    match s {
+        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s if s < 100.0 => format!("{s:.1} s"),
+        s if s < 6_000.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3_600.0),
+    }
+}
+
+fn resources(resources: &Resources) -> String {
+    let head = [
+        ("process", Align::Left),
+        ("host", Align::Left),
+        ("cpu", Align::Right),
+        ("memory", Align::Right),
+        ("disk free", Align::Right),
+        ("reads p95", Align::Right),
+        ("writes p95", Align::Right),
+        ("pool", Align::Right),
+        ("waiting", Align::Right),
+        ("busy", Align::Right),
+    ];
+    let rows = resources.processes.iter().filter_map(|process| {
+        // The latest that is known.
+        let sample = process.points.iter().rev().find_map(|p| p.sample.as_ref())?;
+        Some(used(&process.process, &process.host, sample))
+    });
+    table(&head, &rows.collect::<Vec<_>>())
+}
+
+fn used(process: &str, host: &str, s: &Sample) -> Vec<String> {
+    let watched = s.watched_seconds.0.max(0.001);
+    let bytes = |n: Option<u64>| n.map(mib).unwrap_or_default();
+    let p95 = |l: &Option<Latency>| l.as_ref().map(|l| short(l.p95_seconds)).unwrap_or_default();
+    vec![
+        process.to_owned(),
+        host.to_owned(),
+        s.cpu_seconds.map(|cpu| format!("{:.1} %", cpu.0 / watched * 100.0)).unwrap_or_default(),
+        bytes(s.memory_bytes),
+        bytes(s.disk_free_bytes),
+        p95(&s.reads),
+        p95(&s.writes),
+        format!("{} of {}", s.pool_in_use, s.pool_limit),
+        s.pool_waiting.to_string(),
+        s.busy.to_string(),
+    ]
+}
+
+fn mib(bytes: u64) -> String {
+    match bytes >> 20 {
+        n @ 0..10_240 => format!("{n} MiB"),
+        n => format!("{} GiB", n >> 10),
+    }
+}
