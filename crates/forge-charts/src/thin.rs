@@ -38,6 +38,21 @@ impl Part {
         self.last = at;
     }
 
+    /// That of a column without a gap, which begins at `first`. Nearly all are, so this loop is what a long series costs.
+    fn whole(first: usize, values: &[f64]) -> Self {
+        let (mut low, mut high) = ((0, f64::INFINITY), (0, f64::NEG_INFINITY));
+        for (at, &value) in values.iter().enumerate() {
+            if value < low.1 {
+                low = (at, value);
+            }
+            if value > high.1 {
+                high = (at, value);
+            }
+        }
+        let last = values.len().saturating_sub(1);
+        Self { first, low: first + low.0, high: first + high.0, last: first + last, found: true }
+    }
+
     /// Adds its points to a run, in order and each one once.
     fn write(&self, run: &mut Run) {
         let (a, b) = (self.low.min(self.high), self.low.max(self.high));
@@ -75,35 +90,45 @@ pub fn runs(xs: &[f64], ys: &[f64], range: Range<usize>, x: &Linear) -> Vec<Run>
         return runs;
     }
     for column in columns(xs, range, x, pixels) {
-        let mut before = Part::default();
-        let mut after = Part::default();
-        let mut gap_first = false;
-        let mut gap = false;
-        for at in column {
-            if !ys[at].is_finite() {
-                gap_first |= !before.found;
-                gap = true;
-            } else if gap && before.found {
-                after.add(at, ys);
-            } else {
-                before.add(at, ys);
-            }
-        }
-        if gap_first {
-            finish(&mut run, &mut runs);
-        }
-        if before.found {
-            before.write(&mut run);
-        }
-        if gap && before.found && (after.found || !gap_first) {
-            finish(&mut run, &mut runs);
-        }
-        if after.found {
-            after.write(&mut run);
+        let values = &ys[column.clone()];
+        if values.iter().all(|v| v.is_finite()) {
+            Part::whole(column.start, values).write(&mut run);
+        } else {
+            with_gaps(column, ys, &mut run, &mut runs);
         }
     }
     finish(&mut run, &mut runs);
     runs
+}
+
+/// Adds the points of a column that has gaps.
+fn with_gaps(column: Range<usize>, ys: &[f64], run: &mut Run, runs: &mut Vec<Run>) {
+    let mut before = Part::default();
+    let mut after = Part::default();
+    let mut gap_first = false;
+    let mut gap = false;
+    for at in column {
+        if !ys[at].is_finite() {
+            gap_first |= !before.found;
+            gap = true;
+        } else if gap && before.found {
+            after.add(at, ys);
+        } else {
+            before.add(at, ys);
+        }
+    }
+    if gap_first {
+        finish(run, runs);
+    }
+    if before.found {
+        before.write(run);
+    }
+    if gap && before.found && (after.found || !gap_first) {
+        finish(run, runs);
+    }
+    if after.found {
+        after.write(run);
+    }
 }
 
 fn finish(run: &mut Run, runs: &mut Vec<Run>) {
