@@ -110,6 +110,40 @@ impl Frame {
         Self::new(xs, series)
     }
 
+    /// Adds a point at the end, for data that comes in live: a value for each series, in their order, and `NaN` where
+    /// there is none. Of more than `keep` points the oldest go.
+    ///
+    /// A point with the x of the last one takes its place, as a bucket is counted again that still fills. One that lies
+    /// further back is put where it belongs; one without a finite x is dropped.
+    ///
+    /// ```
+    /// use forge_charts::data::{Frame, Series};
+    ///
+    /// let mut frame = Frame::buckets(0.0, 10.0, vec![Series::new("done", [3.0, 4.0, 5.0])]);
+    /// frame.push(30.0, &[1.0], 3);
+    /// frame.push(30.0, &[6.0], 3);
+    /// assert_eq!(frame.xs(), [10.0, 20.0, 30.0]);
+    /// assert_eq!(frame.series()[0].values(), [4.0, 5.0, 6.0]);
+    /// ```
+    pub fn push(&mut self, x: f64, values: &[f64], keep: usize) {
+        if !x.is_finite() {
+            return;
+        }
+        let last = self.xs.last().copied();
+        let kept = self.len() - usize::from(last.is_some_and(|last| last.total_cmp(&x).is_eq()));
+        let from = (kept + 1).saturating_sub(keep.max(1)).min(kept);
+        let joined = |old: &[f64], new: f64| -> Arc<[f64]> { [&old[from..kept], &[new]].concat().into() };
+        let xs = joined(&self.xs, x);
+        for (at, column) in self.series.iter_mut().enumerate() {
+            column.values = joined(&column.values, values.get(at).copied().unwrap_or(f64::NAN));
+        }
+        if last.is_some_and(|last| last > x) {
+            *self = Self::new(xs, std::mem::take(&mut self.series));
+        } else {
+            (self.step, self.xs) = (closest(&xs), xs);
+        }
+    }
+
     /// Where the points are.
     #[must_use]
     pub fn xs(&self) -> &[f64] {

@@ -2,6 +2,7 @@
 
 use super::Kind;
 use crate::data::Frame;
+use crate::num::index;
 use crate::scale::{Linear, Scale};
 use crate::scene::{Colour, Node, Value};
 use crate::shape::Path;
@@ -101,6 +102,9 @@ impl Pen<'_> {
             if alone { &mut dots } else { &mut line }.append(piece);
         }
         let width = if self.kind == Kind::Lines { 1.75 } else { 1.5 };
+        // Where a column of pixels has several points, a line is a band: dashes and round corners cannot be seen in it,
+        // and to draw them takes a browser a hundred times as long as the band.
+        let dense = tops.iter().map(Vec::len).sum::<usize>() > index(self.x.range().1.abs());
         let stroke = |key: &'static str, path: Path| {
             Node::new("path", key)
                 .with("class", "fc-line")
@@ -108,11 +112,11 @@ impl Pen<'_> {
                 .with("fill", "none")
                 .with("stroke", Colour::Series(slot))
                 .with("stroke-width", width)
-                .with("stroke-linejoin", "round")
+                .with("stroke-linejoin", if dense { "bevel" } else { "round" })
         };
         if !line.is_empty() {
             let node = stroke("line", line);
-            let dash = theme::dash(slot).filter(|_| self.textures && self.kind != Kind::Stacked);
+            let dash = theme::dash(slot).filter(|_| self.textures && self.kind != Kind::Stacked && !dense);
             nodes.push(dash.into_iter().fold(node, |node, dash| node.with("stroke-dasharray", dash)));
         }
         if !dots.is_empty() {
