@@ -4,6 +4,7 @@
 //! finite number is a gap: it is not drawn, and it is not zero.
 
 use crate::num::index;
+use crate::order::order;
 use std::sync::Arc;
 
 /// The most series that one chart draws; [`Frame::top`] folds the others into one.
@@ -73,9 +74,9 @@ impl Frame {
         let mut series: Vec<Series> = series.into_iter().take(MAX_SERIES).collect();
         let in_order = xs.iter().all(|x| x.is_finite()) && xs.is_sorted();
         let order: Option<Vec<usize>> = (!in_order).then(|| {
-            let mut order: Vec<usize> = (0..xs.len()).filter(|i| xs[*i].is_finite()).collect();
-            order.sort_by(|a, b| xs[*a].total_cmp(&xs[*b]));
-            order
+            let found: Vec<usize> = (0..xs.len()).filter(|i| xs[*i].is_finite()).collect();
+            let order = order(found.len(), &|a, b| xs[found[a]].total_cmp(&xs[found[b]]));
+            order.into_iter().map(|i| found[i]).collect()
         });
         let len = order.as_ref().map_or(xs.len(), Vec::len);
         for column in &mut series {
@@ -220,10 +221,10 @@ impl Frame {
             return self.clone();
         }
         let sum = |s: &Series| s.values.iter().filter(|v| v.is_finite()).sum::<f64>();
-        let mut order: Vec<usize> = (0..self.series.len()).collect();
-        order.sort_by(|a, b| sum(&self.series[*b]).total_cmp(&sum(&self.series[*a])));
-        let mut kept: Vec<usize> = order.drain(..count).collect();
-        kept.sort_unstable();
+        let sums: Vec<f64> = self.series.iter().map(sum).collect();
+        let order = order(sums.len(), &|a, b| sums[b].total_cmp(&sums[a]));
+        let (largest, order) = order.split_at(count);
+        let kept: Vec<usize> = (0..sums.len()).filter(|i| largest.contains(i)).collect();
         // Colours that were chosen stay; the others get those that are left, and no two the same while there are some.
         let chosen = |i: &usize| self.series[*i].slot;
         let taken: Vec<u8> = kept.iter().filter_map(chosen).collect();

@@ -31,6 +31,7 @@ pub mod data;
 pub mod format;
 pub mod interact;
 mod num;
+mod order;
 pub mod scale;
 pub mod scene;
 pub mod shape;

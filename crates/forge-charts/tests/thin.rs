@@ -137,4 +137,30 @@ proptest! {
         let found = frame.nearest(x).unwrap();
         prop_assert!((0..frame.len()).all(|at| away(found) <= away(at)));
     }
+
+    #[test]
+    fn a_frame_that_is_pushed_to_is_the_frame_of_the_newest_points(
+        xs in prop::collection::vec(-50_i8..50, 1..40), keep in 1_usize..20
+    ) {
+        let mut frame = Frame::new([0.0, 1.0], vec![Series::new("a", [7.0, 8.0]), Series::new("b", [f64::NAN, 9.0])]);
+        let mut points = vec![(0.0, 7.0), (1.0, 8.0)];
+        for (value, x) in xs.into_iter().enumerate() {
+            let (x, value) = (f64::from(x), value as f64);
+            let newest = points.last().is_none_or(|last| x >= last.0);
+            frame.push(x, &[value], keep);
+            frame.push(f64::NAN, &[value], keep);
+            if points.last().is_some_and(|last| last.0 == x) {
+                points.pop();
+            }
+            points.push((x, value));
+            points.drain(..points.len().saturating_sub(keep));
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            prop_assert!(!newest || frame.series()[1].values().last().is_some_and(|v| v.is_nan()));
+            let found: Vec<(f64, f64)> =
+                frame.xs().iter().copied().zip(frame.series()[0].values().iter().copied()).collect();
+            prop_assert_eq!(&found, &points);
+            let steps = frame.xs().windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0.0);
+            prop_assert_eq!(frame.step(), steps.min_by(f64::total_cmp));
+        }
+    }
 }

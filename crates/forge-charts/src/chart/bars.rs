@@ -88,7 +88,7 @@ impl Bars<'_> {
     /// Whether a texture can be told from another one on them.
     fn are_wide(&self) -> bool {
         let each = if self.stacked { 1.0 } else { float(self.shown.len().max(1)) };
-        (self.x.map(self.bucket.1) - self.x.map(0.0)).abs() / each >= 6.0
+        (self.x.map(self.bucket.1) - self.x.map(0.0)).abs() / each >= 10.0
     }
 
     fn ends(&self, at: usize) -> Vec<Option<(f64, f64)>> {

@@ -264,16 +264,12 @@ impl<'a> Content<'a> {
     fn textures(&self) -> Node {
         let used =
             self.textured() && matches!(self.chart.kind, Kind::Stacked | Kind::Bars | Kind::StackedBars);
-        let mut slots: Vec<u8> = if used {
-            (0..self.chart.frame.series().len())
-                .filter_map(|i| u8::try_from(self.chart.frame.slot(i)).ok())
-                .collect()
-        } else {
-            Vec::new()
-        };
-        slots.sort_unstable();
-        slots.dedup();
-        let patterns = slots.into_iter().filter(|s| *s > 0).map(theme::texture).collect();
+        let frame = &self.chart.frame;
+        let slots: Vec<usize> = (0..frame.series().len()).filter(|_| used).map(|i| frame.slot(i)).collect();
+        let patterns = (1..=theme::OTHER)
+            .filter(|slot| slots.contains(&usize::from(*slot)))
+            .map(theme::texture)
+            .collect();
         Node::new("defs", "textures").with_children(patterns)
     }
 }
