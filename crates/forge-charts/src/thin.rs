@@ -191,13 +191,13 @@ fn columns<'a>(
 /// How many of some rising numbers lie below a limit; about `guess`, most likely.
 fn below(xs: &[f64], limit: f64, guess: usize) -> usize {
     // Buckets lie evenly, so that a column has as many points as the one before, or one more or less.
-    let near = guess.saturating_sub(1)..=guess + 1;
+    let mut near = guess.saturating_sub(1)..=guess + 1;
     let is_it = |count: &usize| {
         *count <= xs.len()
             && (*count == 0 || xs[count - 1] < limit)
             && xs.get(*count).is_none_or(|x| *x >= limit)
     };
-    near.into_iter().find(is_it).unwrap_or_else(|| xs.partition_point(|x| *x < limit))
+    near.find(is_it).unwrap_or_else(|| xs.partition_point(|x| *x < limit))
 }
 
 /// One position for each group of neighbours that share `pixels` columns: the one with the largest size. For bars,

@@ -165,7 +165,7 @@ proptest! {
             Scale::Log(Log::new((a, b), range)),
             Scale::Symlog(Symlog::new((a, b), range, constant)),
         ] {
-            prop_assert_eq!(scale.map(value).is_nan(), value.is_nan(), "{:?} {}", scale, value);
+            prop_assert!(scale.map(value).is_nan() == value.is_nan(), "{scale:?} {value}");
             let base = scale.base();
             prop_assert!((-1e-6..=200.0 + 1e-6).contains(&base), "{scale:?} {base}");
             prop_assert!(scale.domain().0.is_finite() && scale.domain().1.is_finite());

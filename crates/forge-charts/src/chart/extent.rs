@@ -82,7 +82,9 @@ pub(super) fn y_scale(
     }
     let levels =
         || chart.marks.iter().filter_map(|m| if let Mark::Level { y, .. } = m { Some(y) } else { None });
-    levels().for_each(|level| reach.add(*level));
+    for level in levels() {
+        reach.add(*level);
+    }
     let scale = if chart.kind.is_bars() || chart.kind.is_stacked() { YScale::Linear } else { chart.scale };
     let fixed = match chart.fit {
         Fit::Fixed(low, high) if usable((low, high)) => Some((low, high)),

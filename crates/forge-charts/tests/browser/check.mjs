@@ -433,6 +433,27 @@ await check('a small line has a name that says what there is to see', async (pag
   assert.equal(await page.locator('#mini .fc [tabindex]').count(), 0);
 });
 
+await check('a pointer that moves all day leaves nothing behind', async (page) => {
+  const grown = await page.evaluate(async () => {
+    const stage = document.querySelector('#bars .fc-stage');
+    const box = stage.getBoundingClientRect();
+    const channel = new MessageChannel();
+    const turn = () => new Promise((done) => { channel.port1.onmessage = done; channel.port2.postMessage(0); });
+    const moves = async (count) => {
+      for (let i = 0; i < count; i += 1) {
+        const clientX = box.left + 60 + ((i * 13) % 400);
+        stage.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY: box.top + 50, bubbles: true, pointerId: 1 }));
+        await turn();
+      }
+    };
+    await moves(500);
+    const before = window.wasmBytes();
+    await moves(8000);
+    return window.wasmBytes() - before;
+  });
+  assert.ok(grown <= 131072, `the memory grew by ${grown} bytes`);
+});
+
 await check('what is empty, loading or failed says so', async (page) => {
   const words = async (name) => (await page.locator(`#${name} .fc-stage text`).allTextContents()).join(' ');
   assert.match(await words('empty'), /No data/);
