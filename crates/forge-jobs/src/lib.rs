@@ -21,9 +21,11 @@ mod clock;
 pub mod config;
 pub mod cron;
 mod enqueue;
+pub mod errors;
 mod handler;
 mod job;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod rate_limit;
 pub mod retry;
@@ -51,10 +53,10 @@ pub use handler::{
     RegisterError, TypedHandler,
 };
 pub use job::{
-    Attempt, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError, DedupeStates,
-    Due, EnqueueRequest, InvalidRequest, Job, JobId, JobIdParseError, JobOutcome, JobPayload, JobStatus,
-    JobStatusParseError, NameError, NewJob, Payload, PayloadError, ProcessId, ProcessIdParseError, Progress,
-    Timing, check_name, clean_error,
+    Attempt, AttemptCause, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError,
+    DedupeStates, Due, EnqueueRequest, ErrorCause, Failure, InvalidRequest, Job, JobId, JobIdParseError,
+    JobOutcome, JobPayload, JobStatus, JobStatusParseError, NameError, NewJob, Payload, PayloadError,
+    ProcessId, ProcessIdParseError, Progress, Timing, Told, Worker, check_name, clean_error,
 };
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
 pub use router::{DefaultRouter, Router};

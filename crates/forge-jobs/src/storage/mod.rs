@@ -9,6 +9,7 @@ mod cron_storage;
 mod error;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
+mod history;
 mod inspect;
 mod job_queue;
 mod lease;
@@ -31,6 +32,10 @@ pub use cron_storage::{
     TickRow, TicksParams, UndeclareParams,
 };
 pub use error::{InvalidValue, StorageError};
+pub use history::{
+    ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorOrder, ErrorQueue, History, LeftOut, LogChunk,
+    LogPage, LogsParams, Over, RecordLogsParams, TendErrorsParams, TendErrorsReport,
+};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, Line, LineParams, ListParams,
     PageCursor, ProcessRow, QueueCounts,
@@ -96,6 +101,8 @@ pub struct Storage {
     pub cron: Arc<dyn CronStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
+    /// What jobs leave behind.
+    pub history: Arc<dyn History>,
     /// What it can do.
     pub capabilities: Capabilities,
 }
@@ -105,7 +112,7 @@ impl Storage {
     #[must_use]
     pub fn new<S>(backend: Arc<S>, capabilities: Capabilities) -> Self
     where
-        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + CronStorage + Inspect,
+        S: JobQueue + ProcessRegistry + QueueConfig + RateLimitStorage + CronStorage + Inspect + History,
     {
         Self {
             jobs: backend.clone(),
@@ -113,7 +120,8 @@ impl Storage {
             queues: backend.clone(),
             rate_limits: backend.clone(),
             cron: backend.clone(),
-            inspect: backend,
+            inspect: backend.clone(),
+            history: backend,
             capabilities,
         }
     }

@@ -357,7 +357,7 @@ const fn done() -> Transition {
 
 fn ended(lease: Lease, transition: Transition) -> FinishParams {
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    FinishParams { members: vec![Finish { lease, transition, timing }], now: None }
+    FinishParams { members: vec![Finish { lease, transition, timing, failure: None }], now: None }
 }
 
 const fn applied(status: JobStatus) -> FinishResult {
