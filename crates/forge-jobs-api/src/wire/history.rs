@@ -79,7 +79,7 @@ pub enum LogLevel {
 }
 
 /// A line that a handler logged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When, by the clock of the host that it ran on.
     pub at: String,
@@ -98,7 +98,7 @@ pub struct LogLine {
 }
 
 /// A page of a job's log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
     /// The lines.
     pub lines: Vec<LogLine>,

@@ -161,7 +161,9 @@ impl Told {
         for chain in later.chains {
             self.add_chain(chain);
         }
-        self.panicked_at = later.panicked_at.or(self.panicked_at.take());
+        if later.panicked_at.is_some() {
+            self.panicked_at = later.panicked_at;
+        }
     }
 
     fn add_chain(&mut self, chain: (String, Vec<ErrorCause>)) {

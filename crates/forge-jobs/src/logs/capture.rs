@@ -22,13 +22,13 @@ pub(super) fn want() {
 }
 
 /// Makes a span of an attempt; the layer, if there is one, finds the attempt's log meanwhile.
-pub(crate) fn opening<T>(out: &Arc<Outgoing>, lease: Lease, make: impl FnOnce() -> T) -> (T, Opened) {
+pub(crate) fn opening<T>(out: &Arc<Outgoing>, lease: Lease, span: impl FnOnce() -> T) -> (T, Opened) {
     if !WANTED.load(Ordering::Relaxed) {
-        return (make(), Opened(None));
+        return (span(), Opened(None));
     }
     let log = Arc::new(AttemptLog { lease, out: out.clone(), buffer: Mutex::default() });
     OPENING.with(|opening| *opening.borrow_mut() = Some(log.clone()));
-    let made = make();
+    let made = span();
     let untouched = OPENING.with(|opening| opening.borrow_mut().take()).is_some();
     // No layer has taken it: its filter lets no span of this crate through, or it belongs to another subscriber.
     (made, Opened((!untouched).then_some(log)))

@@ -41,7 +41,7 @@ impl fmt::Display for LogLevel {
 }
 
 /// What a handler logged at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When, by the clock of the host that it ran on.
     #[serde(rename = "t", with = "micros")]
@@ -64,6 +64,7 @@ mod micros {
     use crate::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
     pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_i64(at.as_micros())
     }
@@ -85,7 +86,7 @@ pub struct LogCursor {
 }
 
 /// A line as it is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedLine {
     /// Where it stands.
     pub at: LogCursor,

@@ -187,7 +187,7 @@ impl Caller<'_> {
         let again = self.through.finish(ended(lease, done())).await?;
         same("again", &again, &vec![self.again(FinishResult::StaleLease, applied(JobStatus::Done))])?;
         self.stands(lease.job, JobStatus::Done, 1).await?;
-        same("failed attempts", &self.direct.attempts(lease.job).await?.len(), &0)
+        same("attempts", &self.direct.attempts(lease.job).await?.len(), &1)
     }
 
     /// An attempt that failed is charged once.

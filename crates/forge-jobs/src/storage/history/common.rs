@@ -115,7 +115,7 @@ pub(in crate::storage) fn listed(mut groups: Vec<ErrorGroup>, params: &ErrorGrou
     match params.order {
         ErrorOrder::Newest => groups.sort_unstable_by_key(|g| (Reverse(g.last_at), g.id)),
         ErrorOrder::MostFrequent => {
-            groups.sort_unstable_by_key(|g| (Reverse(g.count), Reverse(g.last_at), g.id))
+            groups.sort_unstable_by_key(|g| (Reverse(g.count), Reverse(g.last_at), g.id));
         }
         ErrorOrder::NewestFirstSeen => groups.sort_unstable_by_key(|g| (Reverse(g.first_at), g.id)),
     }

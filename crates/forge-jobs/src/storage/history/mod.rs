@@ -17,7 +17,7 @@ pub struct RecordLogsParams {
 }
 
 /// Lines of one attempt, in order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogChunk {
     /// The claim that the attempt runs under, or ran.
     pub lease: Lease,
@@ -64,7 +64,7 @@ pub struct LogsParams {
 }
 
 /// A page of a job's log.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LogPage {
     /// The lines, oldest attempt first.
     pub lines: Vec<LoggedLine>,

@@ -134,8 +134,8 @@ fn bury(
         output: None,
     };
     put_finished(cx, &row, claim.keys(), now)?;
-    match &failure.fingerprint {
-        Some(fingerprint) => died_of(cx, claim.seq, fingerprint.group),
-        None => Ok(()),
+    if let Some(fingerprint) = &failure.fingerprint {
+        died_of(cx, claim.seq, fingerprint.group)?;
     }
+    Ok(())
 }
