@@ -9,6 +9,9 @@ use forge_jobs_api::wire::{
     JobStatus, Migrated, Process, Progress, Queue, QueueList, QueueSettings, Retention, Seconds, VerbOutcome,
     VerbReport, VerbResult, WaitingKind, Why, WhyReason,
 };
+use forge_jobs_api::wire::{
+    ErrorCause, ErrorGroup, ErrorList, ErrorQueue, JobEvents, LogLevel, LogLine, LogPage, Worker,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -56,7 +56,8 @@ pub use job::{
     Attempt, AttemptCause, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError,
     DedupeStates, Due, EnqueueRequest, ErrorCause, Failure, InvalidRequest, Job, JobId, JobIdParseError,
     JobOutcome, JobPayload, JobStatus, JobStatusParseError, NameError, NewJob, Payload, PayloadError,
-    ProcessId, ProcessIdParseError, Progress, Timing, Told, Worker, check_name, clean_error,
+    ProcessId, ProcessIdParseError, Progress, Timing, Told, TraceContext, TraceContextError, Worker,
+    check_name, clean_error,
 };
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
 pub use router::{DefaultRouter, Router};

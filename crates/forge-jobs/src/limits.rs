@@ -134,6 +134,8 @@ pub const MAX_DEDUPE_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 pub const MAX_REPLACEMENTS: u32 = 100;
 /// Most bytes of a concurrency key.
 pub const MAX_CONCURRENCY_KEY_BYTES: usize = 512;
+/// Longest `tracestate` that is kept of a trace context in bytes; a longer one is left out.
+pub const MAX_TRACESTATE_BYTES: usize = 512;
 /// Most tags of one job.
 pub const MAX_TAGS: usize = 16;
 /// Longest tag in bytes.

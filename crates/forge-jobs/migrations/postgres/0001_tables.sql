@@ -82,6 +82,7 @@ CREATE TABLE {schema}.jobs (
     dedupe_key    text     COLLATE "C",
     concurrency_key text   COLLATE "C",
     tags          text,                     -- JSON array
+    trace         text,                     -- traceparent and tracestate of its enqueue
     progress      text,                     -- JSON
     error         text,                     -- the latest
     error_group   bigint,                   -- and the group it is counted in

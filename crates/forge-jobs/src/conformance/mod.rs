@@ -119,6 +119,7 @@ macro_rules! __conformance_rules {
                 an_unknown_queue_is_created_with_defaults
                 the_same_job_sent_twice_is_there_once
                 another_job_under_a_taken_id_is_refused_and_changes_nothing
+                a_trace_context_is_handed_to_the_claim
                 an_id_is_taken_as_long_as_its_finished_job_is_kept
                 results_come_in_the_order_of_the_members
                 a_twin_within_one_batch_is_seen

@@ -6,7 +6,7 @@ use crate::limits::{MAX_OUTPUT_BYTES, MAX_PROGRESS_NOTE_BYTES};
 use crate::storage::Lease;
 use crate::{
     ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, Payload, ProcessId, Progress,
-    Timestamp, Told, job::clean_error,
+    Timestamp, Told, TraceContext, job::clean_error,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -185,6 +185,12 @@ impl JobContext {
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.state.job.tags
+    }
+
+    /// Where in a distributed trace the job was enqueued, if anywhere.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.state.job.trace.as_ref()
     }
 
     /// The number of the claim that this attempt runs under: the fencing token. It only grows, for each job, so a

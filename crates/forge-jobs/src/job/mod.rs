@@ -8,6 +8,7 @@ mod outcome;
 pub(crate) mod payload;
 mod request;
 mod status;
+mod trace;
 
 pub use dedupe::{Dedupe, DedupeError, DedupeStates};
 pub use failure::{AttemptCause, ErrorCause, Failure, Told};
@@ -17,6 +18,7 @@ pub use outcome::JobOutcome;
 pub use payload::{Payload, PayloadError};
 pub use request::{Due, EnqueueRequest, InvalidRequest, JobPayload, NewJob};
 pub use status::{DeadReason, DeadReasonParseError, JobStatus, JobStatusParseError};
+pub use trace::{TraceContext, TraceContextError};
 
 use crate::Timestamp;
 use crate::errors::ErrorGroupId;
@@ -209,6 +211,8 @@ pub struct ClaimedJob {
     pub due_at: Timestamp,
     /// For people to search by.
     pub tags: Vec<String>,
+    /// Where in a distributed trace it was enqueued, if anywhere.
+    pub trace: Option<TraceContext>,
     /// How many times in a row its process died while it held the job. Above 0 the job is a suspect and claimed alone.
     pub suspicions: u32,
 }

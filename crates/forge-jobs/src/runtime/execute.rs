@@ -90,8 +90,14 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
     #[cfg(not(feature = "logs"))]
     let span = make();
     let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
-    let end =
-        limited(core, &state, heard(&state, async move { handler.run(ctx).await })).instrument(span).await;
+    let end = limited(core, &state, heard(&state, async move { handler.run(ctx).await }))
+        .instrument(span.clone())
+        .await;
+    #[cfg(feature = "otel")]
+    if let Some(cause) = failed_by(&end) {
+        telemetry::otel::failed(&span, cause);
+    }
+    drop(span);
     let ran_for = state.started.elapsed();
     #[cfg(feature = "logs")]
     drop(opened);
@@ -251,6 +257,7 @@ fn conclude(
 }
 
 /// What else is known of an attempt that did not end in done.
+#[expect(clippy::unnecessary_box_returns, reason = "it goes on its way boxed: most attempts have none")]
 fn failure(state: &AttemptState, cause: AttemptCause, text: &str) -> Box<Failure> {
     Box::new(Failure::new(&state.job.kind, cause, text, state.take_told()))
 }
@@ -262,4 +269,15 @@ fn cancelled(outcome: JobOutcome) -> Transition {
         JobOutcome::Done | JobOutcome::Throttled { .. } => "cancelled".to_owned(),
     };
     Transition::Dead { reason: DeadReason::Cancelled, error: clean_error(&error, MAX_ERROR_BYTES) }
+}
+
+/// What made an attempt fail, if it did.
+#[cfg(feature = "otel")]
+const fn failed_by(end: &Result<HandlerEnd, Broken>) -> Option<AttemptCause> {
+    match end {
+        Ok(HandlerEnd::Undecodable(_)) => Some(AttemptCause::Undecodable),
+        Ok(HandlerEnd::Outcome(JobOutcome::Failed(_) | JobOutcome::Dead(_))) => Some(AttemptCause::Handler),
+        Ok(HandlerEnd::Outcome(JobOutcome::Done | JobOutcome::Throttled { .. })) => None,
+        Err(broken) => Some(broken.cause),
+    }
 }
