@@ -9,6 +9,9 @@ use forge_jobs_api::wire::{
     JobStatus, Migrated, Process, Progress, Queue, QueueList, QueueSettings, Retention, Seconds, VerbOutcome,
     VerbReport, VerbResult, WaitingKind, Why, WhyReason,
 };
+use forge_jobs_api::wire::{
+    ErrorCause, ErrorGroup, ErrorList, ErrorQueue, JobEvents, LogLevel, LogLine, LogPage, Worker,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,10 +119,19 @@ fn the_json_of_each_type_is_the_one_on_record() {
         attempt: 1,
         claim_no: 15,
         process: None,
+        worker: Some(Worker { host: "web-1".into(), pid: 7, version: "1.2.3".into() }),
         started_at: AT.into(),
         ended_at: AT.into(),
+        ran_seconds: Seconds(1.5),
         result: AttemptResult::Throttled,
+        cause: "handler".into(),
         error: None,
+        chain: vec![
+            ErrorCause { error_type: Some("SmtpError".into()), message: "send mail".into() },
+            ErrorCause { error_type: None, message: "refused".into() },
+        ],
+        location: Some("src/mail.rs:10:5".into()),
+        error_group: Some("00c0ffee00c0ffee".into()),
         next_due_at: Some(AT.into()),
     };
     let event = JobEvent {
@@ -128,9 +140,37 @@ fn the_json_of_each_type_is_the_one_on_record() {
         attempt: None,
         claim_no: None,
         process: None,
+        worker: None,
+        cause: Some("caller".into()),
+        ran_seconds: None,
         detail: None,
     };
-    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events: vec![event] });
+    let events = vec![event];
+    check("job_events", &JobEvents { id: ID.into(), events: events.clone() });
+    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events });
+    let group = ErrorGroup {
+        id: "00c0ffee00c0ffee".into(),
+        kind: "mail.send".into(),
+        error_type: "SmtpError".into(),
+        message: "user <n> not found".into(),
+        count: 12,
+        first_at: AT.into(),
+        last_at: AT.into(),
+        first_version: "1.2.3".into(),
+        last_job: ID.into(),
+        queues: vec![ErrorQueue { queue: "mail".into(), count: 12, last_at: AT.into() }],
+    };
+    check("error_list", &ErrorList { groups: vec![group], more: false });
+    let line = LogLine {
+        at: AT.into(),
+        claim_no: 15,
+        level: LogLevel::Info,
+        target: "mail::smtp".into(),
+        message: "connected".into(),
+        fields: serde_json::Map::from_iter([("port".to_owned(), 25.into())]),
+        left_out: false,
+    };
+    check("log_page", &LogPage { lines: vec![line], next: Some("15.1.0".into()), more: true });
     let limit = Limit {
         scope: "slack:team-7".into(),
         permits: 100,

@@ -94,7 +94,7 @@ impl Enqueuer {
     ) -> Chunk {
         let mut chunk = Chunk::default();
         for (place, request) in requests {
-            match request.validate(&*self.router) {
+            match self.check(request) {
                 Ok(job) => {
                     chunk.places.push((place, job.id));
                     chunk.jobs.push(job);
@@ -106,6 +106,13 @@ impl Enqueuer {
             }
         }
         chunk
+    }
+
+    /// Checks a request, which belongs to the current span unless it says otherwise.
+    fn check(&self, request: EnqueueRequest) -> Result<NewJob, InvalidRequest> {
+        #[cfg(feature = "otel")]
+        let request = request.or_trace_context(crate::telemetry::otel::current);
+        request.validate(&*self.router)
     }
 
     async fn insert(&self, chunk: Chunk) -> Written {

@@ -15,11 +15,14 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use database::Database;
 use exit::{Exit, Failure};
+use forge_jobs::logs::JobLogs;
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use output::{Format, Output, say};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 /// Names the level of logs, as `warn` or `forge_jobs=debug`.
 const LOG_VARIABLE: &str = "FORGE_LOG";
@@ -43,6 +46,7 @@ Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'       put one job into the queue
   forge job list --status dead                 what went wrong
   forge job retry 01890a5d-ac96-774b-bcce-b302099a8057
+  forge errors                                 what goes wrong, by sort
   forge queue pause mail                       claim no more jobs of this queue
   forge limit set slack 100 --per 10s          never more in any 10 s, in all processes
   forge cron next '30 2 * * MON-FRI' --zone Europe/Berlin
@@ -73,6 +77,8 @@ enum Command {
     /// See and steer jobs
     #[command(subcommand)]
     Job(cmd::job::Command),
+    /// See what goes wrong, by sort, and retry or drop all jobs of a sort
+    Errors(cmd::errors::Args),
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
@@ -132,6 +138,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Demo(args) => cmd::demo::run(args, &Database::choose_for_demo(url)?, out).await,
         Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
         Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
+        Command::Errors(args) => cmd::errors::run(args, &Database::choose(url)?, out).await,
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
         Command::Metrics(args) => cmd::metrics::run(&args, &Database::choose(url)?, out).await,
         Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
@@ -149,13 +156,14 @@ fn start_logs() -> Result<(), Failure> {
     let text = if text.is_empty() { "warn" } else { &text };
     let filter = EnvFilter::try_new(text)
         .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // What cannot be written, to a full disk for instance, must not end the program.
         .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+        .with_filter(filter);
+    // What handlers log is kept with their jobs, whatever goes to standard error.
+    tracing_subscriber::registry().with(to_stderr).with(JobLogs::new().up_to(LevelFilter::INFO)).init();
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod cron;
 mod doctor;
 mod enqueue;
 mod error;
+mod history;
 mod job;
 mod limit;
 mod metrics;
@@ -22,9 +23,10 @@ pub use cron::CronPreview;
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued, OnDuplicate};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
+pub use history::{ErrorGroup, ErrorList, ErrorQueue, GroupVerb, LogLevel, LogLine, LogPage};
 pub use job::{
-    Attempt, AttemptResult, DeadReason, Job, JobDetail, JobEvent, JobStatus, Progress, VerbOutcome,
-    VerbReport, VerbResult,
+    Attempt, AttemptResult, DeadReason, ErrorCause, Job, JobDetail, JobEvent, JobEvents, JobStatus, Progress,
+    VerbOutcome, VerbReport, VerbResult, Worker,
 };
 pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
 pub use metrics::{

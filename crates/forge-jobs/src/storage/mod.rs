@@ -9,6 +9,7 @@ mod cron_storage;
 mod error;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
+mod history;
 mod inspect;
 mod job_queue;
 mod lease;
@@ -34,6 +35,10 @@ pub use cron_storage::{
     TickRow, TicksParams, UndeclareParams,
 };
 pub use error::{InvalidValue, StorageError};
+pub use history::{
+    ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorOrder, ErrorQueue, History, LeftOut, LogChunk,
+    LogPage, LogsParams, Over, RecordLogsParams, TendErrorsParams, TendErrorsReport,
+};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, Line, LineParams, ListParams,
     PageCursor, ProcessRow, QueueCounts,
@@ -105,6 +110,8 @@ pub struct Storage {
     pub metrics: Arc<dyn MetricsStorage>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
+    /// What jobs leave behind.
+    pub history: Arc<dyn History>,
     /// What it can do.
     pub capabilities: Capabilities,
 }
@@ -120,7 +127,8 @@ impl Storage {
             + RateLimitStorage
             + CronStorage
             + MetricsStorage
-            + Inspect,
+            + Inspect
+            + History,
     {
         Self {
             jobs: backend.clone(),
@@ -129,7 +137,8 @@ impl Storage {
             rate_limits: backend.clone(),
             cron: backend.clone(),
             metrics: backend.clone(),
-            inspect: backend,
+            inspect: backend.clone(),
+            history: backend,
             capabilities,
         }
     }

@@ -1,7 +1,7 @@
 //! `forge job`: the sub-commands.
 
 use super::job_verbs::Verb;
-use super::{job_list, job_show, job_verbs, job_why};
+use super::{job_events, job_list, job_logs, job_show, job_verbs, job_why};
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -13,6 +13,10 @@ pub(crate) enum Command {
     List(job_list::Args),
     /// Show all that is known of a job: its data, its attempts, what happened to it
     Show(job_show::Args),
+    /// Show what happened to a job: when, in which process, and who or what made it happen
+    Events(job_events::Args),
+    /// Show what a job's handler logged
+    Logs(job_logs::Args),
     /// Say why a job is not running, and what helps
     Why(job_why::Args),
     /// Cancel jobs: waiting ones at once, running ones by asking their process
@@ -40,6 +44,8 @@ pub(crate) async fn run(command: Command, database: &Database, out: &mut Output)
     match command {
         Command::List(args) => job_list::run(args, database, out).await,
         Command::Show(args) => job_show::run(&args, database, out).await,
+        Command::Events(args) => job_events::run(&args, database, out).await,
+        Command::Logs(args) => job_logs::run(&args, database, out).await,
         Command::Why(args) => job_why::run(&args, database, out).await,
         Command::Cancel(args) => job_verbs::run(Verb::Cancel, args, database, out).await,
         Command::Retry(args) => job_verbs::run(Verb::Retry, args, database, out).await,

@@ -3,6 +3,7 @@
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, say, short, table, when};
+use forge_jobs::errors::ErrorGroupId;
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
 use forge_jobs::storage::{JobFilter, ListParams};
 use forge_jobs::{DeadReason, JobStatus};
@@ -41,6 +42,10 @@ pub(crate) struct Args {
     #[arg(long)]
     tag: Option<String>,
 
+    /// Only those whose latest error is of this group: see `forge errors`
+    #[arg(long, value_name = "GROUP")]
+    error_group: Option<ErrorGroupId>,
+
     /// Rows of the page, 1 to 500
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_PAGE,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
@@ -64,6 +69,7 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
         kind: args.kind,
         dead_reason: args.dead_reason,
         tag: args.tag,
+        error_group: args.error_group,
     };
     let storage = database.open_existing().await?;
     let page = storage.inspect.list(ListParams { filter: filter.clone(), limit: args.limit, after }).await?;

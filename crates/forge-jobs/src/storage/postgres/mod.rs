@@ -14,6 +14,7 @@ mod error;
 mod finish;
 #[cfg(feature = "conformance")]
 mod guards;
+mod history;
 mod hub;
 mod inspect;
 mod limits;
