@@ -1,5 +1,6 @@
 //! The workspace's own tool, `cargo xtask <command>`: every command does all of its own set-up.
 
+mod alerts;
 mod bench_charts;
 mod browser;
 mod charts;
@@ -38,6 +39,7 @@ usage: cargo xtask <command>
                    `torture charts-live` moves a chart ten times a second for ten minutes in a browser
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
+  alerts           play Prometheus's alert rules
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
   gallery          build the page with each chart and each state, and say where it is
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         ("mutate-guards", []) => guards::run(),
         ("conformance", []) => conformance::run(),
         ("schema", []) => schema::run(),
+        ("alerts", []) => alerts::run(),
         ("charts", []) => charts::run(),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("gallery", []) => gallery::run(),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{charts, conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
+use crate::{alerts, charts, conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
@@ -38,6 +38,7 @@ const STEPS: [Step; 10] = [
     ("features", single_features),
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
+    ("alerts", || alerts::run().map(|()| End::Done)),
     ("charts", || charts::run().map(|()| End::Done)),
     ("cargo-deny", deny),
 ];

@@ -18,12 +18,12 @@ use crate::storage::{
     SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::storage::{
-    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
-    SeriesParams, Traffic,
-};
-use crate::storage::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, History, LogPage, LogsParams, RecordLogsParams,
     TendErrorsParams, TendErrorsReport,
+};
+use crate::storage::{
+    MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
+    SeriesParams, Traffic,
 };
 use crate::{Attempt, Job, JobId, Timestamp};
 use async_trait::async_trait;
