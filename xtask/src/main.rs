@@ -71,7 +71,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         (
-            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "charts" | "gallery"
+            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
             | "wasm-toolchain",
             extra,
         ) => {
