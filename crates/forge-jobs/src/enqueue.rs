@@ -41,7 +41,7 @@ impl Enqueuer {
     ///
     /// [`EnqueueError`]; nothing was inserted then, unless [`EnqueueError::outcome_unknown`].
     pub async fn enqueue(&self, request: EnqueueRequest) -> Result<Enqueued, EnqueueError> {
-        let job = request.validate(&*self.router)?;
+        let job = self.check(request)?;
         let id = job.id;
         let params = EnqueueParams { jobs: vec![job], now: self.clock.storage_now() };
         let inserted = self.storage.jobs.enqueue(params).await?.first().copied().ok_or_else(no_answer)?;

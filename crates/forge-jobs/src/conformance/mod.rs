@@ -35,6 +35,7 @@ pub mod inspect;
 pub mod keys;
 pub mod limited;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod operators;
 pub mod processes;
@@ -317,6 +318,9 @@ macro_rules! __conformance_rules {
                 groups_that_are_too_many_are_forgotten_the_oldest_first
                 groups_are_listed_in_order_and_by_filter
                 jobs_are_listed_by_the_sort_of_their_latest_error
+                a_job_dead_of_its_crashes_is_listed_with_them
+            }
+            logs {
                 lines_are_there_while_the_job_runs_and_after
                 pages_of_lines_follow_one_another
                 a_long_log_is_read_to_its_end
@@ -324,7 +328,6 @@ macro_rules! __conformance_rules {
                 lines_that_were_left_out_are_counted_where_they_would_be
                 lines_go_with_their_job
                 lines_go_with_the_record_of_their_attempt
-                a_job_dead_of_its_crashes_is_listed_with_them
             }
             batches {
                 a_large_enqueue_answers_for_each_as_if_it_came_alone
@@ -601,6 +604,7 @@ mod tests {
             include_str!("keys.rs"),
             include_str!("limited.rs"),
             include_str!("limits.rs"),
+            include_str!("logs.rs"),
             include_str!("metrics.rs"),
             include_str!("operators.rs"),
             include_str!("processes.rs"),

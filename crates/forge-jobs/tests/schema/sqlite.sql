@@ -116,6 +116,7 @@ CREATE TABLE forge_jobs (
     dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
+    trace         TEXT,                       -- traceparent and tracestate of its enqueue
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
     error_group   INTEGER,                    -- and the group it is counted in
