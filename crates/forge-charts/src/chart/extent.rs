@@ -57,7 +57,7 @@ struct Reach {
 impl Reach {
     const NONE: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
-    fn add(&mut self, value: f64) {
+    const fn add(&mut self, value: f64) {
         if value.is_finite() {
             self.low = self.low.min(value);
             self.high = self.high.max(value);

@@ -160,10 +160,10 @@ impl Pen<'_> {
         if let (Some(bases), Some(below)) = (column.bases, below) {
             // A base that is straight has no use for its points.
             let flat = below.iter().all(|at| bases[*at].total_cmp(&bases[below[0]]).is_eq());
-            let inner = if flat { &[][..] } else { &below[1..below.len() - 1] };
-            let ends = (below[below.len() - 1], below[0]);
-            for at in [ends.0].iter().chain(inner.iter().rev()).chain([ends.1].iter()) {
-                path.line_to(self.x.map(xs[*at]), self.y.map(bases[*at]));
+            let is_needed =
+                |(nth, at): (usize, &usize)| (!flat || nth == 0 || nth + 1 == below.len()).then_some(*at);
+            for at in below.iter().enumerate().rev().filter_map(is_needed) {
+                path.line_to(self.x.map(xs[at]), self.y.map(bases[at]));
             }
         } else {
             path.line_to(self.x.map(xs[*last]), self.y.base());
