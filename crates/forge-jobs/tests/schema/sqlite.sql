@@ -1,7 +1,8 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
-CREATE INDEX forge_metrics_at ON forge_metrics (level, at);
 CREATE INDEX forge_finished_group ON forge_finished (error_group, finished_at) WHERE error_group IS NOT NULL;
+
+CREATE INDEX forge_metrics_at ON forge_metrics (level, at);
 
 CREATE INDEX forge_replacements_job ON forge_replacements (seq, at);
 
@@ -156,7 +157,7 @@ CREATE TABLE forge_logs (
 CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE forge_metrics (
-    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600
+    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600; 0: ever
     source INTEGER NOT NULL,                  -- 0 all jobs, 1 those of a queue, 2 those of a kind
     of     INTEGER NOT NULL,                  -- which queue or kind; 0: those without tallies of their own
     at     INTEGER NOT NULL,                  -- where the stretch begins
