@@ -34,11 +34,11 @@ impl From<Exit> for ExitCode {
 impl From<ErrorCode> for Exit {
     fn from(code: ErrorCode) -> Self {
         match code {
-            ErrorCode::Failed | ErrorCode::Unknown => Self::Failed,
-            ErrorCode::Invalid => Self::Usage,
+            ErrorCode::Invalid | ErrorCode::Malformed | ErrorCode::TooLarge => Self::Usage,
             ErrorCode::NotFound => Self::NotFound,
-            ErrorCode::Conflict => Self::Conflict,
-            ErrorCode::Unavailable => Self::Unavailable,
+            ErrorCode::Conflict | ErrorCode::PreconditionFailed => Self::Conflict,
+            ErrorCode::Unavailable | ErrorCode::TimedOut => Self::Unavailable,
+            _ => Self::Failed,
         }
     }
 }
@@ -79,7 +79,7 @@ impl Failure {
     }
 
     pub(crate) fn detail(&self) -> ErrorDetail {
-        ErrorDetail { code: self.code, message: self.message.clone() }
+        ErrorDetail::new(self.code, self.message.clone())
     }
 
     pub(crate) fn body(&self) -> ErrorBody {

@@ -188,7 +188,7 @@ fn refuse(e: &clap::Error) -> ExitCode {
         } else {
             wrong.join(" ").trim_start_matches("error: ").to_owned()
         };
-        let body = ErrorBody { error: ErrorDetail { code: ErrorCode::Invalid, message } };
+        let body = ErrorBody { error: ErrorDetail::new(ErrorCode::Invalid, message) };
         let _ = Output::new(Format::Json).json(&body);
     }
     Exit::Usage.into()

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 /// A job as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Job {
     /// Identity.
     pub id: String,
@@ -62,10 +63,14 @@ pub struct Job {
     pub output: Option<Box<RawValue>>,
     /// What the handler last said of its progress.
     pub progress: Option<Progress>,
+    /// The fields that are not here as they are stored: cut because they are long, or masked because they may be secret.
+    #[serde(default)]
+    pub partial: Vec<String>,
 }
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Due: a worker may claim it now.
@@ -87,6 +92,7 @@ pub enum JobStatus {
 
 /// Why a job is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// Its attempts are used up.
@@ -106,6 +112,7 @@ pub enum DeadReason {
 
 /// How far a running handler has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Units done.
     pub done: u64,
@@ -117,6 +124,7 @@ pub struct Progress {
 
 /// A job with all that is known of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobDetail {
     /// The job.
     pub job: Job,
@@ -128,6 +136,7 @@ pub struct JobDetail {
 
 /// One attempt that did not end in `done`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Which attempt, 1-based.
     pub attempt: u32,
@@ -149,6 +158,7 @@ pub struct Attempt {
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptResult {
     /// It failed.
@@ -168,6 +178,7 @@ pub enum AttemptResult {
 
 /// One thing that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvent {
     /// When.
     pub at: String,
@@ -186,6 +197,7 @@ pub struct JobEvent {
 
 /// What came of a verb (cancel, retry, run now, drop) for each of its jobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbReport {
     /// In the order of the request.
     pub results: Vec<VerbResult>,
@@ -193,6 +205,7 @@ pub struct VerbReport {
 
 /// What came of a verb for one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbResult {
     /// The job.
     pub id: String,
@@ -212,6 +225,7 @@ pub struct VerbResult {
 
 /// What came of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VerbOutcome {
     /// Cancel: it was waiting and is dead as `cancelled` now.

@@ -103,7 +103,7 @@ async fn enqueue(
 }
 
 fn no_answer() -> ErrorDetail {
-    ErrorDetail { code: ErrorCode::Failed, message: "no answer".into() }
+    ErrorDetail::new(ErrorCode::Failed, "no answer")
 }
 
 /// What came of the lines, written as they are done: memory stays bounded however long the input.
@@ -254,7 +254,7 @@ fn kept(line: Vec<u8>, length: usize) -> RawLine {
 
 /// What a line asks for; `None` for a blank one.
 fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
-    let invalid = |message: String| Err(ErrorDetail { code: ErrorCode::Invalid, message });
+    let invalid = |message: String| Err(ErrorDetail::new(ErrorCode::Invalid, message));
     let line = match line {
         Ok(line) => line,
         Err(length) => {
