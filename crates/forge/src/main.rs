@@ -60,8 +60,21 @@ struct Cli {
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 
+    /// How logs are written to standard error: text, or a JSON object a line
+    #[arg(long, global = true, value_name = "text|json", env = "FORGE_LOG_FORMAT", default_value = "text", hide_default_value = true, help_heading = EVERYWHERE)]
+    log_format: LogFormat,
+
     #[command(subcommand)]
     command: Command,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +95,10 @@ enum Command {
     /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
+    /// Serve the HTTP API
+    Serve(cmd::serve::Args),
+    /// Make a token for callers of the HTTP API
+    Token(cmd::token::Args),
     /// Run jobs until told to stop
     Worker(cmd::worker::Args),
     /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor
@@ -113,7 +130,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
-    start_logs()?;
+    start_logs(cli.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -133,6 +150,8 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
         Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
         Command::Cron(command) => cmd::cron::run(command, url, out).await,
+        Command::Serve(args) => cmd::serve::run(args, &Database::choose(url)?, out).await,
+        Command::Token(args) => cmd::token::run(&args, out),
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
@@ -141,18 +160,21 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 /// Logs to standard error, so that standard output is the answer alone.
-fn start_logs() -> Result<(), Failure> {
+fn start_logs(format: LogFormat) -> Result<(), Failure> {
     let text = std::env::var(LOG_VARIABLE).unwrap_or_default();
     let text = if text.is_empty() { "warn" } else { &text };
     let filter = EnvFilter::try_new(text)
         .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
-    tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         // What cannot be written, to a full disk for instance, must not end the program.
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+        .with_ansi(format == LogFormat::Text && std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
     Ok(())
 }
 

@@ -56,13 +56,24 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let e = e.into_inner();
         if e.is_data() {
             let field = if field == "." { "body".to_owned() } else { field };
-            ApiError::invalid(field, e.to_string())
+            ApiError::invalid(field, unquoted(&e.to_string()))
         } else {
             malformed(format!("the body is no JSON: {e}"))
         }
     })?;
     json.end().map_err(|e| malformed(format!("the body is no JSON: {e}")))?;
     Ok(value)
+}
+
+/// The words of the parser without the value that they quote, which may be anything.
+pub(super) fn unquoted(words: &str) -> String {
+    let quoted = words.find("string \"").zip(words.rfind("\", expected"));
+    match quoted {
+        Some((from, to)) if from + "string \"".len() <= to => {
+            format!("{}{}", &words[..from + "string".len()], &words[to + 1..])
+        }
+        _ => words.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -76,8 +87,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_not_quoted() {
+        let words = "invalid type: string \"hunter2\\\", expected x\", expected i64 at line 1 column 9";
+        assert_eq!(unquoted(words), "invalid type: string, expected i64 at line 1 column 9");
+        let e = parse::<EnqueueLine>(br#"{"kind":"k","payload":1,"priority":"hunter2"}"#).unwrap_err();
+        assert!(!e.to_string().contains("hunter2"), "{e}");
+    }
+
+    #[test]
     fn a_wrong_value_is_told_from_broken_json_and_its_field_is_named() {
-        for broken in ["", "{", "{\"kind\":}", "{}x", "\u{0}"] {
+        for broken in ["", "{", "{\"kind\":}", "{\"kind\":\"k\",\"payload\":1}x", "\u{0}"] {
             assert_eq!(error::<EnqueueLine>(broken).0, ErrorCode::Malformed, "{broken:?}");
         }
         let invalid = |field: &str| (ErrorCode::Invalid, Some(field.to_owned()));

@@ -4,7 +4,7 @@ use super::API_PREFIX;
 use super::reply::status_of;
 use super::route::{Access, Content, Route};
 use super::routes;
-use crate::wire::{Changed, ErrorBody, ErrorCode};
+use crate::wire::{Changed, ErrorBody, ErrorCode, Role};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -201,33 +201,29 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
 /// What can go wrong, which follows from what the route takes.
 fn errors(route: &Route) -> Vec<(ErrorCode, &'static str)> {
     let mut all = vec![
-        (ErrorCode::Malformed, "The request cannot be read"),
-        (ErrorCode::Unauthenticated, "There is no valid token"),
-        (ErrorCode::Forbidden, "The caller may not do this"),
         (ErrorCode::Misdirected, "The server has another name"),
         (ErrorCode::TooManyRequests, "Too many requests came from there"),
         (ErrorCode::Failed, "It failed inside; the log knows more"),
         (ErrorCode::Unavailable, "The database cannot be used now"),
     ];
-    let has_names = route.params().next().is_some();
-    if has_names || route.path == "/session" {
-        all.push((ErrorCode::NotFound, "There is nothing of that name"));
-    }
-    if route.changes() {
-        all.push((ErrorCode::UnsupportedMediaType, "The body is no JSON by its content type"));
-    }
-    if has_names || route.query.is_some() || route.body.is_some() {
-        all.push((ErrorCode::Invalid, "A value is not allowed; `field` names it"));
-    }
-    if route.body.is_some() {
-        all.push((ErrorCode::TooLarge, "The body is too long"));
-        all.push((ErrorCode::TimedOut, "The body took too long to arrive"));
-    }
-    if route.conflicts {
-        all.push((ErrorCode::Conflict, "Its state does not allow it"));
-    }
-    if route.takes_if_match {
-        all.push((ErrorCode::PreconditionFailed, "It has another version by now"));
-    }
+    let (has_names, takes_values) =
+        (route.params().next().is_some(), route.query.is_some() || route.body.is_some());
+    let mut add = |applies: bool, code, says| {
+        if applies {
+            all.push((code, says));
+        }
+    };
+    add(route.changes(), ErrorCode::Malformed, "The request cannot be read");
+    add(route.id != "log_out", ErrorCode::Unauthenticated, "There is no valid token");
+    let everybody = matches!(route.access, Access::Anybody | Access::Needs(Role::Viewer));
+    add(route.changes() || !everybody, ErrorCode::Forbidden, "The caller may not do this");
+    add(has_names || route.id == "log_in", ErrorCode::NotFound, "There is nothing of that name");
+    add(route.changes(), ErrorCode::UnsupportedMediaType, "The body is no JSON by its content type");
+    let named_strictly = route.params().any(|name| matches!(name, "job" | "kind"));
+    add(takes_values || named_strictly, ErrorCode::Invalid, "A value is not allowed; `field` names it");
+    add(route.body.is_some(), ErrorCode::TooLarge, "The body is too long");
+    add(route.body.is_some(), ErrorCode::TimedOut, "The body took too long to arrive");
+    add(route.conflicts, ErrorCode::Conflict, "Its state does not allow it");
+    add(route.takes_if_match, ErrorCode::PreconditionFailed, "It has another version by now");
     all
 }

@@ -2,10 +2,11 @@
 
 use crate::convert::WireError;
 use crate::wire::{ErrorCode, ErrorDetail};
+use forge_jobs::limits::MAX_NAME_BYTES;
 use forge_jobs::rate_limit::RateLimitError;
 use forge_jobs::schedule::InvalidSchedule;
 use forge_jobs::storage::{InvalidValue, StorageError};
-use forge_jobs::{EnqueueError, InvalidRequest, NameError, ScheduleError};
+use forge_jobs::{EnqueueError, InvalidRequest, NameError, ScheduleError, check_name};
 use std::error::Error;
 use std::fmt;
 
@@ -57,7 +58,14 @@ impl ApiError {
     /// What was named does not exist.
     #[must_use]
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
-        StorageError::NotFound { what, name: name.into() }.into()
+        // Whoever asks for a book gets its title back.
+        let name: String = name.into().chars().take(MAX_NAME_BYTES).collect();
+        StorageError::NotFound { what, name }.into()
+    }
+
+    /// What has no name that anything can have does not exist: no storage need be asked.
+    pub(super) fn unless_named(what: &'static str, name: &str) -> Result<(), Self> {
+        check_name(what, name).map_err(|_| Self::not_found(what, name))
     }
 
     /// About this field.

@@ -5,9 +5,9 @@ use crate::convert;
 use crate::wire::{
     DeadReason, Job, JobDetail, JobPage, JobQuery, JobStatus, VerbOutcome, VerbReport, VerbResult, Why,
 };
-use forge_jobs::JobId;
-use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_VERB_BATCH};
+use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_TAG_BYTES, MAX_VERB_BATCH};
 use forge_jobs::storage::{JobFilter, ListParams, StorageError, VerbParams};
+use forge_jobs::{JobId, check_name};
 
 /// What to do with jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,17 @@ fn filter(query: JobQuery) -> Result<JobFilter, ApiError> {
             ApiError::invalid("dead_reason", words)
         })
     });
+    for (field, name) in [("queue", &query.queue), ("kind", &query.kind)] {
+        if let Some(name) = name {
+            check_name(field, name)?;
+        }
+    }
+    if let Some(tag) = &query.tag
+        && (tag.is_empty() || tag.len() > MAX_TAG_BYTES || tag.chars().any(char::is_control))
+    {
+        let text = format!("tag is none: use 1 to {MAX_TAG_BYTES} bytes of text without control characters");
+        return Err(ApiError::invalid("tag", text));
+    }
     let (status, dead_reason) = (status.transpose()?, dead_reason.transpose()?);
     if let (Some(reason), Some(status)) = (dead_reason, status.filter(|s| *s != forge_jobs::JobStatus::Dead))
     {

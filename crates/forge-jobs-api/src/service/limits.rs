@@ -111,6 +111,7 @@ impl Api {
     ///
     /// `not_found` for an unknown queue, or a scope for which no limit holds; and what the storage gave.
     pub async fn attach_queue(&self, queue: &str, to: &str) -> Result<Limit, ApiError> {
+        ApiError::unless_named("queue", queue)?;
         self.attach(Limited::Queue(queue.to_owned()), to).await
     }
 
@@ -136,6 +137,7 @@ impl Api {
     ///
     /// `not_found` for an unknown queue, and what the storage gave.
     pub async fn detach_queue(&self, queue: &str) -> Result<LimitChanged, ApiError> {
+        ApiError::unless_named("queue", queue)?;
         if self.storage.queues.get(queue).await?.is_none() {
             return Err(ApiError::not_found("queue", queue));
         }

@@ -64,6 +64,7 @@ impl Api {
     ///
     /// `not_found`, and what reading the storage gave.
     pub async fn queue(&self, name: &str) -> Result<Queue, ApiError> {
+        ApiError::unless_named("queue", name)?;
         // Settings are never old: an edit that begins with them would be refused.
         let row = self.storage.queues.get(name).await?.ok_or_else(|| ApiError::not_found("queue", name))?;
         let find = |queues: Vec<Queue>| queues.into_iter().find(|q| q.name == name).and_then(|q| q.counts);
@@ -117,6 +118,7 @@ impl Api {
         patch: QueueSettingsPatch,
         expected_version: Option<i64>,
     ) -> Result<Queue, ApiError> {
+        ApiError::unless_named("queue", name)?;
         let params = UpdateQueueParams { queue: name.to_owned(), patch, expected_version };
         let row = self.storage.queues.update(params).await;
         self.touched();

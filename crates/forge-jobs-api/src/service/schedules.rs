@@ -16,8 +16,9 @@ use forge_jobs::storage::{Activity, EditScheduleParams, ScheduleRow, TicksParams
 /// Fires that a preview shows unless asked otherwise.
 const DEFAULT_FIRES: u32 = 5;
 
-fn edit_of(name: &str, expected_version: Option<i64>) -> EditScheduleParams {
-    EditScheduleParams { name: name.to_owned(), expected_version, now: None }
+fn edit_of(name: &str, expected_version: Option<i64>) -> Result<EditScheduleParams, ApiError> {
+    ApiError::unless_named("schedule", name)?;
+    Ok(EditScheduleParams { name: name.to_owned(), expected_version, now: None })
 }
 
 fn at(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
@@ -41,6 +42,7 @@ impl Api {
     }
 
     async fn schedule_row(&self, name: &str) -> Result<ScheduleRow, ApiError> {
+        ApiError::unless_named("schedule", name)?;
         let row = self.storage.cron.get(name).await?;
         row.ok_or_else(|| ApiError::not_found("schedule", name))
     }
@@ -131,7 +133,7 @@ impl Api {
     ///
     /// `not_found`, `precondition_failed`, and what the storage gave.
     pub async fn pause_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.set_enabled(edit_of(name, expected), Activity::Paused).await;
+        let row = self.storage.cron.set_enabled(edit_of(name, expected)?, Activity::Paused).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -141,7 +143,7 @@ impl Api {
     ///
     /// As [`Self::pause_schedule`].
     pub async fn resume_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.set_enabled(edit_of(name, expected), Activity::Enabled).await;
+        let row = self.storage.cron.set_enabled(edit_of(name, expected)?, Activity::Enabled).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -151,7 +153,7 @@ impl Api {
     ///
     /// As [`Self::pause_schedule`], and `conflict` when no code ever declared it.
     pub async fn reset_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.reset(edit_of(name, expected)).await;
+        let row = self.storage.cron.reset(edit_of(name, expected)?).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -161,6 +163,7 @@ impl Api {
     ///
     /// `not_found`, and what the storage gave.
     pub async fn run_schedule(&self, name: &str) -> Result<Tick, ApiError> {
+        ApiError::unless_named("schedule", name)?;
         let tick = self.schedules().run_now(name).await?;
         self.touched();
         Ok(Tick::from(&tick))
@@ -172,6 +175,7 @@ impl Api {
     ///
     /// `not_found`, and what the storage gave.
     pub async fn remove_schedule(&self, name: &str) -> Result<ScheduleRemoved, ApiError> {
+        ApiError::unless_named("schedule", name)?;
         if self.storage.cron.remove(name).await? {
             return Ok(ScheduleRemoved { name: name.to_owned() });
         }

@@ -40,5 +40,7 @@ pub use schedule::{
     ScheduleSettings, ScheduleWish, Tick, TickOutcome,
 };
 pub use seconds::Seconds;
-pub use server::{Changed, EnqueueReport, Me, Overview, ProcessList, Role, TickPage, Topic};
+pub use server::{
+    Changed, EnqueueReport, Me, Overview, ProcessList, Role, Served, TickPage, TokenMade, Topic,
+};
 pub use why::{Why, WhyReason};

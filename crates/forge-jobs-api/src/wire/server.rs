@@ -123,3 +123,25 @@ impl Topic {
     /// All topics.
     pub const ALL: [Self; 5] = [Self::Jobs, Self::Queues, Self::Processes, Self::Schedules, Self::Limits];
 }
+
+/// What the stop of a server came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// Connections that were cut off in the middle of a request.
+    pub cut_off: u64,
+}
+
+/// A token that was made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenMade {
+    /// What the caller sends.
+    pub token: String,
+    /// The line for the server's file.
+    pub line: String,
+}
+
+impl std::fmt::Debug for TokenMade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenMade")
+    }
+}

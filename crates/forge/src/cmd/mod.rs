@@ -22,4 +22,7 @@ pub(crate) mod migrate;
 pub(crate) mod queue;
 mod queue_list;
 mod queue_set;
+pub(crate) mod serve;
+mod serve_options;
+pub(crate) mod token;
 pub(crate) mod worker;

@@ -97,8 +97,11 @@ impl Rules {
             }
             at
         };
+        // `src/token.rs:12` is a place in a file.
+        let name = key.rsplit('/').next().unwrap_or(key);
+        let is_file = name.len() < key.len() && name.contains('.');
         let at = skip(after, &|b| quote(b) || b == b' ');
-        if !bytes.get(at).is_some_and(|b| matches!(b, b'=' | b':')) || !self.hides_key(key) {
+        if !bytes.get(at).is_some_and(|b| matches!(b, b'=' | b':')) || is_file || !self.hides_key(name) {
             return None;
         }
         // `a::b` is a path of code, `a://b` a URL.
@@ -162,6 +165,7 @@ mod tests {
             ("key AKIAIOSFODNN7EXAMPLE is old", "key [redacted] is old"),
             ("sk-abcdefghijklmnopqrst, x", "[redacted], x"),
             ("https://h.example/?token=abc&x=1", "https://h.example/?token=[redacted]&x=1"),
+            ("/x/token=abc db.password: y", "/x/token=[redacted] db.password: [redacted]"),
             ("é password='ü ö'", "é password='[redacted] ö'"),
         ] {
             assert_eq!(r.text(text), want);
