@@ -4,6 +4,7 @@ mod bench;
 mod cmd;
 mod database;
 mod demo;
+mod desk;
 mod duration;
 mod exit;
 mod output;
@@ -14,6 +15,7 @@ mod worker;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use database::Database;
+use desk::Where;
 use exit::{Exit, Failure};
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use output::{Format, Output, say};
@@ -27,12 +29,13 @@ const LOG_VARIABLE: &str = "FORGE_LOG";
 /// The heading of the options that all commands share.
 const EVERYWHERE: &str = "Options of every command";
 
-const DATABASE_HELP: &str = "The database: sqlite:PATH or postgres://user@host/database";
-
 const AFTER_HELP: &str = "\
 Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.toml of the user's configuration \
 directory, else forge.db in the user's data directory. Other users of \
 this machine can read --database while a command runs: keep a password in ~/.pgpass, PGPASSWORD or FORGE_DATABASE_URL.
+
+With --server and --token-file the commands enqueue, job, queue, limit, cron and doctor ask a server of `forge serve` \
+and need no database.
 
 Logs go to standard error; FORGE_LOG sets how much (error, warn, info, debug, trace; default warn).
 
@@ -52,9 +55,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "forge", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// Which database.
-    #[arg(long, global = true, value_name = "URL", help = DATABASE_HELP, help_heading = EVERYWHERE)]
-    database: Option<String>,
+    #[command(flatten)]
+    at: Where,
 
     /// Print one JSON document instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE)]
@@ -142,20 +144,23 @@ fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
-    let url = cli.database.as_deref();
+    let at = &cli.at;
     match cli.command {
-        Command::Demo(args) => cmd::demo::run(args, &Database::choose_for_demo(url)?, out).await,
-        Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
-        Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
-        Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
-        Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
-        Command::Cron(command) => cmd::cron::run(command, url, out).await,
-        Command::Serve(args) => cmd::serve::run(args, &Database::choose(url)?, out).await,
+        Command::Demo(args) => {
+            at.no_server("demo")?;
+            cmd::demo::run(args, &Database::choose_for_demo(at.database.as_deref())?, out).await
+        }
+        Command::Enqueue(args) => cmd::enqueue::run(args, at, out).await,
+        Command::Job(command) => cmd::job::run(command, at, out).await,
+        Command::Queue(command) => cmd::queue::run(command, at, out).await,
+        Command::Limit(command) => cmd::limit::run(command, at, out).await,
+        Command::Cron(command) => cmd::cron::run(command, at, out).await,
+        Command::Serve(args) => cmd::serve::run(args, &at.database("serve")?, out).await,
         Command::Token(args) => cmd::token::run(&args, out),
-        Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
-        Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
-        Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
-        Command::Doctor(args) => cmd::doctor::run(&args, &Database::choose(url)?, out).await,
+        Command::Worker(args) => cmd::worker::run(args, &at.database("worker")?, out).await,
+        Command::Bench(args) => cmd::bench::run(args, &at.database("bench")?, out).await,
+        Command::Migrate(args) => cmd::migrate::run(&args, &at.database("migrate")?, out).await,
+        Command::Doctor(args) => cmd::doctor::run(&args, at, out).await,
     }
 }
 

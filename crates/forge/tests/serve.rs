@@ -2,69 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
+mod serving;
 mod support;
 
 use forge_jobs_api::wire::TokenMade;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use support::{Ended, Home, end_of};
-
-/// A running server.
-struct Serving {
-    child: Child,
-    addr: String,
-    log: std::thread::JoinHandle<String>,
-}
-
-impl Serving {
-    fn start(home: &Home, args: &[&str]) -> Self {
-        let all = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], args].concat();
-        let mut child = home
-            .command(all)
-            .env("FORGE_LOG", "debug")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let (mut log, mut addr) = (String::new(), None);
-        while addr.is_none() {
-            let mut line = String::new();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended: {log}");
-            addr = line.split_once(" on http://").map(|(_, rest)| rest.split(';').next().unwrap().to_owned());
-            log.push_str(&line);
-        }
-        let log = std::thread::spawn(move || {
-            let _ = lines.read_to_string(&mut log);
-            log
-        });
-        Self { child, addr: addr.unwrap(), log }
-    }
-
-    fn get(&self, path: &str, token: &str) -> String {
-        let mut stream = TcpStream::connect(&self.addr).unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-        write!(stream, "{head}Authorization: Bearer {token}\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    /// Ends it with SIGTERM; gives what it logged.
-    fn stop(self) -> (Ended, String) {
-        let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let ended = end_of(self.child);
-        (ended, self.log.join().unwrap())
-    }
-}
-
-fn token(home: &Home, role: &str) -> String {
-    let ended = home.run(["token", role, "--role", role, "--file", "tokens", "--json"]);
-    ended.check(0, &[]).json::<TokenMade>().token
-}
+use serving::{Serving, token};
+use std::process::Command;
+use support::{Ended, Home};
 
 /// The script of the documentation.
 fn script() -> String {
@@ -78,8 +22,8 @@ fn the_script_of_the_documentation_does_a_jobs_whole_life() {
     let home = Home::new();
     let admin = token(&home, "admin");
     let serving = Serving::start(&home, &["--tokens", "tokens", "--worker"]);
-    let ran = Command::new("sh")
-        .args(["-euc", &script()])
+    let ran = Command::new("timeout")
+        .args(["120", "sh", "-euc", &script()])
         .env("FORGE", format!("http://{}", serving.addr))
         .env("TOKEN", &admin)
         .output()

@@ -217,7 +217,11 @@ fn errors(route: &Route) -> Vec<(ErrorCode, &'static str)> {
     add(route.id != "log_out", ErrorCode::Unauthenticated, "There is no valid token");
     let everybody = matches!(route.access, Access::Anybody | Access::Needs(Role::Viewer));
     add(route.changes() || !everybody, ErrorCode::Forbidden, "The caller may not do this");
-    add(has_names || route.id == "log_in", ErrorCode::NotFound, "There is nothing of that name");
+    add(
+        (has_names && !route.any_name) || route.id == "log_in",
+        ErrorCode::NotFound,
+        "There is nothing of that name",
+    );
     add(route.changes(), ErrorCode::UnsupportedMediaType, "The body is no JSON by its content type");
     let named_strictly = route.params().any(|name| matches!(name, "job" | "kind"));
     add(takes_values || named_strictly, ErrorCode::Invalid, "A value is not allowed; `field` names it");

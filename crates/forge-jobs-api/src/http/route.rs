@@ -50,6 +50,8 @@ pub(super) struct Route {
     pub(super) answers: Vec<Answer>,
     /// The state of things may forbid it: 409.
     pub(super) conflicts: bool,
+    /// What its path names need not be there.
+    pub(super) any_name: bool,
     /// It takes `If-Match`: 412.
     pub(super) takes_if_match: bool,
     /// It takes `Idempotency-Key`.
@@ -84,6 +86,7 @@ impl Route {
             body: None,
             answers: Vec::new(),
             conflicts: false,
+            any_name: false,
             takes_if_match: false,
             takes_key: false,
             handler,
@@ -111,6 +114,11 @@ impl Route {
 
     pub(super) const fn conflicts(mut self) -> Self {
         self.conflicts = true;
+        self
+    }
+
+    pub(super) const fn any_name(mut self) -> Self {
+        self.any_name = true;
         self
     }
 

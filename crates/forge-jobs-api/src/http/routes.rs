@@ -218,8 +218,7 @@ fn of_job_verbs() -> Vec<Route> {
 }
 
 fn of_schedules() -> Vec<Route> {
-    let edits =
-        |route: Route| route.if_match().conflicts().gives::<Schedule>(200, "The schedule as it is now");
+    let edits = |route: Route| route.if_match().gives::<Schedule>(200, "The schedule as it is now");
     vec![
         get("/schedules", VIEWER, ("list_schedules", "All schedules"), to!(schedules::list))
             .gives::<ScheduleList>(200, "The schedules by name"),
@@ -254,6 +253,7 @@ fn of_schedules() -> Vec<Route> {
                 ("edit_schedule", "Change values of a schedule"),
                 to!(schedules::edit),
             )
+            .conflicts()
             .body::<ScheduleEdit>(),
         ),
         delete(
@@ -275,12 +275,15 @@ fn of_schedules() -> Vec<Route> {
             ("resume_schedule", "Let a schedule fire again"),
             to!(schedules::resume),
         )),
-        edits(post(
-            "/schedules/{schedule}/reset",
-            ADMIN,
-            ("reset_schedule", "Give a schedule back to the code that declared it"),
-            to!(schedules::reset),
-        )),
+        edits(
+            post(
+                "/schedules/{schedule}/reset",
+                ADMIN,
+                ("reset_schedule", "Give a schedule back to the code that declared it"),
+                to!(schedules::reset),
+            )
+            .conflicts(),
+        ),
         post(
             "/schedules/{schedule}/run",
             OPERATOR,
@@ -312,6 +315,7 @@ fn of_limits() -> Vec<Route> {
                 ("set_limit", "Give a scope a limit, or another one"),
                 to!(limits::set),
             )
+            .any_name()
             .body::<LimitEdit>(),
         ),
         delete(
@@ -351,6 +355,7 @@ fn of_limits() -> Vec<Route> {
             ("detach_kind", "Let the jobs of a kind go without a permit"),
             to!(limits::detach_kind),
         )
+        .any_name()
         .gives::<LimitChanged>(200, "Whether they took one"),
     ]
 }

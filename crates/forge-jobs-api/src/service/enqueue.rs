@@ -111,14 +111,7 @@ impl Api {
         };
         let requests: Vec<Result<EnqueueRequest, ApiError>> =
             members.iter().map(|m| &**m).enumerate().map(read).collect();
-        let good: Vec<EnqueueRequest> = requests.iter().filter_map(|r| r.as_ref().ok().cloned()).collect();
-        let mut receipts = self.enqueuer().enqueue_many(good).await.into_iter();
-        self.touched();
-        let mut next = || {
-            let receipt = receipts.next().ok_or_else(|| ApiError::new(ErrorCode::Failed, "no answer"))?;
-            receipt.map_err(|e| ApiError::from(e).under(key))
-        };
-        let answers = requests.into_iter().map(|request| request.and_then(|_| next()));
+        let answers = self.enqueue_requests(requests, key).await;
         let result = |(line, answer): (u64, Result<forge_jobs::Enqueued, ApiError>)| match answer {
             Ok(receipt) => {
                 let Enqueued { id, outcome } = receipt_of(receipt.into(), key).enqueued;
@@ -127,6 +120,30 @@ impl Api {
             Err(e) => BulkResult { line, id: None, outcome: None, error: Some(e.to_wire()) },
         };
         Ok(EnqueueReport { results: (1..).zip(answers).map(result).collect() })
+    }
+}
+
+impl Api {
+    /// Enqueues any number of jobs: an answer for each, in their order. One that is refused stops no other.
+    pub async fn enqueue_lines(&self, lines: Vec<EnqueueLine>) -> Vec<Result<Enqueued, ApiError>> {
+        let requests: Vec<_> = lines.into_iter().map(|line| keyed(line, None, 0)).collect();
+        let answers = self.enqueue_requests(requests, None).await;
+        answers.into_iter().map(|answer| answer.map(Enqueued::from)).collect()
+    }
+
+    async fn enqueue_requests(
+        &self,
+        requests: Vec<Result<EnqueueRequest, ApiError>>,
+        key: Option<&IdempotencyKey>,
+    ) -> Vec<Result<forge_jobs::Enqueued, ApiError>> {
+        let good: Vec<EnqueueRequest> = requests.iter().filter_map(|r| r.as_ref().ok().cloned()).collect();
+        let mut receipts = self.enqueuer().enqueue_many(good).await.into_iter();
+        self.touched();
+        let mut next = || {
+            let receipt = receipts.next().ok_or_else(|| ApiError::new(ErrorCode::Failed, "no answer"))?;
+            receipt.map_err(|e| ApiError::from(e).under(key))
+        };
+        requests.into_iter().map(|request| request.and_then(|_| next())).collect()
     }
 }
 

@@ -225,7 +225,9 @@ impl From<StorageError> for ApiError {
             StorageError::Conflict { .. } => Self::new(code, e.to_string()),
             StorageError::Invalid(value) => value.clone().into(),
             StorageError::Unavailable { outcome_unknown, .. } => {
-                let error = Self::new(code, "the database is not available").with_private(with_causes(&e));
+                let (message, all) = ("the database is not available", with_causes(&e));
+                let detail = all.strip_prefix(message).map_or(&*all, |rest| rest.trim_start_matches(": "));
+                let error = Self::new(code, message).with_private(detail);
                 error.with_remedy(if *outcome_unknown {
                     "the change may have been made all the same: look before you repeat it"
                 } else {

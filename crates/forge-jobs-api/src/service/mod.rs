@@ -19,6 +19,7 @@ pub use checkup::{doctor, unreadable};
 pub use enqueue::{IdempotencyKey, Receipt};
 pub use error::ApiError;
 pub use jobs::Verb;
+pub use schedule_edit::check_schedule;
 
 use crate::convert;
 use crate::wire::{Counts, Overview, Process, ProcessList, Queue};

@@ -3,13 +3,14 @@
 use super::ApiError;
 use super::queues::duration;
 use crate::wire::{self, ScheduleEdit};
-use forge_jobs::EnqueueRequest;
 use forge_jobs::schedule::{MissedFires, Overlap, Schedule, ScheduledJob};
 use forge_jobs::storage::ScheduleRow;
+use forge_jobs::{DefaultRouter, EnqueueRequest};
 
 impl ScheduleEdit {
     /// Whether nothing is asked for.
-    pub(super) const fn is_empty(&self) -> bool {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
         self.expression.is_none()
             && self.zone.is_none()
             && self.missed.is_none()
@@ -28,6 +29,16 @@ impl ScheduleEdit {
             || self.max_attempts.is_some()
             || self.tags.is_some()
     }
+}
+
+/// Checks a schedule that is to be made, without a storage.
+///
+/// # Errors
+///
+/// `invalid`, with the field.
+pub fn check_schedule(name: &str, edit: &ScheduleEdit) -> Result<(), ApiError> {
+    merged(name, None, edit)?.check(&DefaultRouter)?;
+    Ok(())
 }
 
 /// What was there, with what was asked for.

@@ -236,6 +236,7 @@ fn of_schedules() -> Vec<Case> {
         ask("edit_schedule", "nosuch").body(r#"{"priority":5}"#).gives(404, ""),
         ask("pause_schedule", "nightly").gives(200, r#""enabled":false"#),
         ask("resume_schedule", "nightly").gives(200, r#""enabled":true"#),
+        ask("reset_schedule", "coded").gives(200, r#""owner":"code""#),
         ask("reset_schedule", "nightly").gives(409, ""),
         ask("run_schedule", "nightly").gives(201, r#""outcome":"run_now""#),
         ask("run_schedule", "nosuch").gives(404, ""),
@@ -276,7 +277,7 @@ fn of_limits() -> Vec<Case> {
         ask("set_limit", "sms")
             .body(r#"{"permits":1,"window_seconds":1}"#)
             .with(&[("If-Match", "\"1\"")])
-            .gives(400, "If-Match"),
+            .gives(400, "if-match"),
         ask("drain_limit", "slack").body(r#"{"seconds":60}"#).gives(200, r#""drained_until":"2"#),
         ask("drain_limit", "slack").body(r#"{"seconds":-1}"#).gives(422, r#""field":"seconds""#),
         ask("drain_limit", "nosuch").body(r#"{"seconds":60}"#).gives(404, ""),

@@ -1,8 +1,10 @@
 //! Jobs, queues, schedules and limits to ask for.
 
 use crate::rig::Rig;
-use forge_jobs::storage::{ClaimMode, ClaimParams, ClaimWant, KindFilter, RegisterParams, VerbParams};
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, ProcessId, Storage, Timestamp};
+use forge_jobs::storage::{
+    Author, ClaimMode, ClaimParams, ClaimWant, KindFilter, PutScheduleParams, RegisterParams, VerbParams,
+};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, ProcessId, Schedule, Storage, Timestamp};
 use forge_jobs_api::wire::{LimitEdit, QueueEdit, ScheduleEdit, Seconds};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +38,14 @@ async fn hold(storage: &Storage) -> ProcessId {
     process
 }
 
+/// A schedule that a program's code declares.
+async fn declare(storage: &Storage, name: &str) {
+    let schedule =
+        Schedule::new(name, "@daily", EnqueueRequest::new("report", 1)).check(&DefaultRouter).unwrap();
+    let by = Author::Code { program: "shop".into() };
+    storage.cron.put(PutScheduleParams { schedule, by, now: None }).await.unwrap();
+}
+
 /// Fills the database, and names what is in it.
 pub(crate) async fn fill(rig: &Rig) -> Names {
     let storage = &rig.storage;
@@ -66,6 +76,7 @@ pub(crate) async fn fill(rig: &Rig) -> Names {
         };
         rig.api.put_schedule(name, &edit, None).await.unwrap();
     }
+    declare(storage, "coded").await;
     for scope in ["slack", "github", "old"] {
         let edit = LimitEdit { permits: 10, window_seconds: Seconds(1.0), mode: None };
         rig.api.set_limit(scope, edit).await.unwrap();

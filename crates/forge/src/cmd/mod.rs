@@ -8,7 +8,6 @@ mod cron_set;
 mod cron_show;
 pub(crate) mod demo;
 pub(crate) mod doctor;
-mod doctor_clocks;
 pub(crate) mod enqueue;
 mod enqueue_bulk;
 pub(crate) mod job;

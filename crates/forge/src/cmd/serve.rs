@@ -1,6 +1,6 @@
 //! `forge serve`: the HTTP API, with workers beside it if wanted.
 
-use super::serve_options::Access;
+use super::serve_options::{Access, Bounds};
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     access: Access,
 
+    #[command(flatten)]
+    bounds: Bounds,
+
     /// Run jobs too, as `forge worker` does: of the kind `noop_echo`, in all queues
     #[arg(long, env = "FORGE_WORKER")]
     worker: bool,
@@ -54,14 +57,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+    raise_open_files();
     let mut signals = Signals::listen()
         .map_err(|e| Failure::new(ErrorCode::Failed, format!("signals cannot be listened to: {e}")))?;
     let closing = CancellationToken::new();
-    let options = args.access.options()?.closing_with(closing.clone());
+    let options = args.access.options()?.with_limits(args.bounds.of_requests()).closing_with(closing.clone());
     // Before the database is opened: whoever cannot listen has no business there.
     let server = Server::bind(args.listen, &options, args.access.exposure())
         .await
-        .map_err(|e| Failure::of(ErrorCode::Failed, &e))?;
+        .map_err(|e| Failure::of(ErrorCode::Failed, &e))?
+        .with_limits(args.bounds.of_connections());
     let addr = server.addr();
     let storage = database.open_lasting().await?;
     let worker =
@@ -88,6 +93,19 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
     out.answer(&answer, |a| format!("{} connections were cut off\n", a.cut_off))?;
     Ok(if clean { Exit::Ok } else { Exit::Failed })
 }
+
+/// As many open files as the system allows: each connection is one, and shells give few by default.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What is refused stays as it was.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+#[cfg(not(unix))]
+const fn raise_open_files() {}
 
 async fn start_worker(storage: Storage, test_handlers: bool) -> Result<QueueHandle, Failure> {
     let mut registry = HandlerRegistry::new();

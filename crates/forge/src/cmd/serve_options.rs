@@ -1,8 +1,8 @@
 //! Who may call `forge serve`, and under which names.
 
 use crate::exit::Failure;
-use forge_jobs_api::http::{Authenticator, Hosts, Open, Options, Tokens, Writes};
-use forge_jobs_api::server::Exposure;
+use forge_jobs_api::http::{Authenticator, Hosts, HttpLimits, Open, Options, Tokens, Writes};
+use forge_jobs_api::server::{Exposure, ServerLimits};
 use forge_jobs_api::wire::ErrorCode;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,47 @@ pub(crate) struct Access {
     /// Let everybody who reaches the server do everything, from other machines too
     #[arg(long, conflicts_with = "tokens")]
     insecure_no_auth: bool,
+}
+
+/// How much of the server anybody may take up.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bounds {
+    /// Connections at a time [default: 512]
+    #[arg(long, value_name = "N", env = "FORGE_CONNECTIONS")]
+    connections: Option<usize>,
+
+    /// Connections of one address at a time [default: 64]
+    #[arg(long, value_name = "N", env = "FORGE_CONNECTIONS_PER_PEER")]
+    connections_per_peer: Option<usize>,
+
+    /// Streams of events at a time [default: 64]
+    #[arg(long, value_name = "N", env = "FORGE_STREAMS")]
+    streams: Option<usize>,
+
+    /// Streams of events to one address at a time [default: 16]
+    #[arg(long, value_name = "N", env = "FORGE_STREAMS_PER_PEER")]
+    streams_per_peer: Option<usize>,
+
+    /// Wrong tokens from one address in a minute, after which it has to wait [default: 10]
+    #[arg(long, value_name = "N", env = "FORGE_WRONG_TOKENS")]
+    wrong_tokens: Option<u32>,
+}
+
+impl Bounds {
+    pub(super) fn of_requests(&self) -> HttpLimits {
+        let mut limits = HttpLimits::default();
+        limits.streams = self.streams.unwrap_or(limits.streams);
+        limits.streams_per_peer = self.streams_per_peer.unwrap_or(limits.streams_per_peer);
+        limits.wrong_tokens = self.wrong_tokens.unwrap_or(limits.wrong_tokens);
+        limits
+    }
+
+    pub(super) fn of_connections(&self) -> ServerLimits {
+        let mut limits = ServerLimits::default();
+        limits.connections = self.connections.unwrap_or(limits.connections);
+        limits.connections_per_peer = self.connections_per_peer.unwrap_or(limits.connections_per_peer);
+        limits
+    }
 }
 
 impl Access {

@@ -7,9 +7,10 @@ use crate::exit::Failure;
 use forge_jobs_api::service::redact::Redaction;
 use forge_jobs_api::service::{Api, Verb};
 use forge_jobs_api::wire::{
-    Attachment, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport, Enqueued, ErrorCode, JobDetail, JobIds, JobPage,
-    JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Queue, QueueEdit, QueueList, Schedule, ScheduleDetail,
-    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, Why,
+    Attachment, BulkResult, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport, Enqueued, ErrorCode,
+    JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Queue, QueueEdit,
+    QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery, VerbReport, Why,
 };
 use http::Method;
 use remote::Remote;
@@ -32,12 +33,18 @@ pub(crate) struct Where {
 }
 
 impl Where {
+    /// Refuses a server, for a command that works on a database.
+    pub(crate) fn no_server(&self, command: &str) -> Result<(), Failure> {
+        if self.server.is_none() {
+            return Ok(());
+        }
+        let text = format!("`forge {command}` works on a database: leave --server out");
+        Err(Failure::new(ErrorCode::Invalid, text))
+    }
+
     /// The database of a command that needs one.
     pub(crate) fn database(&self, command: &str) -> Result<Database, Failure> {
-        if self.server.is_some() {
-            let text = format!("`forge {command}` works on a database: leave --server out");
-            return Err(Failure::new(ErrorCode::Invalid, text));
-        }
+        self.no_server(command)?;
         Database::choose(self.database.as_deref())
     }
 
@@ -117,11 +124,27 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn enqueue_many(&self, jobs: Vec<EnqueueLine>) -> Result<EnqueueReport, Failure> {
+    /// Enqueues jobs: an answer for each, in their order. After a failure that is none of theirs there are fewer.
+    pub(crate) async fn enqueue_many(&self, jobs: Vec<EnqueueLine>) -> Vec<Result<Enqueued, Failure>> {
         match self {
-            Self::Here(api) => Ok(api.enqueue_lines(jobs).await?),
+            Self::Here(api) => {
+                api.enqueue_lines(jobs).await.into_iter().map(|r| r.map_err(Failure::from)).collect()
+            }
             Self::There(server) => {
-                server.send(Method::POST, &["jobs", "batch"], Some(&EnqueueBatch { jobs }), None).await
+                let mut answers = Vec::with_capacity(jobs.len());
+                for jobs in pieces(jobs) {
+                    let sent = server
+                        .send(Method::POST, &["jobs", "batch"], Some(&EnqueueBatch { jobs }), None)
+                        .await;
+                    match sent {
+                        Ok(EnqueueReport { results }) => answers.extend(results.into_iter().map(answer)),
+                        Err(failure) => {
+                            answers.push(Err(failure));
+                            break;
+                        }
+                    }
+                }
+                answers
             }
         }
     }
@@ -133,7 +156,12 @@ impl Desk {
         }
     }
 
-    pub(crate) async fn edit_queue(&self, name: &str, edit: &QueueEdit, version: Option<i64>) -> Result<Queue, Failure> {
+    pub(crate) async fn edit_queue(
+        &self,
+        name: &str,
+        edit: &QueueEdit,
+        version: Option<i64>,
+    ) -> Result<Queue, Failure> {
         match self {
             Self::Here(api) => Ok(api.edit_queue(name, edit, version).await?),
             Self::There(server) => server.send(Method::PATCH, &["queues", name], Some(edit), version).await,
@@ -162,6 +190,40 @@ impl Desk {
     }
 }
 
+/// What a server reads at a time.
+const PIECE_JOBS: usize = 1_000;
+const PIECE_BYTES: usize = 4 << 20;
+
+/// Jobs in pieces that a server reads.
+fn pieces(jobs: Vec<EnqueueLine>) -> Vec<Vec<EnqueueLine>> {
+    let mut all: Vec<Vec<EnqueueLine>> = Vec::new();
+    let mut bytes = 0;
+    for job in jobs {
+        // What else a job has is bounded, and small beside what is left of a server's limit.
+        let size = job.payload.get().len();
+        match all.last_mut() {
+            Some(last) if last.len() < PIECE_JOBS && bytes + size <= PIECE_BYTES => {
+                bytes += size;
+                last.push(job);
+            }
+            _ => {
+                bytes = size;
+                all.push(vec![job]);
+            }
+        }
+    }
+    all
+}
+
+/// One answer of many.
+fn answer(result: BulkResult) -> Result<Enqueued, Failure> {
+    match result {
+        BulkResult { id: Some(id), outcome: Some(outcome), .. } => Ok(Enqueued { id, outcome }),
+        BulkResult { error: Some(detail), .. } => Err(Failure::from_wire(detail)),
+        _ => Err(Failure::new(ErrorCode::Failed, "the server gave no answer to a job")),
+    }
+}
+
 /// Budgets of calls.
 impl Desk {
     pub(crate) async fn limits(&self) -> Result<LimitList, Failure> {
@@ -187,15 +249,22 @@ impl Desk {
 
     pub(crate) async fn remove_limit(&self, scope: &str) -> Result<LimitChanged, Failure> {
         match self {
-            Self::Here(api) => Ok(api.remove_limit(scope).await?),
+            Self::Here(api) => api.remove_limit(scope).await.map_err(Failure::from),
             Self::There(server) => server.delete(&["limits", scope]).await,
         }
+        .or_else(|failure| match failure.code() {
+            // What was to be so is so.
+            ErrorCode::NotFound => Ok(LimitChanged { changed: false }),
+            _ => Err(failure),
+        })
     }
 
     pub(crate) async fn drain_limit(&self, scope: &str, drain: Drain) -> Result<Limit, Failure> {
         match self {
             Self::Here(api) => Ok(api.drain_limit(scope, drain).await?),
-            Self::There(server) => server.send(Method::PUT, &["limits", scope, "drain"], Some(&drain), None).await,
+            Self::There(server) => {
+                server.send(Method::PUT, &["limits", scope, "drain"], Some(&drain), None).await
+            }
         }
     }
 
@@ -264,7 +333,9 @@ impl Desk {
     ) -> Result<Schedule, Failure> {
         match self {
             Self::Here(api) => Ok(api.edit_schedule(name, edit, version).await?),
-            Self::There(server) => server.send(Method::PATCH, &["schedules", name], Some(edit), version).await,
+            Self::There(server) => {
+                server.send(Method::PATCH, &["schedules", name], Some(edit), version).await
+            }
         }
     }
 

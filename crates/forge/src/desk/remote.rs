@@ -31,7 +31,23 @@ const MAX_ANSWER_BYTES: usize = 256 << 20;
 const MAX_TOKEN_BYTES: u64 = 4 << 10;
 
 /// What a name is written with in a path.
-const IN_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'/').add(b'<').add(b'>').add(b'?').add(b'[').add(b'\\').add(b']').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// A server.
 pub(crate) struct Remote {
@@ -51,7 +67,8 @@ fn invalid(text: impl Into<String>) -> Failure {
 
 impl Remote {
     pub(super) fn new(url: &str, token_file: Option<&Path>) -> Result<Self, Failure> {
-        let bad = || invalid("--server: expected a URL such as https://jobs.example.com, without a token in it");
+        let bad =
+            || invalid("--server: expected a URL such as https://jobs.example.com, without a token in it");
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(bad()) };
         let tls = match scheme {
@@ -149,11 +166,18 @@ impl Remote {
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| invalid("--token-file: the token is no text that a header can hold"))?;
         let asked = tokio::time::timeout(ANSWER, self.exchange(request)).await;
-        let (status, bytes) = asked.unwrap_or_else(|_| {
-            let text = format!("{} gave no answer within {} s", self.authority, ANSWER.as_secs());
-            Err(Failure::new(ErrorCode::Unavailable, text))
-        })
-        .map_err(|failure| if changes { failure.with_remedy("the change may have been made all the same") } else { failure })?;
+        let (status, bytes) = asked
+            .unwrap_or_else(|_| {
+                let text = format!("{} gave no answer within {} s", self.authority, ANSWER.as_secs());
+                Err(Failure::new(ErrorCode::Unavailable, text))
+            })
+            .map_err(|failure| {
+                if changes {
+                    failure.with_remedy("the change may have been made all the same")
+                } else {
+                    failure
+                }
+            })?;
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(|e| {
                 let text = format!("{} is no server of forge, or of another version: {e}", self.authority);
@@ -179,7 +203,8 @@ impl Remote {
             return over(stream, request).await.map_err(|e| unreachable(&e));
         }
         let name = ServerName::try_from(self.host.clone()).map_err(|e| unreachable(&e))?;
-        let tls = TlsConnector::from(tls_config()?).connect(name, stream).await.map_err(|e| unreachable(&e))?;
+        let tls =
+            TlsConnector::from(tls_config()?).connect(name, stream).await.map_err(|e| unreachable(&e))?;
         over(tls, request).await.map_err(|e| unreachable(&e))
     }
 }
@@ -217,7 +242,8 @@ fn tls_config() -> Result<Arc<ClientConfig>, Failure> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn read_token(file: &Path) -> Result<String, Failure> {
@@ -244,14 +270,17 @@ mod tests {
         let prefixed = remote("https://jobs.example.com/ops/").unwrap();
         assert_eq!((prefixed.port, prefixed.tls), (443, true));
         assert_eq!(prefixed.target(&["schedules", "a/b %"], "x=1"), "/ops/api/v1/schedules/a%2Fb%20%25?x=1");
-        for bad in ["", "jobs.example.com", "ftp://a.example", "http://ada:x@a.example", "http://a.example?token=x"] {
+        for bad in
+            ["", "jobs.example.com", "ftp://a.example", "http://ada:x@a.example", "http://a.example?token=x"]
+        {
             assert!(remote(bad).is_err(), "{bad}");
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "forge_x\n").unwrap();
         let with_token = |url| Remote::new(url, Some(file.path()));
         assert!(with_token("http://jobs.example.com").is_err());
-        for good in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://jobs.example.com"] {
+        for good in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://jobs.example.com"]
+        {
             assert!(with_token(good).is_ok(), "{good}");
         }
     }
