@@ -74,7 +74,10 @@ impl Failure {
     /// What a server said.
     pub(crate) fn from_wire(detail: ErrorDetail) -> Self {
         let mut message = detail.message;
-        for more in detail.remedy.into_iter().chain(detail.request_id.map(|id| format!("request {id}"))) {
+        // What went wrong inside a server stands in its log, under this.
+        let inside = matches!(detail.code, ErrorCode::Failed | ErrorCode::Unavailable | ErrorCode::Unknown);
+        let request = detail.request_id.filter(|_| inside).map(|id| format!("request {id}"));
+        for more in detail.remedy.into_iter().chain(request) {
             message.push_str(": ");
             message.push_str(&more);
         }

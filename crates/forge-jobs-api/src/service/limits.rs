@@ -17,7 +17,8 @@ fn existing(name: &str) -> Result<Scope, ApiError> {
 
 fn no_limit(name: &str) -> ApiError {
     let name: String = name.chars().take(64).collect();
-    ApiError::new(ErrorCode::NotFound, format!("no limit holds for {name:?}")).with_remedy("give it one")
+    ApiError::new(ErrorCode::NotFound, format!("no limit holds for {name:?}"))
+        .with_remedy("give it a limit, or look at the list of limits")
 }
 
 impl Api {
