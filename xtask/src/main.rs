@@ -16,9 +16,11 @@ mod postgres;
 mod root;
 mod run;
 mod schema;
+mod schemathesis;
 mod suite;
 mod tidy;
 mod torture;
+mod venv;
 mod wasm;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ usage: cargo xtask <command>
   conformance      try every rule on every storage and write docs/conformance.md
   cron-cases       compare the fires in crates/forge-jobs/tests/cron/*.json with Python's (--write: write them anew)
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
+  schemathesis     send what the OpenAPI document allows, and what it does not, to servers on both storages (--seconds N
+                   each; 20 unless told otherwise)
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help);
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         ("alerts", []) => alerts::run(),
         ("charts", []) => charts::run(),
         ("bench-charts", _) => bench_charts::run(&rest),
+        ("schemathesis", _) => schemathesis::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {

@@ -129,6 +129,7 @@ impl From<&domain::Job> for wire::Job {
             error: job.error.clone(),
             output: job.output.as_ref().map(raw),
             progress: job.progress.as_ref().map(Into::into),
+            partial: Vec::new(),
         }
     }
 }

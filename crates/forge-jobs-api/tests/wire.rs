@@ -55,6 +55,7 @@ fn job() -> Job {
         error: Some("connection refused".into()),
         output: None,
         progress: Some(Progress { done: 1, total: None, note: Some("half".into()) }),
+        partial: vec!["payload".into()],
     }
 }
 
@@ -220,7 +221,7 @@ fn the_json_of_each_type_is_the_one_on_record() {
     let (id, status, at) = (ID.into(), JobStatus::Pending, AT.into());
     check("why", &Why { id, status, at, claimable: true, reasons: vec![reason] });
     check("enqueued", &Enqueued { id: ID.into(), outcome: EnqueueOutcome::AlreadyThere });
-    let detail = ErrorDetail { code: ErrorCode::NotFound, message: "there is no queue \"x\"".into() };
+    let detail = ErrorDetail::new(ErrorCode::NotFound, "there is no queue \"x\"");
     let bulk = BulkResult { line: 3, id: None, outcome: None, error: Some(detail.clone()) };
     check("bulk_result", &bulk);
     check("error", &ErrorBody { error: detail });

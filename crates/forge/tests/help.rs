@@ -47,6 +47,8 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "cron run",
         "cron remove",
         "cron next",
+        "serve",
+        "token",
         "worker",
         "bench",
         "migrate",

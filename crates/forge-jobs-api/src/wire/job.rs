@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 /// A job as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Job {
     /// Identity.
     pub id: String,
@@ -63,10 +64,14 @@ pub struct Job {
     pub output: Option<Box<RawValue>>,
     /// What the handler last said of its progress.
     pub progress: Option<Progress>,
+    /// The fields that are not here as they are stored: cut because they are long, or masked because they may be secret.
+    #[serde(default)]
+    pub partial: Vec<String>,
 }
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Due: a worker may claim it now.
@@ -88,6 +93,7 @@ pub enum JobStatus {
 
 /// Why a job is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// Its attempts are used up.
@@ -107,6 +113,7 @@ pub enum DeadReason {
 
 /// How far a running handler has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Units done.
     pub done: u64,
@@ -118,6 +125,7 @@ pub struct Progress {
 
 /// A job with all that is known of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobDetail {
     /// The job.
     pub job: Job,
@@ -129,6 +137,7 @@ pub struct JobDetail {
 
 /// The program that a process runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Worker {
     /// The host's name.
     pub host: String,
@@ -140,6 +149,7 @@ pub struct Worker {
 
 /// One error of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorCause {
     /// The type as it names itself; `null` when it does not.
     #[serde(rename = "type")]
@@ -150,6 +160,7 @@ pub struct ErrorCause {
 
 /// One attempt that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Which attempt, 1-based.
     pub attempt: u32,
@@ -183,6 +194,7 @@ pub struct Attempt {
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptResult {
     /// It failed.
@@ -204,6 +216,7 @@ pub enum AttemptResult {
 
 /// One thing that happened to a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvent {
     /// When.
     pub at: String,
@@ -229,6 +242,7 @@ pub struct JobEvent {
 
 /// What happened to a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvents {
     /// The job.
     pub id: String,
@@ -238,6 +252,7 @@ pub struct JobEvents {
 
 /// What came of a verb (cancel, retry, run now, drop) for each of its jobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbReport {
     /// In the order of the request.
     pub results: Vec<VerbResult>,
@@ -245,6 +260,7 @@ pub struct VerbReport {
 
 /// What came of a verb for one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbResult {
     /// The job.
     pub id: String,
@@ -264,6 +280,7 @@ pub struct VerbResult {
 
 /// What came of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VerbOutcome {
     /// Cancel: it was waiting and is dead as `cancelled` now.

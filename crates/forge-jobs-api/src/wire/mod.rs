@@ -14,8 +14,10 @@ mod metrics;
 mod page;
 mod process;
 mod queue;
+mod request;
 mod schedule;
 mod seconds;
+mod server;
 mod why;
 
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
@@ -36,9 +38,16 @@ pub use metrics::{
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
+pub use request::{
+    Attachment, CronQuery, Drain, EnqueueBatch, JobIds, JobQuery, LimitEdit, Login, QueueEdit, ScheduleEdit,
+    TickQuery,
+};
 pub use schedule::{
     MissedFires, Overlap, Schedule, ScheduleDetail, ScheduleList, ScheduleOwner, ScheduleRemoved,
     ScheduleSettings, ScheduleWish, Tick, TickOutcome,
 };
 pub use seconds::Seconds;
+pub use server::{
+    Changed, EnqueueReport, Me, Overview, ProcessList, Role, Served, TickPage, TokenMade, Topic,
+};
 pub use why::{Why, WhyReason};

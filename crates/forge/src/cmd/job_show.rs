@@ -1,11 +1,10 @@
 //! `forge job show`.
 
 use super::job_list::status;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, pairs, short, table, when};
 use forge_jobs::JobId;
-use forge_jobs::storage::StorageError;
 use forge_jobs_api::wire::{Attempt, Job, JobDetail, JobEvent, Seconds};
 
 /// Show all that is known of a job: its data, its attempts, what happened to it.
@@ -16,17 +15,8 @@ pub(crate) struct Args {
     id: JobId,
 }
 
-pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let inspect = database.open_existing().await?.inspect;
-    let job = inspect
-        .job(args.id)
-        .await?
-        .ok_or_else(|| StorageError::NotFound { what: "job", name: args.id.to_string() })?;
-    let detail = JobDetail {
-        job: (&job).into(),
-        attempts: inspect.attempts(args.id).await?.iter().map(Into::into).collect(),
-        events: inspect.events(args.id).await?.iter().map(Into::into).collect(),
-    };
+pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let detail = at.existing().await?.job(&args.id.to_string()).await?;
     out.answer(&detail, text)?;
     Ok(Exit::Ok)
 }
