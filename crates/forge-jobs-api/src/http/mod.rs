@@ -1,7 +1,7 @@
 //! The API over HTTP: a router to mount into an application, under any prefix.
 //!
 //! Every request takes the same way, whether there is a route for it or not: host, caller, origin, role, then the
-//! handler ([`dispatch`]). What a route needs of its caller stands in the one [table](routes) that also makes the
+//! handler (`dispatch`). What a route needs of its caller stands in the one table (`routes`) that also makes the
 //! OpenAPI document; there is no other way to add one.
 
 mod auth;
