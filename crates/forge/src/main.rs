@@ -1,5 +1,6 @@
 //! `forge`: the command line. Here are its arguments and its end; each command has a file of its own in `cmd`.
 
+mod actor;
 mod bench;
 mod cmd;
 mod database;
@@ -84,6 +85,8 @@ enum Command {
     /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
+    /// Show what people did, and who
+    Audit(cmd::audit::Args),
     /// Run jobs until told to stop
     Worker(cmd::worker::Args),
     /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor
@@ -136,6 +139,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Metrics(args) => cmd::metrics::run(&args, &Database::choose(url)?, out).await,
         Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
         Command::Cron(command) => cmd::cron::run(command, url, out).await,
+        Command::Audit(args) => cmd::audit::run(args, &Database::choose(url)?, out).await,
         Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,

@@ -182,6 +182,9 @@ pub struct JobEvent {
     pub process: Option<String>,
     /// An error text, or another detail for people.
     pub detail: Option<String>,
+    /// The person who caused it, if one did and was named.
+    #[serde(default)]
+    pub actor: Option<String>,
 }
 
 /// What came of a verb (cancel, retry, run now, drop) for each of its jobs.

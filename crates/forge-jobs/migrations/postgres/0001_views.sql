@@ -40,26 +40,26 @@ LEFT JOIN {schema}.deferred s ON s.status = 1 AND s.due_at = j.due_at AND s.id =
 LEFT JOIN {schema}.deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id = j.id;
 
 CREATE VIEW {schema}.forge_job_events AS
-SELECT e.id AS job, e.at, e.event, e.attempt, e.claim_no, p.id AS process, e.detail, e.rank
+SELECT e.id AS job, e.at, e.event, e.attempt, e.claim_no, p.id AS process, e.detail, e.rank, e.actor
 FROM (SELECT id, created_at AS at, 'enqueued' AS event, NULL::integer AS attempt, NULL::bigint AS claim_no,
-             NULL::integer AS process, NULL::text AS detail, 0 AS rank
+             NULL::integer AS process, NULL::text AS detail, 0 AS rank, NULL::text AS actor
       FROM {schema}.jobs
       UNION ALL
-      SELECT id, claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM {schema}.running
+      SELECT id, claimed_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM {schema}.running
       UNION ALL
-      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM {schema}.attempts
+      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM {schema}.attempts
       UNION ALL
       SELECT id, at, event, NULL, claim_no, process, NULL,
-             CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END
+             CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END, actor
       FROM {schema}.notes
       UNION ALL
       SELECT id, ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt,
-             claim_no, process, error, 3
+             claim_no, process, error, 3, NULL
       FROM {schema}.attempts
       UNION ALL
-      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM {schema}.finished WHERE status = 4
+      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM {schema}.finished WHERE status = 4
       UNION ALL
       SELECT id, finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END,
-             attempt, claim_no, process, error, 4
+             attempt, claim_no, process, error, 4, NULL
       FROM {schema}.finished) e
 LEFT JOIN {schema}.processes p ON p.no = e.process;

@@ -91,6 +91,8 @@ pub struct JobEvent {
     pub process: Option<ProcessId>,
     /// An error text, or another detail for people.
     pub detail: Option<String>,
+    /// The person who caused it, if one did and was named.
+    pub actor: Option<String>,
 }
 
 /// A count that stops at a bound.

@@ -46,7 +46,11 @@ pub(crate) struct Name {
 
 /// Schedules of a database.
 pub(super) fn schedules(storage: Storage) -> Schedules {
-    Schedules::new(storage, Arc::new(DefaultRouter))
+    let schedules = Schedules::new(storage, Arc::new(DefaultRouter));
+    match crate::actor::actor() {
+        Some(actor) => schedules.acting_as(actor),
+        None => schedules,
+    }
 }
 
 pub(crate) async fn run(command: Command, url: Option<&str>, out: &mut Output) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! `forge job cancel`, `retry`, `run-now`, `drop`: one answer per job.
 
+use crate::actor::actor;
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, plain};
@@ -46,7 +47,7 @@ async fn apply(verb: Verb, jobs: &dyn JobQueue, ids: &[JobId]) -> Result<Vec<Ver
     fn each<O>(ids: &[JobId], outcomes: Vec<O>, of: fn(JobId, O) -> VerbResult) -> Vec<VerbResult> {
         ids.iter().copied().zip(outcomes).map(|(id, outcome)| of(id, outcome)).collect()
     }
-    let params = VerbParams { ids: ids.to_vec(), now: None };
+    let params = VerbParams { ids: ids.to_vec(), actor: actor(), now: None };
     Ok(match verb {
         Verb::Cancel => each(ids, jobs.cancel(params).await?, VerbResult::of_cancel),
         Verb::Retry => each(ids, jobs.retry(params).await?, VerbResult::of_retry),

@@ -1,6 +1,7 @@
 //! `forge limit`: the sub-commands.
 
 use super::limit_set;
+use crate::actor::actor;
 use crate::database::Database;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
@@ -117,16 +118,16 @@ pub(crate) async fn run(command: Command, database: &Database, out: &mut Output)
         Command::Show(Name { scope }) => show(&storage, &scope, out).await,
         Command::Drain(args) => drain(&storage, args, out).await,
         Command::Attach(Attach { scope, target }) => {
-            let params = AttachParams { what: target.limited()?, scope: Some(scope.clone()) };
+            let params = AttachParams { what: target.limited()?, scope: Some(scope.clone()), actor: actor() };
             storage.rate_limits.attach(params).await?;
             show(&storage, &scope, out).await
         }
         Command::Detach(target) => {
-            let params = AttachParams { what: target.limited()?, scope: None };
+            let params = AttachParams { what: target.limited()?, scope: None, actor: actor() };
             changed(storage.rate_limits.attach(params).await?, "detached", "it was not attached", out)
         }
         Command::Remove(Name { scope }) => {
-            let removed = storage.rate_limits.remove_limit(&scope).await?;
+            let removed = storage.rate_limits.remove_limit(&scope, actor()).await?;
             changed(removed, "removed", "it had no limit of its own", out)
         }
     }
@@ -161,11 +162,11 @@ pub(super) async fn show(storage: &Storage, scope: &Scope, out: &mut Output) -> 
 async fn drain(storage: &Storage, args: Drain, out: &mut Output) -> Result<Exit, Failure> {
     match args.wait {
         Some(wait) => {
-            let params = DrainParams { scope: args.scope.clone(), wait, now: None };
+            let params = DrainParams { scope: args.scope.clone(), wait, actor: actor(), now: None };
             storage.rate_limits.drain(params).await?;
         }
         None => {
-            storage.rate_limits.lift_drain(&args.scope, None).await?;
+            storage.rate_limits.lift_drain(&args.scope, actor(), None).await?;
         }
     }
     show(storage, &args.scope, out).await

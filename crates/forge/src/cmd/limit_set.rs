@@ -1,6 +1,7 @@
 //! `forge limit set`.
 
 use super::limit::{scope, show};
+use crate::actor::actor;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -42,7 +43,8 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
     let limit = RateLimit::new(args.permits, args.per);
     let limit = if args.smooth { limit.smooth() } else { limit };
-    let params = SetLimitParams { scope: args.scope.clone(), limit, by: SetBy::Operator, now: None };
+    let params =
+        SetLimitParams { scope: args.scope.clone(), limit, by: SetBy::Operator, actor: actor(), now: None };
     storage.rate_limits.set_limit(params).await?;
     show(storage, &args.scope, out).await
 }

@@ -1,6 +1,7 @@
 //! `forge queue set`, and what `pause` and `resume` share with it.
 
 use super::queue_list::settings;
+use crate::actor::actor;
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -112,7 +113,10 @@ pub(super) async fn update(
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let storage = database.open_existing().await?;
-    let row = storage.queues.update(UpdateQueueParams { queue, patch, expected_version }).await?;
+    let row = storage
+        .queues
+        .update(UpdateQueueParams { queue, patch, expected_version, actor: actor(), now: None })
+        .await?;
     out.answer(&Queue::from(&row), |q| settings(std::slice::from_ref(q)))?;
     Ok(Exit::Ok)
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// Deferred jobs that a count per queue looks at, at most.
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
-const EVENTS: &str = "SELECT at, event, attempt, claim_no, process, detail FROM {schema}.forge_job_events \
+const EVENTS: &str = "SELECT at, event, attempt, claim_no, process, detail, actor FROM {schema}.forge_job_events \
      WHERE job = $1 ORDER BY at, claim_no NULLS FIRST, rank";
 const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, beats_every, stale_after, \
      stopping, coalesce(h.holds, 0) FROM {schema}.processes p \
@@ -80,6 +80,7 @@ pub(super) async fn events(hub: Arc<Hub>, id: JobId) -> Result<Vec<JobEvent>, St
             claim_no: r.try_get(3)?,
             process: process.map(|p| ProcessId::from_bytes(*p.as_bytes())),
             detail: r.try_get(5)?,
+            actor: r.try_get(6)?,
         })
     };
     let events: Answer<Vec<JobEvent>> = async {

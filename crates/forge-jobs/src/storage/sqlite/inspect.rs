@@ -18,19 +18,19 @@ use std::time::Duration;
 
 /// Deferred jobs that a count per queue looks at, at most.
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
-const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, p.id, e.detail FROM (\
+const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, p.id, e.detail, e.actor FROM (\
      SELECT created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process, NULL AS detail, \
-            0 AS rank FROM forge_jobs WHERE seq = ?1 \
-     UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running WHERE seq = ?1 \
-     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts WHERE seq = ?1 \
-     UNION ALL SELECT at, event, NULL, claim_no, process, NULL, CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END \
+            0 AS rank, NULL AS actor FROM forge_jobs WHERE seq = ?1 \
+     UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM forge_running WHERE seq = ?1 \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT at, event, NULL, claim_no, process, NULL, CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END, actor \
             FROM forge_notes WHERE seq = ?1 \
      UNION ALL SELECT ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt, \
-            claim_no, process, error, 3 FROM forge_attempts WHERE seq = ?1 \
-     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_finished \
+            claim_no, process, error, 3, NULL FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, NULL FROM forge_finished \
             WHERE seq = ?1 AND status = 4 \
      UNION ALL SELECT finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END, \
-            attempt, claim_no, process, error, 4 FROM forge_finished WHERE seq = ?1) e \
+            attempt, claim_no, process, error, 4, NULL FROM forge_finished WHERE seq = ?1) e \
      LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.claim_no, e.rank";
 const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, beats_every, \
      stale_after, stopping, \
@@ -74,6 +74,7 @@ pub(super) fn events(conn: &Connection, id: JobId) -> Result<Vec<JobEvent>, Faul
             claim_no: r.get(3)?,
             process: r.get::<_, Option<[u8; 16]>>(4)?.map(ProcessId::from_bytes),
             detail: r.get(5)?,
+            actor: r.get(6)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
