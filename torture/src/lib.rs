@@ -8,6 +8,7 @@ pub mod audit;
 pub mod campaigns;
 pub mod fleet;
 pub mod ledger;
+pub mod measured;
 pub mod proxy;
 pub mod shim;
 pub mod stage;

@@ -4,8 +4,8 @@ mod on_postgres;
 
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
-    Clock, CronLeader, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, Kill, Limits, Memory, Poison,
-    Power, Races, Spin, Synchronous,
+    Clock, CronLeader, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory,
+    Poison, Power, Races, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -62,11 +62,13 @@ enum Campaign {
     CronTexts,
     /// 50 schedules of each minute on three processes for 10 minutes, the leader killed every 3 s
     CronLeader,
+    /// 2,000 slow connections, 200 streams, a body of 5 GiB and 10,000 broken requests, beside an honest client
+    HttpAbuse,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 15] = [
+const ALL: [Campaign; 16] = [
     Campaign::Kill,
     Campaign::Keys,
     Campaign::Poison,
@@ -82,6 +84,7 @@ const ALL: [Campaign; 15] = [
     Campaign::Limits,
     Campaign::CronTexts,
     Campaign::CronLeader,
+    Campaign::HttpAbuse,
 ];
 
 fn all() -> Vec<Campaign> {
@@ -181,6 +184,10 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         Campaign::CronTexts => CronTexts { seed, texts: pick(1_000_000, 20_000) }.run(),
         Campaign::CronLeader => {
             let campaign = if cli.short { CronLeader::short() } else { CronLeader::long() };
+            campaign.run(&Site::new(program)?).await
+        }
+        Campaign::HttpAbuse => {
+            let campaign = if cli.short { HttpAbuse::short() } else { HttpAbuse::long() };
             campaign.run(&Site::new(program)?).await
         }
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,

@@ -4,8 +4,8 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin,
-    Synchronous,
+    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory, Poison, Power,
+    Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -123,5 +123,12 @@ fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Fa
 async fn each_fire_of_a_schedule_is_one_job_though_every_leader_is_killed() -> Result<(), Failure> {
     let _turn = turn().await;
     println!("{}", CronLeader::short().run(&Site::new(&program()?)?).await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_mean_no_good_are_in_no_honest_ones_way() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", HttpAbuse::short().run(&Site::new(&program()?)?).await?);
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! The gallery of the charts: an example built for wasm32, with the JavaScript that starts it and a page around it.
 
-use crate::root;
-use crate::run::cargo;
-use crate::wasm;
+use crate::{root, wasm};
 use std::path::PathBuf;
 
 const PAGE: &str = "<!doctype html>
@@ -13,7 +11,7 @@ const PAGE: &str = "<!doctype html>
 <title>forge-charts</title>
 <link rel=\"icon\" href=\"data:,\">
 </head>
-<body><script type=\"module\">import init from './gallery.js'; init({ module_or_path: './gallery_bg.wasm' });</script></body>
+<body><script type=\"module\">import init from './gallery.js'; const { memory } = await init({ module_or_path: './gallery_bg.wasm' }); window.wasmBytes = () => memory.buffer.byteLength;</script></body>
 </html>
 ";
 
@@ -25,18 +23,10 @@ pub(crate) fn run() -> Result<(), String> {
     Ok(())
 }
 
-fn build() -> Result<PathBuf, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root::workspace().join("target"), |dir| root::workspace().join(dir));
-    let directory = target.join("gallery");
-    wasm::build_example("forge-charts", "gallery")?;
-    let module = target.join("wasm32-unknown-unknown/release/examples/gallery.wasm");
-    let manifest = root::workspace().join("tools/bindgen/Cargo.toml");
-    cargo(["run", "--quiet", "--manifest-path"])
-        .args([&manifest])
-        .args(["--"])
-        .args([&module, &directory])
-        .run()?;
+/// The gallery, an empty page and one with every chart, to see what the charts weigh.
+pub(crate) fn build() -> Result<PathBuf, String> {
+    let directory = root::target().join("gallery");
+    wasm::build_examples("forge-charts", &["gallery", "page_empty", "page_charts"], &directory)?;
     let page = directory.join("index.html");
     std::fs::write(&page, PAGE).map_err(|e| format!("{} cannot be written: {e}", page.display()))?;
     Ok(directory)

@@ -1,7 +1,12 @@
 //! The workspace's own tool, `cargo xtask <command>`: every command does all of its own set-up.
 
+mod alerts;
+mod bench_charts;
+mod browser;
+mod charts;
 mod conformance;
 mod cron_cases;
+mod debian;
 mod demo;
 mod features;
 mod gallery;
@@ -11,9 +16,11 @@ mod postgres;
 mod root;
 mod run;
 mod schema;
+mod schemathesis;
 mod suite;
 mod tidy;
 mod torture;
+mod venv;
 mod wasm;
 
 use std::process::ExitCode;
@@ -28,11 +35,17 @@ usage: cargo xtask <command>
   conformance      try every rule on every storage and write docs/conformance.md
   cron-cases       compare the fires in crates/forge-jobs/tests/cron/*.json with Python's (--write: write them anew)
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
+  schemathesis     send what the OpenAPI document allows, and what it does not, to servers on both storages (--seconds N
+                   each; 20 unless told otherwise)
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
-  torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help)
+  torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help);
+                   `torture charts-live` moves a chart ten times a second for ten minutes in a browser
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
+  alerts           play Prometheus's alert rules
+  charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
+  bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
@@ -52,6 +65,10 @@ fn main() -> ExitCode {
         ("mutate-guards", []) => guards::run(),
         ("conformance", []) => conformance::run(),
         ("schema", []) => schema::run(),
+        ("alerts", []) => alerts::run(),
+        ("charts", []) => charts::run(),
+        ("bench-charts", _) => bench_charts::run(&rest),
+        ("schemathesis", _) => schemathesis::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {
@@ -59,7 +76,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         (
-            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "gallery" | "wasm-toolchain",
+            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
+            | "wasm-toolchain",
             extra,
         ) => {
             eprintln!("cargo xtask {command} takes no arguments, got {extra:?}");

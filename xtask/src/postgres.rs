@@ -27,6 +27,13 @@ pub(crate) fn cargo_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = 
     Ok(Cmd::new(program()?).args(["run", "--bouncer", "--"]).args([cargo]).args(args))
 }
 
+/// This very program with these arguments, with a server beside it for as long as it runs.
+pub(crate) fn own_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
+    cargo(["build", "--quiet", "--package", "forge-test-cluster"]).run()?;
+    let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
+    Ok(Cmd::new(program()?).args(["run", "--"]).args([own]).args(args))
+}
+
 /// A program with a server as figures are published of: what is committed survives the loss of power, and the log may
 /// grow without a checkpoint in the middle of a measurement. Where the variable is set already, that server is taken.
 pub(crate) fn with_durable_server(command: impl AsRef<OsStr>) -> Result<Cmd, String> {

@@ -8,6 +8,12 @@ pub(crate) fn workspace() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// The directory of all build products.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), |dir| workspace().join(dir))
+}
+
 /// The directory with the debug build's products: the one that this very program lies in.
 pub(crate) fn debug_products() -> Result<PathBuf, String> {
     let exe = std::env::current_exe().map_err(|e| format!("the path of this program cannot be told: {e}"))?;

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
+use crate::{
+    alerts, charts, conformance, cron_cases, features, guards, postgres, root, schemathesis, tidy, wasm,
+};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,15 +31,18 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 12] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
+    ("schemathesis", fuzz_api),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
     ("examples", examples),
     ("features", single_features),
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
+    ("alerts", || alerts::run().map(|()| End::Done)),
+    ("charts", || charts::run().map(|()| End::Done)),
     ("cargo-deny", deny),
 ];
 
@@ -162,6 +167,16 @@ fn cron_fires() -> Result<End, String> {
         return Ok(End::Skipped(format!("the cron cases were not compared with Python: {why}")));
     }
     cron_cases::run(&[])?;
+    Ok(End::Done)
+}
+
+/// Sends the API what no test thought of. Its products are those of the tests.
+fn fuzz_api() -> Result<End, String> {
+    if let Err(why) = schemathesis::set_up() {
+        println!("{why}");
+        return Ok(End::Skipped(format!("the HTTP API was not tried with schemathesis: {why}")));
+    }
+    schemathesis::run(&[])?;
     Ok(End::Done)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Never skipped in silence: a panel that was not compiled was not checked.
 
-use crate::root;
 use crate::run::{Cmd, cargo};
+use crate::{debian, root};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ const CRATES: [&str; 3] = ["forge-charts", "forge-jobs-ui", "forge-jobs-api"];
 const VIEWS: &str = "forge-charts/leptos";
 /// Debian's compiler with the sources of the standard library, and its linter.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
+/// The profile that pages are shipped with.
+const PROFILE: &str = "wasm-release";
 /// Longest time for rustup to fetch the target; without a way to its server it should fail at once.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 
@@ -67,10 +69,35 @@ pub(crate) fn check() -> Result<(), String> {
     toolchain.cargo("build").args(&args).run()
 }
 
-/// Builds an example of a front-end crate for wasm32, as it is shipped.
-pub(crate) fn build_example(package: &str, example: &str) -> Result<(), String> {
-    let args = ["--package", package, "--example", example, "--release", "--target", TARGET];
-    find()?.cargo("build").args(args).run()
+/// Builds examples of a front-end crate for wasm32 as pages are shipped, with the JavaScript that starts each, into a
+/// directory.
+pub(crate) fn build_examples(package: &str, examples: &[&str], directory: &Path) -> Result<(), String> {
+    let names = examples.iter().flat_map(|name| ["--example", name]);
+    let args = ["--package", package, "--profile", PROFILE, "--target", TARGET];
+    find()?.cargo("build").args(args).args(names).run()?;
+    let products = root::target().join(TARGET).join(PROFILE).join("examples");
+    examples.iter().try_for_each(|name| bind(&products.join(format!("{name}.wasm")), directory))
+}
+
+/// The same for a program of a workspace of its own.
+pub(crate) fn build_page(workspace: &Path, name: &str, directory: &Path) -> Result<(), String> {
+    let target = root::target().join("pages");
+    find()?
+        .cargo("build")
+        .args(["--release", "--locked", "--target", TARGET, "--bin", name, "--manifest-path"])
+        .args([workspace.join("Cargo.toml")])
+        .env("CARGO_TARGET_DIR", &target)
+        .run()?;
+    bind(&target.join(TARGET).join("release").join(format!("{name}.wasm")), directory)
+}
+
+/// Writes a module and its JavaScript into a directory. The tool for it is built in the directory of the other products.
+fn bind(module: &Path, directory: &Path) -> Result<(), String> {
+    let manifest = root::workspace().join("tools/bindgen/Cargo.toml");
+    cargo(["run", "--quiet", "--locked", "--manifest-path"])
+        .args([manifest.as_path(), Path::new("--"), module, directory])
+        .env("CARGO_TARGET_DIR", root::target())
+        .run()
 }
 
 /// The first that works: the target is there; rustup fetches it; Debian's compiler.
@@ -114,22 +141,7 @@ fn install_debian() -> Result<(), String> {
          apt-get install --no-install-recommends {}",
         DEBIAN_PACKAGES.join(" ")
     );
-    let is_root = Cmd::new("id").args(["-u"]).output().is_ok_and(|id| id == "0");
-    if !is_root || !Cmd::new("apt-get").args(["--version"]).succeeds() {
-        return Err(by_hand);
-    }
-    println!("wasm32: installing the Debian packages {} with apt-get", DEBIAN_PACKAGES.join(", "));
-    // An older index may name versions that are gone; a failed update is worth a try all the same.
-    let updated = Cmd::new("apt-get").args(["update"]).run();
-    let install = ["install", "--yes", "--no-install-recommends"];
-    Cmd::new("apt-get")
-        .args(install)
-        .args(DEBIAN_PACKAGES)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run()
-        .map_err(|e| {
-            format!("{e}{}\n{by_hand}", updated.err().map(|u| format!(" (after {u})")).unwrap_or_default())
-        })?;
+    debian::install(&DEBIAN_PACKAGES, &by_hand)?;
     if debian_is_installed() { Ok(()) } else { Err(format!("the packages lack the compiler. {by_hand}")) }
 }
 

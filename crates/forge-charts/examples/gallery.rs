@@ -8,9 +8,7 @@ use forge_charts::chart::{Chart, Fit, Mark, Status, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
 use forge_charts::time::{HOUR, MINUTE};
-use forge_charts::view::{
-    AreaChart, BarChart, ChartView, Group, Layers, MiniChart, StackedBars, Styles, browser_zone,
-};
+use forge_charts::view::{AreaChart, BarChart, ChartView, Group, LineChart, MiniChart, Styles, browser_zone};
 use leptos::prelude::*;
 
 const SOURCE: &str = include_str!("gallery.rs");
@@ -98,7 +96,7 @@ fn Areas(group: Group) -> impl IntoView {
         </Entry>
         <Entry name="stacked">
             // show: stacked
-            <AreaChart title="Jobs per minute, stacked" data=counts() layers=Layers::Stacked group
+            <AreaChart title="Jobs per minute, stacked" data=counts() stacked=true group
                 with=|chart: Chart| chart.open_last(true).marks(vec![
                     Mark::at(START + 12.0 * MINUTE, "deploy 1.4.0"),
                     Mark::span(START + 40.0 * MINUTE, START + 45.0 * MINUTE, "incident 7"),
@@ -108,7 +106,7 @@ fn Areas(group: Group) -> impl IntoView {
         </Entry>
         <Entry name="lines">
             // show: lines
-            <AreaChart title="Time to start" data=latencies() layers=Layers::Lines group
+            <LineChart title="Time to start" data=latencies() group
                 with=|chart: Chart| chart.format(Format::Seconds).scale(YScale::Log)/>
             // show: end
         </Entry>
@@ -123,7 +121,7 @@ fn Bars() -> impl IntoView {
     view! {
         <Entry name="stacked-bars">
             // show: stacked-bars
-            <StackedBars title="Jobs per minute, in bars" data=counts()
+            <BarChart title="Jobs per minute, in bars" data=counts() stacked=true
                 with=|chart: Chart| chart.open_last(true)/>
             // show: end
         </Entry>
@@ -205,7 +203,7 @@ fn Hosts() -> impl IntoView {
         </Entry>
         <Entry name="live">
             // show: live
-            <AreaChart title="Live" data=live layers=Layers::Stacked with=|chart: Chart| chart.open_last(true)/>
+            <AreaChart title="Live" data=live stacked=true with=|chart: Chart| chart.open_last(true)/>
             <button type="button" id="tick" on:click=tick>"One minute on"</button>
             // show: end
         </Entry>

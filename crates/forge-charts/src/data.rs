@@ -4,6 +4,7 @@
 //! finite number is a gap: it is not drawn, and it is not zero.
 
 use crate::num::index;
+use crate::order::order;
 use std::sync::Arc;
 
 /// The most series that one chart draws; [`Frame::top`] folds the others into one.
@@ -73,9 +74,9 @@ impl Frame {
         let mut series: Vec<Series> = series.into_iter().take(MAX_SERIES).collect();
         let in_order = xs.iter().all(|x| x.is_finite()) && xs.is_sorted();
         let order: Option<Vec<usize>> = (!in_order).then(|| {
-            let mut order: Vec<usize> = (0..xs.len()).filter(|i| xs[*i].is_finite()).collect();
-            order.sort_by(|a, b| xs[*a].total_cmp(&xs[*b]));
-            order
+            let found: Vec<usize> = (0..xs.len()).filter(|i| xs[*i].is_finite()).collect();
+            let order = order(found.len(), &|a, b| xs[found[a]].total_cmp(&xs[found[b]]));
+            order.into_iter().map(|i| found[i]).collect()
         });
         let len = order.as_ref().map_or(xs.len(), Vec::len);
         for column in &mut series {
@@ -108,6 +109,40 @@ impl Frame {
         let count = series.iter().map(|s| s.values.len()).max().unwrap_or(0);
         let xs: Vec<f64> = (0..count).map(|i| first + width * crate::num::float(i)).collect();
         Self::new(xs, series)
+    }
+
+    /// Adds a point at the end, for data that comes in live: a value for each series, in their order, and `NaN` where
+    /// there is none. Of more than `keep` points the oldest go.
+    ///
+    /// A point with the x of the last one takes its place, as a bucket is counted again that still fills. One that lies
+    /// further back is put where it belongs; one without a finite x is dropped.
+    ///
+    /// ```
+    /// use forge_charts::data::{Frame, Series};
+    ///
+    /// let mut frame = Frame::buckets(0.0, 10.0, vec![Series::new("done", [3.0, 4.0, 5.0])]);
+    /// frame.push(30.0, &[1.0], 3);
+    /// frame.push(30.0, &[6.0], 3);
+    /// assert_eq!(frame.xs(), [10.0, 20.0, 30.0]);
+    /// assert_eq!(frame.series()[0].values(), [4.0, 5.0, 6.0]);
+    /// ```
+    pub fn push(&mut self, x: f64, values: &[f64], keep: usize) {
+        if !x.is_finite() {
+            return;
+        }
+        let last = self.xs.last().copied();
+        let kept = self.len() - usize::from(last.is_some_and(|last| last.total_cmp(&x).is_eq()));
+        let from = (kept + 1).saturating_sub(keep.max(1)).min(kept);
+        let joined = |old: &[f64], new: f64| -> Arc<[f64]> { [&old[from..kept], &[new]].concat().into() };
+        let xs = joined(&self.xs, x);
+        for (at, column) in self.series.iter_mut().enumerate() {
+            column.values = joined(&column.values, values.get(at).copied().unwrap_or(f64::NAN));
+        }
+        if last.is_some_and(|last| last > x) {
+            *self = Self::new(xs, std::mem::take(&mut self.series));
+        } else {
+            (self.step, self.xs) = (closest(&xs), xs);
+        }
     }
 
     /// Where the points are.
@@ -186,10 +221,10 @@ impl Frame {
             return self.clone();
         }
         let sum = |s: &Series| s.values.iter().filter(|v| v.is_finite()).sum::<f64>();
-        let mut order: Vec<usize> = (0..self.series.len()).collect();
-        order.sort_by(|a, b| sum(&self.series[*b]).total_cmp(&sum(&self.series[*a])));
-        let mut kept: Vec<usize> = order.drain(..count).collect();
-        kept.sort_unstable();
+        let sums: Vec<f64> = self.series.iter().map(sum).collect();
+        let order = order(sums.len(), &|a, b| sums[b].total_cmp(&sums[a]));
+        let (largest, order) = order.split_at(count);
+        let kept: Vec<usize> = (0..sums.len()).filter(|i| largest.contains(i)).collect();
         // Colours that were chosen stay; the others get those that are left, and no two the same while there are some.
         let chosen = |i: &usize| self.series[*i].slot;
         let taken: Vec<u8> = kept.iter().filter_map(chosen).collect();

@@ -18,7 +18,7 @@
 //! let mut line = Path::new();
 //! line.move_to(x.map(0.0), y.map(20.0));
 //! line.line_to(x.map(30.0), y.map(87.0));
-//! assert_eq!(line.to_string(), "M0,80L150,13");
+//! assert_eq!(line.to_string(), "M0,80l150-67");
 //! assert_eq!(ticks((0.0, 87.0), 5), [0.0, 20.0, 40.0, 60.0, 80.0]);
 //! ```
 #![allow(
@@ -31,6 +31,7 @@ pub mod data;
 pub mod format;
 pub mod interact;
 mod num;
+mod order;
 pub mod scale;
 pub mod scene;
 pub mod shape;

@@ -23,3 +23,15 @@ pub(crate) const fn whole(value: f64) -> i64 {
 pub(crate) const fn wide(value: i64) -> f64 {
     value as f64
 }
+
+/// The nearest whole number, halves away from zero; saturates, and what is no number becomes 0. Adding a half and cutting
+/// off is a few instructions everywhere; rounding is a call on some machines.
+pub(crate) const fn nearest(value: f64) -> i64 {
+    whole(value + 0.5_f64.copysign(value))
+}
+
+/// The same for what fits 32 bits.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as is said")]
+pub(crate) const fn nearest_small(value: f64) -> i32 {
+    (value + 0.5_f64.copysign(value)) as i32
+}

@@ -2,7 +2,6 @@
 
 use crate::data::Frame;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Where the values of one series begin and end, for a range of positions.
 #[derive(Clone, Debug)]
@@ -10,9 +9,9 @@ pub struct Layer {
     /// Which series.
     pub series: usize,
     /// The lower ends (the upper ones below zero), `NaN` at a gap. Position 0 is the range's start.
-    pub bases: Arc<[f64]>,
+    pub bases: Vec<f64>,
     /// The other ends.
-    pub tops: Arc<[f64]>,
+    pub tops: Vec<f64>,
 }
 
 /// Stacks the given series over a range of positions. Values below zero are stacked downwards, apart from those above.
@@ -39,7 +38,7 @@ pub fn stack(frame: &Frame, series: &[usize], range: Range<usize>) -> Vec<Layer>
             *pile = (*pile + value).clamp(f64::MIN, f64::MAX);
             tops.push(*pile);
         }
-        layers.push(Layer { series: index, bases: bases.into(), tops: tops.into() });
+        layers.push(Layer { series: index, bases, tops });
     }
     layers
 }

@@ -188,6 +188,7 @@ fn degenerate_values() {
 #[test]
 fn every_length_of_time() {
     let spans = [
+        ("1-us", 1.0),
         ("10-us", 10.0),
         ("1-ms", 1e3),
         ("1-s", 1e6),
@@ -227,6 +228,39 @@ fn what_is_too_much_is_reduced_and_keeps_its_peaks() {
     let many: Vec<_> = (0..30).map(|i| Series::new(format!("queue {i}"), wave(i, 60, 20.0, 20.0))).collect();
     let frame = Frame::buckets(START, MINUTE, many);
     draw("many-series", &Chart::stacked("Jobs by queue", frame.top(7, "other queues")));
+}
+
+#[test]
+fn a_line_that_is_a_band_has_no_dashes() {
+    let column = |i: u32| Series::new(format!("queue {i}"), wave(i, 3_000, 100.0 * f64::from(i), 900.0));
+    let frame = Frame::buckets(START, MINUTE, (1..=3).map(column).collect());
+    draw("many-lines", &Chart::lines("3,000 points each", frame));
+}
+
+#[test]
+fn points_out_of_order_at_one_moment_and_without_a_time() {
+    let xs = [3.0, 1.0, 2.0, 2.0, f64::NAN, 5.0].map(|minute| START + minute * MINUTE);
+    let frame = Frame::new(xs, vec![Series::new("jobs", [30.0, 10.0, 20.0, 25.0, 99.0])]);
+    for kind in [Kind::Area, Kind::StackedBars] {
+        let name = format!("degenerate/unordered-{}", kind.name().replace(' ', "-"));
+        draw(&name, &Chart::new(kind, "Jobs", frame.clone()));
+    }
+}
+
+#[test]
+fn logarithms_of_what_has_none() {
+    let values = vec![0.0, -5.0, 0.001, f64::NAN, 1.0, 1000.0, -1000.0, 0.0];
+    for (name, scale) in
+        [("log", YScale::Log), ("symlog", YScale::Symlog(1.0)), ("symlog-bad", YScale::Symlog(f64::NAN))]
+    {
+        let chart = Chart::lines(name, one("drift", values.clone())).scale(scale);
+        draw(&format!("degenerate/{name}"), &chart);
+    }
+    draw(
+        "degenerate/log-none-positive",
+        &Chart::area("log", one("drift", vec![0.0, -1.0, -5.0])).scale(YScale::Log),
+    );
+    draw("degenerate/log-one-value", &Chart::area("log", one("drift", vec![7.0; 5])).scale(YScale::Log));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Scales and ticks: tables of what people expect, and properties for everything else.
 
-use forge_charts::scale::{Linear, MAX_TICKS, tick_step, ticks};
+use forge_charts::scale::{Linear, Log, MAX_TICKS, Scale, Symlog, tick_step, ticks};
 use proptest::prelude::*;
 
 #[test]
@@ -65,6 +65,8 @@ fn degenerate_bounds_have_a_defined_answer() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn ticks_rise_stay_inside_and_are_not_many(a in any::<f64>(), b in any::<f64>(), count in 0_usize..500) {
         let bounds = (a.min(b), a.max(b));
@@ -112,5 +114,61 @@ proptest! {
         let nice = Linear::new((low, high), (0.0, 1.0)).nice(count).domain();
         let slack = (high - low) * 1e-9;
         prop_assert!(nice.0 <= low + slack && nice.1 >= high - slack, "{nice:?}");
+    }
+
+    #[test]
+    fn a_logarithm_is_undone_rises_and_its_ticks_lie_inside(
+        low in -9.0..9.0_f64, decades in 0.1..12.0_f64, share in 0.0..1.0_f64, count in 1_usize..20
+    ) {
+        let (from, to) = (10_f64.powf(low), 10_f64.powf(low + decades));
+        let scale = Log::new((from, to), (200.0, 0.0));
+        let value = 10_f64.powf(decades.mul_add(share, low));
+        let pixel = scale.map(value);
+        prop_assert!((-1e-6..=200.0 + 1e-6).contains(&pixel));
+        prop_assert!((scale.invert(pixel) / value - 1.0).abs() < 1e-9);
+        prop_assert!(scale.map(value * 1.5) < pixel);
+        // What is not positive lies where the smallest value does.
+        for value in [0.0, -0.0, -value, f64::NEG_INFINITY] {
+            prop_assert!((scale.map(value) - 200.0).abs() < 1e-9);
+        }
+        let ticks = scale.ticks(count);
+        prop_assert!(ticks.len() <= MAX_TICKS && ticks.windows(2).all(|pair| pair[0] < pair[1]), "{ticks:?}");
+        prop_assert!(ticks.iter().all(|t| *t >= from * (1.0 - 1e-9) && *t <= to * (1.0 + 1e-9)), "{ticks:?}");
+        let nice = scale.nice().domain();
+        prop_assert!(nice.0 <= from * (1.0 + 1e-9) && nice.1 >= to * (1.0 - 1e-9), "{nice:?}");
+    }
+
+    #[test]
+    fn a_bent_scale_is_undone_rises_and_is_the_same_on_both_sides(
+        constant in 1e-6..1e6_f64, a in -1e9..1e9_f64, b in -1e9..1e9_f64, share in 0.0..1.0_f64, count in 1_usize..20
+    ) {
+        prop_assume!(b - a > 1.0);
+        let scale = Symlog::new((a, b), (200.0, 0.0), constant);
+        let value = (b - a).mul_add(share, a);
+        prop_assert!((scale.invert(scale.map(value)) - value).abs() <= 1e-6 * value.abs().max(constant));
+        prop_assert!(scale.map(value) >= scale.map((b - a).mul_add(0.01, value)));
+        let both = Symlog::new((-b.abs(), b.abs()), (-100.0, 100.0), constant);
+        prop_assert!((both.map(value) + both.map(-value)).abs() < 1e-9);
+        let ticks = scale.ticks(count);
+        prop_assert!(ticks.len() <= MAX_TICKS && ticks.windows(2).all(|pair| pair[0] < pair[1]), "{ticks:?}");
+        prop_assert!(ticks.iter().all(|t| *t >= a && *t <= b), "{ticks:?}");
+        prop_assert!(ticks.contains(&0.0) == (a <= 0.0 && b >= 0.0));
+    }
+
+    #[test]
+    fn every_scale_gives_a_pixel_for_every_number_and_stands_within_its_range(
+        a in any::<f64>(), b in any::<f64>(), constant in any::<f64>(), value in any::<f64>()
+    ) {
+        let range = (200.0, 0.0);
+        for scale in [
+            Scale::Linear(Linear::new((a, b), range)),
+            Scale::Log(Log::new((a, b), range)),
+            Scale::Symlog(Symlog::new((a, b), range, constant)),
+        ] {
+            prop_assert!(scale.map(value).is_nan() == value.is_nan(), "{scale:?} {value}");
+            let base = scale.base();
+            prop_assert!((-1e-6..=200.0 + 1e-6).contains(&base), "{scale:?} {base}");
+            prop_assert!(scale.domain().0.is_finite() && scale.domain().1.is_finite());
+        }
     }
 }

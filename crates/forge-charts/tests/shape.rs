@@ -24,14 +24,15 @@ fn coordinates_have_three_decimals_at_most_and_nothing_needless() {
 }
 
 #[test]
-fn a_path_is_written_in_absolute_commands() {
+fn a_path_is_written_as_distances_with_nothing_needless() {
     let mut path = Path::new();
     path.move_to(0.0, 10.0);
-    path.line_to(5.25, 0.0);
-    path.curve_to((6.0, 0.0), (7.0, 1.0), (8.0, 2.0));
+    for (x, y) in [(5.25, 0.0), (6.0, 0.5), (6.0, 3.0), (6.0, 5.5), (9.0, 5.5), (4.5, 5.5), (4.5, 5.5)] {
+        path.line_to(x, y);
+    }
     path.close();
     path.move_to(-1.0, -2.0);
-    assert_eq!(path.as_str(), "M0,10L5.25,0C6,0,7,1,8,2ZM-1,-2");
+    assert_eq!(path.as_str(), "M0,10l5.25-10 .75,.5v2.5 2.5h3-4.5 0ZM-1,-2");
 }
 
 #[test]
@@ -43,9 +44,52 @@ fn a_path_always_begins_with_a_move_and_closes_once() {
     path.close();
     path.close();
     assert_eq!(path.to_string(), "M1,2Z");
-    let mut path = Path::new();
-    path.curve_to((0.0, 0.0), (0.0, 0.0), (3.0, 4.0));
-    assert_eq!(path.to_string(), "M3,4");
+    path.line_to(2.0, 2.0);
+    assert_eq!(path.to_string(), "M1,2Zh1");
+}
+
+#[test]
+fn a_path_goes_on_from_where_another_one_ended() {
+    let (mut line, mut area) = (Path::new(), Path::new());
+    line.line_to(1.0, 2.0);
+    line.line_to(4.0, 4.0);
+    area.append(&line);
+    area.append(&Path::new());
+    area.line_to(4.0, 9.0);
+    area.close();
+    assert_eq!((line.into_text(), area.as_str()), ("M1,2l3,2".to_owned(), "M1,2l3,2v5Z"));
+    area.clear();
+    assert!(area.is_empty());
+    area.line_to(3.0, 3.0);
+    assert_eq!(area.as_str(), "M3,3");
+}
+
+/// The points of a path, as a reader of SVG finds them.
+fn points(text: &str) -> Vec<(f64, f64)> {
+    let mut found = Vec::new();
+    let (mut x, mut y, mut command) = (0.0, 0.0, ' ');
+    let mut rest = text;
+    let number = |rest: &mut &str| -> f64 {
+        let text = rest.trim_start_matches([' ', ',']);
+        let end = text.char_indices().skip(1).find(|(_, c)| !c.is_ascii_digit() && *c != '.');
+        let (number, after) = text.split_at(end.map_or(text.len(), |(at, _)| at));
+        *rest = after;
+        number.parse().expect("a number")
+    };
+    while let Some(first) = rest.chars().next() {
+        if first.is_ascii_alphabetic() {
+            command = first;
+            rest = &rest[1..];
+        }
+        match command {
+            'M' => (x, y) = (number(&mut rest), number(&mut rest)),
+            'h' => x += number(&mut rest),
+            'v' => y += number(&mut rest),
+            _ => (x, y) = (x + number(&mut rest), y + number(&mut rest)),
+        }
+        found.push((x, y));
+    }
+    found
 }
 
 proptest! {
@@ -60,5 +104,27 @@ proptest! {
     fn whatever_comes_in_the_text_is_finite_and_has_no_exponent(value in any::<f64>()) {
         let text = number(value);
         prop_assert!(text.len() <= 15 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-'), "{text}");
+    }
+
+    #[test]
+    fn a_path_can_be_read_back_and_roundings_do_not_add_up(wanted in prop::collection::vec((-2e4..2e4_f64, -2e4..2e4_f64), 1..200)) {
+        let mut path = Path::new();
+        for (x, y) in &wanted {
+            path.line_to(*x, *y);
+        }
+        let found = points(path.as_str());
+        prop_assert_eq!(found.len(), wanted.len());
+        for (a, b) in found.iter().zip(&wanted) {
+            prop_assert!((a.0 - b.0).abs() <= 0.005_01 && (a.1 - b.1).abs() <= 0.005_01, "{a:?} for {b:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_comes_in_the_path_is_text_that_svg_knows(wanted in prop::collection::vec((any::<f64>(), any::<f64>()), 0..40)) {
+        let mut path = Path::new();
+        for (x, y) in wanted {
+            path.line_to(x, y);
+        }
+        prop_assert!(path.as_str().bytes().all(|b| b.is_ascii_digit() || b"Mlhv-., ".contains(&b)), "{path}");
     }
 }

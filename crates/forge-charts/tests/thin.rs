@@ -35,6 +35,19 @@ fn a_few_points_stay_as_they_are_and_split_at_gaps() {
 }
 
 #[test]
+fn a_column_without_a_gap_has_its_two_ends_and_a_run_begins_and_ends_where_it_does() {
+    // A wave of four points over ten columns of a hundred, with one peak and one hole.
+    let mut ys: Vec<f64> = (0..1000).map(|i| [0.0, 1.0, 0.0, -1.0][i % 4]).collect();
+    (ys[0], ys[555], ys[640], ys[999]) = (0.5, 9.0, -9.0, 0.5);
+    let x = Linear::new((0.0, 1000.0), (0.0, 10.0));
+    let found = runs(&xs(1000), &ys, 0..1000, &x);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0][..4], [0, 1, 3, 101]);
+    assert_eq!((found[0].len(), found[0].last()), (22, Some(&999)));
+    assert!(found[0].contains(&555) && found[0].contains(&640));
+}
+
+#[test]
 fn a_gap_within_a_column_breaks_the_line_once() {
     let mut ys = vec![1.0; 10_000];
     for at in [5050, 5052, 5054] {
@@ -71,7 +84,7 @@ proptest! {
                 let hidden = pair[0] + 1..pair[1];
                 let gap = hidden.clone().filter(|at| !ys[*at].is_finite()).count();
                 let per_pixel = last / f64::from(pixels);
-                prop_assert!(gap == 0 || (hidden.len() as f64) <= per_pixel + 1.0, "{pair:?}");
+                prop_assert!((gap as f64) <= per_pixel + 1.0, "{pair:?}");
             }
         }
     }
@@ -123,5 +136,31 @@ proptest! {
         let away = |at: usize| (frame.xs()[at] - x).abs();
         let found = frame.nearest(x).unwrap();
         prop_assert!((0..frame.len()).all(|at| away(found) <= away(at)));
+    }
+
+    #[test]
+    fn a_frame_that_is_pushed_to_is_the_frame_of_the_newest_points(
+        xs in prop::collection::vec(-50_i8..50, 1..40), keep in 1_usize..20
+    ) {
+        let mut frame = Frame::new([0.0, 1.0], vec![Series::new("a", [7.0, 8.0]), Series::new("b", [f64::NAN, 9.0])]);
+        let mut points = vec![(0.0, 7.0), (1.0, 8.0)];
+        for (value, x) in xs.into_iter().enumerate() {
+            let (x, value) = (f64::from(x), value as f64);
+            let newest = points.last().is_none_or(|last| x >= last.0);
+            frame.push(x, &[value], keep);
+            frame.push(f64::NAN, &[value], keep);
+            if points.last().is_some_and(|last| last.0 == x) {
+                points.pop();
+            }
+            points.push((x, value));
+            points.drain(..points.len().saturating_sub(keep));
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            prop_assert!(!newest || frame.series()[1].values().last().is_some_and(|v| v.is_nan()));
+            let found: Vec<(f64, f64)> =
+                frame.xs().iter().copied().zip(frame.series()[0].values().iter().copied()).collect();
+            prop_assert_eq!(&found, &points);
+            let steps = frame.xs().windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0.0);
+            prop_assert_eq!(frame.step(), steps.min_by(f64::total_cmp));
+        }
     }
 }

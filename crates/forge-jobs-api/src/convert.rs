@@ -1,9 +1,11 @@
 //! Domain ↔ wire: the only module that knows both.
 
 mod audit;
+mod history;
 mod metrics;
 mod why;
 
+pub use history::{log_cursor, parse_log_cursor};
 pub use metrics::{latency, resources, timeline};
 
 use crate::wire;
@@ -86,6 +88,7 @@ impl From<domain::AttemptResult> for wire::AttemptResult {
             domain::AttemptResult::Dead => Self::Dead,
             domain::AttemptResult::Cancelled => Self::Cancelled,
             domain::AttemptResult::Crashed => Self::Crashed,
+            domain::AttemptResult::Done => Self::Done,
             _ => Self::Unknown,
         }
     }
@@ -131,6 +134,7 @@ impl From<&domain::Job> for wire::Job {
             error: job.error.clone(),
             output: job.output.as_ref().map(raw),
             progress: job.progress.as_ref().map(Into::into),
+            partial: Vec::new(),
         }
     }
 }
@@ -141,10 +145,16 @@ impl From<&domain::Attempt> for wire::Attempt {
             attempt: a.attempt,
             claim_no: a.claim_no,
             process: a.process.map(|p| p.to_string()),
+            worker: a.worker.as_ref().map(Into::into),
             started_at: time(a.started_at),
             ended_at: time(a.ended_at),
+            ran_seconds: seconds(a.duration()),
             result: a.result.into(),
+            cause: a.cause.as_str().to_owned(),
             error: a.error.clone(),
+            chain: a.chain.iter().map(Into::into).collect(),
+            location: a.location.clone(),
+            error_group: a.error_group.map(|group| group.to_string()),
             next_due_at: a.next_due_at.map(time),
         }
     }
@@ -158,6 +168,9 @@ impl From<&storage::JobEvent> for wire::JobEvent {
             attempt: e.attempt,
             claim_no: e.claim_no,
             process: e.process.map(|p| p.to_string()),
+            worker: e.worker.as_ref().map(Into::into),
+            cause: e.cause.clone(),
+            ran_seconds: e.ran_for.map(seconds),
             detail: e.detail.clone(),
             actor: e.actor.clone(),
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
+use forge_jobs::logs::{LogCursor, LogLevel};
 use forge_jobs::schedule::TickOutcome;
 use forge_jobs::storage::{
     BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
@@ -48,6 +49,9 @@ fn every_word_of_the_domain_has_the_same_word_on_the_wire() {
     for r in DeadReason::ALL {
         assert_eq!(word(serde_json::to_value(wire::DeadReason::from(r)).unwrap()), r.as_str());
     }
+    for l in [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace] {
+        assert_eq!(word(serde_json::to_value(wire::LogLevel::from(l)).unwrap()), l.as_str());
+    }
     for r in AttemptResult::ALL {
         assert_eq!(word(serde_json::to_value(wire::AttemptResult::from(r)).unwrap()), r.as_str());
     }
@@ -74,6 +78,15 @@ fn a_cursor_comes_back_and_anything_else_is_refused() {
         ["", "5", "5.x", "5.01890a5d-ac96-774b-bcce-b302099a8057", "x.1.01890a5d-ac96-774b-bcce-b302099a8057"]
     {
         assert!(convert::parse_cursor(bad).unwrap_err().to_string().contains("cursor"), "{bad}");
+    }
+}
+
+#[test]
+fn a_place_in_a_log_comes_back_and_anything_else_is_refused() {
+    let place = LogCursor { claim_no: 7, chunk: 2, line: 40 };
+    assert_eq!(convert::parse_log_cursor(&convert::log_cursor(place)), Ok(place));
+    for bad in ["", "1", "1.2", "x.1.2", "1.2.-3"] {
+        assert!(convert::parse_log_cursor(bad).unwrap_err().to_string().contains("log"), "{bad}");
     }
 }
 

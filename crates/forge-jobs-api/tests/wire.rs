@@ -9,6 +9,9 @@ use forge_jobs_api::wire::{
     JobStatus, Migrated, Process, Progress, Queue, QueueList, QueueSettings, Retention, Seconds, VerbOutcome,
     VerbReport, VerbResult, WaitingKind, Why, WhyReason,
 };
+use forge_jobs_api::wire::{
+    ErrorCause, ErrorGroup, ErrorList, ErrorQueue, JobEvents, LogLevel, LogLine, LogPage, Worker,
+};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +55,7 @@ fn job() -> Job {
         error: Some("connection refused".into()),
         output: None,
         progress: Some(Progress { done: 1, total: None, note: Some("half".into()) }),
+        partial: vec!["payload".into()],
     }
 }
 
@@ -105,6 +109,71 @@ fn check<T: Serialize + DeserializeOwned>(name: &str, value: &T) {
 }
 
 #[test]
+fn the_json_of_what_jobs_leave_behind_is_the_one_on_record() {
+    let group = ErrorGroup {
+        id: "00c0ffee00c0ffee".into(),
+        kind: "mail.send".into(),
+        error_type: "SmtpError".into(),
+        message: "user <n> not found".into(),
+        count: 12,
+        first_at: AT.into(),
+        last_at: AT.into(),
+        first_version: "1.2.3".into(),
+        last_job: ID.into(),
+        queues: vec![ErrorQueue { queue: "mail".into(), count: 12, last_at: AT.into() }],
+    };
+    check("error_list", &ErrorList { groups: vec![group], more: false });
+    let line = LogLine {
+        at: AT.into(),
+        claim_no: 15,
+        level: LogLevel::Info,
+        target: "mail::smtp".into(),
+        message: "connected".into(),
+        fields: serde_json::Map::from_iter([("port".to_owned(), 25.into())]),
+        left_out: false,
+    };
+    check("log_page", &LogPage { lines: vec![line], next: Some("15.1.0".into()), more: true });
+}
+
+#[test]
+fn the_json_of_a_jobs_story_is_the_one_on_record() {
+    let attempt = Attempt {
+        attempt: 1,
+        claim_no: 15,
+        process: None,
+        worker: Some(Worker { host: "web-1".into(), pid: 7, version: "1.2.3".into() }),
+        started_at: AT.into(),
+        ended_at: AT.into(),
+        ran_seconds: Seconds(1.5),
+        result: AttemptResult::Throttled,
+        cause: "handler".into(),
+        error: None,
+        chain: vec![
+            ErrorCause { error_type: Some("SmtpError".into()), message: "send mail".into() },
+            ErrorCause { error_type: None, message: "refused".into() },
+        ],
+        location: Some("src/mail.rs:10:5".into()),
+        error_group: Some("00c0ffee00c0ffee".into()),
+        next_due_at: Some(AT.into()),
+    };
+    let event = JobEvent {
+        at: AT.into(),
+        event: "enqueued".into(),
+        attempt: None,
+        claim_no: None,
+        process: None,
+        worker: None,
+        cause: Some("caller".into()),
+        ran_seconds: None,
+        detail: None,
+        actor: Some("ada".into()),
+    };
+    let events = vec![event];
+    check("job_events", &JobEvents { id: ID.into(), events: events.clone() });
+    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events });
+}
+
+#[test]
 fn the_json_of_each_type_is_the_one_on_record() {
     check(
         "job_page",
@@ -114,26 +183,6 @@ fn the_json_of_each_type_is_the_one_on_record() {
             unknown: vec!["kind".into()],
         },
     );
-    let attempt = Attempt {
-        attempt: 1,
-        claim_no: 15,
-        process: None,
-        started_at: AT.into(),
-        ended_at: AT.into(),
-        result: AttemptResult::Throttled,
-        error: None,
-        next_due_at: Some(AT.into()),
-    };
-    let event = JobEvent {
-        at: AT.into(),
-        event: "enqueued".into(),
-        attempt: None,
-        claim_no: None,
-        process: None,
-        detail: None,
-        actor: Some("ada".into()),
-    };
-    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events: vec![event] });
     let action = AuditAction {
         no: 7,
         at: AT.into(),
@@ -192,7 +241,7 @@ fn the_json_of_each_type_is_the_one_on_record() {
     let (id, status, at) = (ID.into(), JobStatus::Pending, AT.into());
     check("why", &Why { id, status, at, claimable: true, reasons: vec![reason] });
     check("enqueued", &Enqueued { id: ID.into(), outcome: EnqueueOutcome::AlreadyThere });
-    let detail = ErrorDetail { code: ErrorCode::NotFound, message: "there is no queue \"x\"".into() };
+    let detail = ErrorDetail::new(ErrorCode::NotFound, "there is no queue \"x\"");
     let bulk = BulkResult { line: 3, id: None, outcome: None, error: Some(detail.clone()) };
     check("bulk_result", &bulk);
     check("error", &ErrorBody { error: detail });

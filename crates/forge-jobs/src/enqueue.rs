@@ -41,7 +41,7 @@ impl Enqueuer {
     ///
     /// [`EnqueueError`]; nothing was inserted then, unless [`EnqueueError::outcome_unknown`].
     pub async fn enqueue(&self, request: EnqueueRequest) -> Result<Enqueued, EnqueueError> {
-        let job = request.validate(&*self.router)?;
+        let job = self.check(request)?;
         let id = job.id;
         let params = EnqueueParams { jobs: vec![job], now: self.clock.storage_now() };
         let inserted = self.storage.jobs.enqueue(params).await?.first().copied().ok_or_else(no_answer)?;
@@ -94,7 +94,7 @@ impl Enqueuer {
     ) -> Chunk {
         let mut chunk = Chunk::default();
         for (place, request) in requests {
-            match request.validate(&*self.router) {
+            match self.check(request) {
                 Ok(job) => {
                     chunk.places.push((place, job.id));
                     chunk.jobs.push(job);
@@ -106,6 +106,13 @@ impl Enqueuer {
             }
         }
         chunk
+    }
+
+    /// Checks a request, which belongs to the current span unless it says otherwise.
+    fn check(&self, request: EnqueueRequest) -> Result<NewJob, InvalidRequest> {
+        #[cfg(feature = "otel")]
+        let request = request.or_trace_context(crate::telemetry::otel::current);
+        request.validate(&*self.router)
     }
 
     async fn insert(&self, chunk: Chunk) -> Written {

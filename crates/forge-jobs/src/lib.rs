@@ -21,10 +21,12 @@ mod clock;
 pub mod config;
 pub mod cron;
 mod enqueue;
+pub mod errors;
 mod handler;
 mod host;
 mod job;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod prometheus;
 pub mod rate_limit;
@@ -54,10 +56,11 @@ pub use handler::{
     RegisterError, TypedHandler,
 };
 pub use job::{
-    Attempt, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError, DedupeStates,
-    Due, EnqueueRequest, InvalidRequest, Job, JobId, JobIdParseError, JobOutcome, JobPayload, JobStatus,
-    JobStatusParseError, NameError, NewJob, Payload, PayloadError, ProcessId, ProcessIdParseError, Progress,
-    Timing, check_name, clean_error,
+    Attempt, AttemptCause, AttemptResult, ClaimedJob, DeadReason, DeadReasonParseError, Dedupe, DedupeError,
+    DedupeStates, Due, EnqueueRequest, ErrorCause, Failure, InvalidRequest, Job, JobId, JobIdParseError,
+    JobOutcome, JobPayload, JobStatus, JobStatusParseError, NameError, NewJob, Payload, PayloadError,
+    ProcessId, ProcessIdParseError, Progress, Timing, Told, TraceContext, TraceContextError, Worker,
+    check_name, clean_error,
 };
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
 pub use router::{DefaultRouter, Router};

@@ -100,6 +100,38 @@ pub const MAX_PAYLOAD_DEPTH: usize = 128;
 pub const MAX_OUTPUT_BYTES: usize = 1 << 20;
 /// Longest error text in bytes; longer ones are cut, visibly.
 pub const MAX_ERROR_BYTES: usize = 16 << 10;
+/// Most errors of a chain that are kept of an attempt; the last one says how many were left out.
+pub const MAX_CAUSES: usize = 16;
+/// Longest message of an error in a chain in bytes; longer ones are cut, visibly.
+pub const MAX_CAUSE_BYTES: usize = 2 << 10;
+/// Bytes of messages of a chain after which the rest of it is left out.
+pub const MAX_CAUSES_BYTES: usize = 8 << 10;
+/// Longest message of a group of errors in bytes.
+pub const MAX_GROUP_MESSAGE_BYTES: usize = 256;
+/// Most lines that are kept of what one attempt logs.
+pub const MAX_LOG_LINES: u32 = 1_000;
+/// Bytes of lines that are kept of what one attempt logs.
+pub const MAX_LOG_BYTES: usize = 256 << 10;
+/// Longest message, and longest text in a field, of a line in bytes; longer ones are cut, visibly.
+pub const MAX_LOG_TEXT_BYTES: usize = 4 << 10;
+/// Most fields of a line; further ones are left out, and a field `…` says so.
+pub const MAX_LOG_FIELDS: usize = 32;
+/// Bytes of lines that wait to be stored, of all attempts of a process together; what comes beyond is lost, visibly.
+pub const MAX_LOG_BUFFER_BYTES: usize = 16 << 20;
+/// How often lines are stored, unless [`RuntimeConfig`](crate::RuntimeConfig) says otherwise.
+pub const LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// Most chunks of lines in one call to a storage.
+pub const MAX_LOG_BATCH: usize = 2_000;
+/// Bytes of lines in one call to a storage, unless a single chunk has more.
+pub const MAX_LOG_BATCH_BYTES: usize = 4 << 20;
+/// Most lines of a page of a job's log.
+pub const MAX_LOG_PAGE: u32 = 1_000;
+/// Groups of errors that are kept; of too many those go that were not seen for longest.
+pub const MAX_ERROR_GROUPS: u32 = 10_000;
+/// How long a group of errors is kept after it was last seen.
+pub const ERROR_GROUP_RETENTION: Duration = Duration::from_secs(90 * 86_400);
+/// Records of failed attempts that one call adds to the counts of their groups.
+pub const MAX_COUNTED_BATCH: u32 = 10_000;
 /// Longest note of a progress report in bytes.
 pub const MAX_PROGRESS_NOTE_BYTES: usize = 1_024;
 /// Attempt records kept for one job; the oldest go first.
@@ -128,6 +160,8 @@ pub const MAX_DEDUPE_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 pub const MAX_REPLACEMENTS: u32 = 100;
 /// Most bytes of a concurrency key.
 pub const MAX_CONCURRENCY_KEY_BYTES: usize = 512;
+/// Longest `tracestate` that is kept of a trace context in bytes; a longer one is left out.
+pub const MAX_TRACESTATE_BYTES: usize = 512;
 /// Most tags of one job.
 pub const MAX_TAGS: usize = 16;
 /// Longest tag in bytes.

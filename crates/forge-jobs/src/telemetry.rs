@@ -18,9 +18,24 @@ fn quietly(event: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(event));
 }
 
-/// The span that a handler runs in.
+#[cfg(feature = "otel")]
+pub(crate) mod otel;
+
+/// The span that a handler runs in: a root, whatever the thread was doing.
+#[cfg(not(feature = "otel"))]
 pub(crate) fn job_span(job: &ClaimedJob) -> Span {
-    info_span!(target: TARGET, "job", id = %job.id, kind = %job.kind, queue = %job.queue, attempt = job.attempt)
+    info_span!(target: TARGET, parent: None, "job", id = %job.id, kind = %job.kind, queue = %job.queue, attempt = job.attempt)
+}
+
+/// The span that a handler runs in: a trace of its own, linked to the one that the job was enqueued in.
+#[cfg(feature = "otel")]
+pub(crate) fn job_span(job: &ClaimedJob) -> Span {
+    let span = info_span!(
+        target: TARGET, parent: None, "job", id = %job.id, kind = %job.kind, queue = %job.queue, attempt = job.attempt,
+        otel.name = %otel::Process(job), otel.kind = "consumer"
+    );
+    otel::describe(&span, job);
+    span
 }
 
 pub(crate) fn started(process: ProcessId, kinds: usize) {

@@ -507,7 +507,8 @@ impl World {
             End::Throttle { after } => Transition::Throttle { after: secs(after) },
             End::Dead => Transition::Dead { reason: DeadReason::Discarded, error: "e".into() },
         };
-        let members = vec![Finish { lease, transition: transition.clone(), timing: Timing::default() }];
+        let members =
+            vec![Finish { lease, transition: transition.clone(), timing: Timing::default(), failure: None }];
         let got = self.storage.jobs.finish(FinishParams { members, now: self.at() }).await.unwrap();
         if !valid {
             return same("late finish", &got, &vec![FinishResult::StaleLease]);

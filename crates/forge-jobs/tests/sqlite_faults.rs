@@ -122,7 +122,8 @@ async fn a_retried_job_keeps_its_latest_error_and_the_event_of_its_death() {
         .unwrap();
     let claimed = storage.jobs.claim(claim(process, 1)).await.unwrap().jobs;
     let transition = Transition::Dead { reason: forge_jobs::DeadReason::Discarded, error: "no".into() };
-    let members = vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default() }];
+    let members =
+        vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default(), failure: None }];
     storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
     storage.jobs.cancel(VerbParams { ids: vec![cancelled.id], actor: None, now: None }).await.unwrap();
     storage.jobs.retry(VerbParams { ids, actor: None, now: None }).await.unwrap();
@@ -203,7 +204,12 @@ async fn every_filter_holds_on_the_list_of_every_status() {
         ];
         let ended = claimed.iter().zip(ends);
         let members = ended
-            .map(|(c, transition)| Finish { lease: c.lease, transition, timing: Timing::default() })
+            .map(|(c, transition)| Finish {
+                lease: c.lease,
+                transition,
+                timing: Timing::default(),
+                failure: None,
+            })
             .collect();
         storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
     }

@@ -286,7 +286,8 @@ async fn the_views_tell_people_what_the_crate_knows() {
     storage.jobs.enqueue(EnqueueParams { jobs: ids.to_vec(), now: None }).await.unwrap();
     let claimed = storage.jobs.claim(claim(process, 1)).await.unwrap().jobs;
     let transition = Transition::Dead { reason: forge_jobs::DeadReason::Discarded, error: "no".into() };
-    let members = vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default() }];
+    let members =
+        vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default(), failure: None }];
     storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
     let row = "SELECT kind || ' ' || queue || ' ' || status || ' ' || dead_reason || ' ' || attempt || ' ' || claim_no \
          || ' ' || error FROM forge_inspect_jobs WHERE id = ";

@@ -17,7 +17,9 @@ fn documented() -> Events {
     let quoted =
         |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let text = read("../../docs/telemetry.md");
-    let rows = text.lines().filter(|l| l.starts_with("| `"));
+    // The first table; further sections have others.
+    let table = text.split("\n## ").next().unwrap_or_default();
+    let rows = table.lines().filter(|l| l.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         let [event, level, _when, fields] = cells[..] else { panic!("not four cells: {row}") };

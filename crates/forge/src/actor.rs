@@ -3,9 +3,8 @@
 use forge_jobs::storage::{Actor, Source};
 
 /// The user of the operating system.
-pub(crate) fn actor() -> Option<Actor> {
-    let named = user().and_then(|name| Actor::new(name, Source::Cli).ok());
-    named.or_else(|| Actor::new("unknown", Source::Cli).ok())
+pub(crate) fn actor() -> Actor {
+    Actor::lossy(&user().unwrap_or_default(), Source::Cli)
 }
 
 #[cfg(unix)]

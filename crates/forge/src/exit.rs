@@ -4,6 +4,7 @@ use forge_jobs::config::OpenError;
 use forge_jobs::storage::{ConfigError, PathsError, StorageError};
 use forge_jobs::{EnqueueError, ScheduleError, StartError};
 use forge_jobs_api::convert::WireError;
+use forge_jobs_api::service::ApiError;
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use std::error::Error;
 use std::process::ExitCode;
@@ -34,11 +35,11 @@ impl From<Exit> for ExitCode {
 impl From<ErrorCode> for Exit {
     fn from(code: ErrorCode) -> Self {
         match code {
-            ErrorCode::Failed | ErrorCode::Unknown => Self::Failed,
-            ErrorCode::Invalid => Self::Usage,
+            ErrorCode::Invalid | ErrorCode::Malformed | ErrorCode::TooLarge => Self::Usage,
             ErrorCode::NotFound => Self::NotFound,
-            ErrorCode::Conflict => Self::Conflict,
-            ErrorCode::Unavailable => Self::Unavailable,
+            ErrorCode::Conflict | ErrorCode::PreconditionFailed => Self::Conflict,
+            ErrorCode::Unavailable | ErrorCode::TimedOut => Self::Unavailable,
+            _ => Self::Failed,
         }
     }
 }
@@ -70,6 +71,42 @@ impl Failure {
         Self { code, message }
     }
 
+    /// What a server said.
+    pub(crate) fn from_wire(detail: ErrorDetail) -> Self {
+        let mut message = detail.message;
+        // What went wrong inside a server stands in its log, under this.
+        let inside = matches!(detail.code, ErrorCode::Failed | ErrorCode::Unavailable | ErrorCode::Unknown);
+        let request = detail.request_id.filter(|_| inside).map(|id| format!("request {id}"));
+        for more in detail.remedy.into_iter().chain(request) {
+            message.push_str(": ");
+            message.push_str(&more);
+        }
+        Self { code: detail.code, message }.with_command()
+    }
+
+    /// With what helps.
+    pub(crate) fn with_remedy(mut self, remedy: &str) -> Self {
+        self.message.push_str(": ");
+        self.message.push_str(remedy);
+        self
+    }
+
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// Names the command that helps, where an error of the API names a list.
+    fn with_command(mut self) -> Self {
+        for (words, command) in [
+            ("the list of queues names", "`forge queue list` names"),
+            ("the list of schedules names", "`forge cron list` names"),
+            ("give it a limit, or look at the list of limits", "give it one with `forge limit set`"),
+        ] {
+            self.message = self.message.replace(words, command);
+        }
+        self
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.code.into()
     }
@@ -79,7 +116,7 @@ impl Failure {
     }
 
     pub(crate) fn detail(&self) -> ErrorDetail {
-        ErrorDetail { code: self.code, message: self.message.clone() }
+        ErrorDetail::new(self.code, self.message.clone())
     }
 
     pub(crate) fn body(&self) -> ErrorBody {
@@ -97,6 +134,12 @@ impl From<StorageError> for Failure {
             failure.message.push_str(": `forge cron list` names those that there are");
         }
         failure
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(e: ApiError) -> Self {
+        Self { code: e.code(), message: e.to_string() }.with_command()
     }
 }
 

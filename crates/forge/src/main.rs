@@ -5,6 +5,7 @@ mod bench;
 mod cmd;
 mod database;
 mod demo;
+mod desk;
 mod duration;
 mod exit;
 mod output;
@@ -15,12 +16,16 @@ mod worker;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use database::Database;
+use desk::Where;
 use exit::{Exit, Failure};
+use forge_jobs::logs::JobLogs;
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use output::{Format, Output, say};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 /// Names the level of logs, as `warn` or `forge_jobs=debug`.
 const LOG_VARIABLE: &str = "FORGE_LOG";
@@ -28,12 +33,13 @@ const LOG_VARIABLE: &str = "FORGE_LOG";
 /// The heading of the options that all commands share.
 const EVERYWHERE: &str = "Options of every command";
 
-const DATABASE_HELP: &str = "The database: sqlite:PATH or postgres://user@host/database";
-
 const AFTER_HELP: &str = "\
 Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.toml of the user's configuration \
 directory, else forge.db in the user's data directory. Other users of \
 this machine can read --database while a command runs: keep a password in ~/.pgpass, PGPASSWORD or FORGE_DATABASE_URL.
+
+With --server and --token-file the commands enqueue, job, queue, limit, cron and doctor ask a server of `forge serve` \
+and need no database.
 
 Logs go to standard error; FORGE_LOG sets how much (error, warn, info, debug, trace; default warn).
 
@@ -44,6 +50,7 @@ Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'       put one job into the queue
   forge job list --status dead                 what went wrong
   forge job retry 01890a5d-ac96-774b-bcce-b302099a8057
+  forge errors                                 what goes wrong, by sort
   forge queue pause mail                       claim no more jobs of this queue
   forge limit set slack 100 --per 10s          never more in any 10 s, in all processes
   forge cron next '30 2 * * MON-FRI' --zone Europe/Berlin
@@ -53,16 +60,28 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "forge", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// Which database.
-    #[arg(long, global = true, value_name = "URL", help = DATABASE_HELP, help_heading = EVERYWHERE)]
-    database: Option<String>,
+    #[command(flatten)]
+    at: Where,
 
     /// Print one JSON document instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 
+    /// How logs are written to standard error: text, or a JSON object a line
+    #[arg(long, global = true, value_name = "text|json", env = "FORGE_LOG_FORMAT", default_value = "text", hide_default_value = true, help_heading = EVERYWHERE)]
+    log_format: LogFormat,
+
     #[command(subcommand)]
     command: Command,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +93,8 @@ enum Command {
     /// See and steer jobs
     #[command(subcommand)]
     Job(cmd::job::Command),
+    /// See what goes wrong, by sort, and retry or drop all jobs of a sort
+    Errors(cmd::errors::Args),
     /// See and steer queues
     #[command(subcommand)]
     Queue(cmd::queue::Command),
@@ -87,6 +108,10 @@ enum Command {
     Cron(cmd::cron::Command),
     /// Show what people did, and who
     Audit(cmd::audit::Args),
+    /// Serve the HTTP API
+    Serve(cmd::serve::Args),
+    /// Make a token for callers of the HTTP API
+    Token(cmd::token::Args),
     /// Run jobs until told to stop
     Worker(cmd::worker::Args),
     /// Measure this machine: enqueue, bulk, drain, pick-up and a mixed load, each beside its floor
@@ -118,7 +143,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
-    start_logs()?;
+    start_logs(cli.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -130,36 +155,47 @@ fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
-    let url = cli.database.as_deref();
+    let at = &cli.at;
     match cli.command {
-        Command::Demo(args) => cmd::demo::run(args, &Database::choose_for_demo(url)?, out).await,
-        Command::Enqueue(args) => cmd::enqueue::run(args, &Database::choose(url)?, out).await,
-        Command::Job(command) => cmd::job::run(command, &Database::choose(url)?, out).await,
-        Command::Queue(command) => cmd::queue::run(command, &Database::choose(url)?, out).await,
-        Command::Metrics(args) => cmd::metrics::run(&args, &Database::choose(url)?, out).await,
-        Command::Limit(command) => cmd::limit::run(command, &Database::choose(url)?, out).await,
-        Command::Cron(command) => cmd::cron::run(command, url, out).await,
-        Command::Audit(args) => cmd::audit::run(args, &Database::choose(url)?, out).await,
-        Command::Worker(args) => cmd::worker::run(args, &Database::choose(url)?, out).await,
-        Command::Bench(args) => cmd::bench::run(args, &Database::choose(url)?, out).await,
-        Command::Migrate(args) => cmd::migrate::run(&args, &Database::choose(url)?, out).await,
-        Command::Doctor(args) => cmd::doctor::run(&args, &Database::choose(url)?, out).await,
+        Command::Demo(args) => {
+            at.no_server("demo")?;
+            cmd::demo::run(args, &Database::choose_for_demo(at.database.as_deref())?, out).await
+        }
+        Command::Enqueue(args) => cmd::enqueue::run(args, at, out).await,
+        Command::Job(command) => cmd::job::run(command, at, out).await,
+        Command::Errors(args) => cmd::errors::run(args, &at.database("errors")?, out).await,
+        Command::Queue(command) => cmd::queue::run(command, at, out).await,
+        Command::Metrics(args) => cmd::metrics::run(&args, &at.database("metrics")?, out).await,
+        Command::Limit(command) => cmd::limit::run(command, at, out).await,
+        Command::Cron(command) => cmd::cron::run(command, at, out).await,
+        Command::Audit(args) => cmd::audit::run(args, at, out).await,
+        Command::Serve(args) => cmd::serve::run(args, &at.database("serve")?, out).await,
+        Command::Token(args) => cmd::token::run(&args, out),
+        Command::Worker(args) => cmd::worker::run(args, &at.database("worker")?, out).await,
+        Command::Bench(args) => cmd::bench::run(args, &at.database("bench")?, out).await,
+        Command::Migrate(args) => cmd::migrate::run(&args, &at.database("migrate")?, out).await,
+        Command::Doctor(args) => cmd::doctor::run(&args, at, out).await,
     }
 }
 
 /// Logs to standard error, so that standard output is the answer alone.
-fn start_logs() -> Result<(), Failure> {
+fn start_logs(format: LogFormat) -> Result<(), Failure> {
     let text = std::env::var(LOG_VARIABLE).unwrap_or_default();
     let text = if text.is_empty() { "warn" } else { &text };
     let filter = EnvFilter::try_new(text)
         .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let logs = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // What cannot be written, to a full disk for instance, must not end the program.
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+        .with_ansi(format == LogFormat::Text && std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let logs = match format {
+        LogFormat::Text => logs.boxed(),
+        LogFormat::Json => logs.json().flatten_event(true).boxed(),
+    };
+    // What handlers log is kept with their jobs, whatever goes to standard error.
+    let kept = JobLogs::new().up_to(LevelFilter::INFO);
+    tracing_subscriber::registry().with(logs.with_filter(filter)).with(kept).init();
     Ok(())
 }
 
@@ -195,7 +231,7 @@ fn refuse(e: &clap::Error) -> ExitCode {
         } else {
             wrong.join(" ").trim_start_matches("error: ").to_owned()
         };
-        let body = ErrorBody { error: ErrorDetail { code: ErrorCode::Invalid, message } };
+        let body = ErrorBody { error: ErrorDetail::new(ErrorCode::Invalid, message) };
         let _ = Output::new(Format::Json).json(&body);
     }
     Exit::Usage.into()

@@ -168,7 +168,7 @@ async fn finish_late(storage: &Storage, zombie: &Line) -> Result<(), Failure> {
         memo: None,
     };
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    let late = Finish { lease, transition: Transition::Done { output: None }, timing };
+    let late = Finish { lease, transition: Transition::Done { output: None }, timing, failure: None };
     match storage.jobs.finish(FinishParams { members: vec![late], now: None }).await?.first() {
         Some(FinishResult::StaleLease) => Ok(()),
         other => Err(format!("a finish under the claim of the frozen process was answered {other:?}").into()),

@@ -4,6 +4,7 @@ use super::{Failure, QUICK, enqueue, open, verdict};
 use crate::audit;
 use crate::fleet::Site;
 use crate::ledger;
+use crate::measured;
 use forge_jobs::EnqueueRequest;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -30,7 +31,8 @@ pub struct Kill {
 }
 
 impl Kill {
-    /// Runs it: none lost, each done once in the database, no two executions at once, none dead, the database in order.
+    /// Runs it: none lost, each done once in the database, no two executions at once, none dead, the database in order, and
+    /// the metrics what the jobs' own rows come to.
     ///
     /// # Errors
     ///
@@ -69,8 +71,9 @@ impl Kill {
         for worker in &mut fleet {
             worker.stop(Duration::from_secs(30))?;
         }
+        let mut problems = self.problems(site, &ids, &deaths).await?;
+        problems.extend(measured::problems(&storage, site.url(), ids.len()).await?);
         drop(storage);
-        let problems = self.problems(site, &ids, &deaths).await?;
         verdict(&problems).map_err(|e| format!("{e}\nThe workers said:\n{}", site.last_words()))?;
         Ok(format!(
             "{} jobs on {} processes, {} kills in {harmed:.1?}, all done after {took:.1?}",

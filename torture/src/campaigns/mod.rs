@@ -8,6 +8,7 @@ mod cuts;
 pub(crate) mod depth;
 mod disk;
 mod freeze;
+mod http_abuse;
 mod kill;
 mod limits;
 mod memory;
@@ -25,6 +26,7 @@ pub use cuts::Cuts;
 pub use depth::Depth;
 pub use disk::Disk;
 pub use freeze::{Freeze, Heir};
+pub use http_abuse::HttpAbuse;
 pub use kill::Kill;
 pub use limits::Limits;
 pub use memory::Memory;
@@ -45,9 +47,10 @@ use std::time::{Duration, Instant};
 /// What went wrong in running a campaign, or what its audit found.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// Intervals short enough that a campaign of seconds shows what takes minutes in earnest: a heartbeat of 500 ms, and a
-/// stale window of 2.25 s.
-pub const QUICK: [&str; 6] = ["--heartbeat-ms", "500", "--poll-ms", "200", "--alone-ms", "2000"];
+/// Intervals short enough that a campaign of seconds shows what takes minutes in earnest: a heartbeat of 500 ms, a stale
+/// window of 2.25 s, and metrics that are added up ten times a second.
+pub const QUICK: [&str; 8] =
+    ["--heartbeat-ms", "500", "--poll-ms", "200", "--alone-ms", "2000", "--metrics-ms", "100"];
 
 struct NoPaths;
 

@@ -92,7 +92,8 @@ impl Replicas {
             Transition::Done { output: None }
         };
         let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-        let finish = FinishParams { members: vec![Finish { lease, transition, timing }], now: None };
+        let finish =
+            FinishParams { members: vec![Finish { lease, transition, timing, failure: None }], now: None };
         let delay = Duration::from_micros(head_start.unsigned_abs());
         let (before_finish, before_cancel) =
             if head_start < 0 { (delay, Duration::ZERO) } else { (Duration::ZERO, delay) };

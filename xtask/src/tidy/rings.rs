@@ -17,7 +17,18 @@ struct Ring {
 
 const RINGS: &[Ring] = &[
     Ring {
-        parts: &["time", "limits", "job", "retry", "router", "cron", "schedule", "rate_limit", "metrics"],
+        parts: &[
+            "time",
+            "limits",
+            "job",
+            "retry",
+            "router",
+            "cron",
+            "schedule",
+            "rate_limit",
+            "metrics",
+            "errors",
+        ],
         never: &[
             "storage",
             "config",

@@ -44,7 +44,7 @@ impl Bars<'_> {
             }
         }
         let nodes = self.shown.iter().zip(paths);
-        nodes.map(|(series, (closed, open))| self.node(*series, &closed, &open)).collect()
+        nodes.map(|(series, (closed, open))| self.node(*series, closed, open)).collect()
     }
 
     /// The buckets that are drawn: all, or when they are narrower than two pixels the tallest of each few.
@@ -88,7 +88,7 @@ impl Bars<'_> {
     /// Whether a texture can be told from another one on them.
     fn are_wide(&self) -> bool {
         let each = if self.stacked { 1.0 } else { float(self.shown.len().max(1)) };
-        (self.x.map(self.bucket.1) - self.x.map(0.0)).abs() / each >= 6.0
+        (self.x.map(self.bucket.1) - self.x.map(0.0)).abs() / each >= 10.0
     }
 
     fn ends(&self, at: usize) -> Vec<Option<(f64, f64)>> {
@@ -121,17 +121,17 @@ impl Bars<'_> {
         write(path, (left, right, base, top));
     }
 
-    fn node(&self, series: usize, closed: &Path, open: &Path) -> Node {
+    fn node(&self, series: usize, closed: Path, open: Path) -> Node {
         let slot = u8::try_from(self.frame.slot(series)).unwrap_or(0);
         let textured = self.textures && slot > 0 && self.are_wide();
         let fill: Value = if textured { Value::Texture(slot) } else { Colour::Series(slot).into() };
         let mut nodes = Vec::new();
         if !closed.is_empty() {
-            let path = Node::new("path", "bars").with("class", "fc-bars").with("d", closed.to_string());
+            let path = Node::new("path", "bars").with("class", "fc-bars").with("d", closed.into_text());
             nodes.push(path.with("fill", fill.clone()));
         }
         if !open.is_empty() {
-            let path = Node::new("path", "open").with("class", "fc-bars").with("d", open.to_string());
+            let path = Node::new("path", "open").with("class", "fc-bars").with("d", open.into_text());
             let path =
                 path.with("fill", fill).with("fill-opacity", 0.35).with("stroke", Colour::Series(slot));
             nodes.push(path.with("stroke-dasharray", "3 2"));

@@ -5,6 +5,7 @@ use super::bars::Bars;
 use super::extent;
 use super::lines::Pen;
 use super::marks::{Marks, need_row};
+use super::summary::Summary;
 use super::words;
 use super::{Chart, Kind, Showing, Status, XKind};
 use crate::num::index;
@@ -33,7 +34,14 @@ struct Content<'a> {
     inside: Range<usize>,
     /// Those and their neighbours.
     drawn: Range<usize>,
+    /// What the series amount to within the range.
+    summaries: Vec<Summary>,
     layers: Vec<Layer>,
+}
+
+fn summaries(chart: &Chart, shown: &[usize], positions: &Range<usize>) -> Vec<Summary> {
+    let columns = shown.iter().map(|s| chart.frame.series()[*s].values());
+    columns.map(|values| Summary::of(values, positions.clone())).collect()
 }
 
 pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene {
@@ -42,10 +50,7 @@ pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene
     let (plot, y, ticks) = content.layout(size);
     let x = Linear::new(content.domain, (plot.x, plot.right()));
     let legend = legend(chart, showing);
-    let has_value = content
-        .shown
-        .iter()
-        .any(|s| content.inside.clone().any(|at| chart.frame.series()[*s].value(at).is_some()));
+    let has_value = content.summaries.iter().any(|s| s.ends.is_some());
     let mut nodes = vec![content.textures()];
     if chart.kind != Kind::Mini {
         nodes.extend(content.axes(size, &plot, &x, &y, &ticks, has_value));
@@ -75,7 +80,10 @@ pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene
         x_kind: chart.x.clone(),
         format: chart.format,
     };
-    scene.description = words::description(&scene, &chart.status, &chart.marks, chart.open_last);
+    let spoken = scene.positions();
+    let summaries =
+        if spoken == content.inside { content.summaries } else { summaries(chart, &scene.shown, &spoken) };
+    scene.description = words::description(&scene, chart, &summaries);
     scene
 }
 
@@ -118,11 +126,22 @@ impl<'a> Content<'a> {
         } else {
             Vec::new()
         };
-        Self { chart, bucket, full, domain, shown, inside, drawn, layers }
+        let summaries = summaries(chart, &shown, &inside);
+        Self { chart, bucket, full, domain, shown, inside, drawn, summaries, layers }
     }
 
     fn textured(&self) -> bool {
         self.chart.textures && self.chart.frame.series().len() > 1
+    }
+
+    /// The lowest and the highest values that are drawn. Points beyond the edges are drawn, but the picture need not reach
+    /// them, unless it would cost another sum.
+    fn bounds(&self) -> Vec<(f64, f64)> {
+        if !self.chart.kind.is_stacked() {
+            return self.summaries.iter().filter_map(Summary::bounds).collect();
+        }
+        let all = |layer: &Layer| Summary::of(&layer.tops, 0..layer.tops.len()).bounds();
+        self.layers.iter().filter_map(all).collect()
     }
 
     /// Where the plot lies, and the scale and ticks of values, whose labels decide on its left edge.
@@ -152,9 +171,14 @@ impl<'a> Content<'a> {
         }
         let inner = (height - top - bottom).max(1.0);
         let count = index(inner / TICK_HEIGHT).clamp(2, 10);
-        // Points beyond the edges are drawn, but the picture need not reach them.
-        let inside = self.inside.clone();
-        let y = extent::y_scale(self.chart, &self.shown, inside, &self.layers, (top + inner, top), count);
+        let y = extent::y_scale(
+            self.chart,
+            &self.shown,
+            self.inside.clone(),
+            self.bounds().into_iter(),
+            (top + inner, top),
+            count,
+        );
         let ticks = axis::y_ticks(&y, self.chart.format, count);
         if !mini {
             let labels = axis::widest(&ticks) + 10.0;
@@ -240,16 +264,12 @@ impl<'a> Content<'a> {
     fn textures(&self) -> Node {
         let used =
             self.textured() && matches!(self.chart.kind, Kind::Stacked | Kind::Bars | Kind::StackedBars);
-        let mut slots: Vec<u8> = if used {
-            (0..self.chart.frame.series().len())
-                .filter_map(|i| u8::try_from(self.chart.frame.slot(i)).ok())
-                .collect()
-        } else {
-            Vec::new()
-        };
-        slots.sort_unstable();
-        slots.dedup();
-        let patterns = slots.into_iter().filter(|s| *s > 0).map(theme::texture).collect();
+        let frame = &self.chart.frame;
+        let slots: Vec<usize> = (0..frame.series().len()).filter(|_| used).map(|i| frame.slot(i)).collect();
+        let patterns = (1..=theme::OTHER)
+            .filter(|slot| slots.contains(&usize::from(*slot)))
+            .map(theme::texture)
+            .collect();
         Node::new("defs", "textures").with_children(patterns)
     }
 }

@@ -1,10 +1,10 @@
 //! Which range of x and which values a picture has.
 
+use super::summary::smallest_positive;
 use super::{Chart, Fit, Kind, Mark, XKind, YScale};
 use crate::data::Frame;
 use crate::format::Format;
 use crate::scale::{Linear, Log, Scale, Symlog};
-use crate::stack::Layer;
 use std::ops::Range;
 
 /// A range that can be drawn: finite, the right way round, and with something in between.
@@ -47,63 +47,43 @@ pub(super) fn full(chart: &Chart, bucket: f64) -> (f64, f64) {
     if usable(around) { around } else { (0.0, 1.0) }
 }
 
-/// The smallest and the largest of some values, the smallest one above zero, and whether there is any.
+/// The lowest and the highest of some values; the wrong way round where there is none.
 #[derive(Clone, Copy)]
 struct Reach {
     low: f64,
     high: f64,
-    positive: f64,
 }
 
 impl Reach {
-    const NONE: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY, positive: f64::INFINITY };
+    const NONE: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
-    fn of(values: &[f64]) -> Self {
-        let mut reach = Self::NONE;
-        for value in values {
-            reach.add(*value);
-        }
-        reach
-    }
-
-    fn add(&mut self, value: f64) {
+    const fn add(&mut self, value: f64) {
         if value.is_finite() {
             self.low = self.low.min(value);
             self.high = self.high.max(value);
-            if value > 0.0 {
-                self.positive = self.positive.min(value);
-            }
-        }
-    }
-
-    const fn with(self, other: Self) -> Self {
-        Self {
-            low: self.low.min(other.low),
-            high: self.high.max(other.high),
-            positive: self.positive.min(other.positive),
         }
     }
 }
 
-/// The scale of values over `range` pixels for what is shown at `positions`, with about `count` ticks.
+/// The scale of values over `range` pixels for what is shown at `positions` and lies within `bounds`, with about `count`
+/// ticks.
 pub(super) fn y_scale(
     chart: &Chart,
     shown: &[usize],
     positions: Range<usize>,
-    layers: &[Layer],
+    bounds: impl Iterator<Item = (f64, f64)>,
     range: (f64, f64),
     count: usize,
 ) -> Scale {
-    let mut reach = if chart.kind.is_stacked() {
-        layers.iter().map(|layer| Reach::of(&layer.tops)).fold(Reach::NONE, Reach::with)
-    } else {
-        let columns = shown.iter().map(|s| chart.frame.series()[*s].values());
-        columns.map(|c| Reach::of(&c[positions.clone()])).fold(Reach::NONE, Reach::with)
-    };
-    for mark in &chart.marks {
-        if let Mark::Level { y, .. } = mark {
-            reach.add(*y);
-        }
+    let mut reach = Reach::NONE;
+    for (low, high) in bounds {
+        reach.add(low);
+        reach.add(high);
+    }
+    let levels =
+        || chart.marks.iter().filter_map(|m| if let Mark::Level { y, .. } = m { Some(y) } else { None });
+    for level in levels() {
+        reach.add(*level);
     }
     let scale = if chart.kind.is_bars() || chart.kind.is_stacked() { YScale::Linear } else { chart.scale };
     let fixed = match chart.fit {
@@ -117,7 +97,11 @@ pub(super) fn y_scale(
             Scale::Linear(Linear::new(domain, range))
         }
         YScale::Log => Scale::Log(fixed.map_or_else(
-            || Log::new((reach.positive, reach.high), range).nice(),
+            || {
+                let columns =
+                    shown.iter().flat_map(|s| &chart.frame.series()[*s].values()[positions.clone()]);
+                Log::new((smallest_positive(columns.chain(levels())), reach.high), range).nice()
+            },
             |domain| Log::new(domain, range),
         )),
         YScale::Symlog(constant) => {

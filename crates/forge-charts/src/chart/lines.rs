@@ -2,6 +2,7 @@
 
 use super::Kind;
 use crate::data::Frame;
+use crate::num::index;
 use crate::scale::{Linear, Scale};
 use crate::scene::{Colour, Node, Value};
 use crate::shape::Path;
@@ -54,22 +55,23 @@ impl Pen<'_> {
         let tops = runs(xs, column.tops, closed.clone(), &self.x);
         let slot = u8::try_from(self.frame.slot(series)).unwrap_or(0);
         let mut nodes = Vec::new();
+        let lines: Vec<Path> = tops.iter().map(|run| self.trace(xs, column, run)).collect();
         if matches!(self.kind, Kind::Area | Kind::Stacked | Kind::Mini) {
             let bases = column.bases.map(|b| runs(xs, b, closed, &self.x));
             let mut path = Path::new();
-            for (i, run) in tops.iter().enumerate() {
+            for (i, (run, line)) in tops.iter().zip(&lines).enumerate() {
                 let below = bases.as_ref().and_then(|b| b.get(i));
-                self.area(&mut path, xs, column, run, below);
+                self.area(&mut path, xs, column, (run, line), below);
             }
             let opacity = if self.kind == Kind::Stacked { STACKED } else { OVERLAID };
-            nodes.push(self.filled("area", slot, &path, opacity));
+            nodes.push(self.filled("area", slot, path, opacity));
             if let Some(run) = &open {
                 let mut path = Path::new();
-                self.area(&mut path, xs, column, run, Some(run));
-                nodes.push(self.filled("open-area", slot, &path, opacity / 2.0));
+                self.area(&mut path, xs, column, (run, &self.trace(xs, column, run)), Some(run));
+                nodes.push(self.filled("open-area", slot, path, opacity / 2.0));
             }
         }
-        self.strokes(&mut nodes, xs, column, &tops, open.as_ref(), slot);
+        self.strokes(&mut nodes, (&tops, &lines), open.map(|run| (self.trace(xs, column, &run), run)), slot);
         Node::new("g", format!("s{series}")).with("class", "fc-series").with_children(nodes)
     }
 
@@ -88,43 +90,42 @@ impl Pen<'_> {
     fn strokes(
         &self,
         nodes: &mut Vec<Node>,
-        xs: &[f64],
-        column: &Column<'_>,
-        tops: &[Run],
-        open: Option<&Run>,
+        (tops, lines): (&[Run], &[Path]),
+        open: Option<(Path, Run)>,
         slot: u8,
     ) {
         let mut line = Path::new();
         let mut dots = Path::new();
-        for run in tops {
+        for (run, piece) in tops.iter().zip(lines) {
             // The point that the open piece begins at has its line already.
-            let alone = run.len() == 1 && open.is_none_or(|o| o.len() < 2 || o[0] != run[0]);
-            self.trace(if alone { &mut dots } else { &mut line }, xs, column, run);
+            let alone = run.len() == 1 && open.as_ref().is_none_or(|(_, o)| o.len() < 2 || o[0] != run[0]);
+            if alone { &mut dots } else { &mut line }.append(piece);
         }
         let width = if self.kind == Kind::Lines { 1.75 } else { 1.5 };
-        let stroke = |key: &'static str, path: &Path| {
+        // Where a column of pixels has several points, a line is a band: dashes and round corners cannot be seen in it,
+        // and to draw them takes a browser a hundred times as long as the band.
+        let dense = tops.iter().map(Vec::len).sum::<usize>() > index(self.x.range().1.abs());
+        let stroke = |key: &'static str, path: Path| {
             Node::new("path", key)
                 .with("class", "fc-line")
-                .with("d", path.to_string())
+                .with("d", path.into_text())
                 .with("fill", "none")
                 .with("stroke", Colour::Series(slot))
                 .with("stroke-width", width)
-                .with("stroke-linejoin", "round")
+                .with("stroke-linejoin", if dense { "bevel" } else { "round" })
         };
         if !line.is_empty() {
-            let node = stroke("line", &line);
-            let dash = theme::dash(slot).filter(|_| self.textures && self.kind != Kind::Stacked);
+            let node = stroke("line", line);
+            let dash = theme::dash(slot).filter(|_| self.textures && self.kind != Kind::Stacked && !dense);
             nodes.push(dash.into_iter().fold(node, |node, dash| node.with("stroke-dasharray", dash)));
         }
         if !dots.is_empty() {
             // A line without length and with round ends is a dot; one element for all of them.
-            let node = stroke("dots", &dots).with("stroke-linecap", "round");
+            let node = stroke("dots", dots).with("stroke-linecap", "round");
             nodes.push(replaced(node, "stroke-width", 4.5));
         }
-        if let Some(run) = open {
-            let mut path = Path::new();
-            self.trace(&mut path, xs, column, run);
-            let node = stroke("open", &path).with("stroke-linecap", "round");
+        if let Some((path, run)) = open {
+            let node = stroke("open", path).with("stroke-linecap", "round");
             nodes.push(if run.len() > 1 {
                 node.with("stroke-dasharray", "1 4")
             } else {
@@ -134,38 +135,34 @@ impl Pen<'_> {
     }
 
     /// A line along a run; a point alone is a line to itself.
-    fn trace(&self, path: &mut Path, xs: &[f64], column: &Column<'_>, run: &Run) {
-        for (i, at) in run.iter().enumerate() {
-            let (x, y) = (self.x.map(xs[*at]), self.y.map(column.tops[*at]));
-            if i == 0 {
-                path.move_to(x, y);
-            }
-            if i > 0 || run.len() == 1 {
-                path.line_to(x, y);
-            }
+    fn trace(&self, xs: &[f64], column: &Column<'_>, run: &Run) -> Path {
+        let mut path = Path::new();
+        for at in run.iter().chain(run.first().filter(|_| run.len() == 1)) {
+            path.line_to(self.x.map(xs[*at]), self.y.map(column.tops[*at]));
         }
+        path
     }
 
-    /// The area between a run and its base; a point alone has none.
-    fn area(&self, path: &mut Path, xs: &[f64], column: &Column<'_>, run: &Run, below: Option<&Run>) {
+    /// The area between a run, with its line, and its base; a point alone has none.
+    fn area(
+        &self,
+        path: &mut Path,
+        xs: &[f64],
+        column: &Column<'_>,
+        (run, line): (&Run, &Path),
+        below: Option<&Run>,
+    ) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
         if first == last {
             return;
         }
-        for (i, at) in run.iter().enumerate() {
-            let (x, y) = (self.x.map(xs[*at]), self.y.map(column.tops[*at]));
-            if i == 0 {
-                path.move_to(x, y);
-            } else {
-                path.line_to(x, y);
-            }
-        }
+        path.append(line);
         if let (Some(bases), Some(below)) = (column.bases, below) {
             // A base that is straight has no use for its points.
             let flat = below.iter().all(|at| bases[*at].total_cmp(&bases[below[0]]).is_eq());
-            let ends = [below[below.len() - 1], below[0]];
-            let points: Vec<usize> = if flat { ends.to_vec() } else { below.iter().rev().copied().collect() };
-            for at in points {
+            let is_needed =
+                |(nth, at): (usize, &usize)| (!flat || nth == 0 || nth + 1 == below.len()).then_some(*at);
+            for at in below.iter().enumerate().rev().filter_map(is_needed) {
                 path.line_to(self.x.map(xs[at]), self.y.map(bases[at]));
             }
         } else {
@@ -175,7 +172,7 @@ impl Pen<'_> {
         path.close();
     }
 
-    fn filled(&self, key: &'static str, slot: u8, path: &Path, opacity: f64) -> Node {
+    fn filled(&self, key: &'static str, slot: u8, path: Path, opacity: f64) -> Node {
         let fill: Value = if self.textures && self.kind == Kind::Stacked && slot > 0 {
             Value::Texture(slot)
         } else {
@@ -183,7 +180,7 @@ impl Pen<'_> {
         };
         Node::new("path", key)
             .with("class", "fc-area")
-            .with("d", path.to_string())
+            .with("d", path.into_text())
             .with("fill", fill)
             .with("fill-opacity", opacity)
             .with("stroke", "none")

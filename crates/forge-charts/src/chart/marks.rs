@@ -1,6 +1,7 @@
 //! Draws marks: moments, levels and spans.
 
 use super::{MAX_MARKS, Mark};
+use crate::order::order;
 use crate::scale::{Linear, Scale};
 use crate::scene::{Colour, Node, Rect, label, line, rect};
 use crate::text;
@@ -60,7 +61,7 @@ impl Marks<'_> {
             }
         }
         if self.plot.y >= FONT {
-            front.extend(self.words(words));
+            front.extend(self.words(&words));
         }
         let group =
             |key: &'static str, nodes| Node::new("g", key).with("class", "fc-marks").with_children(nodes);
@@ -100,12 +101,12 @@ impl Marks<'_> {
         }
     }
 
-    fn words(&self, mut words: Vec<(f64, String, usize)>) -> Vec<Node> {
-        words.sort_by(|a, b| a.0.total_cmp(&b.0));
+    fn words(&self, words: &[(f64, String, usize)]) -> Vec<Node> {
+        let order = order(words.len(), &|a, b| words[a].0.total_cmp(&words[b].0));
         let mut edge = f64::NEG_INFINITY;
         let mut nodes = Vec::new();
-        for (at, text, i) in words {
-            let text = text::fit(&text, FONT, 140.0_f64.min(self.plot.width));
+        for (at, text, i) in order.into_iter().map(|i| &words[i]) {
+            let text = text::fit(text, FONT, 140.0_f64.min(self.plot.width));
             let width = text::width(&text, FONT);
             let left = (at - 1.0).min(self.plot.right() - width).max(self.plot.x);
             if text.is_empty() || left < edge {

@@ -7,6 +7,7 @@ mod extent;
 mod lines;
 mod marks;
 mod options;
+mod summary;
 mod words;
 
 pub use options::{Fit, Kind, Mark, Showing, Status, XKind, YScale};

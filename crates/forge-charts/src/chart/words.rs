@@ -1,6 +1,7 @@
 //! What there is to see, in sentences, for people who do not see it.
 
-use super::{Mark, Status};
+use super::summary::{Ends, Summary};
+use super::{Chart, Mark, Status};
 use crate::scene::Scene;
 use crate::text::write_into;
 
@@ -8,16 +9,17 @@ use crate::text::write_into;
 const SPOKEN: usize = 6;
 
 /// Describes a picture: what kind it is, what it spans, and for each series its last, lowest and highest value.
-pub(super) fn description(scene: &Scene, status: &Status, marks: &[Mark], open_last: bool) -> String {
+pub(super) fn description(scene: &Scene, chart: &Chart, summaries: &[Summary]) -> String {
+    let (status, marks) = (&chart.status, &chart.marks);
     let mut text = head(scene);
     match status {
         Status::Ready => {}
         Status::Loading => text.push_str(" Loading."),
         Status::Error(why) => write_into(&mut text, format_args!(" Error: {why}.")),
     }
-    for series in scene.shown.iter().take(SPOKEN) {
+    for (series, summary) in scene.shown.iter().zip(summaries).take(SPOKEN) {
         text.push(' ');
-        text.push_str(&of_series(scene, *series));
+        text.push_str(&of_series(scene, *series, summary));
     }
     let more = scene.shown.len().saturating_sub(SPOKEN);
     if more > 0 {
@@ -42,7 +44,7 @@ pub(super) fn description(scene: &Scene, status: &Status, marks: &[Mark], open_l
     if !spoken.is_empty() {
         write_into(&mut text, format_args!(" Marks: {}.", spoken.join("; ")));
     }
-    if open_last && scene.positions().end == scene.frame.len() && !scene.frame.is_empty() {
+    if chart.open_last && scene.positions().end == scene.frame.len() && !scene.frame.is_empty() {
         text.push_str(" The last bucket still fills.");
     }
     text
@@ -68,29 +70,11 @@ fn head(scene: &Scene) -> String {
     format!("{kind}, {series} series, {points} {plural}{range}.")
 }
 
-fn of_series(scene: &Scene, series: usize) -> String {
-    let column = &scene.frame.series()[series];
-    let mut low: Option<(usize, f64)> = None;
-    let mut high: Option<(usize, f64)> = None;
-    let mut last = None;
-    let mut gaps = 0_usize;
-    for at in scene.positions() {
-        let Some(value) = column.value(at) else {
-            gaps += 1;
-            continue;
-        };
-        if low.is_none_or(|(_, v)| value < v) {
-            low = Some((at, value));
-        }
-        if high.is_none_or(|(_, v)| value > v) {
-            high = Some((at, value));
-        }
-        last = Some(value);
-    }
-    let name = column.name();
-    let (Some(low), Some(high), Some(last)) = (low, high, last) else { return format!("{name}: no data.") };
+fn of_series(scene: &Scene, series: usize, summary: &Summary) -> String {
+    let name = scene.frame.series()[series].name();
+    let Some(Ends { low, high, last }) = summary.ends else { return format!("{name}: no data.") };
     let words = |value: f64| scene.format.value(value);
-    let gaps = match gaps {
+    let gaps = match summary.gaps {
         0 => String::new(),
         1 => ", 1 without data".to_owned(),
         n => format!(", {n} without data"),

@@ -1,6 +1,7 @@
 //! The tooltip: every series at the crosshair, and a place for it that is never under the pointer.
 
 use super::State;
+use crate::order::order;
 use crate::scene::Scene;
 use crate::text;
 use crate::theme::FONT;
@@ -48,26 +49,20 @@ impl Tip {
     pub fn new(state: &State, scene: &Scene) -> Option<Self> {
         let position = state.cursor?.position;
         let pixel = scene.pixel(position)?;
-        let mut found: Vec<(f64, TipRow)> = scene
-            .shown
-            .iter()
-            .map(|&series| {
-                let column = &scene.frame.series()[series];
-                let row = TipRow {
-                    series,
-                    name: column.name().to_owned(),
-                    slot: u8::try_from(scene.frame.slot(series)).unwrap_or(0),
-                    value: scene.value_words(series, position),
-                };
-                (column.value(position).unwrap_or(f64::NEG_INFINITY), row)
-            })
-            .collect();
-        let values = found.iter().map(|f| f.0).filter(|v| v.is_finite());
-        let total =
-            (scene.kind.is_stacked() && found.len() > 1).then(|| scene.format.value(values.sum::<f64>()));
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let more = found.len().saturating_sub(MAX_ROWS);
-        let rows: Vec<TipRow> = found.into_iter().take(MAX_ROWS).map(|f| f.1).collect();
+        let value =
+            |series: &usize| scene.frame.series()[*series].value(position).unwrap_or(f64::NEG_INFINITY);
+        let values: Vec<f64> = scene.shown.iter().map(value).collect();
+        let sum = || values.iter().filter(|v| v.is_finite()).sum::<f64>();
+        let total = (scene.kind.is_stacked() && values.len() > 1).then(|| scene.format.value(sum()));
+        let order = order(values.len(), &|a, b| values[b].total_cmp(&values[a]));
+        let more = order.len().saturating_sub(MAX_ROWS);
+        let row = |series: usize| TipRow {
+            series,
+            name: scene.frame.series()[series].name().to_owned(),
+            slot: u8::try_from(scene.frame.slot(series)).unwrap_or(0),
+            value: scene.value_words(series, position),
+        };
+        let rows: Vec<TipRow> = order.into_iter().take(MAX_ROWS).map(|i| row(scene.shown[i])).collect();
         let open = scene.open_last && position + 1 == scene.frame.len();
         let mut tip =
             Self { title: scene.words_at(position), rows, total, more, open, at: (0.0, 0.0), left: false };

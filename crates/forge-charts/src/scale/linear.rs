@@ -36,7 +36,8 @@ impl Linear {
     /// knows a gap.
     #[must_use]
     pub fn map(&self, value: f64) -> f64 {
-        interpolate(self.range, position(self.domain, value))
+        // So far away that it is nowhere, but not so far that there is no number for it.
+        interpolate(self.range, position(self.domain, value).clamp(-1e300, 1e300))
     }
 
     /// The value at a pixel: the inverse of [`map`](Self::map). A range of one pixel gives the middle of the domain.

@@ -1,11 +1,9 @@
 //! From data to pixels and back.
 
-mod band;
 mod linear;
 mod log;
 mod ticks;
 
-pub use band::Band;
 pub use linear::Linear;
 pub use log::{Log, Symlog};
 pub use ticks::{MAX_TICKS, tick_step, ticks};

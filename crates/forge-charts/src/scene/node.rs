@@ -72,12 +72,12 @@ pub trait Paints {
     /// Begins the identifiers of this picture, of which a page may hold many.
     fn prefix(&self) -> &str;
     /// The text of an attribute's value.
-    fn text(&self, value: &Value) -> String {
+    fn text<'a>(&self, value: &'a Value) -> Cow<'a, str> {
         match value {
-            Value::Number(n) => number(*n),
-            Value::Text(text) => text.clone().into_owned(),
-            Value::Paint(colour) => self.colour(*colour).into_owned(),
-            Value::Texture(slot) => format!("url(#{}-t{slot})", self.prefix()),
+            Value::Number(n) => number(*n).into(),
+            Value::Text(text) => Cow::Borrowed(text),
+            Value::Paint(colour) => self.colour(*colour),
+            Value::Texture(slot) => format!("url(#{}-t{slot})", self.prefix()).into(),
         }
     }
 }

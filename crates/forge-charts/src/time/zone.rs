@@ -5,6 +5,7 @@
 //! any function from moment to offset: the browser's `Date`, jiff, chrono.
 
 use super::civil::{Civil, DAY_SECONDS};
+use crate::order::order;
 use std::sync::Arc;
 
 /// The most turned clocks that a zone holds.
@@ -39,9 +40,10 @@ impl Zone {
     #[must_use]
     pub fn table(first: i32, moves: impl IntoIterator<Item = (i64, i32)>) -> Self {
         let clamp = |offset: i32| offset.clamp(-MAX_OFFSET, MAX_OFFSET);
-        let mut sorted: Vec<(i64, i32)> =
+        let given: Vec<(i64, i32)> =
             moves.into_iter().take(MAX_MOVES).map(|(at, offset)| (at, clamp(offset))).collect();
-        sorted.sort_by_key(|entry| entry.0);
+        let order = order(given.len(), &|a, b| given[a].0.cmp(&given[b].0));
+        let mut sorted: Vec<(i64, i32)> = order.into_iter().map(|i| given[i]).collect();
         let first = clamp(first);
         let mut last = first;
         sorted.retain(|(_, offset)| std::mem::replace(&mut last, *offset) != *offset);

@@ -3,7 +3,7 @@
 //! ```no_run
 //! use forge_charts::chart::Chart;
 //! use forge_charts::data::Frame;
-//! use forge_charts::view::{AreaChart, Group, Layers, Styles};
+//! use forge_charts::view::{AreaChart, Group, Styles};
 //! use leptos::prelude::*;
 //!
 //! #[component]
@@ -11,7 +11,7 @@
 //!     let group = Group::new();
 //!     view! {
 //!         <Styles/>
-//!         <AreaChart title="Jobs per minute" data layers=Layers::Stacked group
+//!         <AreaChart title="Jobs per minute" data stacked=true group
 //!             with=|chart: Chart| chart.open_last(true)/>
 //!     }
 //! }
@@ -35,7 +35,7 @@ pub use browser::zone as browser_zone;
 pub use chart::ChartView;
 pub use group::Group;
 pub use mini::MiniChart;
-pub use named::{AreaChart, BarChart, Layers, StackedBars};
+pub use named::{AreaChart, BarChart, LineChart};
 
 use crate::theme::STYLE;
 #[cfg(doc)]

@@ -26,9 +26,11 @@ pub(super) fn tooltip(
         let more = (tip.more > 0)
             .then(|| view! { <div class="fc-tip-more">{format!("and {} more", tip.more)}</div> });
         let open = tip.open.then(|| view! { <div class="fc-tip-more">"still filling"</div> });
+        // Read here, not in an attribute: what follows a signal and goes with each tooltip stays in the signal's list.
+        let class = if pinned.get() { "fc-tip fc-pinned" } else { "fc-tip" };
         let place = format!("translate({}px,{}px)", number(tip.at.0), number(tip.at.1));
         Some(view! {
-            <div class="fc-tip" class:fc-pinned=move || pinned.get() aria-hidden="true" style:transform=place>
+            <div class=class aria-hidden="true" style:transform=place>
                 <div class="fc-tip-title">{tip.title}</div>
                 <table><tbody>{rows}{total}</tbody></table>
                 {more}

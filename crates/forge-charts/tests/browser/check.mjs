@@ -1,46 +1,28 @@
 // The gallery in a headless Chromium: what only a browser can show. Everything else is tested on the host.
 //
-//   cargo xtask gallery
-//   cd crates/forge-charts/tests/browser && npm install && node check.mjs ../../../../target/gallery
+//   cargo xtask charts
 //
-// CHROMIUM names the browser (default /usr/bin/chromium); SHOTS a directory for pictures.
+// builds the gallery and calls this with its directory. CHROMIUM names the browser; SHOTS a directory for pictures; words
+// after the directory pick the checks whose name holds one of them.
 
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { extname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
 import axe from '@axe-core/playwright';
+import { open } from './page.mjs';
 
 const AxeBuilder = axe.default ?? axe;
-const root = process.argv[2] ?? '../../../../target/gallery';
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
-
-const server = createServer(async (request, response) => {
-  const path = normalize(new URL(request.url, 'http://localhost').pathname).replace(/^\/$/, '/index.html');
-  try {
-    const body = await readFile(join(root, path));
-    response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
-    response.end(body);
-  } catch {
-    response.writeHead(404).end();
-  }
-});
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const url = `http://127.0.0.1:${server.address().port}/`;
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
-});
+const [root, ...wanted] = process.argv.slice(2);
+const { browser, url, close } = await open(root);
 
 let passed = 0;
 let failed = 0;
 
 // Runs one check on a page of its own. An error on the page fails it.
 async function check(name, body, options = {}) {
+  if (wanted.length && !wanted.some((word) => name.includes(word))) return;
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(5000);
+  page.setDefaultTimeout(15000);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -278,14 +260,222 @@ for (const theme of ['light', 'dark']) {
   }
 }
 
-await check('with forced colours every chart can still be seen', async (page) => {
-  const stroke = await page.locator('#area .fc-line').first().evaluate((e) => getComputedStyle(e).stroke);
-  const ground = await page.locator('#area .fc').evaluate((e) => getComputedStyle(e).backgroundColor);
-  assert.notEqual(stroke, ground);
-  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, 'forced.png') });
-}, { forcedColors: 'active' });
+// Every mark of every chart against its ground: a colour that is the same cannot be seen.
+const unseen = (page) => page.evaluate(() => {
+  const found = [];
+  for (const figure of document.querySelectorAll('.fc:not(.fc-mini)')) {
+    const ground = getComputedStyle(figure).backgroundColor;
+    for (const mark of figure.querySelectorAll('.fc-line, .fc-bars, .fc-axis text, .fc-axis line, .fc-legend button, .fc-title')) {
+      const style = getComputedStyle(mark);
+      const html = mark.namespaceURI !== 'http://www.w3.org/2000/svg';
+      const paint = html ? style.color : mark.matches('text, .fc-bars') ? style.fill : style.stroke;
+      if (paint === ground || paint === 'none') found.push(`${figure.closest('section').id} ${mark.getAttribute('class') ?? mark.tagName} ${paint}`);
+    }
+  }
+  return found;
+});
 
-await browser.close();
-server.close();
+for (const colorScheme of ['light', 'dark']) {
+  await check(`with forced colours every chart can still be seen: ${colorScheme}`, async (page) => {
+    assert.deepEqual(await unseen(page), []);
+    const [canvas, highlight] = await page.evaluate(() => {
+      const probe = document.body.appendChild(document.createElement('i'));
+      probe.style.forcedColorAdjust = 'none';
+      return ['Canvas', 'Highlight'].map((name) => { probe.style.color = name; return getComputedStyle(probe).color; });
+    });
+    assert.equal(await page.locator('#area .fc').evaluate((e) => getComputedStyle(e).backgroundColor), canvas);
+    await stage(page, 'area').focus();
+    await page.keyboard.press('Home');
+    assert.equal(await stage(page, 'area').evaluate((e) => getComputedStyle(e).outlineColor), highlight);
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `forced-${colorScheme}.png`), fullPage: true });
+  }, { forcedColors: 'active', colorScheme });
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  await check(`more contrast makes what is faint strong: ${colorScheme}`, async (page) => {
+    const colours = () => page.locator('#area .fc').evaluate((figure) => {
+      const of = (selector, property) => getComputedStyle(figure.querySelector(selector))[property];
+      return { text: getComputedStyle(figure).color, label: of('.fc-axis text', 'fill'), axis: of('.fc-x line', 'stroke'), width: of('.fc-line', 'strokeWidth') };
+    });
+    if (colorScheme === 'dark') await page.locator('#theme').click();
+    const before = await colours();
+    assert.notEqual(before.label, before.text);
+    await page.emulateMedia({ contrast: 'more' });
+    const after = await colours();
+    assert.deepEqual([after.label, after.axis], [before.text, before.text]);
+    assert.ok(parseFloat(after.width) > parseFloat(before.width));
+    assert.deepEqual(await unseen(page), []);
+  }, { colorScheme });
+}
+
+await check('nothing moves by itself, whether or not motion is wished', async (page) => {
+  const moving = () => page.evaluate(() => document.getAnimations().length + [...document.querySelectorAll('.fc, .fc *')].filter((e) => {
+    const style = getComputedStyle(e);
+    return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none';
+  }).length);
+  for (const reducedMotion of ['no-preference', 'reduce']) {
+    await page.emulateMedia({ reducedMotion });
+    await page.mouse.move(...(await spot(page, 'area', 0.5)));
+    await tip(page, 'area').waitFor();
+    await page.locator('#tick').click();
+    assert.equal(await moving(), 0);
+  }
+});
+
+// A page at 200 % has half the pixels of CSS, each of two by two of the screen: that is what a browser's zoom does.
+for (const [zoom, width, height] of [[200, 640, 450], [400, 320, 225]]) {
+  await check(`at ${zoom} % nothing is lost and the page scrolls one way only`, async (page) => {
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(sideways <= 0, `the page scrolls sideways by ${sideways}`);
+    for (const name of ['area', 'stacked', 'lines', 'bars', 'bars-names', 'stacked-bars', 'live', 'many', 'empty', 'error']) {
+      const outside = await page.locator(`#${name} .fc`).evaluate((figure) => {
+        const box = figure.getBoundingClientRect();
+        const parts = figure.querySelectorAll('.fc-title, .fc-legend button, .fc-axis text, .fc-table summary');
+        return [...parts].filter((part) => {
+          const at = part.getBoundingClientRect();
+          return at.width > 0 && (at.left < box.left - 1 || at.right > box.right + 1);
+        }).map((part) => part.textContent);
+      });
+      assert.deepEqual(outside, [], name);
+      assert.ok((await ticks(page, name)).filter(Boolean).length >= 2 || name === 'empty' || name === 'error', `${name} has ticks`);
+    }
+    await stage(page, 'area').focus();
+    await page.keyboard.press('End');
+    const [tipBox, figureBox] = [await tip(page, 'area').boundingBox(), await page.locator('#area .fc').boundingBox()];
+    assert.ok(tipBox.x >= figureBox.x - 1 && tipBox.x + tipBox.width <= figureBox.x + figureBox.width + 1, 'the tooltip is inside');
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `zoom-${zoom}.png`), fullPage: true });
+  }, { viewport: { width, height }, deviceScaleFactor: zoom / 100 });
+}
+
+await check('a crosshair that was kept stays at its time when data moves and the size changes', async (page) => {
+  const title = () => tip(page, 'live').locator('.fc-tip-title').textContent();
+  await page.mouse.click(...(await spot(page, 'live', 0.6)));
+  const [kept, before] = [await title(), await tip(page, 'live').boundingBox()];
+  assert.ok(await tip(page, 'live').evaluate((e) => e.classList.contains('fc-pinned')));
+  await page.locator('#tick').click();
+  await page.locator('#tick').click();
+  assert.equal(await title(), kept);
+  assert.notEqual((await tip(page, 'live').boundingBox()).x, before.x);
+  await page.setViewportSize({ width: 500, height: 800 });
+  await page.waitForFunction(() => document.querySelector('#live .fc-stage').clientWidth < 470);
+  assert.equal(await title(), kept);
+  await stage(page, 'live').focus();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await tip(page, 'live').waitFor({ state: 'detached' });
+});
+
+await check('Enter keeps the crosshair that keys moved, also when the focus goes', async (page) => {
+  await stage(page, 'bars').focus();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Enter');
+  await page.locator('#theme').focus();
+  assert.equal(await tip(page, 'bars').count(), 1);
+  await stage(page, 'bars').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#theme').focus();
+  await tip(page, 'bars').waitFor({ state: 'detached' });
+});
+
+await check('fingers pan a zoomed chart, pinch out again, and a double tap shows all', async (page) => {
+  const client = await page.context().newCDPSession(page);
+  const touch = (type, ...points) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const whole = await ticks(page, 'stacked-bars');
+  const [x, y] = await spot(page, 'stacked-bars', 0.5);
+  await touch('touchStart', [x - 20, y], [x + 20, y]);
+  await touch('touchMove', [x - 50, y], [x + 50, y]);
+  await touch('touchMove', [x - 80, y], [x + 80, y]);
+  await touch('touchEnd');
+  const near = await ticks(page, 'stacked-bars');
+  assert.notDeepEqual(near, whole);
+  // Both fingers the same way: the range moves with them.
+  await touch('touchStart', [x - 40, y], [x + 40, y]);
+  await touch('touchMove', [x, y], [x + 80, y]);
+  await touch('touchMove', [x + 40, y], [x + 120, y]);
+  await touch('touchEnd');
+  assert.notDeepEqual(await ticks(page, 'stacked-bars'), near);
+  for (let tap = 0; tap < 2; tap += 1) {
+    await touch('touchStart', [x, y]);
+    await touch('touchEnd');
+  }
+  assert.deepEqual(await ticks(page, 'stacked-bars'), whole);
+  assert.equal(await page.evaluate(() => visualViewport.scale), 1);
+}, { hasTouch: true, viewport: { width: 400, height: 800 } });
+
+await check('a finger that moves up and down scrolls the page, not the chart', async (page) => {
+  const client = await page.context().newCDPSession(page);
+  const [x, y] = await spot(page, 'stacked-bars', 0.5);
+  const before = await page.evaluate(() => scrollY);
+  const touch = (type, ...points) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  await touch('touchStart', [x, y]);
+  for (let by = 10; by <= 150; by += 10) await touch('touchMove', [x, y - by]);
+  await touch('touchEnd');
+  await page.waitForFunction((old) => scrollY > old, before);
+  assert.equal(await tip(page, 'stacked-bars').count(), 0);
+}, { hasTouch: true, viewport: { width: 400, height: 500 } });
+
+await check('the system decides between light and dark until the page does', async (page) => {
+  const ground = () => page.locator('#area .fc').evaluate((e) => getComputedStyle(e).backgroundColor);
+  const light = await ground();
+  await page.evaluate(() => document.documentElement.removeAttribute('data-theme'));
+  assert.notEqual(await ground(), light);
+  await page.emulateMedia({ colorScheme: 'light' });
+  assert.equal(await ground(), light);
+  await page.evaluate(() => document.documentElement.setAttribute('data-theme', 'dark'));
+  assert.notEqual(await ground(), light);
+}, { colorScheme: 'dark' });
+
+await check('a small line has a name that says what there is to see', async (page) => {
+  const name = await page.locator('#mini svg[role=img]').getAttribute('aria-label');
+  assert.match(name, /^Completed per minute\. Small line chart, 1 series, 60 points, .* completed: last \d+, lowest \d+ at /);
+  assert.equal(await page.locator('#mini .fc [tabindex]').count(), 0);
+});
+
+await check('a pointer that moves all day leaves nothing behind', async (page) => {
+  const grown = await page.evaluate(async () => {
+    const stage = document.querySelector('#bars .fc-stage');
+    const box = stage.getBoundingClientRect();
+    const channel = new MessageChannel();
+    const turn = () => new Promise((done) => { channel.port1.onmessage = done; channel.port2.postMessage(0); });
+    const moves = async (count) => {
+      for (let i = 0; i < count; i += 1) {
+        const clientX = box.left + 60 + ((i * 13) % 400);
+        stage.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY: box.top + 50, bubbles: true, pointerId: 1 }));
+        await turn();
+      }
+    };
+    await moves(500);
+    const before = window.wasmBytes();
+    await moves(8000);
+    return window.wasmBytes() - before;
+  });
+  assert.ok(grown <= 131072, `the memory grew by ${grown} bytes`);
+});
+
+await check('what is empty, loading or failed says so', async (page) => {
+  const words = async (name) => (await page.locator(`#${name} .fc-stage text`).allTextContents()).join(' ');
+  assert.match(await words('empty'), /No data/);
+  assert.match(await words('loading'), /Loading/);
+  assert.match(await words('error'), /could not be reached/);
+  assert.match(await words('error-with-data'), /could not be reached/);
+  assert.equal(await page.locator('#loading .fc').getAttribute('aria-busy'), 'true');
+  assert.equal(await page.locator('#error .fc').getAttribute('aria-busy'), null);
+  assert.ok(await page.locator('#error-with-data .fc-series').count(), 'what was there before stays to be seen');
+});
+
+await check('a legend keeps its focus when data moves, and what is hidden stays hidden', async (page) => {
+  const button = page.locator('#live .fc-legend button').first();
+  await button.focus();
+  await page.keyboard.press('Space');
+  assert.equal(await button.getAttribute('aria-pressed'), 'false');
+  await page.evaluate(() => document.getElementById('tick').click());
+  assert.ok(await button.evaluate((e) => e === document.activeElement));
+  assert.equal(await button.getAttribute('aria-pressed'), 'false');
+  assert.equal(await page.locator('#live .fc-series').count(), 2);
+});
+
+await close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 /// A page of the audit, the latest action first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The actions.
     pub actions: Vec<AuditAction>,
@@ -12,8 +13,32 @@ pub struct AuditPage {
     pub next: Option<i64>,
 }
 
+/// Which actions to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditQuery {
+    /// Only of this person.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only to this sort of thing.
+    pub what: Option<String>,
+    /// Only to the thing of this name.
+    pub target: Option<String>,
+    /// Only from this time on, RFC 3339.
+    pub since: Option<String>,
+    /// Only before this time, RFC 3339.
+    pub until: Option<String>,
+    /// Rows of the page, 1 to 500; 50 if it is left out.
+    pub limit: Option<u32>,
+    /// Only before this number: `next` of the page before.
+    pub before: Option<i64>,
+}
+
 /// One action of a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditAction {
     /// Its number; grows.
     pub no: i64,

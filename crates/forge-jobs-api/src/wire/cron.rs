@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The next fires of an expression.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CronPreview {
     /// The expression in its canonical form.
     pub expression: String,

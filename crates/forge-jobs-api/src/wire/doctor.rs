@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Doctor {
     /// Whether there are no problems.
     pub healthy: bool,
@@ -28,6 +29,7 @@ pub struct Doctor {
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fact {
     /// Of what.
     pub name: String,
@@ -37,6 +39,7 @@ pub struct Fact {
 
 /// A kind with due jobs that no live process can run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitingKind {
     /// The kind.
     pub kind: String,
@@ -48,6 +51,7 @@ pub struct WaitingKind {
 
 /// The answer to a migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Migrated {
     /// What and where the database is, without secrets.
     pub database: String,

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 /// A job to enqueue: one line of bulk input. Only `kind` and `payload` are required; a key that is not listed here
 /// is refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "an object with the keys kind and payload")]
 pub struct EnqueueLine {
     /// The name that picks the handler.
@@ -71,6 +72,7 @@ where
 
 /// What becomes of a job whose dedupe key another one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnDuplicate {
     /// The other one is kept, and this one is not inserted.
@@ -81,6 +83,7 @@ pub enum OnDuplicate {
 
 /// The receipt of an enqueue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enqueued {
     /// The job that stands for the request: the new one, or the one that holds its dedupe key.
     pub id: String,
@@ -90,6 +93,7 @@ pub struct Enqueued {
 
 /// What happened to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EnqueueOutcome {
     /// A new job is in the queue.
@@ -107,6 +111,7 @@ pub enum EnqueueOutcome {
 
 /// What came of one line of bulk input: `id` and `outcome`, or `error`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkResult {
     /// The line, from 1.
     pub line: u64,

@@ -1,10 +1,12 @@
 //! Jobs, what happened to them, and what came of an operator's verb.
 
+use super::Seconds;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A job as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Job {
     /// Identity.
     pub id: String,
@@ -62,10 +64,14 @@ pub struct Job {
     pub output: Option<Box<RawValue>>,
     /// What the handler last said of its progress.
     pub progress: Option<Progress>,
+    /// The fields that are not here as they are stored: cut because they are long, or masked because they may be secret.
+    #[serde(default)]
+    pub partial: Vec<String>,
 }
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Due: a worker may claim it now.
@@ -87,6 +93,7 @@ pub enum JobStatus {
 
 /// Why a job is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// Its attempts are used up.
@@ -106,6 +113,7 @@ pub enum DeadReason {
 
 /// How far a running handler has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Units done.
     pub done: u64,
@@ -117,17 +125,42 @@ pub struct Progress {
 
 /// A job with all that is known of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobDetail {
     /// The job.
     pub job: Job,
-    /// Its attempts that did not end in `done`, oldest first.
+    /// Its attempts that have ended, oldest first. Of those that did not end in `done` only the last 50 are kept.
     pub attempts: Vec<Attempt>,
     /// What happened to it, oldest first.
     pub events: Vec<JobEvent>,
 }
 
-/// One attempt that did not end in `done`.
+/// The program that a process runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Worker {
+    /// The host's name.
+    pub host: String,
+    /// The operating system's process id.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// One error of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ErrorCause {
+    /// The type as it names itself; `null` when it does not.
+    #[serde(rename = "type")]
+    pub error_type: Option<String>,
+    /// What it says.
+    pub message: String,
+}
+
+/// One attempt that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Which attempt, 1-based.
     pub attempt: u32,
@@ -135,20 +168,33 @@ pub struct Attempt {
     pub claim_no: i64,
     /// The process it ran in.
     pub process: Option<String>,
+    /// What is known of that process.
+    pub worker: Option<Worker>,
     /// When it began.
     pub started_at: String,
     /// When it ended.
     pub ended_at: String,
+    /// How long it took.
+    pub ran_seconds: Seconds,
     /// How it ended.
     pub result: AttemptResult,
+    /// What ended it: `handler`, `panic`, `time_limit`, `undecodable`, `throttles`, `cancel`, `process_died`.
+    pub cause: String,
     /// The error text.
     pub error: Option<String>,
+    /// The error and its sources, the outermost first; empty when there is no more than the text.
+    pub chain: Vec<ErrorCause>,
+    /// Where it panicked: file, line and column.
+    pub location: Option<String>,
+    /// The group of errors that it was counted in.
+    pub error_group: Option<String>,
     /// When the job was to come back, if it was.
     pub next_due_at: Option<String>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptResult {
     /// It failed.
@@ -161,13 +207,16 @@ pub enum AttemptResult {
     Cancelled,
     /// Its process died.
     Crashed,
+    /// It worked.
+    Done,
     /// A result of a newer version.
     #[serde(other)]
     Unknown,
 }
 
 /// One thing that happened to a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvent {
     /// When.
     pub at: String,
@@ -180,15 +229,33 @@ pub struct JobEvent {
     pub claim_no: Option<i64>,
     /// In which process.
     pub process: Option<String>,
-    /// An error text, or another detail for people.
+    /// What is known of that process.
+    pub worker: Option<Worker>,
+    /// Who or what made it happen: `caller`, `schedule`, `claim`, `operator`, `handed_back`, the dead reason of a job
+    /// that died, or the cause of an attempt's end.
+    pub cause: Option<String>,
+    /// How long the attempt took that ended here.
+    pub ran_seconds: Option<Seconds>,
+    /// An error text, the schedule that made the job, or another detail for people.
     pub detail: Option<String>,
     /// The person who caused it, if one did and was named.
     #[serde(default)]
     pub actor: Option<String>,
 }
 
+/// What happened to a job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JobEvents {
+    /// The job.
+    pub id: String,
+    /// What happened to it, oldest first.
+    pub events: Vec<JobEvent>,
+}
+
 /// What came of a verb (cancel, retry, run now, drop) for each of its jobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbReport {
     /// In the order of the request.
     pub results: Vec<VerbResult>,
@@ -196,6 +263,7 @@ pub struct VerbReport {
 
 /// What came of a verb for one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerbResult {
     /// The job.
     pub id: String,
@@ -215,6 +283,7 @@ pub struct VerbResult {
 
 /// What came of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VerbOutcome {
     /// Cancel: it was waiting and is dead as `cancelled` now.

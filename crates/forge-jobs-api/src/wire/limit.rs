@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// All scopes with a limit of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LimitList {
     /// By name.
     pub limits: Vec<Limit>,
@@ -12,6 +13,7 @@ pub struct LimitList {
 
 /// A scope, its limit, and how much of it is used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limit {
     /// The scope; `slack:team-7` is a key of the template `slack`.
     pub scope: String,
@@ -43,6 +45,7 @@ pub struct Limit {
 
 /// How permits are spread over a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitMode {
     /// As they are asked for.
@@ -56,6 +59,7 @@ pub enum LimitMode {
 
 /// What a scope is attached to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Attached {
     /// This queue.
@@ -66,6 +70,7 @@ pub enum Attached {
 
 /// What came of a removal or a detachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LimitChanged {
     /// Whether there was anything to change.
     pub changed: bool,

@@ -8,25 +8,29 @@ mod cron;
 mod doctor;
 mod enqueue;
 mod error;
+mod history;
 mod job;
 mod limit;
 mod metrics;
 mod page;
 mod process;
 mod queue;
+mod request;
 mod schedule;
 mod seconds;
+mod server;
 mod why;
 
-pub use audit::{AuditAction, AuditPage};
+pub use audit::{AuditAction, AuditPage, AuditQuery};
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
 pub use cron::CronPreview;
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued, OnDuplicate};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
+pub use history::{ErrorGroup, ErrorList, ErrorQueue, GroupVerb, LogLevel, LogLine, LogPage};
 pub use job::{
-    Attempt, AttemptResult, DeadReason, Job, JobDetail, JobEvent, JobStatus, Progress, VerbOutcome,
-    VerbReport, VerbResult,
+    Attempt, AttemptResult, DeadReason, ErrorCause, Job, JobDetail, JobEvent, JobEvents, JobStatus, Progress,
+    VerbOutcome, VerbReport, VerbResult, Worker,
 };
 pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
 pub use metrics::{
@@ -36,9 +40,16 @@ pub use metrics::{
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
+pub use request::{
+    Attachment, CronQuery, Drain, EnqueueBatch, JobIds, JobQuery, LimitEdit, Login, QueueEdit, ScheduleEdit,
+    TickQuery,
+};
 pub use schedule::{
     MissedFires, Overlap, Schedule, ScheduleDetail, ScheduleList, ScheduleOwner, ScheduleRemoved,
     ScheduleSettings, ScheduleWish, Tick, TickOutcome,
 };
 pub use seconds::Seconds;
+pub use server::{
+    Changed, EnqueueReport, Me, Overview, ProcessList, Role, Served, TickPage, TokenMade, Topic,
+};
 pub use why::{Why, WhyReason};

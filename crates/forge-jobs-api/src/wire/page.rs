@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A page of jobs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobPage {
     /// The jobs.
     pub jobs: Vec<Job>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A registered process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
     /// Identity of this boot.
     pub id: String,
@@ -38,6 +39,7 @@ pub struct Process {
 
 /// What a worker's stop came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stopped {
     /// Identity of the boot that stopped.
     pub process: String,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// All queues, and who works on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueList {
     /// By name.
     pub queues: Vec<Queue>,
@@ -14,6 +15,7 @@ pub struct QueueList {
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Queue {
     /// Its name.
     pub name: String,
@@ -35,6 +37,7 @@ pub struct Queue {
 
 /// The settings of a queue. All take effect on the next tick of each process.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueSettings {
     /// Jobs that one process runs at a time.
     pub workers: u32,
@@ -57,6 +60,7 @@ pub struct QueueSettings {
 
 /// How long finished jobs are kept: a number of seconds, or `"forever"`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Retention {
     /// For so many seconds after they finished.
@@ -72,6 +76,7 @@ impl Retention {
 
 /// The word `"forever"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Forever {
     /// `"forever"`.
@@ -80,6 +85,7 @@ pub enum Forever {
 
 /// A count that stops at a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BoundedCount {
     /// So many, at least.
     pub count: u64,
@@ -89,6 +95,7 @@ pub struct BoundedCount {
 
 /// How many jobs stand where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counts {
     /// Due.
     pub pending: BoundedCount,

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 /// All schedules.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleList {
     /// By name.
     pub schedules: Vec<Schedule>,
@@ -16,6 +17,7 @@ pub struct ScheduleList {
 
 /// A schedule with its latest fires.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleDetail {
     /// The schedule.
     pub schedule: Schedule,
@@ -25,6 +27,7 @@ pub struct ScheduleDetail {
 
 /// A schedule as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Schedule {
     /// Its name.
     pub name: String,
@@ -56,6 +59,7 @@ pub struct Schedule {
 
 /// What a program's code wants of a schedule.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleWish {
     /// The program.
     pub program: String,
@@ -67,6 +71,7 @@ pub struct ScheduleWish {
 
 /// When a schedule fires, and what it enqueues.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleSettings {
     /// The expression in its canonical form.
     pub expression: String,
@@ -100,6 +105,7 @@ pub struct ScheduleSettings {
 
 /// Whose values are in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleOwner {
     /// A program's code.
@@ -113,6 +119,7 @@ pub enum ScheduleOwner {
 
 /// What becomes of fires that were missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MissedFires {
     /// Nothing is made up for.
@@ -128,6 +135,7 @@ pub enum MissedFires {
 
 /// What becomes of a fire while a job of an earlier one is unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// It is a job.
@@ -141,6 +149,7 @@ pub enum Overlap {
 
 /// What became of a fire, or of several one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tick {
     /// The first of the fires.
     pub first_at: String,
@@ -158,6 +167,7 @@ pub struct Tick {
 
 /// What became of a fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TickOutcome {
     /// It is a job.
@@ -177,6 +187,7 @@ pub enum TickOutcome {
 
 /// A schedule was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleRemoved {
     /// The schedule.
     pub name: String,

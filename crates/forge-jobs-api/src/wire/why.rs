@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a job is not running, or that it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Why {
     /// The job.
     pub id: String,
@@ -21,6 +22,7 @@ pub struct Why {
 /// What keeps a job from running; or, of one that runs or is finished, that it does. Values that a reason has not are
 /// null.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhyReason {
     /// `finished`, `running`, `holder_gone`, `not_due`, `not_promoted`, `queue_paused`, `no_process`, `key_held`,
     /// `budget_used_up`, `budget_drained`, `queue_full`, `all_busy`, `runs_alone` or `in_line`; a newer version may know

@@ -26,7 +26,7 @@ CREATE FUNCTION {schema}.claim(p_process uuid, p_queues text[], p_limits integer
 RETURNS TABLE (settings_version bigint, suspects boolean, read bigint, now_us bigint, want integer, kind integer,
     id uuid, claim_no bigint, payload text, attempts integer, max_attempts integer, priority smallint,
     throttles integer, created_at bigint, due_at bigint, tags text, suspect integer, passed_wants integer[],
-    passed_kinds integer[], queue_no integer)
+    passed_kinds integer[], queue_no integer, trace text)
 LANGUAGE plpgsql VOLATILE ROWS 100
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off
 SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -196,7 +196,7 @@ BEGIN
                 RETURNING r.id, r.due_at, r.priority
             ), job AS MATERIALIZED (
                 SELECT j.kind, j.id, j.payload, j.attempts, j.max_attempts, t.priority, j.throttles, j.created_at, t.due_at,
-                       j.tags, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer
+                       j.tags, j.trace, j.suspect, v_flags | (j.dedupe_key IS NOT NULL)::integer
                        | (j.concurrency_key IS NOT NULL)::integer * 16 AS flags,
                        CASE WHEN j.dedupe_states & 4 = 0 THEN j.dedupe_key END AS frees
                 FROM taken t JOIN {schema}.jobs j ON j.id = t.id
@@ -211,7 +211,7 @@ BEGIN
             )
             SELECT NULL::bigint, NULL::boolean, NULL::bigint, v_now, v_want.at::integer, j.kind, j.id, (SELECT no FROM number), j.payload, j.attempts,
                    j.max_attempts, j.priority, j.throttles, j.created_at, j.due_at, j.tags, j.suspect, NULL::integer[],
-                   NULL::integer[], v_want.no
+                   NULL::integer[], v_want.no, j.trace
             FROM job j
             ORDER BY j.priority, j.due_at, j.id;
             GET DIAGNOSTICS v_taken = ROW_COUNT;
@@ -234,7 +234,7 @@ BEGIN
         RETURN QUERY
         SELECT NULL::bigint, NULL::boolean, NULL::bigint, u.now_us, u.at, u.kinds, NULL::uuid, NULL::bigint,
                NULL::text, NULL::integer, NULL::integer, NULL::smallint, NULL::integer, NULL::bigint, u.until, NULL::text,
-               NULL::integer, NULL::integer[], NULL::integer[], NULL::integer
+               NULL::integer, NULL::integer[], NULL::integer[], NULL::integer, NULL::text
         FROM {schema}.limited_wants(p_queues, v_allowed, p_now) u;
     END IF;
 
@@ -247,7 +247,7 @@ BEGIN
            v_read_in_all, v_now,
            NULL::integer, NULL::integer, NULL::uuid, NULL::bigint, NULL::text, NULL::integer, NULL::integer,
            NULL::smallint, NULL::integer, NULL::bigint, NULL::bigint, NULL::text, NULL::integer, v_passed_wants,
-           v_passed_kinds, NULL::integer
+           v_passed_kinds, NULL::integer, NULL::text
     FROM {schema}.settings s;
 END
 $$;

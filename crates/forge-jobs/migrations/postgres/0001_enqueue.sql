@@ -120,15 +120,15 @@ $$;
 -- of its own, which cost more than the statement of a single job, no order, no outcome for each. p_tape says that they came
 -- in (NULL: nobody counts).
 CREATE FUNCTION {schema}.insert_plain(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
-    p_max integer[], p_tags text[], p_payloads text[], p_tape bytea, p_now bigint)
+    p_max integer[], p_tags text[], p_payloads text[], p_tape bytea, p_now bigint, p_traces text[] DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
 BEGIN
-    INSERT INTO {schema}.jobs (id, due_at, created_at, queue, kind, max_attempts, priority, tags, payload)
-    SELECT u.id, v_now, v_now, u.queue, u.kind, u.max, u.priority, u.tags, u.payload
-    FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_tags, p_payloads)
-         AS u(id, queue, kind, priority, max, tags, payload);
+    INSERT INTO {schema}.jobs (id, due_at, created_at, queue, kind, max_attempts, priority, tags, trace, payload)
+    SELECT u.id, v_now, v_now, u.queue, u.kind, u.max, u.priority, u.tags, u.trace, u.payload
+    FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_tags, p_traces, p_payloads)
+         AS u(id, queue, kind, priority, max, tags, trace, payload);
     INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
     SELECT v_now, u.id, u.queue, u.kind, 0, u.priority
     FROM unnest(p_ids, p_queues, p_kinds, p_priorities) AS u(id, queue, kind, priority);
@@ -148,7 +148,8 @@ $$;
 -- nobody counts, unless p_open.
 CREATE FUNCTION {schema}.insert_jobs(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
     p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
-    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_tape bytea, p_open boolean, p_now bigint)
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_tape bytea, p_open boolean, p_now bigint,
+    p_traces text[] DEFAULT NULL)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -157,12 +158,12 @@ DECLARE
 BEGIN
     WITH fresh AS (
         INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
-                                   concurrency_key, tags, payload)
+                                   concurrency_key, tags, trace, payload)
         SELECT u.id, {schema}.due(u.asked, u.delay, v_now), v_now, u.asked, u.queue, u.kind, u.max, u.priority,
-               coalesce(u.delay, false), u.turn, u.tags, u.payload
+               coalesce(u.delay, false), u.turn, u.tags, u.trace, u.payload
         FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_turns, p_tags,
-                    p_payloads)
-             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, turn, tags, payload, at)
+                    p_traces, p_payloads)
+             WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, turn, tags, trace, payload, at)
         WHERE u.key IS NULL
         ORDER BY u.id, u.at
         ON CONFLICT (id) DO NOTHING
@@ -178,7 +179,7 @@ BEGIN
     IF v_new IS NULL OR cardinality(v_new) < cardinality(p_ids) THEN
         v_results := {schema}.insert_others(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys,
                                             p_states, p_periods, p_replaces, p_turns, p_tags, p_payloads, v_new,
-                                            p_open, v_now);
+                                            p_open, v_now, p_traces);
     END IF;
     IF p_turns IS NOT NULL AND NOT p_open THEN
         PERFORM {schema}.take_slots(array_agg(u.id))
@@ -204,7 +205,8 @@ $$;
 -- Inserts those that are not inserted yet, one by one, and tells of all what came of them. p_new are the others.
 CREATE FUNCTION {schema}.insert_others(p_ids uuid[], p_queues integer[], p_kinds integer[], p_priorities smallint[],
     p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
-    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_new uuid[], p_open boolean, p_now bigint)
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_new uuid[], p_open boolean, p_now bigint,
+    p_traces text[])
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -214,12 +216,12 @@ DECLARE
 BEGIN
     FOR v_job IN
         SELECT u.id, u.queue, u.kind, u.priority, u.max, u.asked, coalesce(u.delay, false) AS delay, u.key, u.states,
-               u.period, coalesce(u.replaces, false) AS replaces, u.turn, u.tags, u.payload, u.at,
+               u.period, coalesce(u.replaces, false) AS replaces, u.turn, u.tags, u.trace, u.payload, u.at,
                row_number() OVER (PARTITION BY u.id ORDER BY u.at) AS nth, u.id = ANY (p_new) AS is_new
         FROM unnest(p_ids, p_queues, p_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_states, p_periods,
-                    p_replaces, p_turns, p_tags, p_payloads)
+                    p_replaces, p_turns, p_tags, p_traces, p_payloads)
              WITH ORDINALITY AS u(id, queue, kind, priority, max, asked, delay, key, states, period, replaces, turn, tags,
-                                  payload, at)
+                                  trace, payload, at)
         ORDER BY u.kind, u.key COLLATE "C", u.at
     LOOP
         IF v_job.key IS NULL AND v_job.is_new AND v_job.nth = 1 THEN
@@ -232,7 +234,7 @@ BEGIN
         IF v_result.code IS NULL THEN
             v_result := {schema}.insert_keyed(v_job.id, v_job.queue, v_job.kind, v_job.priority, v_job.max, v_job.asked,
                                               v_job.delay, v_job.key, v_job.states, v_job.period, v_job.replaces,
-                                              v_job.turn, v_job.tags, v_job.payload, p_open, p_now);
+                                              v_job.turn, v_job.tags, v_job.payload, p_open, p_now, v_job.trace);
         END IF;
         v_results[v_job.at] := v_result;
     END LOOP;
@@ -245,7 +247,7 @@ $$;
 -- have to wait for keys, and nobody may wait for it meanwhile. Nothing was known under its id.
 CREATE FUNCTION {schema}.insert_keyed(p_id uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
     p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_replaces boolean, p_turn text,
-    p_tags text, p_payload text, p_open boolean, p_now bigint)
+    p_tags text, p_payload text, p_open boolean, p_now bigint, p_trace text DEFAULT NULL)
 RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_due bigint := {schema}.due(p_asked, p_delay, p_now);
@@ -272,16 +274,16 @@ BEGIN
             RETURN ROW(5, v_of)::{schema}.inserted;
         END IF;
         v_result := {schema}.replace(v_of, p_id, p_queue, p_kind, p_priority, p_max, v_due, p_asked, p_delay, p_key,
-                                     p_states, p_period, p_turn, p_tags, p_payload, true, p_now);
+                                     p_states, p_period, p_turn, p_tags, p_payload, true, p_now, p_trace);
         IF v_result.code <> 5 THEN
             RETURN v_result;
         END IF;
         -- Its job has started or finished in between, and the key is free.
     END LOOP;
     INSERT INTO {schema}.jobs (id, due_at, created_at, asked_us, queue, kind, max_attempts, priority, asked_delay,
-                               dedupe_key, dedupe_states, dedupe_us, concurrency_key, tags, payload)
+                               dedupe_key, dedupe_states, dedupe_us, concurrency_key, tags, trace, payload)
     VALUES (p_id, v_due, p_now, p_asked, p_queue, p_kind, p_max, p_priority, p_delay, p_key, p_states, p_period, p_turn,
-            p_tags, p_payload)
+            p_tags, p_trace, p_payload)
     ON CONFLICT (id) DO NOTHING;
     IF NOT FOUND THEN
         -- Another call was first with this id.
@@ -306,7 +308,8 @@ $$;
 -- each other.
 CREATE FUNCTION {schema}.insert_named(p_ids uuid[], p_queues text[], p_kinds text[], p_priorities smallint[],
     p_max integer[], p_asked bigint[], p_delays boolean[], p_keys text[], p_states smallint[], p_periods bigint[],
-    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_notify boolean, p_now bigint)
+    p_replaces boolean[], p_turns text[], p_tags text[], p_payloads text[], p_notify boolean, p_now bigint,
+    p_traces text[] DEFAULT NULL)
 RETURNS {schema}.inserted[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_names record;
@@ -323,7 +326,7 @@ BEGIN
     JOIN ROWS FROM (unnest(v_names.queues), unnest(v_names.kinds), {schema}.names(v_names.queues, v_names.kinds))
          AS n(queue, kind, queue_no, kind_no) ON n.queue = u.queue AND n.kind = u.kind;
     v_results := {schema}.insert_jobs(p_ids, v_queues, v_kinds, p_priorities, p_max, p_asked, p_delays, p_keys, p_states,
-                                      p_periods, p_replaces, p_turns, p_tags, p_payloads, NULL, true, p_now);
+                                      p_periods, p_replaces, p_turns, p_tags, p_payloads, NULL, true, p_now, p_traces);
     IF p_notify AND (cardinality(v_results) = 0 OR EXISTS (SELECT FROM unnest(v_results) r WHERE r.code IN (0, 4))) THEN
         PERFORM {schema}.tell(CASE WHEN coalesce(array_remove(p_asked, NULL), '{}') = '{}'
                                             AND coalesce(array_remove(p_turns, NULL), '{}') = '{}' THEN 'w' ELSE 'wd' END);

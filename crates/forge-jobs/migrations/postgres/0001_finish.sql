@@ -5,7 +5,7 @@
 CREATE TYPE {schema}.ended AS (
     at integer, id uuid, claim_no bigint, process integer, attempt integer, flags smallint, queue integer,
     claimed_at bigint, cancelled boolean, what smallint, reason smallint, after_us bigint, error text, started_at bigint,
-    ended_at bigint
+    ended_at bigint, error_group bigint, details text, error_type text, message text
 );
 
 -- Notes a rare event of each job; of too many the oldest go.
@@ -38,7 +38,11 @@ BEGIN
                          CASE WHEN c.dies THEN 2 ELSE e.reason END,
                          e.after_us,
                          CASE WHEN c.dies AND e.what IN (2, 4, 5) THEN NULL ELSE e.error END,
-                         e.started_at, e.ended_at)::{schema}.ended)
+                         e.started_at, e.ended_at,
+                         -- A crash is counted, what was cancelled is not.
+                         CASE WHEN c.dies OR (e.what = 3 AND e.reason = 2) THEN NULL
+                              WHEN e.what = 5 THEN {schema}.crash_group(e.id) ELSE e.error_group END,
+                         e.details, e.error_type, e.message)::{schema}.ended)
     INTO v_ended
     FROM unnest(p_ended) e
     CROSS JOIN LATERAL (SELECT e.cancelled AND (e.what <> 3 OR e.reason = 0) AS dies) c;
@@ -58,7 +62,8 @@ BEGIN
             due_at = p_now + least(e.after_us, {last_time} - p_now),
             attempts = CASE WHEN e.what = 1 THEN e.attempt ELSE e.attempt - 1 END,
             throttles = CASE WHEN e.what = 1 THEN 0 ELSE j.throttles + 1 END,
-            suspect = 0, last_claim_no = e.claim_no, error = coalesce(e.error, j.error), progress = NULL
+            suspect = 0, last_claim_no = e.claim_no, error = coalesce(e.error, j.error),
+            error_group = coalesce(e.error_group, j.error_group), progress = NULL
         FROM unnest(v_ended) e WHERE j.id = e.id AND e.what IN (1, 2)
         RETURNING e.at, e.what, e.after_us, j.id, j.queue, j.kind, j.priority, j.due_at
     ), now_ready AS (
@@ -74,9 +79,9 @@ BEGIN
     -- Dead.
     RETURN QUERY
     INSERT INTO {schema}.finished AS f (id, finished_at, started_at, claim_no, queue, attempt, process, status, reason,
-                                        error)
+                                        error, error_group)
     SELECT e.id, e.ended_at, e.started_at, e.claim_no, e.queue, e.attempt - (e.reason = 2)::integer, e.process, 5,
-           e.reason, e.error
+           e.reason, e.error, e.error_group
     FROM unnest(v_ended) e WHERE e.what = 3
     RETURNING (SELECT e.at FROM unnest(v_ended) e WHERE e.id = f.id), f.id, f.status, f.reason;
 
@@ -128,6 +133,9 @@ BEGIN
         PERFORM {schema}.give_slots_on(v_ids);
     END IF;
     PERFORM {schema}.keep_attempts(v_ended, p_now);
+    IF EXISTS (SELECT FROM unnest(v_ended) e WHERE e.error_group IS NOT NULL) THEN
+        PERFORM {schema}.count_errors(v_ended);
+    END IF;
 END
 $$;
 
@@ -148,7 +156,7 @@ BEGIN
             attempts = CASE WHEN e.flags & 2 <> 0 THEN e.attempt ELSE j.attempts END,
             last_claim_no = e.claim_no, progress = NULL
         FROM unnest(p_ended) e WHERE j.id = e.id AND e.what = 5
-        RETURNING e.at, e.attempt, e.claim_no, e.process, e.claimed_at, e.started_at, e.ended_at, j.id, j.queue, j.kind,
+        RETURNING e.at, e.attempt, e.claim_no, e.process, e.claimed_at, e.started_at, e.ended_at, e.error_group, j.id, j.queue, j.kind,
                   j.priority, j.due_at,
                   CASE WHEN e.flags & 2 = 0 THEN NULL
                        WHEN j.crashes >= {max_crashes} THEN 3
@@ -158,8 +166,9 @@ BEGIN
         SELECT h.due_at, h.id, h.queue, h.kind, 1, h.priority FROM hit h WHERE h.dies_of IS NULL
     ), buried AS (
         INSERT INTO {schema}.finished (id, finished_at, started_at, claim_no, queue, attempt, process, status, reason,
-                                       error)
-        SELECT h.id, h.ended_at, h.claimed_at, h.claim_no, h.queue, h.attempt, h.process, 5, h.dies_of, {process_died}
+                                       error, error_group)
+        SELECT h.id, h.ended_at, h.claimed_at, h.claim_no, h.queue, h.attempt, h.process, 5, h.dies_of, {process_died},
+               h.error_group
         FROM hit h WHERE h.dies_of IS NOT NULL
     ), told AS (
         INSERT INTO {schema}.tape (at, process, data)
@@ -181,19 +190,26 @@ $$;
 CREATE FUNCTION {schema}.keep_attempts(p_ended {schema}.ended[], p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-    INSERT INTO {schema}.attempts (id, claim_no, started_at, ended_at, next_due_at, attempt, process, result, error)
+    INSERT INTO {schema}.attempts (id, claim_no, started_at, ended_at, next_due_at, attempt, process, result, error,
+                                   error_group, details)
     SELECT e.id, e.claim_no, e.started_at, e.ended_at,
            CASE WHEN e.what IN (1, 2) THEN p_now + least(e.after_us, {last_time} - p_now) END,
            e.attempt, e.process,
            CASE e.what WHEN 1 THEN 0 WHEN 2 THEN 1 WHEN 5 THEN 4
                        ELSE CASE e.reason WHEN 2 THEN 3 WHEN 0 THEN 0 ELSE 2 END END,
-           CASE WHEN e.what = 5 THEN {process_died} ELSE e.error END
+           CASE WHEN e.what = 5 THEN {process_died} ELSE e.error END, e.error_group, e.details
     FROM unnest(p_ended) e WHERE e.what IN (1, 2, 3, 5)
     ON CONFLICT DO NOTHING;
     DELETE FROM {schema}.attempts a USING unnest(p_ended) e
     WHERE e.what IN (1, 2, 3, 5) AND a.id = e.id AND a.claim_no <=
           (SELECT x.claim_no FROM {schema}.attempts x WHERE x.id = e.id ORDER BY x.claim_no DESC
            LIMIT 1 OFFSET {max_attempt_records});
+    IF FOUND THEN
+        -- Lines go with the record of their attempt.
+        DELETE FROM {schema}.logs l USING unnest(p_ended) e
+        WHERE e.what IN (1, 2, 3, 5) AND l.id = e.id
+          AND l.claim_no < (SELECT min(x.claim_no) FROM {schema}.attempts x WHERE x.id = e.id);
+    END IF;
 END
 $$;
 
@@ -202,7 +218,7 @@ $$;
 -- the metrics of each end, as it was meant (NULL: nobody counts).
 CREATE FUNCTION {schema}.finish(p_process uuid, p_ids uuid[], p_claims bigint[], p_what smallint[],
     p_reasons smallint[], p_after bigint[], p_errors text[], p_outputs text[], p_ran bigint[], p_ago bigint[],
-    p_tapes bytea[], p_now bigint)
+    p_tapes bytea[], p_groups bigint[], p_details text[], p_types text[], p_messages text[], p_now bigint)
 RETURNS smallint[] LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -264,16 +280,17 @@ BEGIN
 
     WITH gone AS (
         DELETE FROM {schema}.running r
-        USING unnest(p_ids, p_claims, p_what, p_reasons, p_after, p_errors, p_ran, p_ago) WITH ORDINALITY
-              AS m(id, claim_no, what, reason, after_us, error, ran, ago, at)
+        USING unnest(p_ids, p_claims, p_what, p_reasons, p_after, p_errors, p_ran, p_ago, p_groups, p_details, p_types,
+                     p_messages) WITH ORDINALITY
+              AS m(id, claim_no, what, reason, after_us, error, ran, ago, error_group, details, error_type, message, at)
         WHERE m.what <> 0 AND r.id = m.id AND r.claim_no = m.claim_no AND r.process = v_process
         RETURNING m.at, m.what, m.reason, m.after_us, m.error, m.ran, greatest(v_now - m.ago, r.claimed_at) AS ended_at,
-                  r.id, r.claim_no, r.process, r.attempt, r.flags, r.queue, r.claimed_at,
+                  m.error_group, m.details, m.error_type, m.message, r.id, r.claim_no, r.process, r.attempt, r.flags, r.queue, r.claimed_at,
                   r.cancel_at IS NOT NULL AS cancelled
     )
     SELECT array_agg(ROW(g.at, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at, g.cancelled,
                          g.what, g.reason, g.after_us, g.error, greatest(g.ended_at - g.ran, g.claimed_at),
-                         g.ended_at)::{schema}.ended)
+                         g.ended_at, g.error_group, g.details, g.error_type, g.message)::{schema}.ended)
     INTO v_ended FROM gone g;
     IF v_ended IS NOT NULL THEN
         FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
@@ -312,7 +329,8 @@ BEGIN
                   r.cancel_at IS NOT NULL AS cancelled
     )
     SELECT array_agg(ROW(g.at, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at, g.cancelled, 4,
-                         NULL, NULL, NULL, g.claimed_at, greatest(v_now, g.claimed_at))::{schema}.ended)
+                         NULL, NULL, NULL, g.claimed_at, greatest(v_now, g.claimed_at), NULL, NULL, NULL,
+                         NULL)::{schema}.ended)
     INTO v_ended FROM gone g;
     IF NOT p_begun AND EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & 8 <> 0) THEN
         PERFORM {schema}.return_permits(v_ended, p_now);

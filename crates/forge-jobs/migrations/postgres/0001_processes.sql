@@ -79,7 +79,7 @@ BEGIN
     )
     SELECT array_agg(ROW(NULL, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at,
                          g.cancel_at IS NOT NULL, 4, NULL, NULL, NULL, g.claimed_at,
-                         greatest(v_now, g.claimed_at))::{schema}.ended)
+                         greatest(v_now, g.claimed_at), NULL, NULL, NULL, NULL)::{schema}.ended)
     INTO v_ended FROM gone g;
     IF v_ended IS NULL THEN
         RETURN 0;
@@ -125,7 +125,7 @@ BEGIN
     )
     SELECT array_agg(ROW(NULL, g.id, g.claim_no, g.process, g.attempt, g.flags, g.queue, g.claimed_at,
                          g.cancel_at IS NOT NULL, 5, NULL, NULL, NULL, g.claimed_at,
-                         greatest(v_now, g.claimed_at))::{schema}.ended)
+                         greatest(v_now, g.claimed_at), NULL, NULL, NULL, NULL)::{schema}.ended)
     INTO v_ended FROM gone g;
     more := coalesce(cardinality(v_ended), 0) >= p_limit;
     IF NOT more THEN

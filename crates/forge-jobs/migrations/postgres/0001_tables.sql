@@ -84,8 +84,10 @@ CREATE TABLE {schema}.jobs (
     dedupe_key    text     COLLATE "C",
     concurrency_key text   COLLATE "C",
     tags          text,                     -- JSON array
+    trace         text,                     -- traceparent and tracestate of its enqueue
     progress      text,                     -- JSON
     error         text,                     -- the latest
+    error_group   bigint,                   -- and the group it is counted in
     payload       text     NOT NULL
 );
 -- For lists. Jobs that were sent together have one time, so that an entry is shared by many and costs little.
@@ -137,9 +139,11 @@ CREATE TABLE {schema}.finished (
     reason      smallint,                   -- 0 exhausted, 1 discarded, 2 cancelled, 3 poison, 4 undecodable
     error       text,
     output      text,
+    error_group bigint,
     CHECK ((status = 5) = (reason IS NOT NULL))
 );
 CREATE INDEX finished_by ON {schema}.finished (status, queue, finished_at);
+CREATE INDEX finished_group ON {schema}.finished (error_group, finished_at) WHERE error_group IS NOT NULL;
 
 -- Dedupe keys, held while their job is in one of its states, at most until a time. A job that has one with a time may be
 -- gone.
@@ -191,7 +195,9 @@ CREATE TABLE {schema}.attempts (
     attempt     integer  NOT NULL,
     process     integer,
     result      smallint NOT NULL,          -- 0 failed, 1 throttled, 2 dead, 3 cancelled, 4 crashed
+    error_group bigint,                     -- that it is counted in
     error       text,
+    details     text,                       -- JSON: cause, location, chain of errors; NULL: no more than the error says
     PRIMARY KEY (id, claim_no)
 );
 
@@ -205,6 +211,52 @@ CREATE TABLE {schema}.notes (
     process  integer,
     actor    text,                          -- the person who caused it
     PRIMARY KEY (id, no)
+);
+
+-- Errors of the same sort (ADR 0025). The number is a hash of kind, type and message.
+CREATE TABLE {schema}.error_groups (
+    id            bigint  PRIMARY KEY,
+    first_at      bigint  NOT NULL,
+    kind          integer NOT NULL,
+    error_type    text    NOT NULL,
+    message       text    NOT NULL,
+    first_version text    NOT NULL          -- of the program that it was seen in first
+);
+
+-- How often each was seen, per queue, as far as it was added up.
+CREATE TABLE {schema}.error_counts (
+    error_group bigint  NOT NULL,
+    count       bigint  NOT NULL,
+    first_at    bigint  NOT NULL,
+    last_at     bigint  NOT NULL,
+    last_job    uuid    NOT NULL,
+    queue       integer NOT NULL,
+    PRIMARY KEY (error_group, queue)
+) WITH (fillfactor = 50);
+
+-- What was seen since: written where attempts end, and added up by the leader. Nobody waits for a row, or changes one.
+CREATE TABLE {schema}.error_hits (
+    error_group bigint  NOT NULL,
+    first_at    bigint  NOT NULL,
+    last_at     bigint  NOT NULL,
+    last_job    uuid    NOT NULL,
+    count       integer NOT NULL,
+    kind        integer NOT NULL,
+    queue       integer NOT NULL,
+    process     integer,
+    error_type  text    NOT NULL,
+    message     text    NOT NULL
+);
+
+-- What handlers logged: a row per attempt and flush. Deleted with the job.
+CREATE TABLE {schema}.logs (
+    id       uuid    NOT NULL,
+    claim_no bigint  NOT NULL,
+    no       integer NOT NULL,
+    "over"   integer NOT NULL,              -- lines left out: over the bounds of an attempt; -1: all from here on
+    lost     integer NOT NULL,              -- lines left out: no room for them, or the storage was away
+    lines    text    NOT NULL,              -- JSON array
+    PRIMARY KEY (id, claim_no, no)
 );
 
 -- Who looks after the database for all processes. A lease that has run out is free.
@@ -228,6 +280,8 @@ ALTER TABLE {schema}.unique_keys SET (autovacuum_vacuum_scale_factor = 0.02, aut
 ALTER TABLE {schema}.slots SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
     autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE {schema}.waiting SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 20000,
+    autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE {schema}.error_hits SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
     autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE {schema}.processes SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0);

@@ -129,7 +129,7 @@ $$;
 -- stays open (p_open) none is.
 CREATE FUNCTION {schema}.replace(p_id uuid, p_by uuid, p_queue integer, p_kind integer, p_priority smallint, p_max integer,
     p_due bigint, p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_turn text,
-    p_tags text, p_payload text, p_open boolean, p_now bigint)
+    p_tags text, p_payload text, p_open boolean, p_now bigint, p_trace text DEFAULT NULL)
 RETURNS {schema}.inserted LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
@@ -175,7 +175,7 @@ BEGIN
     DELETE FROM {schema}.replacements r WHERE r.job = p_id AND r.at > 0 AND r.at <
         (SELECT o.at FROM {schema}.replacements o WHERE o.job = p_id ORDER BY o.at DESC OFFSET {max_replacements} - 1 LIMIT 1);
     UPDATE {schema}.jobs j SET queue = p_queue, priority = p_priority, max_attempts = p_max, due_at = p_due,
-        asked_us = p_asked, asked_delay = p_delay, concurrency_key = p_turn, tags = p_tags, payload = p_payload,
+        asked_us = p_asked, asked_delay = p_delay, concurrency_key = p_turn, tags = p_tags, trace = p_trace, payload = p_payload,
         attempts = 0, throttles = 0, progress = NULL
     WHERE j.id = p_id;
     PERFORM {schema}.note(ARRAY[p_id], p_now, 'replaced', NULL, NULL);
@@ -202,12 +202,12 @@ $$;
 -- The same in a transaction of its own.
 CREATE FUNCTION {schema}.replace_apart(p_id uuid, p_by uuid, p_queue integer, p_kind integer, p_priority smallint,
     p_max integer, p_asked bigint, p_delay boolean, p_key text, p_states smallint, p_period bigint, p_turn text,
-    p_tags text, p_payload text, p_now bigint, OUT code smallint, OUT of uuid) LANGUAGE plpgsql VOLATILE AS $$
+    p_tags text, p_payload text, p_now bigint, p_trace text, OUT code smallint, OUT of uuid) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
 BEGIN
     SELECT r.code, r.of INTO code, of
     FROM {schema}.replace(p_id, p_by, p_queue, p_kind, p_priority, p_max, {schema}.due(p_asked, p_delay, v_now), p_asked,
-                          p_delay, p_key, p_states, p_period, p_turn, p_tags, p_payload, false, v_now) r;
+                          p_delay, p_key, p_states, p_period, p_turn, p_tags, p_payload, false, v_now, p_trace) r;
 END
 $$;

@@ -163,7 +163,7 @@ BEGIN
             v_any := true;
             UPDATE {schema}.jobs j SET due_at = v_now, attempts = 0, throttles = 0, crashes = 0, suspect = 0,
                 last_claim_no = greatest(j.last_claim_no, v_end.claim_no), progress = NULL,
-                error = coalesce(v_end.error, j.error)
+                error = coalesce(v_end.error, j.error), error_group = coalesce(v_end.error_group, j.error_group)
             WHERE j.id = v_id;
             PERFORM {schema}.note(ARRAY[v_id], v_now, 'retried', NULL, NULL);
             INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority)
@@ -246,6 +246,7 @@ CREATE FUNCTION {schema}.forget(p_ids uuid[]) RETURNS void LANGUAGE sql VOLATILE
 SET enable_seqscan = off SET jit = off AS $$
     DELETE FROM {schema}.attempts a USING unnest(p_ids) AS u(id) WHERE a.id = u.id;
     DELETE FROM {schema}.notes n USING unnest(p_ids) AS u(id) WHERE n.id = u.id;
+    DELETE FROM {schema}.logs l USING unnest(p_ids) AS u(id) WHERE l.id = u.id;
     DELETE FROM {schema}.replacements r USING unnest(p_ids) AS u(id) WHERE r.job = u.id;
     DELETE FROM {schema}.jobs j USING unnest(p_ids) AS u(id) WHERE j.id = u.id;
 $$;

@@ -12,7 +12,7 @@ use crate::{DeadReason, EnqueueRequest, JobStatus, Progress, Timing};
 use std::collections::HashSet;
 
 fn member(lease: Lease, transition: Transition) -> Finish {
-    Finish { lease, transition, timing: Timing::default() }
+    Finish { lease, transition, timing: Timing::default(), failure: None }
 }
 
 async fn finish_all(rig: &Rig, members: Vec<Finish>) -> Result<Vec<FinishResult>, StorageError> {

@@ -3,7 +3,7 @@
 use super::rig::{Rig, checked, dead, done, request, retry, secs};
 use crate::limits::{MAX_ENQUEUE_BATCH, MAX_PAYLOAD_BYTES};
 use crate::storage::{EnqueueParams, Inserted, QueueSettings, StorageError};
-use crate::{EnqueueRequest, JobStatus, Timestamp};
+use crate::{Dedupe, EnqueueRequest, JobStatus, Timestamp, TraceContext};
 use std::time::Duration;
 
 /// Protects: what people and handlers see of a job.
@@ -288,4 +288,43 @@ pub async fn enqueued_jobs_tell_waiting_runtimes(rig: &Rig) {
         .await
         .expect("it is told")
         .expect("the storage lives");
+}
+
+/// Protects: a run can be linked to where its job was enqueued, whichever way that came into the database.
+pub async fn a_trace_context_is_handed_to_the_claim(rig: &Rig) {
+    let trace = |n: u32| {
+        let parent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{:016x}-01", n + 1);
+        TraceContext::new(&parent, n.is_multiple_of(2).then_some("vendor=a b")).expect("it is one")
+    };
+    let process = rig.process().await;
+    // Alone, among many, with keys of both sorts, for later, and with none beside it.
+    let plain = |n| request().with_trace_context(trace(n));
+    let mut jobs = vec![vec![checked(plain(0))], (1..40).map(|n| checked(plain(n))).collect()];
+    jobs.push(vec![
+        checked(plain(40).with_dedupe_key("a").with_tag("t")),
+        checked(plain(41).with_concurrency_key("b")),
+        checked(plain(42).with_delay(secs(1))),
+        checked(request()),
+    ]);
+    let expected: Vec<_> = jobs.iter().flatten().map(|job| (job.id, job.trace.clone())).collect();
+    for jobs in jobs {
+        rig.enqueue(jobs).await;
+    }
+    rig.advance(secs(2));
+    rig.promote().await;
+    let claimed = rig.claim(process, 100).await;
+    for (id, trace) in expected {
+        let found = claimed.iter().find(|c| c.job.id == id).expect("it was claimed");
+        assert_eq!(found.job.trace, trace);
+    }
+    // It is no part of what makes a request another one; and a replacement brings its own.
+    let waits = request().with_delay(secs(60)).with_dedupe(Dedupe::new("c").replacing());
+    let first = rig.put(waits.clone().with_trace_context(trace(1))).await;
+    let again = checked(waits.clone().with_id(first).with_trace_context(trace(2)));
+    assert_eq!(rig.enqueue(vec![again]).await, [Inserted::AlreadyThere]);
+    let other = checked(waits.with_delay(secs(1)).with_trace_context(trace(3)));
+    assert_eq!(rig.enqueue(vec![other]).await, [Inserted::Replaced { of: first }]);
+    rig.advance(secs(2));
+    rig.promote().await;
+    assert_eq!(rig.claim_one(process).await.job.trace, Some(trace(3)));
 }

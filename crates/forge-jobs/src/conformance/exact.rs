@@ -46,7 +46,7 @@ pub async fn a_late_write_keeps_the_times_of_the_work(rig: &Rig) {
     let began = rig.at().saturating_add(secs(10));
     rig.advance(secs(100));
     let timing = Timing { ran_for: secs(60), ended_ago: secs(30) };
-    let members = vec![Finish { lease: claimed.lease, transition: done(), timing }];
+    let members = vec![Finish { lease: claimed.lease, transition: done(), timing, failure: None }];
     rig.storage.jobs.finish(FinishParams { members, now: rig.now() }).await.expect("a finish succeeds");
     let job = rig.job(claimed.job.id).await;
     let ended = began.saturating_add(secs(60));
@@ -60,7 +60,7 @@ pub async fn no_attempt_begins_before_its_claim(rig: &Rig) {
     let claimed_at = rig.at();
     rig.advance(secs(1));
     let timing = Timing { ran_for: Duration::MAX, ended_ago: Duration::MAX };
-    let members = vec![Finish { lease: claimed.lease, transition: retry(secs(5)), timing }];
+    let members = vec![Finish { lease: claimed.lease, transition: retry(secs(5)), timing, failure: None }];
     rig.storage.jobs.finish(FinishParams { members, now: rig.now() }).await.expect("a finish succeeds");
     let attempts = rig.storage.inspect.attempts(claimed.job.id).await.expect("attempts can be read");
     assert_eq!((attempts[0].started_at, attempts[0].ended_at), (claimed_at, claimed_at));

@@ -42,6 +42,7 @@ pub async fn done_ends_the_job_with_its_output_and_times(rig: &Rig) {
         lease: claimed.lease,
         transition: Transition::Done { output: output.clone() },
         timing,
+        failure: None,
     }];
     let params = FinishParams { members, now: rig.now() };
     let results = rig.storage.jobs.finish(params).await.expect("a finish succeeds");
@@ -51,7 +52,9 @@ pub async fn done_ends_the_job_with_its_output_and_times(rig: &Rig) {
     assert_eq!((job.output, job.error, job.process), (output, None, Some(process)));
     let ended = rig.at().saturating_sub(secs(1));
     assert_eq!((job.finished_at, job.started_at), (Some(ended), Some(ended.saturating_sub(secs(4)))));
-    assert_eq!(rig.storage.inspect.attempts(job.id).await.expect("attempts can be read"), []);
+    let attempts = rig.storage.inspect.attempts(job.id).await.expect("attempts can be read");
+    let seen: Vec<_> = attempts.iter().map(|a| (a.attempt, a.result, a.duration())).collect();
+    assert_eq!(seen, [(1, AttemptResult::Done, secs(4))]);
 }
 
 /// Protects: a failure burns one attempt and waits.
@@ -255,8 +258,12 @@ pub async fn a_stale_member_does_not_touch_the_others(rig: &Rig) {
     rig.put_many(3).await;
     let claims = rig.claim(process, 3).await;
     rig.release(claims[1].lease).await;
-    let members =
-        claims.iter().map(|c| Finish { lease: c.lease, transition: done(), timing: Timing::default() });
+    let members = claims.iter().map(|c| Finish {
+        lease: c.lease,
+        transition: done(),
+        timing: Timing::default(),
+        failure: None,
+    });
     let params = FinishParams { members: members.collect(), now: rig.now() };
     let results = rig.storage.jobs.finish(params).await.expect("a finish succeeds");
     assert_eq!(results, [applied(JobStatus::Done), STALE, applied(JobStatus::Done)]);

@@ -71,7 +71,7 @@ async fn register_on(rig: &Rig, host: &str) -> ProcessId {
 }
 
 async fn finish(rig: &Rig, claimed: &Claimed, transition: Transition, timing: Timing) {
-    let members = vec![Finish { lease: claimed.lease, transition, timing }];
+    let members = vec![Finish { lease: claimed.lease, transition, timing, failure: None }];
     let params = FinishParams { members, now: rig.now() };
     let results = rig.storage.jobs.finish(params).await.expect("a finish succeeds");
     assert!(results[0].is_applied());

@@ -31,10 +31,12 @@ pub mod cron;
 pub mod enqueue;
 pub mod exact;
 pub mod finish;
+pub mod history;
 pub mod inspect;
 pub mod keys;
 pub mod limited;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod operators;
 pub mod processes;
@@ -120,6 +122,7 @@ macro_rules! __conformance_rules {
                 an_unknown_queue_is_created_with_defaults
                 the_same_job_sent_twice_is_there_once
                 another_job_under_a_taken_id_is_refused_and_changes_nothing
+                a_trace_context_is_handed_to_the_claim
                 an_id_is_taken_as_long_as_its_finished_job_is_kept
                 results_come_in_the_order_of_the_members
                 a_twin_within_one_batch_is_seen
@@ -303,6 +306,29 @@ macro_rules! __conformance_rules {
                 unfinished_tells_the_truth_per_queue
                 events_tell_a_jobs_story_in_order
                 a_page_without_rows_or_too_many_is_refused
+            }
+            history {
+                each_attempt_tells_its_worker_its_time_and_its_cause
+                a_chain_of_errors_is_kept_with_its_attempt
+                each_event_tells_its_worker_and_its_cause
+                errors_of_one_sort_are_counted_together
+                only_attempts_that_failed_are_counted
+                crashes_are_a_sort_of_their_own
+                a_batch_of_failures_is_counted_member_by_member
+                counts_outlive_jobs_and_are_forgotten_long_after
+                groups_that_are_too_many_are_forgotten_the_oldest_first
+                groups_are_listed_in_order_and_by_filter
+                jobs_are_listed_by_the_sort_of_their_latest_error
+                a_job_dead_of_its_crashes_is_listed_with_them
+            }
+            logs {
+                lines_are_there_while_the_job_runs_and_after
+                pages_of_lines_follow_one_another
+                a_long_log_is_read_to_its_end
+                a_chunk_that_is_sent_again_is_there_once
+                lines_that_were_left_out_are_counted_where_they_would_be
+                lines_go_with_their_job
+                lines_go_with_the_record_of_their_attempt
             }
             batches {
                 a_large_enqueue_answers_for_each_as_if_it_came_alone
@@ -588,10 +614,12 @@ mod tests {
             include_str!("enqueue.rs"),
             include_str!("exact.rs"),
             include_str!("finish.rs"),
+            include_str!("history.rs"),
             include_str!("inspect.rs"),
             include_str!("keys.rs"),
             include_str!("limited.rs"),
             include_str!("limits.rs"),
+            include_str!("logs.rs"),
             include_str!("metrics.rs"),
             include_str!("operators.rs"),
             include_str!("processes.rs"),

@@ -79,7 +79,7 @@ async fn finish(
 ) -> FinishResult {
     let retry = |error| Transition::Retry { after: Duration::from_secs(1), error };
     let transition = error.map_or_else(done, retry);
-    let members = vec![Finish { lease, transition, timing: Timing::default() }];
+    let members = vec![Finish { lease, transition, timing: Timing::default(), failure: None }];
     storage.jobs.finish(FinishParams { members, now }).await.expect("a finish succeeds")[0]
 }
 

@@ -144,7 +144,7 @@ impl Rig {
         transition: Transition,
     ) -> FinishResult {
         let timing = Timing { ran_for, ended_ago: Duration::ZERO };
-        let members = vec![Finish { lease, transition, timing }];
+        let members = vec![Finish { lease, transition, timing, failure: None }];
         let params = FinishParams { members, now: self.now() };
         let results = self.storage.jobs.finish(params).await.expect("a finish succeeds");
         assert_eq!(results.len(), 1);

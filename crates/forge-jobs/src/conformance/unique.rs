@@ -145,7 +145,7 @@ pub async fn twins_that_come_back_in_one_batch_both_go_on(rig: &Rig) {
     let plain = rig.running(process).await;
     leases.push(plain.lease);
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    let finish = |lease| Finish { lease, transition: retry(secs(5)), timing };
+    let finish = |lease| Finish { lease, transition: retry(secs(5)), timing, failure: None };
     let members = leases.iter().copied().map(finish).collect();
     let results = rig.storage.jobs.finish(FinishParams { members, now: rig.now() }).await;
     assert_eq!(results.expect("a finish succeeds"), [applied(JobStatus::Retrying); 3]);

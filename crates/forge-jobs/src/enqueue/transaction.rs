@@ -88,8 +88,8 @@ impl Enqueuer {
         &self,
         requests: impl IntoIterator<Item = EnqueueRequest>,
     ) -> Result<(Vec<JobId>, EnqueueParams), EnqueueError> {
-        let check = |request: EnqueueRequest| request.validate(&*self.router);
-        let jobs = requests.into_iter().map(check).collect::<Result<Vec<NewJob>, _>>()?;
+        let jobs =
+            requests.into_iter().map(|request| self.check(request)).collect::<Result<Vec<NewJob>, _>>()?;
         let ids = jobs.iter().map(|job| job.id).collect();
         Ok((ids, EnqueueParams { jobs, now: self.clock.storage_now() }))
     }

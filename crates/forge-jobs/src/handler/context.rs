@@ -6,7 +6,7 @@ use crate::limits::{MAX_OUTPUT_BYTES, MAX_PROGRESS_NOTE_BYTES};
 use crate::storage::Lease;
 use crate::{
     ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, Payload, ProcessId, Progress,
-    Timestamp, job::clean_error,
+    Timestamp, Told, TraceContext, job::clean_error,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,7 @@ pub(crate) struct AttemptState {
     pub(crate) started: Instant,
     pub(crate) time_limit: Option<Duration>,
     said: Mutex<Said>,
+    told: Mutex<Told>,
 }
 
 /// What the handler said on its way.
@@ -41,7 +42,18 @@ impl AttemptState {
             started: Instant::now(),
             time_limit: options.time_limit,
             said: Mutex::default(),
+            told: Mutex::default(),
         }
+    }
+
+    /// Keeps what the handler told of errors while it was polled.
+    pub(crate) fn hear(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).add(told);
+    }
+
+    /// What the handler told of errors, once.
+    pub(crate) fn take_told(&self) -> Told {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The output, once.
@@ -173,6 +185,12 @@ impl JobContext {
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.state.job.tags
+    }
+
+    /// Where in a distributed trace the job was enqueued, if anywhere.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.state.job.trace.as_ref()
     }
 
     /// The number of the claim that this attempt runs under: the fencing token. It only grows, for each job, so a

@@ -1,22 +1,27 @@
 //! The job as the domain sees it: identity, status, outcome, request, and the row that people read.
 
 mod dedupe;
+pub(crate) mod failure;
 mod id;
 pub(crate) mod name;
 mod outcome;
 pub(crate) mod payload;
 mod request;
 mod status;
+mod trace;
 
 pub use dedupe::{Dedupe, DedupeError, DedupeStates};
+pub use failure::{AttemptCause, ErrorCause, Failure, Told};
 pub use id::{JobId, JobIdParseError, ProcessId, ProcessIdParseError};
 pub use name::{NameError, check_name};
 pub use outcome::JobOutcome;
 pub use payload::{Payload, PayloadError};
 pub use request::{Due, EnqueueRequest, InvalidRequest, JobPayload, NewJob};
 pub use status::{DeadReason, DeadReasonParseError, JobStatus, JobStatusParseError};
+pub use trace::{TraceContext, TraceContextError};
 
 use crate::Timestamp;
+use crate::errors::ErrorGroupId;
 use std::time::Duration;
 
 /// A job as it stands, for people and programs that look.
@@ -92,7 +97,18 @@ pub struct Progress {
     pub note: Option<String>,
 }
 
-/// One attempt that did not end in `done`, or a claim that came to nothing.
+/// The program that a process runs, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// The host's name.
+    pub host: String,
+    /// The operating system's process id.
+    pub pid: u32,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// One attempt that has ended, or a claim that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -102,16 +118,35 @@ pub struct Attempt {
     pub claim_no: i64,
     /// The process it ran in.
     pub process: Option<ProcessId>,
+    /// What is known of that process; `None` when it is forgotten.
+    pub worker: Option<Worker>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
     /// How it ended.
     pub result: AttemptResult,
+    /// What ended it.
+    pub cause: AttemptCause,
     /// The error text, cleaned and cut.
     pub error: Option<String>,
+    /// The error and its sources, the outermost first; empty when there is no more than the text.
+    pub chain: Vec<ErrorCause>,
+    /// Where it panicked: file, line and column.
+    pub location: Option<String>,
+    /// The group of errors that it was counted in.
+    pub error_group: Option<ErrorGroupId>,
     /// When the job was to come back, if it was.
     pub next_due_at: Option<Timestamp>,
+}
+
+impl Attempt {
+    /// How long it took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        let micros = self.ended_at.as_micros().saturating_sub(self.started_at.as_micros());
+        Duration::from_micros(micros.max(0).unsigned_abs())
+    }
 }
 
 /// How an attempt ended.
@@ -128,11 +163,14 @@ pub enum AttemptResult {
     Cancelled,
     /// Its process died.
     Crashed,
+    /// It worked.
+    Done,
 }
 
 impl AttemptResult {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Failed, Self::Throttled, Self::Dead, Self::Cancelled, Self::Crashed];
+    pub const ALL: [Self; 6] =
+        [Self::Failed, Self::Throttled, Self::Dead, Self::Cancelled, Self::Crashed, Self::Done];
 
     /// The word used in code, SQL views, JSON and the panel alike.
     #[must_use]
@@ -143,6 +181,7 @@ impl AttemptResult {
             Self::Dead => "dead",
             Self::Cancelled => "cancelled",
             Self::Crashed => "crashed",
+            Self::Done => "done",
         }
     }
 }
@@ -172,6 +211,8 @@ pub struct ClaimedJob {
     pub due_at: Timestamp,
     /// For people to search by.
     pub tags: Vec<String>,
+    /// Where in a distributed trace it was enqueued, if anywhere.
+    pub trace: Option<TraceContext>,
     /// How many times in a row its process died while it held the job. Above 0 the job is a suspect and claimed alone.
     pub suspicions: u32,
 }

@@ -1,5 +1,6 @@
 //! What a handler may report.
 
+use super::failure::{causes, hearing};
 use std::fmt;
 use std::time::Duration;
 
@@ -33,20 +34,30 @@ impl JobOutcome {
         }
     }
 
-    /// `Failed` with the error and all of its causes, joined by `: `.
+    /// `Failed` with the error and all of its causes, joined by `: `. Made by the handler itself, not in a task that it
+    /// spawned, the record of the attempt also has each of them apart, with its type.
     pub fn failed(error: &dyn std::error::Error) -> Self {
-        Self::Failed(chain(error))
+        Self::Failed(told(error))
     }
 
-    /// `Dead` with the error and all of its causes, joined by `: `.
+    /// `Dead` with the error and all of its causes, joined by `: `; kept as [`failed`](Self::failed) says.
     pub fn dead(error: &dyn std::error::Error) -> Self {
-        Self::Dead(chain(error))
+        Self::Dead(told(error))
     }
 
     /// `Throttled` with the wait that an upstream asked for.
     pub const fn throttled(retry_after: Duration) -> Self {
         Self::Throttled { retry_after }
     }
+}
+
+/// The text of an error, whose chain is kept for the record.
+fn told(error: &dyn std::error::Error) -> String {
+    let text = chain(error);
+    if hearing::is_on() {
+        hearing::chain(&text, causes(error));
+    }
+    text
 }
 
 /// The error and its sources in one line. A source that the text above it already ends with is not repeated.

@@ -3,6 +3,7 @@
 use super::dedupe::{Dedupe, DedupeError};
 use super::name::{NameError, check_concurrency_key, check_name, check_tags};
 use super::payload::{Payload, PayloadError};
+use super::trace::TraceContext;
 use crate::limits::{DEFAULT_MAX_ATTEMPTS, MAX_MAX_ATTEMPTS, MAX_PAYLOAD_BYTES};
 use crate::router::Router;
 use crate::{JobId, Timestamp};
@@ -43,6 +44,7 @@ pub struct EnqueueRequest {
     dedupe: Option<Dedupe>,
     concurrency_key: Option<String>,
     tags: Vec<String>,
+    trace: Option<TraceContext>,
     id: Option<JobId>,
 }
 
@@ -91,6 +93,7 @@ impl EnqueueRequest {
             dedupe: None,
             concurrency_key: None,
             tags: Vec::new(),
+            trace: None,
             id: None,
         }
     }
@@ -152,6 +155,21 @@ impl EnqueueRequest {
     /// Adds a tag, for people to search by. At most 16.
     pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Where in a distributed trace it is enqueued. With the feature `otel` the current span is found by itself.
+    ///
+    /// It is no part of what tells a job sent twice from another one under its id.
+    pub fn with_trace_context(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// The same, unless it is known already.
+    #[cfg(feature = "otel")]
+    pub(crate) fn or_trace_context(mut self, trace: impl FnOnce() -> Option<TraceContext>) -> Self {
+        self.trace = self.trace.or_else(trace);
         self
     }
 
@@ -224,6 +242,7 @@ impl EnqueueRequest {
             dedupe: self.dedupe,
             concurrency_key: self.concurrency_key,
             tags: self.tags,
+            trace: self.trace,
         })
     }
 }
@@ -262,6 +281,8 @@ pub struct NewJob {
     pub concurrency_key: Option<String>,
     /// For people to search by.
     pub tags: Vec<String>,
+    /// Where in a distributed trace it is enqueued.
+    pub trace: Option<TraceContext>,
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -36,6 +36,8 @@ pub struct RuntimeConfig {
     pub poll_busy: Duration,
     /// Longest wait between two looks while there is none. Default 5 s.
     pub poll_idle: Duration,
+    /// How often lines that handlers log are stored, with the feature `logs`. Default 1 s; also when an attempt ends.
+    pub log_interval: Duration,
     /// Time for handlers to stop after they were told to, at shutdown and after their time limit. Default 5 s.
     pub cancel_grace: Duration,
     /// How long a job whose process died while it ran runs alone at first. Default 30 s; see
@@ -61,6 +63,7 @@ impl Default for RuntimeConfig {
             metrics_interval: limits::METRICS_TICK,
             poll_busy: limits::POLL_BUSY,
             poll_idle: limits::POLL_IDLE,
+            log_interval: limits::LOG_INTERVAL,
             cancel_grace: limits::CANCEL_GRACE,
             alone_window: limits::ALONE_WINDOW,
             queues: BTreeMap::new(),
@@ -103,6 +106,7 @@ impl RuntimeConfig {
             ("poll_busy", self.poll_busy),
             ("poll_idle", self.poll_idle),
             ("alone_window", self.alone_window),
+            ("log_interval", self.log_interval),
         ] {
             if value < SHORTEST || value > LONGEST {
                 return Err(out_of_range(field, value, "use 1 ms to 1 day".into()));

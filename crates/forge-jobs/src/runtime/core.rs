@@ -7,6 +7,8 @@ use super::lane::{Held, Lane};
 use super::session::{Session, Sessions};
 use crate::handler::AttemptState;
 use crate::limits::LEASE_HEARTBEATS;
+#[cfg(feature = "logs")]
+use crate::logs::Outgoing;
 use crate::storage::{Begun, Claimed, KindFilter, Lease, RegisterParams, Storage, StorageError};
 use crate::{CancelCause, Clock, Enqueuer, HandlerRegistry, JobId, RateLimits};
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +41,9 @@ pub(crate) struct Core {
     pub(crate) host: tokio::runtime::Handle,
     pub(crate) sessions: Sessions,
     pub(crate) outbox: Outbox,
+    /// Lines that handlers log, on their way to the storage.
+    #[cfg(feature = "logs")]
+    pub(crate) logs: Arc<Outgoing>,
     /// Tells the fetcher to look again.
     pub(crate) fetch: Notify,
     /// Tells the scheduler that it leads now, or that a schedule may have changed.
@@ -90,6 +95,8 @@ impl Core {
             host,
             sessions: Sessions::default(),
             outbox: Outbox::default(),
+            #[cfg(feature = "logs")]
+            logs: Arc::default(),
             fetch: Notify::new(),
             schedules: Notify::new(),
             registrations: Notify::new(),

@@ -53,6 +53,11 @@ async fn run(core: Arc<Core>, commands: mpsc::UnboundedReceiver<Command>) {
         let core = c();
         move || finish::run(core.clone())
     }));
+    #[cfg(feature = "logs")]
+    loops.spawn(supervise("logs", {
+        let core = c();
+        move || super::logs::run(core.clone())
+    }));
     loops.spawn(supervise("watch", {
         let core = c();
         move || watch::run(core.clone())

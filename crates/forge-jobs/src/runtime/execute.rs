@@ -4,14 +4,16 @@ use super::core::Core;
 use super::lane::{Held, Lane};
 use super::session::Session;
 use crate::handler::{AttemptState, HandlerEnd};
+use crate::job::failure::hearing;
 use crate::limits::MAX_ERROR_BYTES;
 use crate::retry::{Transition, decide};
 use crate::storage::Begun;
-use crate::{CancelCause, DeadReason, JobContext, JobOutcome, clean_error, telemetry};
+use crate::{AttemptCause, CancelCause, DeadReason, Failure, JobContext, JobOutcome, clean_error, telemetry};
 use futures_util::FutureExt;
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
@@ -78,13 +80,27 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
     let entered = Entered { core, state: &state, session: Some(session) };
     // A cancel or a lost lease that came before the start: nothing needs to run.
     if state.cancel.is_cancelled() || entered.is_lost() {
-        entered.conclude(lane, Err("it never started".into()), Duration::ZERO);
+        let end = Err(Broken { cause: AttemptCause::Handler, text: "it never started".into() });
+        entered.conclude(lane, end, Duration::ZERO);
         return Duration::ZERO;
     }
-    let span = telemetry::job_span(&state.job);
+    let make = || telemetry::job_span(&state.job);
+    #[cfg(feature = "logs")]
+    let (span, opened) = crate::logs::opening(&core.logs, state.lease, make);
+    #[cfg(not(feature = "logs"))]
+    let span = make();
     let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
-    let end = limited(core, &state, async move { handler.run(ctx).await }).instrument(span).await;
+    let end = limited(core, &state, heard(&state, async move { handler.run(ctx).await }))
+        .instrument(span.clone())
+        .await;
+    #[cfg(feature = "otel")]
+    if let Some(cause) = failed_by(&end) {
+        telemetry::otel::failed(&span, cause);
+    }
+    drop(span);
     let ran_for = state.started.elapsed();
+    #[cfg(feature = "logs")]
+    drop(opened);
     entered.conclude(lane, end, ran_for);
     ran_for
 }
@@ -102,7 +118,7 @@ impl Entered<'_> {
         self.session.as_ref().is_some_and(|s| s.is_lost())
     }
 
-    fn conclude(mut self, lane: &Lane, end: Result<HandlerEnd, String>, ran_for: Duration) {
+    fn conclude(mut self, lane: &Lane, end: Result<HandlerEnd, Broken>, ran_for: Duration) {
         if let Some(session) = self.session.take() {
             self.core.leave(self.state);
             conclude(self.core, lane, session, self.state, end, ran_for);
@@ -119,19 +135,42 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Runs a handler under its time limit. `Err` holds the text of a panic or of a limit that passed.
+/// A handler that came to no end of its own.
+struct Broken {
+    cause: AttemptCause,
+    text: String,
+}
+
+impl Broken {
+    fn panicked(payload: &(dyn Any + Send)) -> Self {
+        Self { cause: AttemptCause::Panic, text: panic_text(payload) }
+    }
+
+    const fn too_long(text: String) -> Self {
+        Self { cause: AttemptCause::TimeLimit, text }
+    }
+}
+
+/// A handler of which is heard what it tells of errors: on the thread that polls it just now, since it may move from one
+/// to another.
+async fn heard<T>(state: &AttemptState, handler: impl Future<Output = T> + Send) -> T {
+    let mut handler = pin!(handler);
+    poll_fn(|cx| hearing::during(|told| state.hear(told), || handler.as_mut().poll(cx))).await
+}
+
+/// Runs a handler under its time limit. `Err` tells of a panic or of a limit that passed.
 async fn limited(
     core: &Core,
     state: &AttemptState,
     handler: impl Future<Output = HandlerEnd> + Send,
-) -> Result<HandlerEnd, String> {
+) -> Result<HandlerEnd, Broken> {
     // Boxed so that it can be dropped where a panic of its destructors is caught.
     let mut handler = Box::pin(AssertUnwindSafe(handler).catch_unwind());
     let Some(limit) = state.time_limit else {
-        return handler.await.map_err(|p| panic_text(&*p));
+        return handler.await.map_err(|p| Broken::panicked(&*p));
     };
     if let Ok(end) = tokio::time::timeout(limit, &mut handler).await {
-        return end.map_err(|p| panic_text(&*p));
+        return end.map_err(|p| Broken::panicked(&*p));
     }
     state.cancel.cancel(CancelCause::TimedOut);
     match tokio::time::timeout(core.config.cancel_grace, &mut handler).await {
@@ -139,13 +178,16 @@ async fn limited(
         Ok(Ok(
             end @ (HandlerEnd::Undecodable(_) | HandlerEnd::Outcome(JobOutcome::Done | JobOutcome::Dead(_))),
         )) => Ok(end),
-        Ok(Ok(HandlerEnd::Outcome(JobOutcome::Failed(text)))) => Err(format!("{}: {text}", over(limit))),
-        Ok(_) => Err(over(limit)),
+        Ok(Ok(HandlerEnd::Outcome(JobOutcome::Failed(text)))) => {
+            Err(Broken::too_long(format!("{}: {text}", over(limit))))
+        }
+        Ok(_) => Err(Broken::too_long(over(limit))),
         Err(_) => {
             if let Err(p) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
-                return Err(format!("{}; then dropping it failed: {}", over(limit), panic_text(&*p)));
+                let text = format!("{}; then dropping it failed: {}", over(limit), panic_text(&*p));
+                return Err(Broken::too_long(text));
             }
-            Err(format!("{} and did not stop when told to", over(limit)))
+            Err(Broken::too_long(format!("{} and did not stop when told to", over(limit))))
         }
     }
 }
@@ -170,18 +212,27 @@ fn conclude(
     lane: &Lane,
     session: Arc<Session>,
     state: &AttemptState,
-    end: Result<HandlerEnd, String>,
+    end: Result<HandlerEnd, Broken>,
     ran_for: Duration,
 ) {
     let cause = state.cancel.cause();
-    let outcome = match end {
+    let (ended_by, outcome) = match end {
         Ok(HandlerEnd::Undecodable(error)) => {
+            let failure = Some(failure(state, AttemptCause::Undecodable, &error));
             let error = clean_error(&error, MAX_ERROR_BYTES);
             let transition = Transition::Dead { reason: DeadReason::Undecodable, error };
-            return core.outbox.finish(session, state.lease, transition, ran_for);
+            return core.outbox.finish(session, state.lease, transition, failure, ran_for);
         }
-        Ok(HandlerEnd::Outcome(outcome)) => outcome,
-        Err(text) => JobOutcome::Failed(text),
+        Ok(HandlerEnd::Outcome(outcome)) => (AttemptCause::Handler, outcome),
+        Err(Broken { cause, text }) => (cause, JobOutcome::Failed(text)),
+    };
+    let by_person = cause == Some(CancelCause::Requested);
+    let said = match &outcome {
+        JobOutcome::Failed(text) | JobOutcome::Dead(text) => {
+            let ended_by = if by_person { AttemptCause::Cancel } else { ended_by };
+            Some(failure(state, ended_by, text))
+        }
+        JobOutcome::Done | JobOutcome::Throttled { .. } => None,
     };
     let transition = match (cause, outcome) {
         (_, JobOutcome::Done) => Transition::Done { output: state.take_output() },
@@ -195,7 +246,20 @@ fn conclude(
         }
         (_, outcome) => decide(outcome, (&state.job).into(), &lane.policy(), fastrand::f64()),
     };
-    core.outbox.finish(session, state.lease, transition, ran_for);
+    let failure = match &transition {
+        // Throttled once too often.
+        Transition::Dead { reason: DeadReason::Exhausted, error } if said.is_none() => {
+            Some(failure(state, AttemptCause::Throttles, error))
+        }
+        _ => said,
+    };
+    core.outbox.finish(session, state.lease, transition, failure, ran_for);
+}
+
+/// What else is known of an attempt that did not end in done.
+#[expect(clippy::unnecessary_box_returns, reason = "it goes on its way boxed: most attempts have none")]
+fn failure(state: &AttemptState, cause: AttemptCause, text: &str) -> Box<Failure> {
+    Box::new(Failure::new(&state.job.kind, cause, text, state.take_told()))
 }
 
 /// Whatever a cancelled handler reports, but `Done`.
@@ -205,4 +269,15 @@ fn cancelled(outcome: JobOutcome) -> Transition {
         JobOutcome::Done | JobOutcome::Throttled { .. } => "cancelled".to_owned(),
     };
     Transition::Dead { reason: DeadReason::Cancelled, error: clean_error(&error, MAX_ERROR_BYTES) }
+}
+
+/// What made an attempt fail, if it did.
+#[cfg(feature = "otel")]
+const fn failed_by(end: &Result<HandlerEnd, Broken>) -> Option<AttemptCause> {
+    match end {
+        Ok(HandlerEnd::Undecodable(_)) => Some(AttemptCause::Undecodable),
+        Ok(HandlerEnd::Outcome(JobOutcome::Failed(_) | JobOutcome::Dead(_))) => Some(AttemptCause::Handler),
+        Ok(HandlerEnd::Outcome(JobOutcome::Done | JobOutcome::Throttled { .. })) => None,
+        Err(broken) => Some(broken.cause),
+    }
 }

@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::limits::{MAX_FINISH_BATCH, STORAGE_CALL_LIMIT};
 use crate::retry::Transition;
 use crate::storage::{Begun, Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError};
-use crate::{DeadReason, JobStatus, Timing, telemetry};
+use crate::{DeadReason, Failure, JobStatus, Timing, telemetry};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +26,7 @@ pub(crate) struct Ended {
     lease: Lease,
     /// `None` gives the claim back.
     transition: Option<Transition>,
+    failure: Option<Box<Failure>>,
     begun: Begun,
     ran_for: Duration,
     at: Instant,
@@ -49,23 +50,25 @@ impl Outbox {
         session: Arc<Session>,
         lease: Lease,
         transition: Transition,
+        failure: Option<Box<Failure>>,
         ran_for: Duration,
     ) {
         let (transition, begun) = (Some(transition), Begun::Perhaps);
-        self.push(Ended { session, lease, transition, begun, ran_for, at: Instant::now() });
+        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now() });
     }
 
     /// A claim goes back without charge; its permits too, unless its handler has begun.
     pub(crate) fn release(&self, session: Arc<Session>, lease: Lease, begun: Begun) {
         let ran_for = Duration::ZERO;
-        self.push(Ended { session, lease, transition: None, begun, ran_for, at: Instant::now() });
+        let (transition, failure) = (None, None);
+        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now() });
     }
 
     /// A claim was cancelled before its handler started.
     pub(crate) fn cancelled_before_start(&self, held: Held) {
         let error = "cancelled before it started".to_owned();
         let transition = Transition::Dead { reason: DeadReason::Cancelled, error };
-        self.finish(held.session, held.claimed.lease, transition, Duration::ZERO);
+        self.finish(held.session, held.claimed.lease, transition, None, Duration::ZERO);
     }
 
     fn push(&self, ended: Ended) {
@@ -179,9 +182,12 @@ async fn write_one(core: &Core, ended: Ended) {
     };
     let forms = [ended.transition.clone(), ended.transition.as_ref().map(plainer), None];
     let mut batch = vec![ended];
-    for transition in forms {
+    for (nth, transition) in forms.into_iter().enumerate() {
         if let Some(ended) = batch.first_mut() {
             ended.transition = transition;
+            if nth > 0 {
+                ended.failure = None;
+            }
         }
         match patiently(core, &mut batch).await {
             Ok(results) => return settle(core, batch, &results, true),
@@ -238,7 +244,12 @@ async fn send(core: &Core, batch: &[Ended]) -> Result<Vec<FinishResult>, Storage
 
 fn finish_of(ended: &Ended) -> Option<Finish> {
     let timing = Timing { ran_for: ended.ran_for, ended_ago: ended.at.elapsed() };
-    Some(Finish { lease: ended.lease, transition: ended.transition.clone()?, timing })
+    Some(Finish {
+        lease: ended.lease,
+        transition: ended.transition.clone()?,
+        timing,
+        failure: ended.failure.clone(),
+    })
 }
 
 fn settle(core: &Core, batch: Vec<Ended>, results: &[FinishResult], resent: bool) {

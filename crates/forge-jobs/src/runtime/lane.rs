@@ -316,6 +316,7 @@ mod tests {
             created_at: at,
             due_at: at,
             tags: Vec::new(),
+            trace: None,
             suspicions: 0,
         };
         let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0, memo: None };

@@ -20,6 +20,9 @@ mod finish;
 mod handle;
 mod heartbeat;
 mod lane;
+#[cfg(feature = "logs")]
+mod logs;
+mod panics;
 mod session;
 mod shutdown;
 mod watch;
@@ -222,6 +225,7 @@ impl QueueRuntime {
             return Err(error.into());
         }
         self.config.check()?;
+        panics::watch();
         let declared = self.checked_schedules()?;
         let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let core = Arc::new(Core::new(

@@ -50,7 +50,7 @@ pub(crate) async fn follow(core: &Arc<Core>, mut commands: mpsc::UnboundedReceiv
 async fn linger(core: &Arc<Core>, mut commands: mpsc::UnboundedReceiver<Command>, report: &ShutdownReport) {
     tokio::select! {
         () = core.quiet() => {
-            let _ = tokio::time::timeout(LAST_WRITES, core.outbox.flush()).await;
+            let _ = tokio::time::timeout(LAST_WRITES, flushed(core)).await;
             end(core, report).await;
         }
         reply = abandoned(&mut commands, |again| answer(again, report)) => {
@@ -95,8 +95,15 @@ async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> Shutd
     }
     // A claim that was under way when this began may have filled a buffer since.
     core.hand_back_buffers();
-    let _ = tokio::time::timeout(LAST_WRITES, core.outbox.flush()).await;
+    let _ = tokio::time::timeout(LAST_WRITES, flushed(core)).await;
     report(core, since)
+}
+
+/// Resolves when what has ended is written: outcomes, and lines of handlers.
+async fn flushed(core: &Core) {
+    core.outbox.flush().await;
+    #[cfg(feature = "logs")]
+    core.logs.flush().await;
 }
 
 fn report(core: &Core, since: Counted) -> ShutdownReport {
@@ -132,7 +139,7 @@ async fn abandon(core: &Core, reply: oneshot::Sender<()>, replies: Vec<Reply>) {
         state.cancel.cancel(CancelCause::Shutdown);
     }
     // What has ended should count, if the storage takes it at once.
-    let _ = tokio::time::timeout(FAREWELL, core.outbox.flush()).await;
+    let _ = tokio::time::timeout(FAREWELL, flushed(core)).await;
     let report = report(core, Counted::default());
     end(core, &report).await;
     answer(replies, &report);

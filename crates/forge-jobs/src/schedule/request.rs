@@ -243,6 +243,7 @@ impl ScheduledJob {
             dedupe: None,
             concurrency_key: None,
             tags: self.tags.clone(),
+            trace: None,
         }
     }
 

@@ -31,6 +31,18 @@ impl Actor {
         Ok(Self { name, role: None, source, address: None })
     }
 
+    /// Somebody of this name, made fit: control characters are left out, and it is cut to
+    /// [`MAX_ACTOR_BYTES`] bytes. Of nothing comes `unknown`.
+    #[must_use]
+    pub fn lossy(name: &str, source: Source) -> Self {
+        let mut fit: String = name.chars().filter(|c| !c.is_control()).collect();
+        fit.truncate(fit.floor_char_boundary(MAX_ACTOR_BYTES));
+        if fit.is_empty() {
+            "unknown".clone_into(&mut fit);
+        }
+        Self { name: fit, role: None, source, address: None }
+    }
+
     /// With what the person may do.
     #[must_use]
     pub const fn with_role(mut self, role: Role) -> Self {

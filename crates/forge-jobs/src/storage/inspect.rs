@@ -1,7 +1,8 @@
 //! `Inspect`: reads for people. Apart from the traits that carry the runtime, so that those stay small (ADR 0001).
 
 use super::{ClaimMode, KindFilter, QueueRow, StorageError};
-use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp};
+use crate::errors::ErrorGroupId;
+use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp, Worker};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct JobFilter {
     pub dead_reason: Option<DeadReason>,
     /// Only with this tag.
     pub tag: Option<String>,
+    /// Only those whose latest error is of this group.
+    pub error_group: Option<ErrorGroupId>,
 }
 
 impl JobFilter {
@@ -26,7 +29,15 @@ impl JobFilter {
     pub fn fingerprint(&self) -> u64 {
         let status = self.status.map(JobStatus::as_str);
         let reason = self.dead_reason.map(DeadReason::as_str);
-        let parts = [self.queue.as_deref(), status, self.kind.as_deref(), reason, self.tag.as_deref()];
+        let group = self.error_group.map(|group| group.to_string());
+        let parts = [
+            self.queue.as_deref(),
+            status,
+            self.kind.as_deref(),
+            reason,
+            self.tag.as_deref(),
+            group.as_deref(),
+        ];
         // FNV-1a. Neither NUL nor SOH is in a name or a tag.
         let bytes = parts.iter().flat_map(|p| {
             let mark: &[u8] = if p.is_some() { b"\x01" } else { b"\0" };
@@ -89,7 +100,14 @@ pub struct JobEvent {
     pub claim_no: Option<i64>,
     /// In which process.
     pub process: Option<ProcessId>,
-    /// An error text, or another detail for people.
+    /// What is known of that process; `None` when it is forgotten.
+    pub worker: Option<Worker>,
+    /// Who or what made it happen: `caller`, `schedule`, `claim`, `operator`, `handed_back`, the dead reason of a job
+    /// that died, or the word of an [`AttemptCause`](crate::AttemptCause).
+    pub cause: Option<String>,
+    /// How long the attempt took that ended here.
+    pub ran_for: Option<Duration>,
+    /// An error text, the schedule that made the job, or another detail for people.
     pub detail: Option<String>,
     /// The person who caused it, if one did and was named.
     pub actor: Option<String>,
@@ -221,7 +239,8 @@ pub trait Inspect: Send + Sync + 'static {
     /// order by due time, scheduled and retrying by due time, done and dead by finish, newest first.
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError>;
 
-    /// The attempts of a job that did not end in `done`, oldest first.
+    /// The attempts of a job that have ended, oldest first. Of those that did not end in `done` only the last
+    /// [`MAX_ATTEMPT_RECORDS`](crate::limits::MAX_ATTEMPT_RECORDS) are kept.
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError>;
 
     /// What happened to a job, oldest first.

@@ -12,6 +12,7 @@ mod cron_storage;
 mod error;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
+mod history;
 mod inspect;
 mod job_queue;
 mod lease;
@@ -41,6 +42,10 @@ pub use cron_storage::{
     TickRow, TicksParams, UndeclareParams,
 };
 pub use error::{InvalidValue, StorageError};
+pub use history::{
+    ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorOrder, ErrorQueue, History, LeftOut, LogChunk,
+    LogPage, LogsParams, Over, RecordLogsParams, TendErrorsParams, TendErrorsReport,
+};
 pub use inspect::{
     BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, Line, LineParams, ListParams,
     PageCursor, ProcessRow, QueueCounts,
@@ -114,6 +119,8 @@ pub struct Storage {
     pub audit: Arc<dyn Audit>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
+    /// What jobs leave behind.
+    pub history: Arc<dyn History>,
     /// What it can do.
     pub capabilities: Capabilities,
 }
@@ -130,7 +137,8 @@ impl Storage {
             + CronStorage
             + MetricsStorage
             + Audit
-            + Inspect,
+            + Inspect
+            + History,
     {
         Self {
             jobs: backend.clone(),
@@ -140,7 +148,8 @@ impl Storage {
             cron: backend.clone(),
             metrics: backend.clone(),
             audit: backend.clone(),
-            inspect: backend,
+            inspect: backend.clone(),
+            history: backend,
             capabilities,
         }
     }

@@ -5,7 +5,9 @@
 
 use super::Lease;
 use crate::retry::Transition;
-use crate::{ClaimedJob, DeadReason, JobId, JobStatus, NewJob, ProcessId, Progress, Timestamp, Timing};
+use crate::{
+    ClaimedJob, DeadReason, Failure, JobId, JobStatus, NewJob, ProcessId, Progress, Timestamp, Timing,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,6 +158,8 @@ pub struct Finish {
     pub transition: Transition,
     /// How long it took.
     pub timing: Timing,
+    /// What else is known of an attempt that did not end in done; `None`: nothing, and it is counted nowhere.
+    pub failure: Option<Box<Failure>>,
 }
 
 /// For [`JobQueue::release`](super::JobQueue::release).

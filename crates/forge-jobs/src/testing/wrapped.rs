@@ -1,5 +1,6 @@
 //! Forwards every call of a storage, with a hook around it.
 
+use crate::errors::ErrorGroupId;
 use crate::rate_limit::Scope;
 use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
@@ -16,6 +17,10 @@ use crate::storage::{
     ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
     RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
     SweepReport, UpdateQueueParams, VerbParams,
+};
+use crate::storage::{
+    ErrorGroup, ErrorGroupList, ErrorGroupsParams, History, LogPage, LogsParams, RecordLogsParams,
+    TendErrorsParams, TendErrorsReport,
 };
 use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
@@ -69,6 +74,8 @@ pub enum Operation {
     RecordSamples,
     RecordAction,
     SweepAudit,
+    RecordLogs,
+    TendErrors,
     /// Any read, of queues or for people.
     Read,
 }
@@ -400,5 +407,29 @@ impl<H: Hook> Inspect for Wrapped<H> {
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {
         self.around(Operation::Read, self.inner.inspect.checkup()).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> History for Wrapped<H> {
+    async fn record_logs(&self, params: RecordLogsParams) -> Result<(), StorageError> {
+        self.around(Operation::RecordLogs, self.inner.history.record_logs(params)).await
+    }
+
+    async fn logs(&self, params: LogsParams) -> Result<LogPage, StorageError> {
+        self.around(Operation::Read, self.inner.history.logs(params)).await
+    }
+
+    async fn error_groups(&self, params: ErrorGroupsParams) -> Result<ErrorGroupList, StorageError> {
+        self.around(Operation::Read, self.inner.history.error_groups(params)).await
+    }
+
+    async fn error_group(&self, id: ErrorGroupId) -> Result<Option<ErrorGroup>, StorageError> {
+        self.around(Operation::Read, self.inner.history.error_group(id)).await
+    }
+
+    async fn tend_errors(&self, params: TendErrorsParams) -> Result<TendErrorsReport, StorageError> {
+        self.around(Operation::TendErrors, self.inner.history.tend_errors(params)).await
     }
 }

@@ -83,7 +83,7 @@ async fn a_job_that_comes_back_does_not_wait_for_an_open_transaction_that_has_it
     host.batch_execute("BEGIN; SELECT forge.enqueue('k', '1', dedupe_key => 'x')").await.unwrap();
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
     let again = Transition::Retry { after: Duration::from_secs(60), error: "no".into() };
-    let member = |lease| Finish { lease, transition: again.clone(), timing };
+    let member = |lease| Finish { lease, transition: again.clone(), timing, failure: None };
     let params = FinishParams { members: leases.into_iter().map(member).collect(), now: None };
     let finish = tokio::time::timeout(HANG, storage.jobs.finish(params)).await.unwrap().unwrap();
     let retrying = FinishResult::Applied { status: JobStatus::Retrying, dead_reason: None };
@@ -215,7 +215,8 @@ async fn a_batch_that_waits_for_a_key_holds_no_concurrency_key() {
     };
     until_waiting(&client(&database).await, 1).await;
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    let done = Finish { lease: running, transition: Transition::Done { output: None }, timing };
+    let done =
+        Finish { lease: running, transition: Transition::Done { output: None }, timing, failure: None };
     soon(storage.jobs.finish(FinishParams { members: vec![done], now: None })).await.unwrap();
     assert_eq!(soon(claim_all(&storage, process)).await.len(), 1, "the next one has the concurrency key");
     assert!(!batch.is_finished());
@@ -253,7 +254,8 @@ async fn replacements_ends_promotions_and_cancels_at_once_wait_in_no_circle() {
             async move { enqueue(&storage, request).await }
         };
         let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-        let member = |lease| Finish { lease, transition: Transition::Done { output: None }, timing };
+        let member =
+            |lease| Finish { lease, transition: Transition::Done { output: None }, timing, failure: None };
         let finish = FinishParams { members: running.into_iter().map(member).collect(), now: None };
         let cancel =
             VerbParams { ids: vec![waiting[usize::try_from(n % 3).unwrap()]], actor: None, now: None };

@@ -17,9 +17,16 @@ const FILE: &str = "FORGE_TEST_WORKER_DB";
 async fn worker() {
     let Some(file) = std::env::var_os(FILE) else { return };
     let storage = SqliteStorage::open(file, SqliteOptions::default().normal()).await.unwrap().into_bundle();
+    #[cfg(feature = "logs")]
+    crate::logs::listen();
     let mut handlers = HandlerRegistry::new();
     handlers.register_fn("abort", |_| async { std::process::abort() });
     handlers.register_fn("hang", |_| std::future::pending());
+    #[cfg(feature = "logs")]
+    handlers.register_fn("talks", |_| async {
+        tracing::info!("alive");
+        std::future::pending().await
+    });
     handlers.register_fn("good", |ctx| async move {
         tokio::time::sleep(Duration::from_millis(ctx.decode().unwrap_or(1))).await;
         JobOutcome::Done
@@ -88,6 +95,26 @@ async fn a_killed_process_loses_nothing_and_its_successor_takes_over_at_once() {
     let _last = Worker::start(&db);
     until("all jobs to be done", || async { count(&db, JobStatus::Done).await == 400 }).await;
     assert_eq!(count(&db, JobStatus::Dead).await, 0, "a plain kill makes nobody poison");
+    db.check().await;
+}
+
+/// What a process that was killed had said is there, and what killed it is counted.
+#[cfg(feature = "logs")]
+#[tokio::test]
+async fn lines_of_a_killed_process_are_read_while_it_runs_and_after() {
+    let db = Db::new().await;
+    let runtime = crate::support::runtime(&db.storage, HandlerRegistry::new());
+    let id = runtime.enqueue(request("talks")).await.unwrap().id;
+    let mut worker = Worker::start(&db);
+    crate::logs::until_lines(&db.storage, id, 1).await;
+    worker.kill();
+    let _next = Worker::start(&db);
+    let seen = crate::logs::until_lines(&db.storage, id, 2).await;
+    assert!(seen[0].at.claim_no < seen[1].at.claim_no && seen.iter().all(|l| l.line.message == "alive"));
+    let attempts = db.storage.inspect.attempts(id).await.unwrap();
+    assert_eq!(attempts.iter().map(|a| a.result).collect::<Vec<_>>(), [forge_jobs::AttemptResult::Crashed]);
+    let group = db.storage.history.error_group(attempts[0].error_group.unwrap()).await.unwrap().unwrap();
+    assert_eq!((group.error_type.as_str(), group.count), ("crashed", 1));
     db.check().await;
 }
 

@@ -4,8 +4,8 @@ use crate::support::{Db, next, puppets, request, runtime, soon, until};
 use forge_jobs::storage::JobFilter;
 use forge_jobs::testing::SlowStorage;
 use forge_jobs::{
-    DeadReason, EnqueueError, EnqueueOutcome, EnqueueRequest, HandlerRegistry, JobContext, JobId, JobOutcome,
-    JobPayload, JobStatus, RuntimeConfig, Timestamp, TypedHandler,
+    AttemptResult, DeadReason, EnqueueError, EnqueueOutcome, EnqueueRequest, HandlerRegistry, JobContext,
+    JobId, JobOutcome, JobPayload, JobStatus, RuntimeConfig, Timestamp, TypedHandler,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +53,9 @@ async fn a_throttled_job_comes_back_without_spending_an_attempt() {
     next(&mut started).await.end(JobOutcome::Done);
     let job = db.until_status(id, JobStatus::Done).await;
     assert_eq!(job.attempt, 1);
-    assert_eq!(db.storage.inspect.attempts(id).await.unwrap().len(), 3);
+    let results: Vec<_> = db.storage.inspect.attempts(id).await.unwrap().iter().map(|a| a.result).collect();
+    let throttled = AttemptResult::Throttled;
+    assert_eq!(results, [throttled, throttled, throttled, AttemptResult::Done]);
     db.stop(handle).await;
 }
 

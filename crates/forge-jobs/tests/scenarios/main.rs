@@ -16,6 +16,8 @@ mod faults;
 mod fencing;
 mod lifecycle;
 mod limits;
+#[cfg(feature = "logs")]
+mod logs;
 mod minimal;
 mod schedules;
 mod settings;

@@ -136,6 +136,7 @@ pub(crate) fn quick() -> RuntimeConfig {
     config.poll_idle = Duration::from_millis(200);
     config.sweep_interval = Duration::from_millis(50);
     config.alone_window = Duration::from_millis(500);
+    config.log_interval = Duration::from_millis(20);
     config
 }
 

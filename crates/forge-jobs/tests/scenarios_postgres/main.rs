@@ -22,6 +22,9 @@ mod fencing;
 mod lifecycle;
 #[path = "../scenarios/limits.rs"]
 mod limits;
+#[cfg(feature = "logs")]
+#[path = "../scenarios/logs.rs"]
+mod logs;
 #[path = "../scenarios/schedules.rs"]
 mod schedules;
 #[path = "../scenarios/settings.rs"]

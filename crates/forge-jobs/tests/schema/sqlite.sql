@@ -1,5 +1,7 @@
 CREATE INDEX forge_finished_by ON forge_finished (status, queue, finished_at);
 
+CREATE INDEX forge_finished_group ON forge_finished (error_group, finished_at) WHERE error_group IS NOT NULL;
+
 CREATE INDEX forge_metrics_at ON forge_metrics (level, at);
 
 CREATE INDEX forge_replacements_job ON forge_replacements (seq, at);
@@ -27,6 +29,8 @@ CREATE TABLE forge_attempts (
     result      INTEGER NOT NULL,             -- 0 failed, 1 throttled, 2 dead, 3 cancelled, 4 crashed
     next_due_at INTEGER,
     error       TEXT,
+    error_group INTEGER,                      -- that it is counted in
+    details     TEXT,                         -- JSON: cause, location, chain of errors; NULL: no more than the error says
     PRIMARY KEY (seq, claim_no)
 ) WITHOUT ROWID;
 
@@ -52,6 +56,25 @@ CREATE TABLE forge_deferred (
     PRIMARY KEY (status, due_at, id)
 ) WITHOUT ROWID;
 
+CREATE TABLE forge_error_counts (
+    error_group INTEGER NOT NULL,
+    queue       INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    last_job    BLOB    NOT NULL,
+    PRIMARY KEY (error_group, queue)
+) WITHOUT ROWID;
+
+CREATE TABLE forge_error_groups (
+    id            INTEGER PRIMARY KEY,
+    kind          INTEGER NOT NULL,
+    error_type    TEXT    NOT NULL,
+    message       TEXT    NOT NULL,
+    first_at      INTEGER NOT NULL,
+    first_version TEXT    NOT NULL            -- of the program that it was seen in first
+);
+
 CREATE TABLE forge_finished (
     seq         INTEGER PRIMARY KEY,
     status      INTEGER NOT NULL,             -- 4 done, 5 dead
@@ -64,6 +87,7 @@ CREATE TABLE forge_finished (
     reason      INTEGER,                      -- 0 exhausted, 1 discarded, 2 cancelled, 3 poison, 4 undecodable
     error       TEXT,
     output      TEXT,
+    error_group INTEGER,
     CHECK ((status = 5) = (reason IS NOT NULL))
 );
 
@@ -93,8 +117,10 @@ CREATE TABLE forge_jobs (
     dedupe_us     INTEGER,                    -- its key is free so long after created_at; NULL: no such bound
     concurrency_key TEXT,
     tags          TEXT,                       -- JSON array
+    trace         TEXT,                       -- traceparent and tracestate of its enqueue
     progress      TEXT,                       -- JSON
     error         TEXT,                       -- the latest
+    error_group   INTEGER,                    -- and the group it is counted in
     payload       TEXT    NOT NULL
 );
 
@@ -118,10 +144,20 @@ CREATE TABLE forge_limits (
     version     INTEGER NOT NULL DEFAULT 1
 ) WITHOUT ROWID;
 
+CREATE TABLE forge_logs (
+    seq      INTEGER NOT NULL,
+    claim_no INTEGER NOT NULL,
+    no       INTEGER NOT NULL,                -- of the first line; 1 is the first one of the attempt
+    lines    TEXT    NOT NULL,                -- JSON array
+    over     INTEGER NOT NULL,                -- lines left out so far: over the bounds of an attempt
+    lost     INTEGER NOT NULL,                -- lines left out so far: no room for them, or the storage was away
+    PRIMARY KEY (seq, claim_no, no)
+) WITHOUT ROWID;
+
 CREATE TABLE forge_meta (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE forge_metrics (
-    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600
+    level  INTEGER NOT NULL,                  -- the length of the stretch in seconds: 60, 300, 3600; 0: ever
     source INTEGER NOT NULL,                  -- 0 all jobs, 1 those of a queue, 2 those of a kind
     of     INTEGER NOT NULL,                  -- which queue or kind; 0: those without tallies of their own
     at     INTEGER NOT NULL,                  -- where the stretch begins
@@ -329,31 +365,41 @@ CREATE VIEW forge_job_events AS
 SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' || substr(hex(j.id), 13, 4) || '-'
              || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) AS job,
        e.at, e.event, e.attempt, e.claim_no,
-       (SELECT lower(substr(hex(p.id), 1, 8) || '-' || substr(hex(p.id), 9, 4) || '-' || substr(hex(p.id), 13, 4) || '-'
-                      || substr(hex(p.id), 17, 4) || '-' || substr(hex(p.id), 21))
-        FROM forge_processes p WHERE p.no = e.process) AS process,
+       CASE WHEN p.no IS NOT NULL
+            THEN lower(substr(hex(p.id), 1, 8) || '-' || substr(hex(p.id), 9, 4) || '-' || substr(hex(p.id), 13, 4) || '-'
+                       || substr(hex(p.id), 17, 4) || '-' || substr(hex(p.id), 21)) END AS process,
        e.detail,
+       p.host, p.version, e.cause, e.ran_us,
        j.id AS job_bytes
 FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process,
-             NULL AS detail, 0 AS rank
+             NULL AS detail, 'caller' AS cause, NULL AS ran_us
       FROM forge_jobs
       UNION ALL
-      SELECT seq, claimed_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_running
+      SELECT seq, claimed_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL FROM forge_running
       UNION ALL
-      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_attempts
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL FROM forge_attempts
       UNION ALL
       SELECT seq, ended_at,
-             CASE result WHEN 0 THEN 'failed' WHEN 1 THEN 'throttled' WHEN 2 THEN 'failed' WHEN 3 THEN 'failed'
-                         ELSE 'crashed' END,
-             attempt, claim_no, process, error, 3
+             CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END,
+             attempt, claim_no, process, error,
+             coalesce(json_extract(details, '$.cause'), CASE result WHEN 3 THEN 'cancel' WHEN 4 THEN 'process_died' ELSE 'handler' END),
+             ended_at - started_at
       FROM forge_attempts
       UNION ALL
-      SELECT seq, at, event, NULL, claim_no, process, NULL, 2 FROM forge_notes
+      SELECT seq, at, event, NULL, claim_no, process, NULL,
+             CASE event WHEN 'released' THEN 'handed_back' WHEN 'replaced' THEN 'caller' WHEN 'dead' THEN NULL
+                        ELSE 'operator' END, NULL
+      FROM forge_notes
       UNION ALL
-      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 1 FROM forge_finished WHERE status = 4
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL
+      FROM forge_finished WHERE status = 4
       UNION ALL
       SELECT seq, finished_at,
              CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END,
-             attempt, claim_no, process, error, 4
+             attempt, claim_no, process, error,
+             CASE reason WHEN 0 THEN 'exhausted' WHEN 1 THEN 'discarded' WHEN 2 THEN 'operator' WHEN 3 THEN 'poison'
+                         WHEN 4 THEN 'undecodable' ELSE 'handler' END,
+             finished_at - started_at
       FROM forge_finished) e
-JOIN forge_jobs j ON j.seq = e.seq;
+JOIN forge_jobs j ON j.seq = e.seq
+LEFT JOIN forge_processes p ON p.no = e.process;

@@ -23,7 +23,8 @@ const INSERT: &str = "WITH fresh AS (
     INSERT INTO {schema}.ready (due_at, id, queue, kind, lane, priority) SELECT due_at, id, 1, 1, 0, 0 FROM fresh";
 const CLAIM: &str = "SELECT id, claim_no, payload FROM {schema}.claim($1, '{default}', ARRAY[$2::int], NULL, false, \
     $2, '{}', '{}', '{}', '{}', '{}', '{}', NULL) WHERE want IS NOT NULL";
-const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $4, $5, NULL, NULL, $5, $5, NULL, NULL)";
+const FINISH: &str =
+    "SELECT {schema}.finish($1, $2, $3, $4, $4, $5, NULL, NULL, $5, $5, NULL, NULL, NULL, NULL, NULL, NULL)";
 const NAMES: &str = "SELECT {schema}.names('{default}', '{bench}')";
 const REGISTER: &str = "SELECT {schema}.register($1, 'bench', 0, '', NULL, NULL, 1000000, 60000000, NULL)";
 

@@ -1,11 +1,10 @@
 //! `forge audit`: what people did, and who.
 
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, short, table, when};
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
-use forge_jobs::storage::{AuditFilter, AuditListParams};
-use forge_jobs_api::wire::{AuditAction, AuditPage};
+use forge_jobs_api::wire::{AuditAction, AuditPage, AuditQuery};
 
 const AFTER_HELP: &str = "\
 The latest first. Kept for 90 days. Times are UTC; --json has the settings before and after.
@@ -44,18 +43,17 @@ pub(crate) struct Args {
     before: Option<i64>,
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let filter = AuditFilter {
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let query = AuditQuery {
         actor: args.actor,
         action: args.action,
         what: args.what,
         target: args.target,
-        ..AuditFilter::default()
+        limit: Some(args.limit),
+        before: args.before,
+        ..AuditQuery::default()
     };
-    let storage = database.open_existing().await?;
-    let params = AuditListParams { filter, limit: args.limit, before: args.before };
-    let page = storage.audit.list(params).await?;
-    out.answer(&AuditPage::from(&page), text)?;
+    out.answer(&at.existing().await?.audit(query).await?, text)?;
     Ok(Exit::Ok)
 }
 

@@ -1,13 +1,9 @@
 //! `forge cron`: the sub-commands.
 
 use super::{cron_list, cron_next, cron_set, cron_show};
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use forge_jobs::storage::StorageError;
-use forge_jobs::{DefaultRouter, Schedules, Storage};
-use forge_jobs_api::wire::{Schedule, ScheduleRemoved, Tick};
-use std::sync::Arc;
 
 /// See and steer schedules, and see when cron expressions fire.
 #[derive(Debug, clap::Subcommand)]
@@ -44,42 +40,26 @@ pub(crate) struct Name {
     name: String,
 }
 
-/// Schedules of a database.
-pub(super) fn schedules(storage: Storage) -> Schedules {
-    let schedules = Schedules::new(storage, Arc::new(DefaultRouter));
-    match crate::actor::actor() {
-        Some(actor) => schedules.acting_as(actor),
-        None => schedules,
-    }
-}
-
-pub(crate) async fn run(command: Command, url: Option<&str>, out: &mut Output) -> Result<Exit, Failure> {
-    if let Command::Next(args) = command {
-        return cron_next::run(args, out);
-    }
-    let database = &Database::choose(url)?;
-    let existing = async || Ok::<_, Failure>(schedules(database.open_existing().await?));
-    let row = match command {
-        Command::Next(_) => return Ok(Exit::Ok),
-        Command::List(args) => return cron_list::run(&args, database, out).await,
-        Command::Show(args) => return cron_show::run(args, database, out).await,
-        Command::Set(args) => return cron_set::run(args, database, out).await,
+pub(crate) async fn run(command: Command, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let schedule = match command {
+        Command::Next(args) => return cron_next::run(args, out),
+        Command::List(args) => return cron_list::run(&args, at, out).await,
+        Command::Show(args) => return cron_show::run(args, at, out).await,
+        Command::Set(args) => return cron_set::run(args, at, out).await,
         Command::Run(Name { name }) => {
-            let tick = existing().await?.run_now(&name).await?;
-            out.answer(&Tick::from(&tick), |t| format!("enqueued {}\n", t.job.as_deref().unwrap_or("-")))?;
+            let tick = at.existing().await?.run_schedule(&name).await?;
+            out.answer(&tick, |t| format!("enqueued {}\n", t.job.as_deref().unwrap_or("-")))?;
             return Ok(Exit::Ok);
         }
         Command::Remove(Name { name }) => {
-            if !existing().await?.remove(&name).await? {
-                return Err(StorageError::NotFound { what: "schedule", name }.into());
-            }
-            out.answer(&ScheduleRemoved { name }, |_| "removed\n".into())?;
+            let removed = at.existing().await?.remove_schedule(&name).await?;
+            out.answer(&removed, |_| "removed\n".into())?;
             return Ok(Exit::Ok);
         }
-        Command::Pause(Name { name }) => existing().await?.pause(&name).await?,
-        Command::Resume(Name { name }) => existing().await?.resume(&name).await?,
-        Command::Reset(Name { name }) => existing().await?.reset_to_code(&name).await?,
+        Command::Pause(Name { name }) => at.existing().await?.pause_schedule(&name).await?,
+        Command::Resume(Name { name }) => at.existing().await?.resume_schedule(&name).await?,
+        Command::Reset(Name { name }) => at.existing().await?.reset_schedule(&name).await?,
     };
-    out.answer(&Schedule::from(&row), |s| cron_list::table_of(std::slice::from_ref(s)))?;
+    out.answer(&schedule, |s| cron_list::table_of(std::slice::from_ref(s)))?;
     Ok(Exit::Ok)
 }

@@ -1,10 +1,10 @@
 //! `forge cron list`.
 
-use super::cron::schedules;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, table, when};
-use forge_jobs_api::wire::{Schedule, ScheduleList, ScheduleOwner};
+use forge_jobs_api::service::unreadable;
+use forge_jobs_api::wire::{Schedule, ScheduleOwner};
 
 const AFTER_HELP: &str = "\
 Times are UTC. Under remarks: paused; overrides the code (a person's values are in effect, `forge cron show` has both); no \
@@ -18,12 +18,8 @@ Example:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let all = schedules(database.open_existing().await?).list().await?;
-    let list = ScheduleList {
-        schedules: all.schedules.iter().map(Into::into).collect(),
-        unreadable: all.unreadable,
-    };
+pub(crate) async fn run(_args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let list = at.existing().await?.schedules().await?;
     out.answer(&list, |list| {
         let mut text =
             if list.schedules.is_empty() { "no schedules\n".into() } else { table_of(&list.schedules) };
@@ -34,13 +30,6 @@ pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> 
         text
     })?;
     Ok(Exit::Ok)
-}
-
-/// Of a schedule that a newer program wrote.
-pub(super) fn unreadable(name: &str) -> String {
-    format!(
-        "schedule {name} is not understood by this version of forge: a newer one wrote it; upgrade this program"
-    )
 }
 
 /// Schedules, a row each.

@@ -1,15 +1,15 @@
 //! `forge cron set`.
 
-use super::cron::schedules;
 use super::cron_list::table_of;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use forge_jobs::schedule::{MissedFires, Overlap, ScheduledJob};
-use forge_jobs::storage::{ScheduleRow, StorageError};
-use forge_jobs::{DefaultRouter, EnqueueRequest, Schedule};
-use forge_jobs_api::wire::{self, ErrorCode};
+use forge_jobs::schedule::Overlap;
+use forge_jobs_api::convert::seconds;
+use forge_jobs_api::service::check_schedule;
+use forge_jobs_api::wire::{self, ErrorCode, MissedFires, ScheduleEdit};
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -94,131 +94,85 @@ enum Missed {
     CatchUp,
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    if args.is_empty() {
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let edit = args.edit()?;
+    if edit.is_empty() {
         let message = "nothing to set: give at least one value, see `forge cron set --help`";
         return Err(Failure::new(ErrorCode::Invalid, message));
     }
     // A new one is checked before the database is opened, so that a typo creates nothing.
     let new = args.expression.is_some() && args.kind.is_some();
     if new {
-        args.schedule(None)?.check(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
+        args.check_missed(MissedFires::Once)?;
+        check_schedule(&args.name, &edit)?;
     }
-    let storage = if new { database.open_lasting().await? } else { database.open_existing().await? };
-    let schedules = schedules(storage);
-    let before = schedules.get(&args.name).await?;
-    let schedule = args.schedule(before.as_ref())?;
-    let version = args.if_version.or_else(|| before.as_ref().map(|row| row.version));
-    let row = match version {
-        Some(version) => schedules.put_if(schedule, version).await?,
-        None => schedules.put(schedule).await?,
+    let desk = if new { at.lasting().await? } else { at.existing().await? };
+    let schedule = match desk.schedule(&args.name, 1).await {
+        Ok(before) => {
+            args.check_missed(before.schedule.settings.missed)?;
+            let version = args.if_version.unwrap_or(before.schedule.version);
+            desk.edit_schedule(&args.name, &edit, Some(version)).await?
+        }
+        Err(failure) if failure.code() != ErrorCode::NotFound || args.if_version.is_some() => {
+            return Err(failure);
+        }
+        Err(_) if args.expression.is_none() => return Err(args.missing("--expression")),
+        Err(_) if args.kind.is_none() => return Err(args.missing("--kind")),
+        Err(_) => desk.put_schedule(&args.name, &edit).await?,
     };
-    out.answer(&wire::Schedule::from(&row), |s| table_of(std::slice::from_ref(s)))?;
+    out.answer(&schedule, |s| table_of(std::slice::from_ref(s)))?;
     Ok(Exit::Ok)
 }
 
 impl Args {
-    const fn is_empty(&self) -> bool {
-        self.expression.is_none()
-            && self.zone.is_none()
-            && self.missed.is_none()
-            && self.catch_up.is_none()
-            && self.within.is_none()
-            && self.overlap.is_none()
-            && self.jitter.is_none()
-            && !self.changes_job()
+    fn missing(&self, what: &str) -> Failure {
+        let message = format!("there is no schedule {:?} yet: to make it, give {what} too", self.name);
+        Failure::new(ErrorCode::NotFound, message)
     }
 
-    const fn changes_job(&self) -> bool {
-        self.kind.is_some()
-            || self.payload.is_some()
-            || self.queue.is_some()
-            || self.priority.is_some()
-            || self.max_attempts.is_some()
-            || !self.tags.is_empty()
+    fn edit(&self) -> Result<ScheduleEdit, Failure> {
+        let raw = |text: &String| {
+            RawValue::from_string(text.clone()).map_err(|e| {
+                Failure::new(ErrorCode::Invalid, format!("payload refused: the text is no JSON: {e}"))
+            })
+        };
+        Ok(ScheduleEdit {
+            expression: self.expression.clone(),
+            zone: self.zone.clone(),
+            kind: self.kind.clone(),
+            payload: self.payload.as_ref().map(raw).transpose()?,
+            queue: self.queue.clone(),
+            priority: self.priority,
+            max_attempts: self.max_attempts,
+            tags: (!self.tags.is_empty()).then(|| self.tags.clone()),
+            missed: self.missed.map(|missed| match missed {
+                Missed::Skip => MissedFires::Skip,
+                Missed::Once => MissedFires::Once,
+                Missed::CatchUp => MissedFires::CatchUp,
+            }),
+            catch_up: self.catch_up,
+            within_seconds: self.within.map(seconds),
+            overlap: self.overlap.map(|overlap| match overlap {
+                Overlap::Allow => wire::Overlap::Allow,
+                Overlap::Skip => wire::Overlap::Skip,
+            }),
+            jitter_seconds: self.jitter.map(seconds),
+        })
     }
 
-    /// What was there, with what was given.
-    fn schedule(&self, before: Option<&ScheduleRow>) -> Result<Schedule, Failure> {
-        let missing = |what: &str| {
-            let message = format!("there is no schedule {:?} yet: to make it, give {what} too", self.name);
-            Failure::new(ErrorCode::NotFound, message)
+    /// What goes with what, in the words of the command line.
+    fn check_missed(&self, before: MissedFires) -> Result<(), Failure> {
+        let usage = |message: &str| Err(Failure::new(ErrorCode::Invalid, message));
+        let catches_up = match self.missed {
+            Some(missed) => missed == Missed::CatchUp,
+            None => before == MissedFires::CatchUp,
         };
-        let mut schedule = match before {
-            Some(row) => Schedule::from_spec(&self.name, &row.spec),
-            None if self.if_version.is_some() => {
-                return Err(StorageError::NotFound { what: "schedule", name: self.name.clone() }.into());
-            }
-            None => {
-                let expression = self.expression.as_deref().ok_or_else(|| missing("--expression"))?;
-                if self.kind.is_none() {
-                    return Err(missing("--kind"));
-                }
-                Schedule::new(&self.name, expression, self.job(None))
-            }
-        };
-        if let Some(expression) = &self.expression {
-            schedule = schedule.with_expression(expression);
+        if self.catch_up.is_some() && !catches_up {
+            return usage("--catch-up goes with --missed catch-up");
         }
-        if let Some(zone) = &self.zone {
-            schedule = schedule.in_zone(zone);
+        if self.missed == Some(Missed::CatchUp) && self.catch_up.is_none() && before != MissedFires::CatchUp {
+            return usage("--missed catch-up needs --catch-up N");
         }
-        if self.changes_job() {
-            schedule = schedule.with_job(self.job(before.map(|row| &row.spec.job)));
-        }
-        if let Some(overlap) = self.overlap {
-            schedule = schedule.with_overlap(overlap);
-        }
-        if let Some(jitter) = self.jitter {
-            schedule = schedule.with_jitter(jitter);
-        }
-        Ok(schedule.with_missed(self.missed(before.map_or(MissedFires::ONCE, |row| row.spec.missed))?))
-    }
-
-    fn job(&self, before: Option<&ScheduledJob>) -> EnqueueRequest {
-        let kind = self.kind.clone().or_else(|| before.map(|job| job.kind.clone())).unwrap_or_default();
-        let mut request = match (&self.payload, before) {
-            (Some(text), _) => EnqueueRequest::from_json_text(kind, text.clone()),
-            (None, Some(job)) => EnqueueRequest::from_payload(kind, job.payload.clone()),
-            (None, None) => EnqueueRequest::from_json_text(kind, "null"),
-        };
-        if let Some(queue) = self.queue.clone().or_else(|| before.map(|job| job.queue.clone())) {
-            request = request.on_queue(queue);
-        }
-        if let Some(priority) = self.priority.or_else(|| before.map(|job| job.priority)) {
-            request = request.with_priority(priority);
-        }
-        if let Some(max_attempts) = self.max_attempts.or_else(|| before.map(|job| job.max_attempts)) {
-            request = request.with_max_attempts(max_attempts);
-        }
-        let tags = if self.tags.is_empty() { before.map(|job| &job.tags) } else { Some(&self.tags) };
-        tags.into_iter().flatten().fold(request, EnqueueRequest::with_tag)
-    }
-
-    fn missed(&self, before: MissedFires) -> Result<MissedFires, Failure> {
-        let usage = |message: &str| Failure::new(ErrorCode::Invalid, message);
-        let max = match (self.catch_up, before) {
-            (Some(max), _) | (None, MissedFires::CatchUp { max, .. }) => Some(max),
-            (None, _) => None,
-        };
-        let missed = match self.missed {
-            Some(Missed::CatchUp) => {
-                MissedFires::catch_up(max.ok_or_else(|| usage("--missed catch-up needs --catch-up N"))?)
-            }
-            Some(_) if self.catch_up.is_some() => {
-                return Err(usage("--catch-up goes with --missed catch-up"));
-            }
-            Some(Missed::Skip) => MissedFires::SKIP,
-            Some(Missed::Once) => MissedFires::ONCE,
-            None => match (self.catch_up, before) {
-                (Some(max), MissedFires::CatchUp { within, .. }) => MissedFires::CatchUp { max, within },
-                (Some(_), _) => return Err(usage("--catch-up goes with --missed catch-up")),
-                (None, before) => before,
-            },
-        };
-        // The same policy keeps its window; another one begins with its default.
-        let same = std::mem::discriminant(&missed) == std::mem::discriminant(&before);
-        let within = self.within.or_else(|| same.then(|| before.within()));
-        Ok(within.map_or(missed, |within| missed.with_window(within)))
+        Ok(())
     }
 }

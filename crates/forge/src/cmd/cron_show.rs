@@ -1,12 +1,10 @@
 //! `forge cron show`.
 
-use super::cron::schedules;
 use super::cron_list::{owner, remarks, time};
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, pairs, table, when};
 use forge_jobs::limits::MAX_PAGE;
-use forge_jobs::storage::StorageError;
 use forge_jobs_api::wire::{
     MissedFires, Overlap, ScheduleDetail, ScheduleSettings, Seconds, Tick, TickOutcome,
 };
@@ -32,13 +30,8 @@ pub(crate) struct Args {
     ticks: u32,
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let schedules = schedules(database.open_existing().await?);
-    let Some(row) = schedules.get(&args.name).await? else {
-        return Err(StorageError::NotFound { what: "schedule", name: args.name }.into());
-    };
-    let ticks = schedules.ticks(&args.name, args.ticks).await?;
-    let detail = ScheduleDetail { schedule: (&row).into(), ticks: ticks.iter().map(Into::into).collect() };
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let detail = at.existing().await?.schedule(&args.name, args.ticks).await?;
     out.answer(&detail, text)?;
     Ok(Exit::Ok)
 }

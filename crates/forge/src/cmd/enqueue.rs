@@ -1,15 +1,16 @@
 //! `forge enqueue`: one job, or a line each from standard input.
 
 use super::enqueue_bulk;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use clap::builder::NonEmptyStringValueParser;
 use forge_jobs::limits::MAX_MAX_ATTEMPTS;
-use forge_jobs::{Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Timestamp};
-use forge_jobs_api::wire::{EnqueueOutcome, Enqueued, ErrorCode};
-use std::sync::Arc;
+use forge_jobs::{DefaultRouter, EnqueueRequest, JobId, JobStatus, Timestamp};
+use forge_jobs_api::convert::{seconds, time};
+use forge_jobs_api::wire::{EnqueueLine, EnqueueOutcome, ErrorCode, OnDuplicate};
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -106,58 +107,42 @@ impl Args {
             || self.id.is_some()
     }
 
-    fn into_request(self, payload: String) -> EnqueueRequest {
-        let mut request = EnqueueRequest::from_json_text(self.kind, payload);
-        if let Some(queue) = self.queue {
-            request = request.on_queue(queue);
-        }
-        if let Some(at) = self.run_at {
-            request = request.with_run_at(at);
-        }
-        if let Some(priority) = self.priority {
-            request = request.with_priority(priority);
-        }
-        if let Some(max_attempts) = self.max_attempts {
-            request = request.with_max_attempts(max_attempts);
-        }
-        if let Some(key) = self.dedupe_key {
-            let mut dedupe = Dedupe::new(key);
-            if let Some(states) = self.dedupe_states {
-                dedupe = dedupe.in_states(states.into_iter().collect());
-            }
-            if let Some(period) = self.dedupe_period {
-                dedupe = dedupe.within(period);
-            }
-            request = request.with_dedupe(if self.replace { dedupe.replacing() } else { dedupe });
-        }
-        if let Some(key) = self.concurrency_key {
-            request = request.with_concurrency_key(key);
-        }
-        for tag in self.tags {
-            request = request.with_tag(tag);
-        }
-        match self.id {
-            Some(id) => request.with_id(id),
-            None => request,
+    fn into_line(self, payload: Box<RawValue>) -> EnqueueLine {
+        EnqueueLine {
+            kind: self.kind,
+            payload,
+            queue: self.queue,
+            run_at: self.run_at.map(time),
+            priority: self.priority,
+            max_attempts: self.max_attempts,
+            dedupe_key: self.dedupe_key,
+            dedupe_states: self.dedupe_states.map(|states| states.iter().map(ToString::to_string).collect()),
+            dedupe_seconds: self.dedupe_period.map(seconds),
+            on_duplicate: self.replace.then_some(OnDuplicate::Replace),
+            concurrency_key: self.concurrency_key,
+            tags: self.tags,
+            id: self.id.map(|id| id.to_string()),
         }
     }
 }
 
-pub(crate) async fn run(mut args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(mut args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     let usage = |message: &str| Failure::new(ErrorCode::Invalid, message);
     let payload = args.payload.take();
     if args.kind == "-" {
         if payload.is_some() || args.has_options() {
             return Err(usage("with `-` everything comes from standard input: put options into the lines"));
         }
-        return enqueue_bulk::run(database, out).await;
+        return enqueue_bulk::run(at, out).await;
     }
     let payload = payload.ok_or_else(|| usage("the payload is missing: give JSON, for instance '{}'"))?;
+    let payload = RawValue::from_string(payload)
+        .map_err(|e| usage(&format!("payload refused: the text is no JSON: {e}")))?;
     // Checked before the database is opened, so that a typo creates nothing.
-    let request = args.into_request(payload);
-    request.clone().validate(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
-    let enqueuer = Enqueuer::new(database.open_lasting().await?, Arc::new(DefaultRouter));
-    let receipt = Enqueued::from(enqueuer.enqueue(request).await?);
+    let line = args.into_line(payload);
+    let request = EnqueueRequest::try_from(line.clone())?;
+    request.validate(&DefaultRouter).map_err(|e| Failure::of(ErrorCode::Invalid, &e))?;
+    let receipt = at.lasting().await?.enqueue(line).await?;
     out.answer(&receipt, |r| format!("{} {}\n", r.id, word(r.outcome)))?;
     Ok(Exit::Ok)
 }

@@ -1,14 +1,13 @@
 //! `forge enqueue -`: a job a line from standard input, in batches.
 
 use super::enqueue::word;
-use crate::database::Database;
+use crate::desk::{Desk, Where};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, counted, plain, say, to_json};
+use forge_jobs::EnqueueRequest;
 use forge_jobs::limits::MAX_PAYLOAD_BYTES;
-use forge_jobs::{DefaultRouter, EnqueueError, EnqueueRequest, Enqueued, Enqueuer};
-use forge_jobs_api::wire::{self, BulkResult, EnqueueLine, ErrorCode, ErrorDetail};
+use forge_jobs_api::wire::{BulkResult, EnqueueLine, Enqueued, ErrorCode, ErrorDetail};
 use std::io::{self, BufRead, BufReader};
-use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Jobs of one batch at most.
@@ -19,32 +18,31 @@ const MAX_LINE_BYTES: usize = MAX_PAYLOAD_BYTES + (64 << 10);
 const READ_BYTES: usize = 256 << 10;
 
 /// One line: its number, and what it asks for.
-type Line = (u64, Result<EnqueueRequest, ErrorDetail>);
+type Line = (u64, Result<EnqueueLine, ErrorDetail>);
 
 /// Batches, or the error that ended the reading.
 type Batch = Result<Vec<Line>, io::Error>;
 
-pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) async fn run(at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     let (batches, mut incoming) = mpsc::channel(2);
     // A thread of its own: a read of standard input may never return, and must not hold up the end.
     std::thread::spawn(move || read(BufReader::with_capacity(READ_BYTES, io::stdin()), &batches));
     // Opened for the first good line: a slip creates nothing.
-    let mut enqueuer = None;
+    let mut desk = None;
     let mut report = Report::new(out);
     let mut stop = None;
     while let Some(batch) = incoming.recv().await {
         let failure = match batch {
             Ok(lines) => {
-                if enqueuer.is_none() && lines.iter().any(|(_, line)| line.is_ok()) {
-                    let storage = database.open_lasting().await;
-                    enqueuer = Some(storage.map(|s| Enqueuer::new(s, Arc::new(DefaultRouter))));
+                if desk.is_none() && lines.iter().any(|(_, line)| line.is_ok()) {
+                    desk = Some(at.lasting().await);
                 }
                 if report.is_empty()
-                    && let Some(Err(failure)) = enqueuer
+                    && let Some(Err(failure)) = desk
                 {
                     return Err(failure);
                 }
-                enqueue(enqueuer.as_ref(), lines, &mut report).await?
+                enqueue(desk.as_ref(), lines, &mut report).await?
             }
             Err(e) => {
                 let failure = Failure::new(ErrorCode::Failed, format!("standard input cannot be read: {e}"));
@@ -65,16 +63,16 @@ pub(super) async fn run(database: &Database, out: &mut Output) -> Result<Exit, F
 
 /// Enqueues a batch. Gives the failure that makes it useless to go on.
 async fn enqueue(
-    enqueuer: Option<&Result<Enqueuer, Failure>>,
+    desk: Option<&Result<Desk, Failure>>,
     lines: Vec<Line>,
     report: &mut Report<'_>,
 ) -> Result<Option<Failure>, Failure> {
     let mut stop = None;
     let mut receipts = Vec::new().into_iter();
-    match enqueuer {
-        Some(Ok(enqueuer)) => {
-            let requests: Vec<_> = lines.iter().filter_map(|(_, line)| line.as_ref().ok().cloned()).collect();
-            receipts = enqueuer.enqueue_many(requests).await.into_iter();
+    match desk {
+        Some(Ok(desk)) => {
+            let good: Vec<_> = lines.iter().filter_map(|(_, line)| line.as_ref().ok().cloned()).collect();
+            receipts = desk.enqueue_many(good).await.into_iter();
         }
         Some(Err(failure)) => stop = Some(failure.clone()),
         // Every line is a bad one.
@@ -86,11 +84,9 @@ async fn enqueue(
         let result = match (line, receipt) {
             (Err(detail), _) => Err(detail),
             (Ok(_), Some(Ok(receipt))) => Ok(receipt),
-            (Ok(_), Some(Err(e))) => {
-                let broken = matches!(e, EnqueueError::Storage(_));
-                let failure = Failure::from(e);
+            (Ok(_), Some(Err(failure))) => {
                 let detail = failure.detail();
-                if broken {
+                if !matches!(failure.code(), ErrorCode::Invalid | ErrorCode::Conflict) {
                     stop = Some(failure);
                 }
                 Err(detail)
@@ -103,7 +99,7 @@ async fn enqueue(
 }
 
 fn no_answer() -> ErrorDetail {
-    ErrorDetail { code: ErrorCode::Failed, message: "no answer".into() }
+    ErrorDetail::new(ErrorCode::Failed, "no answer")
 }
 
 /// What came of the lines, written as they are done: memory stays bounded however long the input.
@@ -130,7 +126,7 @@ impl<'a> Report<'a> {
         let answer = match result {
             Ok(receipt) => {
                 self.enqueued += 1;
-                let wire::Enqueued { id, outcome } = receipt.into();
+                let Enqueued { id, outcome } = receipt;
                 BulkResult { line, id: Some(id), outcome: Some(outcome), error: None }
             }
             Err(error) => {
@@ -253,8 +249,8 @@ fn kept(line: Vec<u8>, length: usize) -> RawLine {
 }
 
 /// What a line asks for; `None` for a blank one.
-fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
-    let invalid = |message: String| Err(ErrorDetail { code: ErrorCode::Invalid, message });
+fn parse(line: RawLine) -> Option<Result<EnqueueLine, ErrorDetail>> {
+    let invalid = |message: String| Err(ErrorDetail::new(ErrorCode::Invalid, message));
     let line = match line {
         Ok(line) => line,
         Err(length) => {
@@ -271,7 +267,11 @@ fn parse(line: RawLine) -> Option<Result<EnqueueRequest, ErrorDetail>> {
     }
     Some(match serde_json::from_str::<EnqueueLine>(text) {
         Err(e) => invalid(format!("the line is no job: {}", without_line(&e))),
-        Ok(line) => EnqueueRequest::try_from(line).or_else(|e| invalid(e.to_string())),
+        // What can be told without a database is told with the line.
+        Ok(line) => match EnqueueRequest::try_from(line.clone()) {
+            Ok(_) => Ok(line),
+            Err(e) => invalid(e.to_string()),
+        },
     })
 }
 

@@ -1,10 +1,10 @@
 //! `forge job`: the sub-commands.
 
-use super::job_verbs::Verb;
-use super::{job_list, job_show, job_verbs, job_why};
-use crate::database::Database;
+use super::{job_events, job_list, job_logs, job_show, job_verbs, job_why};
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use forge_jobs_api::service::Verb;
 
 /// See and steer jobs.
 #[derive(Debug, clap::Subcommand)]
@@ -13,6 +13,10 @@ pub(crate) enum Command {
     List(job_list::Args),
     /// Show all that is known of a job: its data, its attempts, what happened to it
     Show(job_show::Args),
+    /// Show what happened to a job: when, in which process, and who or what made it happen
+    Events(job_events::Args),
+    /// Show what a job's handler logged
+    Logs(job_logs::Args),
     /// Say why a job is not running, and what helps
     Why(job_why::Args),
     /// Cancel jobs: waiting ones at once, running ones by asking their process
@@ -36,14 +40,16 @@ pub(crate) enum Command {
     Drop(job_verbs::Args),
 }
 
-pub(crate) async fn run(command: Command, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(command: Command, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     match command {
-        Command::List(args) => job_list::run(args, database, out).await,
-        Command::Show(args) => job_show::run(&args, database, out).await,
-        Command::Why(args) => job_why::run(&args, database, out).await,
-        Command::Cancel(args) => job_verbs::run(Verb::Cancel, args, database, out).await,
-        Command::Retry(args) => job_verbs::run(Verb::Retry, args, database, out).await,
-        Command::RunNow(args) => job_verbs::run(Verb::RunNow, args, database, out).await,
-        Command::Drop(args) => job_verbs::run(Verb::Drop, args, database, out).await,
+        Command::List(args) => job_list::run(args, at, out).await,
+        Command::Show(args) => job_show::run(&args, at, out).await,
+        Command::Events(args) => job_events::run(&args, &at.database("job events")?, out).await,
+        Command::Logs(args) => job_logs::run(&args, &at.database("job logs")?, out).await,
+        Command::Why(args) => job_why::run(&args, at, out).await,
+        Command::Cancel(args) => job_verbs::run(Verb::Cancel, args, at, out).await,
+        Command::Retry(args) => job_verbs::run(Verb::Retry, args, at, out).await,
+        Command::RunNow(args) => job_verbs::run(Verb::RunNow, args, at, out).await,
+        Command::Drop(args) => job_verbs::run(Verb::Drop, args, at, out).await,
     }
 }

@@ -1,13 +1,14 @@
 //! `forge job list`.
 
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, say, short, table, when};
+use forge_jobs::errors::ErrorGroupId;
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
-use forge_jobs::storage::{JobFilter, ListParams};
 use forge_jobs::{DeadReason, JobStatus};
 use forge_jobs_api::convert;
-use forge_jobs_api::wire::{ErrorCode, Job, JobPage, JobStatus as WireStatus};
+use forge_jobs_api::wire::{ErrorCode, Job, JobPage, JobQuery, JobStatus as WireStatus};
+use serde::Serialize;
 
 const AFTER_HELP: &str = "\
 Newest first. With --status in the order that matters there: pending, scheduled and retrying by the time they are \
@@ -41,6 +42,10 @@ pub(crate) struct Args {
     #[arg(long)]
     tag: Option<String>,
 
+    /// Only those whose latest error is of this group: see `forge errors`
+    #[arg(long, value_name = "GROUP")]
+    error_group: Option<ErrorGroupId>,
+
     /// Rows of the page, 1 to 500
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_PAGE,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
@@ -51,27 +56,29 @@ pub(crate) struct Args {
     after: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     if let (Some(reason), Some(status)) = (args.dead_reason, args.status.filter(|s| *s != JobStatus::Dead)) {
         let message = format!("a job that is {status} has no dead reason {reason}: leave one of the two out");
         return Err(Failure::new(ErrorCode::Invalid, message));
     }
-    let after = args.after.as_deref().map(convert::parse_cursor).transpose()?;
-    let filter = JobFilter {
+    // Before anything is opened, so that a slip is told at once.
+    args.after.as_deref().map(convert::parse_cursor).transpose()?;
+    let query = JobQuery {
         queue: args.queue,
-        // Only dead jobs have a reason.
-        status: args.status.or_else(|| args.dead_reason.map(|_| JobStatus::Dead)),
+        status: args.status.map(Into::into),
         kind: args.kind,
-        dead_reason: args.dead_reason,
+        dead_reason: args.dead_reason.map(Into::into),
         tag: args.tag,
+        error_group: args.error_group.map(|group| group.to_string()),
+        limit: Some(args.limit),
+        after: args.after,
     };
-    let storage = database.open_existing().await?;
-    let page = storage.inspect.list(ListParams { filter: filter.clone(), limit: args.limit, after }).await?;
+    let page = at.existing().await?.jobs(query.clone()).await?;
     for field in &page.unknown {
-        let value = if *field == "queue" { &filter.queue } else { &filter.kind };
+        let value = if field == "queue" { &query.queue } else { &query.kind };
         say(&format!("note: no job was ever of the {field} {:?}", value.as_deref().unwrap_or_default()));
     }
-    out.answer(&JobPage::from(&page), text)?;
+    out.answer(&page, text)?;
     Ok(Exit::Ok)
 }
 
@@ -116,13 +123,14 @@ fn row(job: &Job) -> Vec<String> {
 
 /// `dead (exhausted)`.
 pub(super) fn status(job: &Job) -> String {
-    // The words on the wire are the words for people.
-    let word = |v: serde_json::Result<serde_json::Value>| {
-        v.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let status = word(serde_json::to_value(job.status));
+    let status = word(&job.status);
     match job.dead_reason {
-        Some(reason) => format!("{status} ({})", word(serde_json::to_value(reason))),
+        Some(reason) => format!("{status} ({})", word(&reason)),
         None => status,
     }
+}
+
+/// A word on the wire, which is the word for people.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

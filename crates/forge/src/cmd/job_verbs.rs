@@ -1,12 +1,11 @@
 //! `forge job cancel`, `retry`, `run-now`, `drop`: one answer per job.
 
-use crate::actor::actor;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, plain};
 use forge_jobs::JobId;
 use forge_jobs::limits::MAX_VERB_BATCH;
-use forge_jobs::storage::{JobQueue, StorageError, VerbParams};
+use forge_jobs_api::service::Verb;
 use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport, VerbResult};
 
 /// The jobs.
@@ -17,43 +16,16 @@ pub(crate) struct Args {
     ids: Vec<JobId>,
 }
 
-/// What to do with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Cancel,
-    Retry,
-    RunNow,
-    Drop,
-}
-
-pub(crate) async fn run(
-    verb: Verb,
-    args: Args,
-    database: &Database,
-    out: &mut Output,
-) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
-    let mut results = Vec::with_capacity(args.ids.len());
-    for ids in args.ids.chunks(MAX_VERB_BATCH) {
-        results.extend(apply(verb, &*storage.jobs, ids).await?);
+pub(crate) async fn run(verb: Verb, args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let desk = at.existing().await?;
+    let ids: Vec<String> = args.ids.iter().map(ToString::to_string).collect();
+    let mut results = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(MAX_VERB_BATCH) {
+        results.extend(desk.act_on_jobs(verb, ids).await?.results);
     }
     let report = VerbReport { results };
     out.answer(&report, text)?;
     Ok(exit(&report))
-}
-
-async fn apply(verb: Verb, jobs: &dyn JobQueue, ids: &[JobId]) -> Result<Vec<VerbResult>, StorageError> {
-    /// Pairs each id with its outcome.
-    fn each<O>(ids: &[JobId], outcomes: Vec<O>, of: fn(JobId, O) -> VerbResult) -> Vec<VerbResult> {
-        ids.iter().copied().zip(outcomes).map(|(id, outcome)| of(id, outcome)).collect()
-    }
-    let params = VerbParams { ids: ids.to_vec(), actor: actor(), now: None };
-    Ok(match verb {
-        Verb::Cancel => each(ids, jobs.cancel(params).await?, VerbResult::of_cancel),
-        Verb::Retry => each(ids, jobs.retry(params).await?, VerbResult::of_retry),
-        Verb::RunNow => each(ids, jobs.run_now(params).await?, VerbResult::of_run_now),
-        Verb::Drop => each(ids, jobs.drop_jobs(params).await?, VerbResult::of_drop),
-    })
 }
 
 /// Not found wins over conflict: an id that does not exist is most likely a slip.

@@ -1,11 +1,10 @@
 //! `forge job why`.
 
-use crate::database::Database;
+use super::job_list::word;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use forge_jobs::JobId;
-use forge_jobs::storage::StorageError;
-use forge_jobs_api::wire::Why;
 use std::fmt::Write as _;
 
 const AFTER_HELP: &str = "\
@@ -22,13 +21,10 @@ pub(crate) struct Args {
     id: JobId,
 }
 
-pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
-    let why = forge_jobs::why::why(&storage, args.id, None)
-        .await?
-        .ok_or_else(|| StorageError::NotFound { what: "job", name: args.id.to_string() })?;
-    out.answer(&Why::from(&why), |said| {
-        let mut text = format!("job {} is {}\n", said.id, why.job.status);
+pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let why = at.existing().await?.why(&args.id.to_string()).await?;
+    out.answer(&why, |said| {
+        let mut text = format!("job {} is {}\n", said.id, word(&said.status));
         for reason in &said.reasons {
             // A string takes whatever is written to it.
             let _ = writeln!(text, "- {}", reason.text);

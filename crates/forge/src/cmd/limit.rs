@@ -1,15 +1,13 @@
 //! `forge limit`: the sub-commands.
 
 use super::limit_set;
-use crate::actor::actor;
-use crate::database::Database;
+use crate::desk::{Desk, Lane, Where};
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, pairs, table, when};
-use forge_jobs::Storage;
 use forge_jobs::rate_limit::Scope;
-use forge_jobs::storage::{AttachParams, DrainParams, Limited};
-use forge_jobs_api::wire::{Attached, ErrorCode, Limit, LimitChanged, LimitList, LimitMode};
+use forge_jobs_api::convert::seconds;
+use forge_jobs_api::wire::{self, Attached, ErrorCode, Limit, LimitChanged, LimitMode};
 use std::time::Duration;
 
 /// See and steer budgets of calls that all processes share.
@@ -99,10 +97,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn limited(self) -> Result<Limited, Failure> {
+    fn lane(self) -> Result<Lane, Failure> {
         let nothing = || Failure::new(ErrorCode::Invalid, "name a queue or a kind: --queue or --kind");
-        let queue = self.queue.map(Limited::Queue);
-        queue.or_else(|| self.kind.map(Limited::Kind)).ok_or_else(nothing)
+        let queue = self.queue.map(Lane::Queue);
+        queue.or_else(|| self.kind.map(Lane::Kind)).ok_or_else(nothing)
     }
 }
 
@@ -110,25 +108,26 @@ pub(super) fn scope(text: &str) -> Result<Scope, String> {
     Scope::new(text).map_err(|e| e.to_string())
 }
 
-pub(crate) async fn run(command: Command, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
+pub(crate) async fn run(command: Command, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let desk = at.existing().await?;
     match command {
-        Command::List => list(&storage, out).await,
-        Command::Set(args) => limit_set::run(args, &storage, out).await,
-        Command::Show(Name { scope }) => show(&storage, &scope, out).await,
-        Command::Drain(args) => drain(&storage, args, out).await,
+        Command::List => {
+            out.answer(&desk.limits().await?, |list| text(&list.limits))?;
+            Ok(Exit::Ok)
+        }
+        Command::Set(args) => limit_set::run(args, &desk, out).await,
+        Command::Show(Name { scope }) => show(&desk.limit(scope.as_str()).await?, out),
+        Command::Drain(args) => drain(&desk, args, out).await,
         Command::Attach(Attach { scope, target }) => {
-            let params = AttachParams { what: target.limited()?, scope: Some(scope.clone()), actor: actor() };
-            storage.rate_limits.attach(params).await?;
-            show(&storage, &scope, out).await
+            show(&desk.attach(&target.lane()?, scope.as_str()).await?, out)
         }
         Command::Detach(target) => {
-            let params = AttachParams { what: target.limited()?, scope: None, actor: actor() };
-            changed(storage.rate_limits.attach(params).await?, "detached", "it was not attached", out)
+            let LimitChanged { changed: done } = desk.detach(&target.lane()?).await?;
+            changed(done, "detached", "it was not attached", out)
         }
         Command::Remove(Name { scope }) => {
-            let removed = storage.rate_limits.remove_limit(&scope, actor()).await?;
-            changed(removed, "removed", "it had no limit of its own", out)
+            let LimitChanged { changed: done } = desk.remove_limit(scope.as_str()).await?;
+            changed(done, "removed", "it had no limit of its own", out)
         }
     }
 }
@@ -139,37 +138,19 @@ fn changed(changed: bool, done: &str, nothing: &str, out: &mut Output) -> Result
     Ok(Exit::Ok)
 }
 
-async fn list(storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
-    let attachments = storage.rate_limits.attachments().await?;
-    let rows = storage.rate_limits.limits(None).await?;
-    let limits = rows.iter().map(|row| Limit::of(row, &attachments)).collect();
-    out.answer(&LimitList { limits }, |list| text(&list.limits))?;
-    Ok(Exit::Ok)
-}
-
 /// Shows a scope, as after each change of it.
-pub(super) async fn show(storage: &Storage, scope: &Scope, out: &mut Output) -> Result<Exit, Failure> {
-    let row = storage.rate_limits.limit(scope, None).await?;
-    let Some(row) = row else {
-        let text = format!("no limit holds for {:?}: give it one with `forge limit set`", scope.as_str());
-        return Err(Failure::new(ErrorCode::NotFound, text));
-    };
-    let attachments = storage.rate_limits.attachments().await?;
-    out.answer(&Limit::of(&row, &attachments), details)?;
+pub(super) fn show(limit: &Limit, out: &mut Output) -> Result<Exit, Failure> {
+    out.answer(limit, details)?;
     Ok(Exit::Ok)
 }
 
-async fn drain(storage: &Storage, args: Drain, out: &mut Output) -> Result<Exit, Failure> {
-    match args.wait {
-        Some(wait) => {
-            let params = DrainParams { scope: args.scope.clone(), wait, actor: actor(), now: None };
-            storage.rate_limits.drain(params).await?;
-        }
-        None => {
-            storage.rate_limits.lift_drain(&args.scope, actor(), None).await?;
-        }
-    }
-    show(storage, &args.scope, out).await
+async fn drain(desk: &Desk, args: Drain, out: &mut Output) -> Result<Exit, Failure> {
+    let scope = args.scope.as_str();
+    let limit = match args.wait {
+        Some(wait) => desk.drain_limit(scope, wire::Drain { seconds: seconds(wait) }).await?,
+        None => desk.lift_drain(scope).await?,
+    };
+    show(&limit, out)
 }
 
 fn text(limits: &[Limit]) -> String {

@@ -1,13 +1,13 @@
 //! `forge limit set`.
 
 use super::limit::{scope, show};
-use crate::actor::actor;
+use crate::desk::Desk;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use forge_jobs::Storage;
-use forge_jobs::rate_limit::{RateLimit, Scope};
-use forge_jobs::storage::{SetBy, SetLimitParams};
+use forge_jobs::rate_limit::Scope;
+use forge_jobs_api::convert::seconds;
+use forge_jobs_api::wire::{LimitEdit, LimitMode};
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -40,11 +40,8 @@ pub(crate) struct Args {
     smooth: bool,
 }
 
-pub(super) async fn run(args: Args, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
-    let limit = RateLimit::new(args.permits, args.per);
-    let limit = if args.smooth { limit.smooth() } else { limit };
-    let params =
-        SetLimitParams { scope: args.scope.clone(), limit, by: SetBy::Operator, actor: actor(), now: None };
-    storage.rate_limits.set_limit(params).await?;
-    show(storage, &args.scope, out).await
+pub(super) async fn run(args: Args, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let mode = args.smooth.then_some(LimitMode::Smooth);
+    let edit = LimitEdit { permits: args.permits, window_seconds: seconds(args.per), mode };
+    show(&desk.set_limit(args.scope.as_str(), edit).await?, out)
 }

@@ -1,10 +1,9 @@
 //! `forge queue`: the sub-commands.
 
 use super::{queue_list, queue_set};
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use forge_jobs::storage::QueueSettingsPatch;
 
 /// See and steer queues.
 #[derive(Debug, clap::Subcommand)]
@@ -28,15 +27,15 @@ pub(crate) struct Name {
     name: String,
 }
 
-pub(crate) async fn run(command: Command, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(command: Command, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     match command {
-        Command::List(args) => queue_list::run(&args, database, out).await,
-        Command::Set(args) => queue_set::run(args, database, out).await,
+        Command::List(args) => queue_list::run(&args, at, out).await,
+        Command::Set(args) => queue_set::run(args, at, out).await,
         Command::Pause(Name { name }) => {
-            queue_set::update(name, QueueSettingsPatch::paused(true), None, database, out).await
+            queue_set::show(&at.existing().await?.pause_queue(&name).await?, out)
         }
         Command::Resume(Name { name }) => {
-            queue_set::update(name, QueueSettingsPatch::paused(false), None, database, out).await
+            queue_set::show(&at.existing().await?.resume_queue(&name).await?, out)
         }
     }
 }

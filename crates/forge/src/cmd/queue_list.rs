@@ -1,10 +1,8 @@
 //! `forge queue list`.
 
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, table, when};
-use forge_jobs::Timestamp;
-use forge_jobs_api::convert;
 use forge_jobs_api::wire::{BoundedCount, Process, Queue, QueueList, QueueSettings, Retention, Seconds};
 use std::time::Duration;
 
@@ -19,13 +17,8 @@ Example:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let inspect = database.open_existing().await?.inspect;
-    let queues = inspect.queue_counts().await?.iter().map(Into::into).collect();
-    let now = Timestamp::now();
-    let rows = inspect.processes().await?;
-    let processes = rows.iter().map(|p| convert::process(p, now)).filter(|p| p.live).collect();
-    out.answer(&QueueList { queues, processes }, text)?;
+pub(crate) async fn run(_args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    out.answer(&at.existing().await?.queues().await?, text)?;
     Ok(Exit::Ok)
 }
 

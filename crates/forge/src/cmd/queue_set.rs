@@ -1,13 +1,13 @@
 //! `forge queue set`, and what `pause` and `resume` share with it.
 
 use super::queue_list::settings;
-use crate::actor::actor;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use forge_jobs::limits::MAX_WORKERS;
-use forge_jobs::storage::{QueueSettingsPatch, Retention, UpdateQueueParams};
-use forge_jobs_api::wire::{ErrorCode, Queue};
+use forge_jobs::storage::Retention;
+use forge_jobs_api::convert::seconds;
+use forge_jobs_api::wire::{ErrorCode, Queue, QueueEdit};
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -82,42 +82,32 @@ enum Switch {
 }
 
 impl Args {
-    fn patch(&self) -> QueueSettingsPatch {
-        let mut patch = QueueSettingsPatch::default();
-        patch.workers = self.workers;
-        patch.backoff_enabled = self.backoff.map(|s| s == Switch::On);
-        patch.backoff_base = self.base_seconds;
-        patch.backoff_max = self.max_seconds;
-        patch.done_retention = self.done_retention;
-        patch.dead_retention = self.dead_retention;
-        patch.max_running = self.max_running.map(|bound| bound.0);
-        patch
+    fn edit(&self) -> QueueEdit {
+        QueueEdit {
+            workers: self.workers,
+            paused: None,
+            backoff_enabled: self.backoff.map(|s| s == Switch::On),
+            base_seconds: self.base_seconds.map(seconds),
+            max_seconds: self.max_seconds.map(seconds),
+            done_retention_seconds: self.done_retention.map(Into::into),
+            dead_retention_seconds: self.dead_retention.map(Into::into),
+            max_running: self.max_running.map(|bound| bound.0),
+        }
     }
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let patch = args.patch();
-    if patch == QueueSettingsPatch::default() {
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let edit = args.edit();
+    if edit == QueueEdit::default() {
         let message = "nothing to set: give at least one setting, see `forge queue set --help`";
         return Err(Failure::new(ErrorCode::Invalid, message));
     }
-    update(args.name, patch, args.if_version, database, out).await
+    show(&at.existing().await?.edit_queue(&args.name, &edit, args.if_version).await?, out)
 }
 
-/// Changes a queue and shows it.
-pub(super) async fn update(
-    queue: String,
-    patch: QueueSettingsPatch,
-    expected_version: Option<i64>,
-    database: &Database,
-    out: &mut Output,
-) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
-    let row = storage
-        .queues
-        .update(UpdateQueueParams { queue, patch, expected_version, actor: actor(), now: None })
-        .await?;
-    out.answer(&Queue::from(&row), |q| settings(std::slice::from_ref(q)))?;
+/// Shows a queue, as after each change of it.
+pub(super) fn show(queue: &Queue, out: &mut Output) -> Result<Exit, Failure> {
+    out.answer(queue, |q| settings(std::slice::from_ref(q)))?;
     Ok(Exit::Ok)
 }
 

@@ -55,6 +55,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
     alone_ms: Option<u64>,
 
+    /// How often to sample what this process uses and, while it leads, to add up what happened to jobs [default: 10000]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = interval)]
+    metrics_ms: Option<u64>,
+
     /// Time for running jobs to finish when told to stop [default: 25000]
     #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = patience)]
     shutdown_ms: Option<u64>,
@@ -117,6 +121,7 @@ impl Args {
         set(&mut config.poll_busy, self.poll_ms);
         set(&mut config.poll_idle, self.poll_ms);
         set(&mut config.alone_window, self.alone_ms);
+        set(&mut config.metrics_interval, self.metrics_ms);
         for queue in &self.queues {
             config = config.with_queue(&queue.name, queue.workers);
         }

@@ -33,6 +33,12 @@ struct Permits {
 }
 
 #[derive(Deserialize)]
+struct Lines {
+    n: u32,
+    text: String,
+}
+
+#[derive(Deserialize)]
 struct Text {
     text: String,
 }
@@ -46,6 +52,7 @@ Test handlers (--test-handlers), by kind and payload:
   t.throttle {\"n\":N,\"ms\":M}   asks N times to wait M ms, then is done
   t.dead, t.panic, t.abort    gives up; panics; aborts the process
   t.err {\"text\":T}            fails with this text
+  t.log {\"n\":N,\"text\":T}      logs N lines
   t.acquire {\"scope\":S,\"n\":N} waits for N permits of a budget
   t.echo                      keeps its payload as its output
 Each writes a line per start, end and cancel to the file named by FORGE_LEDGER, if it is set.";
@@ -78,6 +85,12 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
     add(handlers, ledger, "t.panic", |_, _: serde_json::Value| async { panic!("it panics") });
     add(handlers, ledger, "t.abort", |_, _: serde_json::Value| async { std::process::abort() });
     add(handlers, ledger, "t.err", |_, Text { text }| async { JobOutcome::Failed(text) });
+    add(handlers, ledger, "t.log", |_, Lines { n, text }| async move {
+        for line in 1..=n {
+            tracing::info!(line, "{text}");
+        }
+        JobOutcome::Done
+    });
     let of_grants = ledger.clone();
     add(handlers, ledger, "t.acquire", move |ctx, Permits { scope, n }| {
         let ledger = of_grants.clone();

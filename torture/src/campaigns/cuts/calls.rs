@@ -187,7 +187,7 @@ impl Caller<'_> {
         let again = self.through.finish(ended(lease, done())).await?;
         same("again", &again, &vec![self.again(FinishResult::StaleLease, applied(JobStatus::Done))])?;
         self.stands(lease.job, JobStatus::Done, 1).await?;
-        same("failed attempts", &self.direct.attempts(lease.job).await?.len(), &0)
+        same("attempts", &self.direct.attempts(lease.job).await?.len(), &1)
     }
 
     /// An attempt that failed is charged once.
@@ -357,7 +357,7 @@ const fn done() -> Transition {
 
 fn ended(lease: Lease, transition: Transition) -> FinishParams {
     let timing = Timing { ran_for: Duration::ZERO, ended_ago: Duration::ZERO };
-    FinishParams { members: vec![Finish { lease, transition, timing }], now: None }
+    FinishParams { members: vec![Finish { lease, transition, timing, failure: None }], now: None }
 }
 
 const fn applied(status: JobStatus) -> FinishResult {

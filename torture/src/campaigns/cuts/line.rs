@@ -133,7 +133,7 @@ async fn check(stage: &Stage, jobs: &[(JobId, u32)], runs: &Runs) -> Result<(), 
             continue;
         };
         let found = (job.status, job.attempt, direct.attempts(*id).await?.len());
-        let expected = (JobStatus::Done, failures + 1, usize::try_from(*failures)?);
+        let expected = (JobStatus::Done, failures + 1, usize::try_from(*failures + 1)?);
         if found != expected {
             problems.push(format!("{id}: {found:?}, not {expected:?}"));
         }

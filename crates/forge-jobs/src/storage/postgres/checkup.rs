@@ -95,8 +95,9 @@ const INVARIANTS: [(&str, &str); 16] = [
         "SELECT f.id::text FROM {schema}.finished f WHERE f.started_at > f.finished_at",
     ),
     (
-        "a record of an attempt, or a note, belongs to no job",
-        "SELECT x.id::text FROM (SELECT id FROM {schema}.attempts UNION SELECT id FROM {schema}.notes) x \
+        "a record of an attempt, a note or a line belongs to no job",
+        "SELECT x.id::text FROM (SELECT id FROM {schema}.attempts UNION SELECT id FROM {schema}.notes \
+           UNION SELECT id FROM {schema}.logs) x \
            LEFT JOIN {schema}.jobs j ON j.id = x.id WHERE j.id IS NULL",
     ),
     (

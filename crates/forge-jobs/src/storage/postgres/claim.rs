@@ -6,7 +6,7 @@ use super::marks::{Claims, Reading, Spans, Taken};
 use crate::limits::MAX_CLAIM_BATCH;
 use crate::storage::{ClaimBatch, ClaimMode, ClaimParams, Claimed, KindFilter, Lease, StorageError};
 use crate::storage::{LimitReach, LimitedWant};
-use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp, TraceContext};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const CLAIM: &str = "SELECT settings_version, suspects, read, now_us, want, kind, id, claim_no, payload, attempts, max_attempts, priority, \
-     throttles, created_at, due_at, tags, suspect, passed_wants, passed_kinds, queue_no \
+     throttles, created_at, due_at, tags, suspect, passed_wants, passed_kinds, queue_no, trace \
      FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Claims jobs of every wanted queue.
@@ -144,6 +144,7 @@ fn read(row: &Row, process: ProcessId, queue: &str, kind: &str) -> Result<Claime
         created_at: Timestamp::from_micros(row.try_get(13)?),
         due_at: Timestamp::from_micros(row.try_get(14)?),
         tags: tags.map(super::rows::tags).unwrap_or_default(),
+        trace: row.try_get::<_, Option<&str>>(20)?.and_then(TraceContext::from_stored),
         suspicions: count(16)?,
     };
     let (queue_no, kind_no): (i32, i32) = (row.try_get(19)?, row.try_get(5)?);

@@ -10,7 +10,7 @@ use super::replace;
 use crate::limits::{MAX_ENQUEUE_BATCH, STORAGE_CALL_LIMIT};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted, StorageError};
-use crate::{Due, JobId, NewJob, Timestamp};
+use crate::{Due, JobId, NewJob, Timestamp, TraceContext};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const INSERT_PLAIN: &str = "SELECT {schema}.insert_plain($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const INSERT: &str = "SELECT i.code, i.of FROM unnest({schema}.insert_jobs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-     $12, $13, $14, $15, false, $16)) i";
+     $12, $13, $14, $15, false, $16, $17)) i";
 
 /// Writes at the same time: while one waits for its commit, the next one can be worked on.
 const WRITERS: usize = 2;
@@ -293,6 +293,7 @@ pub(super) struct Columns<'a> {
     pub(super) turns: Option<Vec<Option<&'a str>>>,
     pub(super) tags: Option<Vec<Option<String>>>,
     pub(super) payloads: Vec<&'a str>,
+    pub(super) traces: Option<Vec<Option<String>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -310,6 +311,8 @@ impl<'a> Columns<'a> {
         let has_terms = terms().flatten().any(|d| d.states.stored().is_some() || d.period.is_some());
         let is_replacing = terms().flatten().any(|d| d.replaces);
         let takes_turns = jobs.iter().any(|j| j.concurrency_key.is_some());
+        let trace = |j: &NewJob| j.trace.as_ref().map(TraceContext::stored);
+        let is_traced = jobs.iter().any(|j| j.trace.is_some());
         let is_tagged = jobs.iter().any(|j| !j.tags.is_empty());
         Self {
             ids: jobs.iter().map(|j| Uuid::from_bytes(*j.id.as_bytes())).collect(),
@@ -324,6 +327,7 @@ impl<'a> Columns<'a> {
             turns: takes_turns.then(|| jobs.iter().map(|j| j.concurrency_key.as_deref()).collect()),
             tags: is_tagged.then(|| jobs.iter().map(tags).collect()),
             payloads: jobs.iter().map(|j| j.payload.as_str()).collect(),
+            traces: is_traced.then(|| jobs.iter().map(trace).collect()),
         }
     }
 }
@@ -346,6 +350,7 @@ async fn insert(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Ve
             (&c.payloads as _, Type::TEXT_ARRAY),
             (&tape as _, Type::BYTEA),
             (&now as _, Type::INT8),
+            (&c.traces as _, Type::TEXT_ARRAY),
         ];
         match hub.write(Lane::Work, INSERT_PLAIN, &values).await {
             // An id is known already: the long way tells which, and inserts the others.
@@ -392,6 +397,7 @@ pub(super) async fn insert_any(
                 (&c.payloads, Type::TEXT_ARRAY),
                 (&tape, Type::BYTEA),
                 (&now, Type::INT8),
+                (&c.traces, Type::TEXT_ARRAY),
             ],
         )
         .await?;

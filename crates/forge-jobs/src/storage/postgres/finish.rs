@@ -11,13 +11,14 @@ use crate::storage::checks::{check_batch, micros};
 use crate::storage::{
     Finish, FinishParams, FinishResult, Lease, ProgressParams, ReleaseParams, StorageError,
 };
-use crate::{JobStatus, ProcessId, Progress, Timestamp, clean_error};
+use crate::{Failure, JobStatus, ProcessId, Progress, Timestamp, clean_error};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+     $12, $13, $14, $15, $16)";
 const RELEASE: &str = "SELECT {schema}.release($1, $2, $3, $4, $5)";
 const END_ALONE: &str = "SELECT {schema}.end_alone($1, $2, $3)";
 const PROGRESS: &str = "SELECT {schema}.record_progress($1, $2, $3, $4)";
@@ -149,6 +150,7 @@ async fn write(
     let ago: Vec<i64> = members.iter().map(|m| micros(m.timing.ended_ago)).collect();
     let tapes = hub.ended(members).await?;
     let now = now.map(Timestamp::as_micros);
+    let failures = Failures::of(members);
     let values = [
         (&process as _, Type::UUID),
         (&ids as _, Type::UUID_ARRAY),
@@ -161,9 +163,38 @@ async fn write(
         (&ran as _, Type::INT8_ARRAY),
         (&ago as _, Type::INT8_ARRAY),
         (&tapes as _, Type::BYTEA_ARRAY),
+        (&failures.groups as _, Type::INT8_ARRAY),
+        (&failures.details as _, Type::TEXT_ARRAY),
+        (&failures.types as _, Type::TEXT_ARRAY),
+        (&failures.messages as _, Type::TEXT_ARRAY),
         (&now as _, Type::INT8),
     ];
     Ok(only(hub.write(Lane::Work, FINISH, &values).await?)?.try_get(0)?)
+}
+
+/// What else is known of failures, column by column. What no member has is not sent.
+#[derive(Default)]
+struct Failures<'a> {
+    groups: Option<Vec<Option<i64>>>,
+    details: Option<Vec<Option<String>>>,
+    types: Option<Vec<Option<&'a str>>>,
+    messages: Option<Vec<Option<&'a str>>>,
+}
+
+impl<'a> Failures<'a> {
+    fn of(members: &[&'a Finish]) -> Self {
+        if members.iter().all(|m| m.failure.is_none()) {
+            return Self::default();
+        }
+        let failures = || members.iter().map(|m| m.failure.as_deref());
+        let prints = || failures().map(|f| f.and_then(|f| f.fingerprint.as_ref()));
+        Self {
+            groups: Some(prints().map(|p| p.map(|p| p.group.number())).collect()),
+            details: Some(failures().map(|f| f.and_then(Failure::details)).collect()),
+            types: Some(prints().map(|p| p.map(|p| p.error_type.as_str())).collect()),
+            messages: Some(prints().map(|p| p.map(|p| p.message.as_str())).collect()),
+        }
+    }
 }
 
 /// A transition as it is sent.

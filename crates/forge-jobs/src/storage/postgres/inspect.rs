@@ -19,8 +19,13 @@ use uuid::Uuid;
 
 /// Deferred jobs that a count per queue looks at, at most.
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
-const EVENTS: &str = "SELECT at, event, attempt, claim_no, process, detail, actor FROM {schema}.forge_job_events \
-     WHERE job = $1 ORDER BY at, claim_no NULLS FIRST, rank";
+/// The schedule that made a job is looked up by its tick.
+const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, e.process, coalesce(e.detail, s.name), p.host, p.pid, \
+     p.version, CASE WHEN s.no IS NULL THEN e.cause ELSE 'schedule' END, e.ran_us, e.actor \
+     FROM {schema}.forge_job_events e LEFT JOIN {schema}.processes p ON p.id = e.process \
+     LEFT JOIN {schema}.ticks t ON t.job = $1 AND e.event = 'enqueued' \
+     LEFT JOIN {schema}.schedules s ON s.no = t.schedule \
+     WHERE e.job = $1 ORDER BY e.at, e.claim_no NULLS FIRST, e.rank";
 const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, beats_every, stale_after, \
      stopping, coalesce(h.holds, 0) FROM {schema}.processes p \
      LEFT JOIN (SELECT process, count(*) AS holds FROM {schema}.running GROUP BY process) h ON h.process = p.no \
@@ -64,7 +69,7 @@ pub(super) async fn job(hub: Arc<Hub>, id: JobId) -> Result<Option<Job>, Storage
     Ok(seen(rows::jobs(&hub, &[uuid(id)]).await)?.into_iter().next())
 }
 
-/// The attempts of a job that did not end in done, oldest first.
+/// The attempts of a job that have ended, oldest first.
 pub(super) async fn attempts(hub: Arc<Hub>, id: JobId) -> Result<Vec<Attempt>, StorageError> {
     seen(rows::attempts(&hub, uuid(id)).await)
 }
@@ -79,8 +84,13 @@ pub(super) async fn events(hub: Arc<Hub>, id: JobId) -> Result<Vec<JobEvent>, St
             attempt: r.try_get::<_, Option<i32>>(2)?.and_then(|a| u32::try_from(a).ok()),
             claim_no: r.try_get(3)?,
             process: process.map(|p| ProcessId::from_bytes(*p.as_bytes())),
+            worker: rows::worker(r, 6)?,
+            cause: r.try_get(9)?,
+            ran_for: r
+                .try_get::<_, Option<i64>>(10)?
+                .map(|us| Duration::from_micros(us.max(0).unsigned_abs())),
             detail: r.try_get(5)?,
-            actor: r.try_get(6)?,
+            actor: r.try_get(11)?,
         })
     };
     let events: Answer<Vec<JobEvent>> = async {

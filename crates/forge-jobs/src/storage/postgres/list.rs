@@ -47,6 +47,17 @@ impl Where {
                 format!("EXISTS (SELECT FROM {{schema}}.finished d WHERE d.id = j.id AND d.reason = {no})");
             this.and(&died);
         }
+        if let Some(group) = filter.error_group {
+            let no = this.value(group.number(), Type::INT8);
+            // As the job's error is: of its death, or of the attempt that it came back from last.
+            let latest = match filter.status {
+                Some(JobStatus::Dead) => format!("f.error_group = {no}"),
+                _ => format!(
+                    "coalesce((SELECT e.error_group FROM {{schema}}.finished e WHERE e.id = j.id), j.error_group) = {no}"
+                ),
+            };
+            this.and(&latest);
+        }
         this
     }
 

@@ -15,6 +15,7 @@ mod error;
 mod finish;
 #[cfg(feature = "conformance")]
 mod guards;
+mod history;
 mod hub;
 mod inspect;
 mod limits;

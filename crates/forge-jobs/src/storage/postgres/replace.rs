@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 const REPLACE: &str = "SELECT code, of FROM {schema}.replace_apart($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-     $14, $15)";
+     $14, $15, $16)";
 /// Of the schema's functions: another job is to become this one.
 const TO_REPLACE: i16 = 5;
 /// How often a job is looked for that moves while it is to be replaced.
@@ -88,6 +88,7 @@ async fn replace_once(
     let key = c.keys.as_ref().and_then(|c| c.first().copied().flatten());
     let turn = c.turns.as_ref().and_then(|c| c.first().copied().flatten());
     let tags = c.tags.as_ref().and_then(|c| c.first().cloned().flatten());
+    let trace = c.traces.as_ref().and_then(|c| c.first().cloned().flatten());
     let now = now.map(Timestamp::as_micros);
     let values = [
         (&of as _, Type::UUID),
@@ -105,6 +106,7 @@ async fn replace_once(
         (&tags as _, Type::TEXT),
         (&c.payloads[0] as _, Type::TEXT),
         (&now as _, Type::INT8),
+        (&trace as _, Type::TEXT),
     ];
     let row = only(hub.write(Lane::Patient, REPLACE, &values).await?)?;
     Ok((row.try_get(0)?, row.try_get(1)?))

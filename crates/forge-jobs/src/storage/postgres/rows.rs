@@ -2,9 +2,11 @@
 
 use super::error::Fault;
 use super::hub::{Hub, Lane};
+use crate::errors::ErrorGroupId;
+use crate::storage::history::common::with_details;
 use crate::{
-    Attempt, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload, ProcessId, Progress,
-    Timestamp,
+    Attempt, AttemptCause, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload,
+    ProcessId, Progress, Timestamp, Worker,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -28,8 +30,13 @@ const JOBS: &str = "SELECT j.id, k.name, q.name, \
      JOIN {schema}.kinds k ON k.no = j.kind JOIN {schema}.queues q ON q.no = j.queue \
      LEFT JOIN {schema}.finished f ON f.id = j.id LEFT JOIN {schema}.running r ON r.id = j.id \
      LEFT JOIN {schema}.processes p ON p.no = coalesce(f.process, r.process) ORDER BY u.at";
-const ATTEMPTS: &str = "SELECT a.attempt, a.claim_no, p.id, a.started_at, a.ended_at, a.result, a.error, a.next_due_at \
-     FROM {schema}.attempts a LEFT JOIN {schema}.processes p ON p.no = a.process WHERE a.id = $1 ORDER BY a.claim_no";
+const ATTEMPTS: &str = "SELECT a.attempt, a.claim_no, p.id, a.started_at, a.ended_at, a.result, a.error, a.next_due_at, \
+     p.host, p.pid, p.version, a.error_group, a.details FROM ( \
+     SELECT attempt, claim_no, process, started_at, ended_at, result, error, next_due_at, error_group, details \
+        FROM {schema}.attempts WHERE id = $1 \
+     UNION ALL SELECT attempt, claim_no, process, started_at, finished_at, 5::int2, NULL, NULL, NULL, NULL \
+        FROM {schema}.finished WHERE id = $1 AND status = 4) a \
+     LEFT JOIN {schema}.processes p ON p.no = a.process ORDER BY a.claim_no";
 
 /// Jobs by their ids, in their order; those that are gone are left out.
 pub(super) async fn jobs(hub: &Hub, ids: &[Uuid]) -> Result<Vec<Job>, Fault> {
@@ -100,21 +107,34 @@ fn progress(text: &str) -> Option<Progress> {
     })
 }
 
-/// The attempts of a job that did not end in done, oldest first.
+/// A process, out of the three columns from `at` on.
+pub(super) fn worker(r: &Row, at: usize) -> Result<Option<Worker>, tokio_postgres::Error> {
+    let Some(host) = r.try_get(at)? else { return Ok(None) };
+    let pid = u32::try_from(r.try_get::<_, i64>(at + 1)?).unwrap_or(0);
+    Ok(Some(Worker { host, pid, version: r.try_get(at + 2)? }))
+}
+
+/// The attempts of a job that have ended, oldest first.
 pub(super) async fn attempts(hub: &Hub, id: Uuid) -> Result<Vec<Attempt>, Fault> {
     let rows = hub.look(Lane::Read, ATTEMPTS, &[(&id, Type::UUID)]).await?;
     let read = |r: &Row| -> Result<Attempt, tokio_postgres::Error> {
         let result = usize::try_from(r.try_get::<_, i16>(5)?).unwrap_or(0);
-        Ok(Attempt {
+        let attempt = Attempt {
             attempt: count(r, 0)?,
             claim_no: r.try_get(1)?,
             process: process(r, 2)?,
+            worker: worker(r, 8)?,
             started_at: Timestamp::from_micros(r.try_get(3)?),
             ended_at: Timestamp::from_micros(r.try_get(4)?),
             result: AttemptResult::ALL.get(result).copied().unwrap_or(AttemptResult::Failed),
+            cause: AttemptCause::Handler,
             error: r.try_get(6)?,
+            chain: Vec::new(),
+            location: None,
+            error_group: r.try_get::<_, Option<i64>>(11)?.map(ErrorGroupId::from_number),
             next_due_at: r.try_get::<_, Option<i64>>(7)?.map(Timestamp::from_micros),
-        })
+        };
+        Ok(with_details(attempt, r.try_get(12)?))
     };
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }

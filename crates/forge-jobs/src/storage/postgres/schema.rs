@@ -18,6 +18,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_keys.sql"),
     include_str!("../../../migrations/postgres/0001_unique.sql"),
     include_str!("../../../migrations/postgres/0001_finish.sql"),
+    include_str!("../../../migrations/postgres/0001_history.sql"),
     include_str!("../../../migrations/postgres/0001_claim.sql"),
     include_str!("../../../migrations/postgres/0001_verbs.sql"),
     include_str!("../../../migrations/postgres/0001_processes.sql"),

@@ -74,7 +74,7 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
 const INSERT: &str = "SELECT i.code, i.of FROM \
-     unnest({schema}.insert_named($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)) i";
+     unnest({schema}.insert_named($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)) i";
 
 /// Inserts jobs by a connection of the caller's own: in its open transaction, or at once if there is none.
 ///
@@ -131,7 +131,7 @@ impl<C: GenericClient + Sync> JobTransaction for InTransaction<&C> {
         for jobs in Pieces(&params.jobs) {
             let c = Columns::of(jobs);
             let (queues, kinds) = names(jobs);
-            let values: [Param<'_>; 16] = [
+            let values: [Param<'_>; 17] = [
                 (&c.ids, Type::UUID_ARRAY),
                 (&queues, Type::TEXT_ARRAY),
                 (&kinds, Type::TEXT_ARRAY),
@@ -148,6 +148,7 @@ impl<C: GenericClient + Sync> JobTransaction for InTransaction<&C> {
                 (&c.payloads, Type::TEXT_ARRAY),
                 (&self.notify, Type::BOOL),
                 (&now, Type::INT8),
+                (&c.traces, Type::TEXT_ARRAY),
             ];
             let rows = self.connection.query_typed(&self.statement, &values).await.map_err(refused)?;
             let said = rows.iter().map(|row| Ok(outcome(row.try_get(0)?, row.try_get(1)?)));

@@ -6,7 +6,7 @@ use crate::storage::Checkup;
 use rusqlite::{Connection, Row};
 
 /// What must never be found: (what it means, rows that say so). At most a few rows each are named.
-const INVARIANTS: [(&str, &str); 16] = [
+const INVARIANTS: [(&str, &str); 17] = [
     (
         "a job stands in no table or in several",
         "SELECT hex(j.id) FROM forge_jobs j WHERE 1 <> \
@@ -86,14 +86,20 @@ const INVARIANTS: [(&str, &str); 16] = [
         "SELECT f.seq FROM forge_finished f WHERE f.started_at > f.finished_at",
     ),
     (
-        "a record of an attempt, or a note, belongs to no job",
-        "SELECT seq FROM (SELECT seq FROM forge_attempts UNION SELECT seq FROM forge_notes) \
+        "a record of an attempt, a note or a line belongs to no job",
+        "SELECT seq FROM (SELECT seq FROM forge_attempts UNION SELECT seq FROM forge_notes \
+           UNION SELECT seq FROM forge_logs) \
            WHERE seq NOT IN (SELECT seq FROM forge_jobs)",
     ),
     (
         "a permit belongs to no running job",
         "SELECT p.seq FROM forge_permits p LEFT JOIN forge_running r ON r.seq = p.seq AND r.claim_no = p.claim_no \
            AND r.flags & 8 <> 0 WHERE r.seq IS NULL",
+    ),
+    (
+        "a group of errors was never seen, or what was seen belongs to none",
+        "SELECT x.id FROM (SELECT id FROM forge_error_groups UNION SELECT error_group FROM forge_error_counts) x \
+           WHERE x.id NOT IN (SELECT id FROM forge_error_groups) OR x.id NOT IN (SELECT error_group FROM forge_error_counts)",
     ),
     (
         "a tick belongs to no schedule",

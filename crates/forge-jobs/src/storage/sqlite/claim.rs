@@ -11,7 +11,7 @@ use crate::storage::guard::Guard;
 use crate::storage::{
     ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, KindFilter, Lease, StorageError,
 };
-use crate::{ClaimedJob, JobId, JobStatus, Payload, ProcessId, Timestamp};
+use crate::{ClaimedJob, JobId, JobStatus, Payload, ProcessId, Timestamp, TraceContext};
 use rusqlite::{OptionalExtension, Row, params};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(super) const NEXT_KIND: &str =
 /// per job for each of reading, taking and running it.
 pub(super) const PIECE: &str = "SELECT r.priority, r.due_at, r.id, r.seq, j.created_at, j.attempts, j.max_attempts, \
      j.throttles, j.tags, j.payload, j.suspect, \
-     (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16, coalesce(j.dedupe_states & 4 = 0, 0) \
+     (j.dedupe_key IS NOT NULL) | (j.concurrency_key IS NOT NULL) * 16, coalesce(j.dedupe_states & 4 = 0, 0), j.trace \
      FROM forge_ready r CROSS JOIN forge_jobs j ON j.seq = r.seq \
      WHERE r.queue = ?1 AND r.lane = ?2 AND r.kind = ?3 AND (r.priority, r.due_at, r.id) > (?4, ?5, ?6) \
      ORDER BY r.priority, r.due_at, r.id LIMIT ?7";
@@ -120,6 +120,7 @@ struct Picked {
     flags: i64,
     /// Whether its dedupe key is free from now on.
     frees: bool,
+    trace: Option<TraceContext>,
 }
 
 impl Picked {
@@ -139,6 +140,7 @@ impl Picked {
             suspicions: r.get(10)?,
             flags: r.get(11)?,
             frees: r.get(12)?,
+            trace: r.get_ref(13)?.as_str_or_null()?.and_then(TraceContext::from_stored),
         })
     }
 
@@ -404,6 +406,7 @@ impl Claim<'_> {
             created_at: Timestamp::from_micros(p.created_at),
             due_at: Timestamp::from_micros(p.due_at),
             tags: p.tags,
+            trace: p.trace,
             suspicions: p.suspicions,
         };
         Claimed { job, lease }

@@ -14,12 +14,12 @@ use super::writer::{Cx, time};
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted};
-use crate::{Dedupe, Due, NewJob, Timestamp};
+use crate::{Dedupe, Due, NewJob, Timestamp, TraceContext};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub(super) const INSERT: &str = "INSERT INTO forge_jobs (id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, \
-     asked_delay, dedupe_key, tags, payload, concurrency_key, dedupe_states, dedupe_us) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+     asked_delay, dedupe_key, tags, payload, concurrency_key, dedupe_states, dedupe_us, trace) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
      ON CONFLICT (id) DO NOTHING";
 const SAME_ID: &str = "SELECT queue, kind, priority, max_attempts, asked_us, asked_delay, dedupe_key, tags, payload, \
      concurrency_key, dedupe_states, dedupe_us FROM forge_jobs WHERE id = ?1";
@@ -83,7 +83,8 @@ fn insert(cx: &mut Cx<'_, '_>, job: &NewJob, now: i64) -> Result<Inserted, Fault
         job.payload.as_str(),
         job.concurrency_key,
         asked.dedupe_states,
-        asked.dedupe_us
+        asked.dedupe_us,
+        job.trace.as_ref().map(TraceContext::stored)
     ];
     if cx.hot(Hot::Insert)?.execute(values)? == 0 {
         return Ok(compare(cx, job, &asked)?.unwrap_or(Inserted::IdTaken));

@@ -4,8 +4,8 @@ use super::error::Fault;
 use super::hot::Hot;
 use super::permits::return_permits;
 use super::state::{
-    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, forget_permits, keep_attempt,
-    note, put_deferred, put_finished, put_ready, take_running,
+    ALONE, AttemptRow, FinishedRow, JobRow, RETRYING, RunningRow, SCHEDULED, died_of, forget_permits,
+    keep_attempt, note, put_deferred, put_finished, put_ready, take_running,
 };
 use super::writer::{Cx, time};
 use super::{slots, unique};
@@ -16,7 +16,7 @@ use crate::storage::Begun;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::guard::Guard;
 use crate::storage::{Finish, FinishParams, FinishResult, Lease, ReleaseParams};
-use crate::{AttemptResult, DeadReason, JobStatus, ProcessId, Timestamp, clean_error};
+use crate::{AttemptResult, DeadReason, Failure, JobStatus, ProcessId, Timestamp, clean_error};
 use rusqlite::{OptionalExtension, Row, params};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -28,7 +28,8 @@ pub(super) const CLAIM: &str = "SELECT seq, claim_no, process, attempt, flags, q
 pub(super) const TAKE_CLAIM: &str =
     "DELETE FROM forge_running WHERE seq = ?1 AND claim_no = ?2 AND process = ?3";
 const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, throttles = ?4, suspect = 0, \
-     last_claim_no = ?5, error = coalesce(?6, error), progress = NULL WHERE seq = ?1";
+     last_claim_no = ?5, error = coalesce(?6, error), error_group = coalesce(?7, error_group), progress = NULL \
+     WHERE seq = ?1";
 const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
 
 const FACTS: &str = "SELECT kind, due_at, created_at FROM forge_jobs WHERE seq = ?1";
@@ -170,18 +171,21 @@ fn finish_one(
     let facts = facts(cx, &claim, &member.lease)?;
     let span = Span::of(&claim, member, now);
     let cancelled = claim.cancel_at.is_some() && cx.guards(Guard::Cancel);
+    let failure = member.failure.as_deref();
     let result = match &member.transition {
         Transition::Done { output } => done(cx, &claim, &span, output.as_ref())?,
         // A failure of the last attempt is one like the others: `decide`, which knows of no cancel, made it dead.
         Transition::Retry { error, .. } | Transition::Dead { reason: DeadReason::Exhausted, error }
             if cancelled =>
         {
-            die(cx, &claim, &span, DeadReason::Cancelled, Some(error))?
+            die(cx, &claim, &span, DeadReason::Cancelled, Some(error), failure)?
         }
-        Transition::Throttle { .. } if cancelled => die(cx, &claim, &span, DeadReason::Cancelled, None)?,
-        Transition::Retry { after, error } => come_back(cx, &claim, &span, now, *after, Some(error))?,
-        Transition::Throttle { after } => come_back(cx, &claim, &span, now, *after, None)?,
-        Transition::Dead { reason, error } => die(cx, &claim, &span, *reason, Some(error))?,
+        Transition::Throttle { .. } if cancelled => {
+            die(cx, &claim, &span, DeadReason::Cancelled, None, None)?
+        }
+        Transition::Retry { after, error } => come_back(cx, &claim, &span, *after, Some(error), failure)?,
+        Transition::Throttle { after } => come_back(cx, &claim, &span, *after, None, None)?,
+        Transition::Dead { reason, error } => die(cx, &claim, &span, *reason, Some(error), failure)?,
     };
     let outcome = match (result, &member.transition) {
         (FinishResult::StaleLease, _) => return Ok(result),
@@ -266,6 +270,7 @@ fn die(
     span: &Span,
     reason: DeadReason,
     error: Option<&String>,
+    failure: Option<&Failure>,
 ) -> Result<FinishResult, Fault> {
     let error = error.map(|e| clean(e));
     let cancelled = reason == DeadReason::Cancelled;
@@ -282,6 +287,9 @@ fn die(
         output: None,
     };
     put_finished(cx, &row, claim.keys(), span.now)?;
+    if let Some(fingerprint) = failure.and_then(|f| f.fingerprint.as_ref()).filter(|_| !cancelled) {
+        died_of(cx, claim.seq, fingerprint.group)?;
+    }
     let result = match reason {
         DeadReason::Cancelled => AttemptResult::Cancelled,
         DeadReason::Exhausted => AttemptResult::Failed,
@@ -294,6 +302,7 @@ fn die(
         result,
         next_due_at: None,
         error: error.as_deref(),
+        failure,
     };
     keep_attempt(cx, &attempt)?;
     Ok(applied(JobStatus::Dead, Some(reason)))
@@ -304,10 +313,11 @@ fn come_back(
     cx: &mut Cx<'_, '_>,
     claim: &RunningRow,
     span: &Span,
-    now: i64,
     after: Duration,
     error: Option<&String>,
+    failure: Option<&Failure>,
 ) -> Result<FinishResult, Fault> {
+    let now = span.now;
     let Some(mut job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
     let error = error.map(|e| clean(e));
     job.due_at = Timestamp::from_micros(now).saturating_add(after).as_micros();
@@ -316,7 +326,9 @@ fn come_back(
         Some(_) => (claim.attempt, 0),
         None => (claim.attempt - 1, job.throttles + 1),
     };
-    let values = params![job.seq, job.due_at, job.attempts, job.throttles, claim.claim_no, error.as_deref()];
+    let group = failure.and_then(|f| f.fingerprint.as_ref()).map(|f| f.group.number());
+    let error_text = error.as_deref();
+    let values = params![job.seq, job.due_at, job.attempts, job.throttles, claim.claim_no, error_text, group];
     cx.conn.prepare_cached(COMES_BACK)?.execute(values)?;
     let attempt = AttemptRow {
         claim: *claim,
@@ -325,6 +337,7 @@ fn come_back(
         result: if error.is_some() { AttemptResult::Failed } else { AttemptResult::Throttled },
         next_due_at: Some(job.due_at),
         error: error.as_deref(),
+        failure,
     };
     keep_attempt(cx, &attempt)?;
     unique::comes_back(cx, &job, now)?;
@@ -352,7 +365,7 @@ pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Re
             cx.at_process(now, claim.process);
             cx.tape.died(claim.queue, kind.unwrap_or(0), DeadReason::Cancelled);
         }
-        return die(cx, claim, &span, DeadReason::Cancelled, None);
+        return die(cx, claim, &span, DeadReason::Cancelled, None, None);
     }
     let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
     cx.conn.prepare_cached(RELEASED)?.execute(params![claim.seq, claim.claim_no])?;

@@ -5,7 +5,7 @@ use super::finish::give_back;
 use super::locks::Locks;
 use super::processes::{Registered, end, free_leases};
 use super::state::{
-    AttemptRow, FinishedRow, JobRow, RunningRow, keep_attempt, put_finished, put_ready, take_running,
+    AttemptRow, FinishedRow, JobRow, RunningRow, died_of, keep_attempt, put_finished, put_ready, take_running,
 };
 use super::unique;
 use super::writer::{Cx, time};
@@ -13,7 +13,7 @@ use crate::limits::MAX_CRASHES;
 use crate::storage::checks::micros;
 use crate::storage::guard::Guard;
 use crate::storage::{ReapParams, ReapReport};
-use crate::{AttemptResult, DeadReason, JobId, ProcessId};
+use crate::{AttemptResult, DeadReason, Failure, JobId, ProcessId};
 use rusqlite::params;
 
 const REGISTERED: &str = "SELECT no, id, beat_at FROM forge_processes WHERE ended_at IS NULL";
@@ -74,7 +74,9 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
         return Ok(());
     }
     take_running(cx, claim)?;
-    keep_attempt(cx, &crashed(claim, now))?;
+    let kind = cx.names.kind_name(cx.conn, job.kind)?;
+    let failure = Failure::of_crash(&kind);
+    keep_attempt(cx, &crashed(claim, now, &failure))?;
     cx.at_process(now, claim.process);
     cx.tape.crashed(claim.queue, job.kind);
     job.suspect += 1;
@@ -83,14 +85,14 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
         job.attempts = claim.attempt;
         if job.crashes >= i64::from(MAX_CRASHES) {
             cx.conn.prepare_cached(CRASHES)?.execute(params![job.seq, job.crashes])?;
-            bury(cx, claim, now, DeadReason::Poison)?;
+            bury(cx, claim, now, DeadReason::Poison, &failure)?;
             cx.tape.died(claim.queue, job.kind, DeadReason::Poison);
             report.poisoned.push(id);
             return Ok(());
         }
         if job.attempts >= job.max_attempts {
             cx.conn.prepare_cached(CRASHES)?.execute(params![job.seq, job.crashes])?;
-            bury(cx, claim, now, DeadReason::Exhausted)?;
+            bury(cx, claim, now, DeadReason::Exhausted, &failure)?;
             cx.tape.died(claim.queue, job.kind, DeadReason::Exhausted);
             report.exhausted.push(id);
             return Ok(());
@@ -104,7 +106,7 @@ fn revive(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, report: &mut ReapRe
     Ok(())
 }
 
-const fn crashed(claim: &RunningRow, now: i64) -> AttemptRow<'static> {
+const fn crashed<'f>(claim: &RunningRow, now: i64, failure: &'f Failure) -> AttemptRow<'f> {
     AttemptRow {
         claim: *claim,
         started_at: claim.claimed_at,
@@ -112,10 +114,17 @@ const fn crashed(claim: &RunningRow, now: i64) -> AttemptRow<'static> {
         result: AttemptResult::Crashed,
         next_due_at: None,
         error: Some(ERROR),
+        failure: Some(failure),
     }
 }
 
-fn bury(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -> rusqlite::Result<()> {
+fn bury(
+    cx: &mut Cx<'_, '_>,
+    claim: &RunningRow,
+    now: i64,
+    reason: DeadReason,
+    failure: &Failure,
+) -> rusqlite::Result<()> {
     let row = FinishedRow {
         seq: claim.seq,
         queue: claim.queue,
@@ -128,5 +137,9 @@ fn bury(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64, reason: DeadReason) -
         error: Some(ERROR),
         output: None,
     };
-    put_finished(cx, &row, claim.keys(), now)
+    put_finished(cx, &row, claim.keys(), now)?;
+    if let Some(fingerprint) = &failure.fingerprint {
+        died_of(cx, claim.seq, fingerprint.group)?;
+    }
+    Ok(())
 }

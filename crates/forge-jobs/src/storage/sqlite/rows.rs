@@ -1,8 +1,11 @@
 //! Rows for people: a job with everything that the tables tell of it.
 
 use super::state::reason;
+use crate::errors::ErrorGroupId;
+use crate::storage::history::common::with_details;
 use crate::{
-    Attempt, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload, ProcessId, Timestamp,
+    Attempt, AttemptCause, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload,
+    ProcessId, Timestamp, Worker,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -25,8 +28,13 @@ const JOB: &str = "SELECT j.id, k.name, q.name, \
      LEFT JOIN forge_finished f ON f.seq = j.seq LEFT JOIN forge_running r ON r.seq = j.seq \
      LEFT JOIN forge_processes p ON p.no = coalesce(f.process, r.process) WHERE j.seq = ?1";
 const SEQ: &str = "SELECT seq FROM forge_jobs WHERE id = ?1";
-const ATTEMPTS: &str = "SELECT a.attempt, a.claim_no, p.id, a.started_at, a.ended_at, a.result, a.error, a.next_due_at \
-     FROM forge_attempts a LEFT JOIN forge_processes p ON p.no = a.process WHERE a.seq = ?1 ORDER BY a.claim_no";
+const ATTEMPTS: &str = "SELECT a.attempt, a.claim_no, p.id, a.started_at, a.ended_at, a.result, a.error, a.next_due_at, \
+     p.host, p.pid, p.version, a.error_group, a.details FROM ( \
+     SELECT attempt, claim_no, process, started_at, ended_at, result, error, next_due_at, error_group, details \
+        FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT attempt, claim_no, process, started_at, finished_at, 5, NULL, NULL, NULL, NULL \
+        FROM forge_finished WHERE seq = ?1 AND status = 4) a \
+     LEFT JOIN forge_processes p ON p.no = a.process ORDER BY a.claim_no";
 
 /// The row number of a job.
 pub(super) fn seq_of(conn: &Connection, id: JobId) -> rusqlite::Result<Option<i64>> {
@@ -83,21 +91,33 @@ pub(super) fn tags(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// The attempts of a job that did not end in done, oldest first.
+/// A process, out of the three columns from `at` on.
+pub(super) fn worker(r: &Row<'_>, at: usize) -> rusqlite::Result<Option<Worker>> {
+    let Some(host) = r.get(at)? else { return Ok(None) };
+    Ok(Some(Worker { host, pid: r.get(at + 1)?, version: r.get(at + 2)? }))
+}
+
+/// The attempts of a job that have ended, oldest first.
 pub(super) fn attempts(conn: &Connection, seq: i64) -> rusqlite::Result<Vec<Attempt>> {
     let mut statement = conn.prepare_cached(ATTEMPTS)?;
     let rows = statement.query_map([seq], |r| {
         let result: usize = r.get(5)?;
-        Ok(Attempt {
+        let attempt = Attempt {
             attempt: r.get(0)?,
             claim_no: r.get(1)?,
             process: r.get::<_, Option<[u8; 16]>>(2)?.map(ProcessId::from_bytes),
+            worker: worker(r, 8)?,
             started_at: Timestamp::from_micros(r.get(3)?),
             ended_at: Timestamp::from_micros(r.get(4)?),
             result: AttemptResult::ALL.get(result).copied().unwrap_or(AttemptResult::Failed),
+            cause: AttemptCause::Handler,
             error: r.get(6)?,
+            chain: Vec::new(),
+            location: None,
+            error_group: r.get::<_, Option<i64>>(11)?.map(ErrorGroupId::from_number),
             next_due_at: r.get::<_, Option<i64>>(7)?.map(Timestamp::from_micros),
-        })
+        };
+        Ok(with_details(attempt, r.get_ref(12)?.as_str_or_null()?))
     })?;
     rows.collect()
 }

@@ -1,12 +1,14 @@
 //! Moving jobs among the small tables that tell where they stand. A job is in exactly one of them.
 
+use super::error_groups;
 use super::hot::Hot;
 use super::slots;
 use super::unique::{self, Key};
 use super::writer::Cx;
+use crate::errors::ErrorGroupId;
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
 use crate::storage::Actor;
-use crate::{AttemptResult, DeadReason, DedupeStates, JobStatus};
+use crate::{AttemptResult, DeadReason, DedupeStates, Failure, JobStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
 pub(super) const SCHEDULED: i64 = 1;
@@ -45,9 +47,14 @@ const NOTE: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, proce
 const FORGET_NOTES: &str =
     "DELETE FROM forge_notes WHERE seq = ?1 AND no <= (SELECT max(no) FROM forge_notes WHERE seq = ?1) - ?2";
 const ATTEMPT: &str = "INSERT OR REPLACE INTO forge_attempts (seq, claim_no, attempt, process, started_at, ended_at, \
-     result, next_due_at, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+     result, next_due_at, error, error_group, details) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const DEAD_OF: &str = "UPDATE forge_finished SET error_group = ?2 WHERE seq = ?1";
 const FORGET_ATTEMPTS: &str = "DELETE FROM forge_attempts WHERE seq = ?1 AND claim_no <= \
      (SELECT claim_no FROM forge_attempts WHERE seq = ?1 ORDER BY claim_no DESC LIMIT 1 OFFSET ?2)";
+
+/// Lines of attempts that are older than the oldest one that is kept.
+const FORGET_LOGS: &str = "DELETE FROM forge_logs WHERE seq = ?1 AND claim_no < \
+     (SELECT min(claim_no) FROM forge_attempts WHERE seq = ?1)";
 
 /// The parts of a job's own row that moving it needs.
 pub(super) struct JobRow {
@@ -292,6 +299,11 @@ pub(super) fn put_finished(
     if keys.concurrency { slots::give_on(cx, row.seq) } else { Ok(()) }
 }
 
+/// Says of which group of errors a job died.
+pub(super) fn died_of(cx: &Cx<'_, '_>, seq: i64, group: ErrorGroupId) -> rusqlite::Result<()> {
+    cx.conn.prepare_cached(DEAD_OF)?.execute(params![seq, group.number()]).map(drop)
+}
+
 /// Notes a rare event that no other table tells of.
 pub(super) fn note(
     cx: &Cx<'_, '_>,
@@ -326,11 +338,17 @@ pub(super) struct AttemptRow<'a> {
     pub(super) result: AttemptResult,
     pub(super) next_due_at: Option<i64>,
     pub(super) error: Option<&'a str>,
+    pub(super) failure: Option<&'a Failure>,
 }
 
-/// Keeps an attempt; of too many the oldest go.
+/// Keeps an attempt, and counts its error; of too many attempts of a job the oldest go.
 pub(super) fn keep_attempt(cx: &Cx<'_, '_>, row: &AttemptRow<'_>) -> rusqlite::Result<()> {
-    let AttemptRow { claim, .. } = row;
+    let AttemptRow { claim, failure, .. } = row;
+    let counted = matches!(row.result, AttemptResult::Failed | AttemptResult::Dead | AttemptResult::Crashed);
+    let fingerprint = failure.and_then(|f| f.fingerprint.as_ref()).filter(|_| counted);
+    if let Some(fingerprint) = fingerprint {
+        error_groups::count(cx, claim, fingerprint, row.ended_at)?;
+    }
     let values = params![
         claim.seq,
         claim.claim_no,
@@ -340,10 +358,15 @@ pub(super) fn keep_attempt(cx: &Cx<'_, '_>, row: &AttemptRow<'_>) -> rusqlite::R
         row.ended_at,
         result_no(row.result),
         row.next_due_at,
-        row.error
+        row.error,
+        fingerprint.map(|f| f.group.number()),
+        failure.and_then(Failure::details)
     ];
     cx.conn.prepare_cached(ATTEMPT)?.execute(values)?;
-    cx.conn.prepare_cached(FORGET_ATTEMPTS)?.execute(params![claim.seq, MAX_ATTEMPT_RECORDS]).map(drop)
+    if cx.conn.prepare_cached(FORGET_ATTEMPTS)?.execute(params![claim.seq, MAX_ATTEMPT_RECORDS])? > 0 {
+        cx.conn.prepare_cached(FORGET_LOGS)?.execute([claim.seq])?;
+    }
+    Ok(())
 }
 
 /// The status that a number stands for.
@@ -382,6 +405,7 @@ pub(super) const fn result_no(result: AttemptResult) -> i64 {
         AttemptResult::Dead => 2,
         AttemptResult::Cancelled => 3,
         AttemptResult::Crashed => 4,
+        AttemptResult::Done => 5,
     }
 }
 

@@ -41,7 +41,7 @@ const REMEMBER: &str = "INSERT INTO forge_replacements (request, seq, at, digest
 const FORGET_OLDEST: &str = "DELETE FROM forge_replacements WHERE seq = ?1 AND at > 0 AND at < \
      (SELECT at FROM forge_replacements WHERE seq = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)";
 const BECOMES: &str = "UPDATE forge_jobs SET queue = ?2, priority = ?3, due_at = ?4, max_attempts = ?5, asked_us = ?6, \
-     asked_delay = ?7, tags = ?8, payload = ?9, concurrency_key = ?10, attempts = 0, throttles = 0, progress = NULL \
+     asked_delay = ?7, tags = ?8, payload = ?9, concurrency_key = ?10, trace = ?11, attempts = 0, throttles = 0, progress = NULL \
      WHERE seq = ?1";
 
 /// A job's key and its terms.
@@ -184,7 +184,8 @@ pub(super) fn replace(
         asked.delay,
         asked.tags,
         new.payload.as_str(),
-        asked.concurrency_key
+        asked.concurrency_key,
+        new.trace.as_ref().map(crate::TraceContext::stored)
     ];
     remember(cx, &job, (new, asked), now)?;
     cx.conn.prepare_cached(BECOMES)?.execute(values)?;

@@ -18,7 +18,8 @@ const ASK: &str = "UPDATE forge_running SET cancel_at = ?2 WHERE seq = ?1 AND ca
 const PROCESS_ID: &str = "SELECT id FROM forge_processes WHERE no = ?1";
 const FRESH: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = 0, throttles = 0, crashes = 0, suspect = 0, \
      last_claim_no = max(last_claim_no, ?3), progress = NULL, \
-     error = coalesce((SELECT error FROM forge_finished WHERE seq = ?1), error) WHERE seq = ?1";
+     error = coalesce((SELECT error FROM forge_finished WHERE seq = ?1), error), \
+     error_group = coalesce((SELECT error_group FROM forge_finished WHERE seq = ?1), error_group) WHERE seq = ?1";
 /// The row that tells of a death goes when the job comes back; the event stays.
 const NOTE_DEATH: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process) \
      SELECT seq, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), finished_at, \
@@ -27,10 +28,11 @@ const NOTE_DEATH: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no,
 const LAST_CLAIM: &str = "SELECT claim_no FROM forge_finished WHERE seq = ?1";
 const UNFINISH: &str = "DELETE FROM forge_finished WHERE seq = ?1";
 const DUE_NOW: &str = "UPDATE forge_jobs SET due_at = ?2 WHERE seq = ?1";
-const FORGET: [&str; 5] = [
+const FORGET: [&str; 6] = [
     "DELETE FROM forge_finished WHERE seq = ?1",
     "DELETE FROM forge_attempts WHERE seq = ?1",
     "DELETE FROM forge_notes WHERE seq = ?1",
+    "DELETE FROM forge_logs WHERE seq = ?1",
     "DELETE FROM forge_replacements WHERE seq = ?1",
     "DELETE FROM forge_jobs WHERE seq = ?1",
 ];

@@ -53,6 +53,7 @@ impl JobTransaction for InTransaction<&mut PgConnection> {
                 .bind(c.payloads)
                 .bind(self.notify)
                 .bind(now)
+                .bind(c.traces)
                 .fetch_all(&mut *self.connection)
                 .await
                 .map_err(refused)?;

@@ -4,12 +4,12 @@
 //! are not due take the way one by one, and so do all when an id is not new.
 
 use super::{Asked, due_at};
-use crate::NewJob;
 use crate::storage::sqlite::error::Fault;
 use crate::storage::sqlite::hot::Hot;
 use crate::storage::sqlite::names::WORKERS;
 use crate::storage::sqlite::queues::bump_settings;
 use crate::storage::sqlite::writer::Cx;
+use crate::{NewJob, TraceContext};
 use rusqlite::{ErrorCode, Statement, ToSql};
 use std::sync::LazyLock;
 
@@ -17,9 +17,8 @@ use std::sync::LazyLock;
 pub(super) const ROWS: usize = 32;
 
 pub(in crate::storage::sqlite) static JOBS: LazyLock<String> = LazyLock::new(|| {
-    let columns =
-        "id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, asked_delay, tags, payload";
-    format!("INSERT INTO forge_jobs ({columns}) VALUES {}", rows(11))
+    let columns = "id, queue, kind, priority, due_at, created_at, max_attempts, asked_us, asked_delay, tags, payload, trace";
+    format!("INSERT INTO forge_jobs ({columns}) VALUES {}", rows(12))
 });
 pub(in crate::storage::sqlite) static READY: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO forge_ready (queue, lane, priority, due_at, id, seq, kind) VALUES {}", rows(7))
@@ -55,6 +54,7 @@ pub(super) fn insert(cx: &mut Cx<'_, '_>, jobs: &[NewJob], now: i64) -> Result<b
         bind.next(asked.delay)?;
         bind.next(asked.tags)?;
         bind.next(job.payload.as_str())?;
+        bind.next(job.trace.as_ref().map(TraceContext::stored))?;
     }
     match statement.raw_execute() {
         Ok(_) => {}

@@ -1,0 +1,9 @@
+//! From a request to a call of [`Api`](crate::service::Api), and from its answer to a reply. No logic of their own.
+
+pub(super) mod events;
+pub(super) mod jobs;
+pub(super) mod limits;
+pub(super) mod queues;
+pub(super) mod schedules;
+pub(super) mod server;
+pub(super) mod sessions;

@@ -1,0 +1,61 @@
+//! The API over HTTP: a router to mount into an application, under any prefix.
+//!
+//! Every request takes the same way, whether there is a route for it or not: host, caller, origin, role, then the
+//! handler ([`dispatch`]). What a route needs of its caller stands in the one [table](routes) that also makes the
+//! OpenAPI document; there is no other way to add one.
+
+mod auth;
+mod body;
+mod call;
+mod dispatch;
+mod events;
+mod handlers;
+mod headers;
+mod hosts;
+mod openapi;
+mod options;
+mod origin;
+mod reply;
+mod route;
+mod routes;
+
+pub use auth::{
+    Authenticator, NewToken, Open, Principal, Proof, Refused, Session, TokenFileError, Tokens, trusting,
+};
+pub use hosts::Hosts;
+pub use openapi::document;
+pub use options::{HttpLimits, Options, Writes};
+pub use route::Access;
+pub use routes::{RouteInfo, inventory};
+
+use crate::service::Api;
+use axum::Router;
+use axum::routing::any;
+use dispatch::{Shared, Site};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What all paths of the API begin with, below the prefix that the router is mounted under.
+pub const API_PREFIX: &str = "/api/v1";
+
+/// The API as a router, for [`Router::nest`] and [`Router::merge`] of an application, or for
+/// [`Server`](crate::server::Server).
+///
+/// All of it is behind the [`Authenticator`] of the options, unknown paths too.
+pub fn router(api: Api, options: Options) -> Router {
+    let mut sites: BTreeMap<&'static str, Site> = BTreeMap::new();
+    for route in routes::all() {
+        if options.allows(&route) {
+            sites.entry(route.path).or_default().add(route);
+        }
+    }
+    let shared = Arc::new(Shared::new(api, options));
+    let nowhere = Arc::new(Site::default());
+    let mut router = Router::new();
+    for (path, site) in sites {
+        let (shared, site) = (Arc::clone(&shared), Arc::new(site));
+        let endpoint = any(move |request| dispatch::answer(Arc::clone(&shared), Arc::clone(&site), request));
+        router = router.route(&format!("{API_PREFIX}{path}"), endpoint);
+    }
+    router.fallback(move |request| dispatch::answer(shared, nowhere, request))
+}

@@ -1,0 +1,187 @@
+//! What the API does, without HTTP: typed request in, typed answer or [`ApiError`] out.
+//!
+//! The HTTP routes are a thin layer over [`Api`], and so is a desktop host, whose panel sits in the same process: both
+//! get the same answers. Who may call what is the business of that layer. What is shown is [redacted](redact) here, so
+//! that no layer can forget to.
+
+mod audit;
+mod checkup;
+mod enqueue;
+mod error;
+mod freshness;
+mod jobs;
+mod limits;
+mod queues;
+pub mod redact;
+mod schedule_edit;
+mod schedules;
+
+pub use checkup::{doctor, unreadable};
+pub use enqueue::{IdempotencyKey, Receipt};
+pub use error::ApiError;
+pub use jobs::Verb;
+pub use schedule_edit::check_schedule;
+
+use crate::convert;
+use crate::wire::{Counts, Overview, Process, ProcessList, Queue};
+use forge_jobs::storage::Actor;
+use forge_jobs::{DefaultRouter, Router, Schedules, Storage, Timestamp};
+use freshness::Fresh;
+use redact::Redaction;
+use std::fmt;
+use std::sync::Arc;
+
+/// A queue, for those who see and steer it. Cloning is cheap.
+///
+/// No call is cancel safe: a change whose call was dropped may be made all the same.
+#[derive(Clone)]
+pub struct Api {
+    storage: Storage,
+    router: Arc<dyn Router>,
+    redaction: Arc<Redaction>,
+    /// For whom it acts.
+    actor: Option<Actor>,
+    /// Counts cost a scan; however many look at them, they are counted twice a second at most.
+    counted: Arc<Fresh<Vec<Queue>>>,
+    /// Held during a check-up, which reads everything.
+    checking: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Api {
+    /// On a storage, with the default router and the default redaction.
+    #[must_use]
+    pub fn new(storage: Storage) -> Self {
+        Self {
+            storage,
+            router: Arc::new(DefaultRouter),
+            redaction: Arc::default(),
+            actor: None,
+            counted: Arc::default(),
+            checking: Arc::default(),
+        }
+    }
+
+    /// With the program's own router, which picks the queue of jobs that name none.
+    #[must_use]
+    pub fn with_router(mut self, router: Arc<dyn Router>) -> Self {
+        self.router = router;
+        self
+    }
+
+    /// With another redaction; [`Redaction::none`] shows everything.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = Arc::new(redaction);
+        self
+    }
+
+    /// On behalf of a person, whom the audit names with all that is changed through this object.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    fn actor(&self) -> Option<Actor> {
+        self.actor.clone()
+    }
+
+    /// The storage that it works on.
+    #[must_use]
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What is hidden of payloads and texts.
+    #[must_use]
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
+    fn schedules(&self) -> Schedules {
+        let schedules = Schedules::new(self.storage.clone(), Arc::clone(&self.router));
+        match self.actor() {
+            Some(actor) => schedules.acting_as(actor),
+            None => schedules,
+        }
+    }
+
+    /// Something was changed through this object: what was counted before is out of date.
+    fn touched(&self) {
+        self.counted.forget();
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when it does not.
+    pub async fn ping(&self) -> Result<(), ApiError> {
+        self.storage.queues.list().await?;
+        Ok(())
+    }
+
+    /// The state of all queues together.
+    ///
+    /// # Errors
+    ///
+    /// What reading the storage gave.
+    pub async fn overview(&self) -> Result<Overview, ApiError> {
+        let queues = self.counted_queues().await?;
+        let processes = self.processes().await?.processes;
+        let schedules = self.storage.cron.list().await?;
+        let counts = queues.iter().filter_map(|q| q.counts).fold(Counts::default(), sum);
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Ok(Overview {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            at: convert::time(Timestamp::now()),
+            queues: count(queues.len()),
+            paused_queues: count(queues.iter().filter(|q| q.settings.paused).count()),
+            schedules: count(schedules.schedules.len() + schedules.unreadable.len()),
+            live_processes: count(processes.iter().filter(|p| p.live).count()),
+            counts,
+        })
+    }
+
+    /// All registered processes, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What reading the storage gave.
+    pub async fn processes(&self) -> Result<ProcessList, ApiError> {
+        let now = Timestamp::now();
+        let rows = self.storage.inspect.processes().await?;
+        Ok(ProcessList { processes: rows.iter().map(|row| convert::process(row, now)).collect() })
+    }
+
+    /// One process.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, and what reading the storage gave.
+    pub async fn process(&self, id: &str) -> Result<Process, ApiError> {
+        let all = self.processes().await?.processes;
+        all.into_iter().find(|p| p.id == id).ok_or_else(|| ApiError::not_found("process", id))
+    }
+}
+
+fn sum(a: Counts, b: Counts) -> Counts {
+    let add = |a: crate::wire::BoundedCount, b: crate::wire::BoundedCount| crate::wire::BoundedCount {
+        count: a.count.saturating_add(b.count),
+        more: a.more || b.more,
+    };
+    Counts {
+        pending: add(a.pending, b.pending),
+        scheduled: add(a.scheduled, b.scheduled),
+        running: add(a.running, b.running),
+        retrying: add(a.retrying, b.retrying),
+        done: add(a.done, b.done),
+        dead: add(a.dead, b.dead),
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,18 @@
+//! The HTTP API over real ports, on both storages.
+
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
+
+mod abuse;
+mod auth_matrix;
+mod cases;
+mod document;
+mod events;
+mod http;
+mod idempotency;
+mod pages;
+mod rig;
+mod routes;
+mod secrets;
+mod security;
+mod sessions;
+mod world;

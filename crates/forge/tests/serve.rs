@@ -1,0 +1,86 @@
+//! `forge serve` and `forge token`, as their users run them.
+
+#![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
+
+mod serving;
+mod support;
+
+use forge_jobs_api::wire::TokenMade;
+use serving::{Serving, token};
+use std::process::Command;
+use support::{Ended, Home};
+
+/// The script of the documentation.
+fn script() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_script_of_the_documentation_does_a_jobs_whole_life() {
+    let home = Home::new();
+    let admin = token(&home, "admin");
+    let serving = Serving::start(&home, &["--tokens", "tokens", "--worker"]);
+    let ran = Command::new("timeout")
+        .args(["120", "sh", "-euc", &script()])
+        .env("FORGE", format!("http://{}", serving.addr))
+        .env("TOKEN", &admin)
+        .output()
+        .unwrap();
+    let ran = Ended::of(&ran);
+    let (ended, log) = serving.stop();
+    assert_eq!(ran.code, 0, "{ran:?}\n{log}");
+    for part in
+        [r#""reason":"not_due""#, r#""outcome":"retried""#, r#""workers":4"#, r#""outcome":"dropped""#]
+    {
+        assert!(ran.stdout.contains(part), "no {part} in {ran:?}");
+    }
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!log.contains(&admin), "{log}");
+    let entries = log.lines().filter(|line| line.starts_with('{'));
+    let entries: Vec<serde_json::Value> = entries.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(entries.iter().any(|e| e["route"] == "drop_job" && e["caller"] == "admin"), "{log}");
+}
+
+#[test]
+fn it_serves_until_sigterm_and_says_whether_it_is_ready() {
+    let home = Home::new();
+    let viewer = token(&home, "viewer");
+    let serving = Serving::start(&home, &["--tokens", "tokens"]);
+    assert!(serving.get("/healthz", "").starts_with("HTTP/1.1 200"));
+    assert!(serving.get("/readyz", "").starts_with("HTTP/1.1 200"));
+    assert!(serving.get("/api/v1/me", &viewer).contains(r#""role":"viewer""#));
+    assert!(serving.get("/api/v1/me", "wrong").starts_with("HTTP/1.1 401"));
+    let (ended, _) = serving.stop();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "0 connections were cut off\n"));
+}
+
+#[test]
+fn it_does_not_start_where_everybody_could_do_everything() {
+    let home = Home::new();
+    home.run(["serve", "--listen", "0.0.0.0:0"]).check(1, &["configure tokens", "127.0.0.1"]);
+    assert!(!home.database().exists(), "a refused start must create nothing");
+    home.run(["serve", "--tokens", "nosuch"]).check(2, &["nosuch"]);
+    std::fs::write(home.path("work/tokens"), "ada admin hunter2\n").unwrap();
+    let ended = home.run(["serve", "--tokens", "tokens"]);
+    ended.check(2, &["tokens: line 1", "forge token"]);
+    assert!(!ended.stderr.contains("hunter2"), "{ended:?}");
+}
+
+#[test]
+fn a_token_is_shown_once_and_kept_as_a_hash() {
+    let home = Home::new();
+    let made: TokenMade = home.run(["token", "ada", "--role", "operator", "--json"]).json();
+    assert!(
+        made.line.starts_with("ada operator sha256:") && !made.line.contains(&made.token),
+        "{}",
+        made.line
+    );
+    let text = home.run(["token", "bob", "--role", "viewer", "--file", "tokens"]);
+    assert_eq!(text.stdout.lines().count(), 1, "{text:?}");
+    let kept = std::fs::read_to_string(home.path("work/tokens")).unwrap();
+    assert!(!kept.contains(text.stdout.trim()), "{kept}");
+    home.run(["token", "a b", "--role", "viewer"]).check(2, &["the name is none"]);
+    home.run(["token", "ada", "--role", "root"]).check(2, &["viewer, operator or admin"]);
+}
