@@ -56,6 +56,7 @@ const TABLE: &[(Guard, &str, &str)] = &[
     (Guard::Tick, "a fire may become a job again", "a_tick_is_enqueued_once"),
     (Guard::Tick, "a fire may become a job again", "what_was_dealt_with_is_not_fired_again"),
     (Guard::Tick, "a fire may become a job again", "of_ticks_fired_at_once_each_is_one_job"),
+    (Guard::Roll, "what was added up stays on the tape", "rolls_at_once_count_everything_once"),
     (Guard::ScheduleVersion, "an edit does not stop a tick", "an_edit_during_a_tick_wins"),
     (
         Guard::ScheduleVersion,

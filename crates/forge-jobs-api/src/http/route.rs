@@ -38,6 +38,7 @@ pub(super) enum Content {
 
 /// A route. Made by [`Route::new`] alone, which asks for whom it is.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that a route may do, and they mix")]
 pub(super) struct Route {
     pub(super) method: Method,
     pub(super) path: &'static str,

@@ -97,7 +97,12 @@ fn meant(method: &str, target: &str) -> Option<RouteInfo> {
         loop {
             match (names.next(), parts.next()) {
                 (None, None) => return true,
-                (Some(name), Some(part)) if name == part || (name.starts_with('{') && !part.is_empty()) => {}
+                (Some(name), Some(part)) if name == part => {}
+                (Some(name), Some(part)) if name.starts_with('{') => {
+                    if part.is_empty() {
+                        return false;
+                    }
+                }
                 _ => return false,
             }
         }

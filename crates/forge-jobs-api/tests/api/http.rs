@@ -1,6 +1,7 @@
 //! A client that sends what it is told, byte for byte: no library would send half of what is tried here.
 
 use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,10 +52,10 @@ impl Ask {
             text.push_str("Host: localhost\r\n");
         }
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(text, "{name}: {value}\r\n");
         }
         if let Some(body) = &self.body {
-            text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+            let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
         } else {
             text.push_str("\r\n");
         }
@@ -81,7 +82,7 @@ pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr) -> std::io::Resu
 pub(crate) async fn read(stream: &mut TcpStream, head: bool) -> Got {
     let mut all = Vec::new();
     let reading = async {
-        let mut piece = [0; 16 << 10];
+        let mut piece = vec![0; 16 << 10];
         // A reset after the answer is the end of it too.
         while let Ok(n) = stream.read(&mut piece).await {
             all.extend_from_slice(&piece[..n]);

@@ -111,10 +111,8 @@ impl Rig {
         let make = |role: Role| NewToken::make(role.as_str(), role, None).unwrap();
         let [viewer, operator, admin] = Role::ALL.map(make);
         let file = [&viewer.line, &operator.line, &admin.line].map(|line| format!("{line}\n")).concat();
-        let tokens: Arc<dyn Authenticator> = match plan.open {
-            true => Arc::new(Open),
-            false => Arc::new(Tokens::parse(&file).unwrap()),
-        };
+        let tokens: Arc<dyn Authenticator> =
+            if plan.open { Arc::new(Open) } else { Arc::new(Tokens::parse(&file).unwrap()) };
         let closing = CancellationToken::new();
         let options =
             Options::new(tokens, Hosts::loopback()).with_limits(generous()).closing_with(closing.clone());

@@ -42,13 +42,12 @@ async fn no_log_line_and_no_error_holds_a_secret() {
     let rig = Rig::on_file().await;
     let admin = rig.keys.admin.clone();
     let post = |body: String| Ask::new("POST", "/api/v1/jobs").token(&admin).json(&body);
-    let mut errors = Vec::new();
     for ask in [
         post(format!(r#"{{"kind":"k","payload":{{"note":"{CANARY}"}}}}"#)),
         post(format!(r#"{{"kind":"k","payload":{{"note":"{CANARY}"}},"priority":"{CANARY}"}}"#)),
         post(format!(r#"{{"kind":"k","payload":{{"note":"{CANARY}\u0000"}}}}"#)),
         post(format!(r#"{{"kind":"k","payload":{{"note":"{CANARY}"}}"#)),
-        post(format!("{CANARY}")),
+        post(CANARY.into()),
         post("{}".into()).header("Idempotency-Key", &format!("é{CANARY}")),
         Ask::new("GET", &format!("/api/v1/{CANARY}")).token(&admin),
         Ask::new("GET", &format!("/api/v1/me?token={CANARY}")).token(&admin),
@@ -59,7 +58,6 @@ async fn no_log_line_and_no_error_holds_a_secret() {
         Ask::new("POST", "/api/v1/session").json(&format!(r#"{{"token":["{CANARY}"]}}"#)),
     ] {
         let got = ask.send(rig.addr).await;
-        errors.push(got.body.clone());
         assert!(!got.body.contains(CANARY), "{ask:?}: {got:?}");
     }
     let id =

@@ -266,6 +266,7 @@ pub async fn a_job_in_line_is_told_how_long_that_takes(rig: &Rig) {
         let claimed = rig.claim_one(process).await;
         rig.finish(claimed.lease, done()).await;
         rig.advance(Duration::from_secs(10));
+        rig.heartbeat(process).await;
     }
     roll().await;
     assert_eq!(rig.at().saturating_since(start), Duration::from_secs(100));
@@ -275,6 +276,7 @@ pub async fn a_job_in_line_is_told_how_long_that_takes(rig: &Rig) {
     assert!(told >= least && told <= most, "19 jobs at 10 in 100 to 160 s, told {told:?}");
     assert_eq!(takes(ids[10]).await, Some(Duration::ZERO));
     rig.advance(Duration::from_secs(600));
+    rig.heartbeat(process).await;
     assert_eq!(takes(ids[29]).await, None, "that was long ago");
 }
 

@@ -165,9 +165,11 @@ impl Range {
         let most = i64::from(points.max(2));
         let fits = |step: &i64| cut(from, to, step * 1_000_000) / (step * 1_000_000) <= most;
         let days = |days: i64| days * 86_400;
-        let longer = to.saturating_sub(from) / (days(1) * 1_000_000) / most;
-        let step = STEPS.into_iter().find(fits).or_else(|| (longer.max(1)..=longer + 3).map(days).find(fits));
-        let step = step.unwrap_or_else(|| days(longer + 3)) * 1_000_000;
+        let length = to.saturating_sub(from).max(0) / (days(1) * 1_000_000);
+        // The last of these fits in any case, wherever the range begins.
+        let (shortest, longest) = ((length / most).max(1), length / (most - 1) + 1);
+        let whole_days = || (shortest..=longest).map(days).find(fits).unwrap_or_else(|| days(longest));
+        let step = STEPS.into_iter().find(fits).unwrap_or_else(whole_days) * 1_000_000;
         Self { from: start_of(from, step), to: start_of(from, step) + cut(from, to, step), step }
     }
 

@@ -392,8 +392,7 @@ mod tests {
         let mut tape = Tape::default();
         tape.locate(3 * MINUTE + 5, Place::Process(7));
         let claim = Claim { queue: 1, kind: 2, claimed_at: MINUTE, due_at: MINUTE - 40, created_at: 0 };
-        let timing =
-            Timing { ran_for: Duration::from_micros(90_000_000), ended_ago: Duration::from_micros(4) };
+        let timing = Timing { ran_for: Duration::from_secs(90), ended_ago: Duration::from_micros(4) };
         tape.ended(Outcome::Done, &claim, timing);
         let sums = played(&tape);
         let ended = 3 * MINUTE + 1;

@@ -163,14 +163,12 @@ impl Args {
     /// What goes with what, in the words of the command line.
     fn check_missed(&self, before: MissedFires) -> Result<(), Failure> {
         let usage = |message: &str| Err(Failure::new(ErrorCode::Invalid, message));
-        let catches_up = match self.missed {
-            Some(missed) => missed == Missed::CatchUp,
-            None => before == MissedFires::CatchUp,
-        };
+        let before = before == MissedFires::CatchUp;
+        let catches_up = self.missed.map_or(before, |missed| missed == Missed::CatchUp);
         if self.catch_up.is_some() && !catches_up {
             return usage("--catch-up goes with --missed catch-up");
         }
-        if self.missed == Some(Missed::CatchUp) && self.catch_up.is_none() && before != MissedFires::CatchUp {
+        if self.missed == Some(Missed::CatchUp) && self.catch_up.is_none() && !before {
             return usage("--missed catch-up needs --catch-up N");
         }
         Ok(())

@@ -17,15 +17,18 @@ use http::Method;
 use remote::Remote;
 use std::path::PathBuf;
 
+const DATABASE_HELP: &str = "The database: sqlite:PATH or postgres://user@host/database";
+const SERVER_HELP: &str =
+    "A server of `forge serve` to ask instead of a database, as https://jobs.example.com";
+
 /// Where to work, as the command line says.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Where {
-    /// The database: sqlite:PATH or postgres://user@host/database
-    #[arg(long, global = true, value_name = "URL", help_heading = crate::EVERYWHERE)]
+    #[arg(long, global = true, value_name = "URL", help = DATABASE_HELP, help_heading = crate::EVERYWHERE)]
     pub(crate) database: Option<String>,
 
-    /// A server of `forge serve` to ask instead of a database, as https://jobs.example.com
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "database", help_heading = crate::EVERYWHERE)]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "database", help = SERVER_HELP,
+        help_heading = crate::EVERYWHERE)]
     server: Option<String>,
 
     /// A file with the token for the server

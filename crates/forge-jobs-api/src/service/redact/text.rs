@@ -104,7 +104,7 @@ impl Rules {
         if !bytes.get(at).is_some_and(|b| matches!(b, b'=' | b':')) || is_file || !self.hides_key(name) {
             return None;
         }
-        // `a::b` is a path of code, `a://b` a URL.
+        // Two colons make a path of code, and a colon with two strokes a URL.
         if bytes.get(at + 1).is_some_and(|b| *b == b':') || bytes[at..].starts_with(b"://") {
             return None;
         }

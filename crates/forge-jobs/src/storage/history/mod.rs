@@ -1,7 +1,7 @@
 //! `History`: what jobs leave behind besides their rows: the lines that handlers logged, and errors by sort.
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(super) mod common;
+pub(super) mod chunks;
 
 use super::{Lease, StorageError};
 use crate::errors::ErrorGroupId;

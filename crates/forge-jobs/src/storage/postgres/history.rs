@@ -6,7 +6,7 @@ use super::hub::{Hub, Lane, only};
 use crate::errors::ErrorGroupId;
 use crate::limits::{ERROR_GROUP_RETENTION, MAX_ERROR_GROUPS, MAX_LOG_BATCH, MAX_LOG_PAGE, MAX_PAGE};
 use crate::storage::checks::{check_batch, check_rows, micros};
-use crate::storage::history::common::{Page, Stored, lines_text, listed, over_number, says_something};
+use crate::storage::history::chunks::{Page, Stored, lines_text, listed, over_number, says_something};
 use crate::storage::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorQueue, History, LogPage, LogsParams,
     RecordLogsParams, StorageError, TendErrorsParams, TendErrorsReport,

@@ -3,7 +3,7 @@
 use super::error::Fault;
 use super::hub::{Hub, Lane};
 use crate::errors::ErrorGroupId;
-use crate::storage::history::common::with_details;
+use crate::storage::history::chunks::with_details;
 use crate::{
     Attempt, AttemptCause, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload,
     ProcessId, Progress, Timestamp, Worker,

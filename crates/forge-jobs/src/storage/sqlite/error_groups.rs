@@ -6,7 +6,7 @@ use super::writer::{Cx, time};
 use crate::errors::{ErrorGroupId, Fingerprint};
 use crate::limits::{ERROR_GROUP_RETENTION, MAX_ERROR_GROUPS, MAX_PAGE};
 use crate::storage::checks::{check_rows, micros};
-use crate::storage::history::common::listed;
+use crate::storage::history::chunks::listed;
 use crate::storage::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorQueue, TendErrorsParams, TendErrorsReport,
 };

@@ -6,7 +6,7 @@ use super::{SqliteStorage, error_groups, rows};
 use crate::errors::ErrorGroupId;
 use crate::limits::{MAX_LOG_BATCH, MAX_LOG_PAGE};
 use crate::storage::checks::{check_batch, check_rows};
-use crate::storage::history::common::{Page, Stored, lines_text, over_number, says_something};
+use crate::storage::history::chunks::{Page, Stored, lines_text, over_number, says_something};
 use crate::storage::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, History, LogPage, LogsParams, RecordLogsParams,
     StorageError, TendErrorsParams, TendErrorsReport,

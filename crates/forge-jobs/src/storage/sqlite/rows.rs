@@ -2,7 +2,7 @@
 
 use super::state::reason;
 use crate::errors::ErrorGroupId;
-use crate::storage::history::common::with_details;
+use crate::storage::history::chunks::with_details;
 use crate::{
     Attempt, AttemptCause, AttemptResult, DeadReason, DedupeStates, Job, JobId, JobStatus, Payload,
     ProcessId, Timestamp, Worker,
