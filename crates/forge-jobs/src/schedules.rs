@@ -71,7 +71,7 @@ impl Schedules {
         let params = PutScheduleParams {
             schedule,
             by: Author::Operator { expected_version },
-            actor: None,
+            actor: self.actor.clone(),
             now: self.now(),
         };
         Ok(self.storage.cron.put(params).await?)

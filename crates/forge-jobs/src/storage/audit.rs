@@ -36,7 +36,10 @@ impl Actor {
     #[must_use]
     pub fn lossy(name: &str, source: Source) -> Self {
         let mut fit: String = name.chars().filter(|c| !c.is_control()).collect();
-        fit.truncate(fit.floor_char_boundary(MAX_ACTOR_BYTES));
+        let fits =
+            |(at, c): (usize, char)| (at + c.len_utf8() <= MAX_ACTOR_BYTES).then_some(at + c.len_utf8());
+        let end = fit.char_indices().map_while(fits).last().unwrap_or(0);
+        fit.truncate(end);
         if fit.is_empty() {
             "unknown".clone_into(&mut fit);
         }
@@ -337,6 +340,8 @@ mod tests {
         }
         let actor = Actor::new("ada", Source::Api).unwrap().with_role(Role::Admin);
         assert!(actor.clone().with_address("").is_err());
+        assert_eq!(Actor::lossy(&"ü".repeat(99), Source::Cli).name().len(), MAX_ACTOR_BYTES);
+        assert_eq!(Actor::lossy("\n", Source::Cli).name(), "unknown");
         assert_eq!(actor.with_address("::1").unwrap().address(), Some("::1"));
     }
 

@@ -37,14 +37,14 @@ impl<'a> Entry<'a> {
     }
 
     /// With settings before and after.
-    pub(super) fn from_to(mut self, before: Option<Value>, after: Option<Value>) -> Self {
+    pub(super) fn with_change(mut self, before: Option<Value>, after: Option<Value>) -> Self {
         (self.before, self.after) = (before.map(|b| text(&b)), after.map(|a| text(&a)));
         self
     }
 
     /// With those settings of both that differ.
     pub(super) fn changing(self, before: &Value, after: &Value) -> Self {
-        self.from_to(Some(differs(before, after)), Some(differs(after, before)))
+        self.with_change(Some(differs(before, after)), Some(differs(after, before)))
     }
 
     pub(super) fn with_detail(mut self, detail: &Value) -> Self {

@@ -72,7 +72,7 @@ fn text(page: &AuditPage) -> String {
     ];
     let mut out = table(&head, &page.actions.iter().map(row).collect::<Vec<_>>());
     if let Some(next) = page.next {
-        out.push_str(&format!("\nmore: --before {next}\n"));
+        out.extend(["\nmore: --before ", &next.to_string(), "\n"]);
     }
     out
 }

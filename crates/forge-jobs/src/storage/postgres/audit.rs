@@ -27,7 +27,7 @@ pub(super) fn does(
     (action, what, target): (&str, &str, &str),
     after: Option<serde_json::Value>,
 ) -> Option<String> {
-    Some(Entry::new(actor?, action, what, Some(target)).from_to(None, after).to_json())
+    Some(Entry::new(actor?, action, what, Some(target)).with_change(None, after).to_json())
 }
 
 /// A verb on jobs, likewise.
@@ -54,10 +54,10 @@ async fn list(hub: Arc<Hub>, params: AuditListParams) -> Result<AuditPage, Stora
     for (condition, given, value, ty) in conditions {
         if given {
             values.push((value, ty));
-            sql.push_str(&format!(" AND {condition} ${}", values.len()));
+            sql.extend([" AND ", condition, " $", &values.len().to_string()]);
         }
     }
-    sql.push_str(&format!(" ORDER BY no DESC LIMIT {}", params.limit + 1));
+    sql.extend([" ORDER BY no DESC LIMIT ", &(params.limit + 1).to_string()]);
     let page: Result<AuditPage, Fault> = async {
         let rows = hub.look(Lane::Read, &sql, &values).await?;
         let mut rows: Vec<AuditRow> = rows.iter().map(read).collect::<Result<_, _>>()?;

@@ -60,7 +60,7 @@ pub(super) fn did(
     now: i64,
 ) -> rusqlite::Result<()> {
     let Some(actor) = actor else { return Ok(()) };
-    let entry = Entry::new(actor, action, what, Some(target)).from_to(before, after);
+    let entry = Entry::new(actor, action, what, Some(target)).with_change(before, after);
     record(cx, &entry, (changed.into(), outcome(changed.into())), now)
 }
 
@@ -97,7 +97,7 @@ fn list(conn: &Connection, params: &AuditListParams) -> Result<AuditPage, Fault>
     ];
     for (condition, value) in conditions {
         if let Some(value) = value {
-            sql.push_str(&format!(" AND {condition} ?"));
+            sql.extend([" AND ", condition, " ?"]);
             values.push(value);
         }
     }
