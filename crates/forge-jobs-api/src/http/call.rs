@@ -31,7 +31,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn api(&self) -> &Api {
+    pub(super) const fn api(&self) -> &Api {
         &self.api
     }
 
