@@ -2,7 +2,6 @@
 
 use super::{InvalidValue, StorageError};
 use crate::Timestamp;
-use crate::job::check_name;
 use crate::limits::{MAX_ACTOR_BYTES, MAX_ADDRESS_BYTES};
 use async_trait::async_trait;
 use std::fmt;
@@ -281,6 +280,7 @@ impl RecordParams {
     /// The names and texts are within their bounds.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(super) fn check(&self) -> Result<(), StorageError> {
+        use crate::job::check_name;
         for (field, name) in [("action", &self.action), ("what", &self.what)] {
             check_name(field, name).map_err(|e| InvalidValue {
                 field,

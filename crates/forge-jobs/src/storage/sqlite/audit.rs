@@ -1,11 +1,12 @@
 //! What people did, and who.
 
 use super::SqliteStorage;
+use super::audit_ends::{Came, ends, outcome};
 use super::error::Fault;
 use super::writer::{Cx, Lane, time};
 use crate::Timestamp;
 use crate::limits::MAX_PAGE;
-use crate::storage::audit_entry::{Came, Entry, ends, ids, outcome};
+use crate::storage::audit_entry::{Entry, ids};
 use crate::storage::checks::{check_rows, micros};
 use crate::storage::{
     Actor, Audit, AuditFilter, AuditListParams, AuditOutcome, AuditPage, AuditRow, RecordParams, Source,

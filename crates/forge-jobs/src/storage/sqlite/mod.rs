@@ -4,6 +4,7 @@
 //! connections apart. Where a job stands is told by which small table holds it (`state`, ADR 0003).
 
 mod audit;
+mod audit_ends;
 mod changes;
 mod checkup;
 mod claim;

@@ -1,11 +1,12 @@
 //! Per-queue knobs.
 
 use super::audit;
+use super::audit_ends::outcome;
 use super::error::Fault;
 use super::writer::{Cx, time};
 use crate::Timestamp;
 use crate::retry::BackoffPolicy;
-use crate::storage::audit_entry::{Entry, outcome, queue_action, settings};
+use crate::storage::audit_entry::{Entry, queue_action, settings};
 use crate::storage::checks::{check_queue, micros};
 use crate::storage::{
     EnsureQueueParams, QueueRow, QueueSettings, Retention, StorageError, UpdateQueueParams,

@@ -1,6 +1,7 @@
 //! Schedules: made, edited, removed.
 
 use super::audit;
+use super::audit_ends::schedule;
 use super::error::Fault;
 use super::queues::{bump_settings, settings_version};
 use super::ticks;
@@ -8,7 +9,6 @@ use super::writer::{Cx, Lane, time};
 use super::{SETTINGS_LIMIT, SqliteStorage};
 use crate::limits::{MAX_PAGE, MAX_SCHEDULES};
 use crate::schedule::Owner;
-use crate::storage::audit_entry::schedule;
 use crate::storage::checks::{
     check_fire, check_rows, no_code, no_schedule, schedule_conflict, too_many_schedules,
 };

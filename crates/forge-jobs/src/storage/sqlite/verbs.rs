@@ -1,5 +1,6 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
+use super::audit_ends::Came;
 use super::error::Fault;
 use super::state::{
     FinishedRow, JobRow, Place, RunningRow, note_by, place_of, put_finished, put_ready, take_deferred,
@@ -8,7 +9,6 @@ use super::state::{
 use super::writer::{Cx, time};
 use super::{audit, slots, ticks, unique};
 use crate::limits::MAX_VERB_BATCH;
-use crate::storage::audit_entry::Came;
 use crate::storage::checks::check_batch;
 use crate::storage::{Actor, CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
 use crate::{DeadReason, JobId, JobStatus, ProcessId};
