@@ -1,5 +1,6 @@
 //! Domain ↔ wire: the only module that knows both.
 
+mod audit;
 mod history;
 mod metrics;
 mod why;
@@ -43,8 +44,12 @@ pub const fn seconds(d: Duration) -> wire::Seconds {
 
 /// JSON text as it is. Text that is no JSON, which only a damaged database could hold, is sent as a JSON string.
 fn raw(payload: &domain::Payload) -> Box<RawValue> {
-    RawValue::from_string(payload.as_str().to_owned())
-        .or_else(|_| serde_json::value::to_raw_value(payload.as_str()))
+    raw_text(payload.as_str())
+}
+
+fn raw_text(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned())
+        .or_else(|_| serde_json::value::to_raw_value(text))
         .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
@@ -167,6 +172,7 @@ impl From<&storage::JobEvent> for wire::JobEvent {
             cause: e.cause.clone(),
             ran_seconds: e.ran_for.map(seconds),
             detail: e.detail.clone(),
+            actor: e.actor.clone(),
         }
     }
 }
@@ -243,6 +249,8 @@ impl From<&storage::QueueRow> for wire::Queue {
             name: row.name.clone(),
             version: row.version,
             workers_set_by_operator: row.workers_set_by_operator,
+            paused_at: row.paused_at.map(time),
+            paused_by: row.paused_by.clone(),
             settings: (&row.settings).into(),
             counts: None,
         }

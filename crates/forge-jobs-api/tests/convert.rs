@@ -131,7 +131,7 @@ async fn outcomes_of_verbs_keep_their_details() {
     let storage = storage().await;
     let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
     let id = enqueuer.enqueue(EnqueueRequest::new("k", 1)).await.unwrap().id;
-    let params = || VerbParams { ids: vec![id], now: None };
+    let params = || VerbParams { ids: vec![id], actor: None, now: None };
     storage.jobs.cancel(params()).await.unwrap();
     let again: CancelOutcome = storage.jobs.cancel(params()).await.unwrap()[0];
     let result = wire::VerbResult::of_cancel(id, again);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
-use forge_jobs_api::wire::{Attached, Limit, LimitList, LimitMode};
+use forge_jobs_api::wire::{Attached, AuditAction, AuditPage, Limit, LimitList, LimitMode};
 use forge_jobs_api::wire::{
     Attempt, AttemptResult, BoundedCount, BulkResult, Counts, DeadReason, Doctor, EnqueueLine,
     EnqueueOutcome, Enqueued, ErrorBody, ErrorCode, ErrorDetail, Fact, Job, JobDetail, JobEvent, JobPage,
@@ -83,6 +83,8 @@ fn queue() -> Queue {
         name: "mail".into(),
         version: 4,
         workers_set_by_operator: true,
+        paused_at: Some(AT.into()),
+        paused_by: Some("ada".into()),
         settings: QueueSettings {
             workers: 2,
             paused: false,
@@ -164,6 +166,7 @@ fn the_json_of_a_jobs_story_is_the_one_on_record() {
         cause: Some("caller".into()),
         ran_seconds: None,
         detail: None,
+        actor: Some("ada".into()),
     };
     let events = vec![event];
     check("job_events", &JobEvents { id: ID.into(), events: events.clone() });
@@ -180,6 +183,23 @@ fn the_json_of_each_type_is_the_one_on_record() {
             unknown: vec!["kind".into()],
         },
     );
+    let action = AuditAction {
+        no: 7,
+        at: AT.into(),
+        actor: "ada".into(),
+        role: Some("operator".into()),
+        source: "api".into(),
+        address: None,
+        action: "queue.set".into(),
+        what: "queue".into(),
+        target: Some("mail".into()),
+        count: 1,
+        before: Some(raw(r#"{"workers":4}"#)),
+        after: Some(raw(r#"{"workers":8}"#)),
+        detail: None,
+        outcome: "done".into(),
+    };
+    check("audit_page", &AuditPage { actions: vec![action], next: Some(7) });
     let limit = Limit {
         scope: "slack:team-7".into(),
         permits: 100,

@@ -16,7 +16,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let queue = runtime.ensure_queue("mail", 2).await?;
     let handle = runtime.start().await?;
 
-    let edit = |patch, expected_version| UpdateQueueParams { queue: "mail".into(), patch, expected_version };
+    let edit = |patch, expected_version| UpdateQueueParams {
+        queue: "mail".into(),
+        patch,
+        expected_version,
+        actor: None,
+        now: None,
+    };
     let paused = storage.queues.update(edit(QueueSettingsPatch::paused(true), Some(queue.version))).await?;
     println!("version {}: paused {}", paused.version, paused.settings.paused);
 

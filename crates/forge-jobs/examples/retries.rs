@@ -23,7 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let backoff =
         BackoffPolicy { enabled: true, base: Duration::from_millis(20), max: Duration::from_millis(100) };
     let patch = QueueSettingsPatch::default().with_backoff(backoff);
-    let update = UpdateQueueParams { queue: "default".into(), patch, expected_version: None };
+    let update =
+        UpdateQueueParams { queue: "default".into(), patch, expected_version: None, actor: None, now: None };
     storage.queues.update(update).await?;
 
     let job =

@@ -32,7 +32,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     patch.backoff_enabled = Some(false);
     storage
         .queues
-        .update(UpdateQueueParams { queue: "default".into(), patch, expected_version: None })
+        .update(UpdateQueueParams {
+            queue: "default".into(),
+            patch,
+            expected_version: None,
+            actor: None,
+            now: None,
+        })
         .await?;
 
     let job = runtime.enqueue(EnqueueRequest::new("call", "api").with_max_attempts(1)).await?;

@@ -138,6 +138,16 @@ pub const MAX_PROGRESS_NOTE_BYTES: usize = 1_024;
 pub const MAX_ATTEMPT_RECORDS: u32 = 50;
 /// Rare events (cancel, retry, run now, release) kept for one job; the oldest go first.
 pub const MAX_NOTES: u32 = 100;
+/// Longest name of a person in the audit in bytes.
+pub const MAX_ACTOR_BYTES: usize = 128;
+/// Longest address of a person in the audit in bytes.
+pub const MAX_ADDRESS_BYTES: usize = 64;
+/// Longest of each of the JSON texts of an action in the audit; of a longer one only its length is kept.
+pub const MAX_AUDIT_BYTES: usize = 4_096;
+/// Ids of jobs that the audit keeps of one action.
+pub const MAX_AUDIT_IDS: usize = 20;
+/// How long the audit is kept.
+pub const AUDIT_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 /// Longest name of a queue, kind or scope in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 /// Longest dedupe key in bytes.

@@ -2,8 +2,8 @@
 
 use crate::schedule::{InvalidSchedule, Schedule};
 use crate::storage::{
-    Activity, AllSchedules, Author, EditScheduleParams, PutScheduleParams, RunScheduleParams, ScheduleRow,
-    Storage, StorageError, TickRow, TicksParams,
+    Activity, Actor, AllSchedules, Author, EditScheduleParams, PutScheduleParams, RunScheduleParams,
+    ScheduleRow, Storage, StorageError, TickRow, TicksParams,
 };
 use crate::{Clock, JobId, Router, SystemClock, Timestamp};
 use std::fmt;
@@ -19,6 +19,7 @@ pub struct Schedules {
     storage: Storage,
     router: Arc<dyn Router>,
     clock: Arc<dyn Clock>,
+    actor: Option<Actor>,
 }
 
 impl Schedules {
@@ -31,7 +32,14 @@ impl Schedules {
     /// With a clock of its own, for tests.
     #[must_use]
     pub fn with_clock(storage: Storage, router: Arc<dyn Router>, clock: Arc<dyn Clock>) -> Self {
-        Self { storage, router, clock }
+        Self { storage, router, clock, actor: None }
+    }
+
+    /// On behalf of a person, whom the audit names.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
     }
 
     /// Makes a schedule, or sets all values of the one of its name; whether that fires stays as it is. Times that have
@@ -60,8 +68,12 @@ impl Schedules {
         expected_version: Option<i64>,
     ) -> Result<ScheduleRow, ScheduleError> {
         let schedule = schedule.check(&*self.router)?;
-        let params =
-            PutScheduleParams { schedule, by: Author::Operator { expected_version }, now: self.now() };
+        let params = PutScheduleParams {
+            schedule,
+            by: Author::Operator { expected_version },
+            actor: self.actor.clone(),
+            now: self.now(),
+        };
         Ok(self.storage.cron.put(params).await?)
     }
 
@@ -116,7 +128,12 @@ impl Schedules {
     ///
     /// [`StorageError::NotFound`].
     pub async fn run_now(&self, name: &str) -> Result<TickRow, StorageError> {
-        let params = RunScheduleParams { name: name.to_owned(), job: JobId::new(), now: self.now() };
+        let params = RunScheduleParams {
+            name: name.to_owned(),
+            job: JobId::new(),
+            actor: self.actor.clone(),
+            now: self.now(),
+        };
         self.storage.cron.run_now(params).await
     }
 
@@ -127,7 +144,7 @@ impl Schedules {
     ///
     /// What the storage gave.
     pub async fn remove(&self, name: &str) -> Result<bool, StorageError> {
-        self.storage.cron.remove(name).await
+        self.storage.cron.remove(name, self.actor.clone()).await
     }
 
     /// What became of the latest fires of a schedule, at most `limit` (1 to 500), the latest first.
@@ -140,7 +157,12 @@ impl Schedules {
     }
 
     fn edit(&self, name: &str) -> EditScheduleParams {
-        EditScheduleParams { name: name.to_owned(), expected_version: None, now: self.now() }
+        EditScheduleParams {
+            name: name.to_owned(),
+            expected_version: None,
+            actor: self.actor.clone(),
+            now: self.now(),
+        }
     }
 
     fn now(&self) -> Option<Timestamp> {

@@ -328,7 +328,7 @@ impl World {
     }
 
     fn verb(&self, id: JobId) -> VerbParams {
-        VerbParams { ids: vec![id], now: self.at() }
+        VerbParams { ids: vec![id], actor: None, now: self.at() }
     }
 
     /// Carries a step out on both, and compares the answers.
@@ -357,8 +357,13 @@ impl World {
             Step::Pause { queue, paused } => {
                 self.paused[*queue] = *paused;
                 let patch = QueueSettingsPatch::paused(*paused);
-                let params =
-                    UpdateQueueParams { queue: QUEUES[*queue].into(), patch, expected_version: None };
+                let params = UpdateQueueParams {
+                    queue: QUEUES[*queue].into(),
+                    patch,
+                    expected_version: None,
+                    actor: None,
+                    now: None,
+                };
                 self.storage.queues.update(params).await.unwrap();
                 Ok(())
             }

@@ -59,7 +59,8 @@ async fn start(storage: &Storage, handlers: HandlerRegistry) -> (QueueRuntime, Q
     runtime.ensure_queue("default", 4).await.unwrap();
     let mut patch = QueueSettingsPatch::default();
     patch.backoff_enabled = Some(false);
-    let params = UpdateQueueParams { queue: "default".into(), patch, expected_version: None };
+    let params =
+        UpdateQueueParams { queue: "default".into(), patch, expected_version: None, actor: None, now: None };
     storage.queues.update(params).await.unwrap();
     let handle = runtime.start().await.unwrap();
     (runtime, handle)

@@ -125,8 +125,8 @@ async fn a_retried_job_keeps_its_latest_error_and_the_event_of_its_death() {
     let members =
         vec![Finish { lease: claimed[0].lease, transition, timing: Timing::default(), failure: None }];
     storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
-    storage.jobs.cancel(VerbParams { ids: vec![cancelled.id], now: None }).await.unwrap();
-    storage.jobs.retry(VerbParams { ids, now: None }).await.unwrap();
+    storage.jobs.cancel(VerbParams { ids: vec![cancelled.id], actor: None, now: None }).await.unwrap();
+    storage.jobs.retry(VerbParams { ids, actor: None, now: None }).await.unwrap();
     assert_eq!(storage.inspect.job(dies.id).await.unwrap().unwrap().error.as_deref(), Some("no"));
     let told = async |id| -> Vec<String> {
         storage.inspect.events(id).await.unwrap().into_iter().map(|e| e.event).collect()
@@ -151,7 +151,8 @@ async fn an_ended_process_is_forgotten_when_none_of_its_jobs_can_be_kept_any_mor
     storage.queues.ensure(EnsureQueueParams { queue: "q".into(), workers: 1 }).await.unwrap();
     let window = async |kept| {
         let patch = QueueSettingsPatch::default().with_dead_retention(kept);
-        let params = UpdateQueueParams { queue: "q".into(), patch, expected_version: None };
+        let params =
+            UpdateQueueParams { queue: "q".into(), patch, expected_version: None, actor: None, now: None };
         storage.queues.update(params).await.unwrap();
     };
     window(Retention::Forever).await;

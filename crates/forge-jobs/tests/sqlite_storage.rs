@@ -381,8 +381,13 @@ async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
     let storage = open(&file).await.into_bundle();
     let set = async |scope: &str| {
         let limit = RateLimit::new(5, Duration::from_secs(86_400));
-        let params =
-            SetLimitParams { scope: Scope::new(scope).unwrap(), limit, by: SetBy::Operator, now: None };
+        let params = SetLimitParams {
+            scope: Scope::new(scope).unwrap(),
+            limit,
+            by: SetBy::Operator,
+            actor: None,
+            now: None,
+        };
         storage.rate_limits.set_limit(params).await.unwrap();
     };
     set("mail").await;
@@ -398,10 +403,15 @@ async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
     let refused = storage.rate_limits.acquire(params).await.unwrap_err();
     assert!(refused.to_string().contains("keyed scopes"), "{refused}");
     // What has a limit of its own has room all the same.
-    let drain = DrainParams { scope: Scope::new("mail").unwrap(), wait: Duration::from_secs(60), now: None };
+    let drain = DrainParams {
+        scope: Scope::new("mail").unwrap(),
+        wait: Duration::from_secs(60),
+        actor: None,
+        now: None,
+    };
     storage.rate_limits.drain(drain).await.unwrap();
     let (what, scope) = (Limited::Kind("k".into()), Some(Scope::new("smtp").unwrap()));
-    storage.rate_limits.attach(AttachParams { what, scope }).await.unwrap();
+    storage.rate_limits.attach(AttachParams { what, scope, actor: None }).await.unwrap();
     storage.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
     let process = ProcessId::new();
     storage.processes.register(register(process)).await.unwrap();

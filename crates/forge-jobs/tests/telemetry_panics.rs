@@ -72,6 +72,8 @@ async fn a_subscriber_that_panics_at_every_event_stops_nothing() {
         queue: "default".into(),
         patch: settings,
         expected_version: None,
+        actor: None,
+        now: None,
     };
     storage.queues.update(update).await.unwrap();
     let handle = runtime.start().await.unwrap();

@@ -1,5 +1,6 @@
 //! `forge`: the command line. Here are its arguments and its end; each command has a file of its own in `cmd`.
 
+mod actor;
 mod bench;
 mod cmd;
 mod database;
@@ -105,6 +106,8 @@ enum Command {
     /// See and steer schedules, and see when cron expressions fire
     #[command(subcommand)]
     Cron(cmd::cron::Command),
+    /// Show what people did, and who
+    Audit(cmd::audit::Args),
     /// Serve the HTTP API
     Serve(cmd::serve::Args),
     /// Make a token for callers of the HTTP API
@@ -165,6 +168,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Metrics(args) => cmd::metrics::run(&args, &at.database("metrics")?, out).await,
         Command::Limit(command) => cmd::limit::run(command, at, out).await,
         Command::Cron(command) => cmd::cron::run(command, at, out).await,
+        Command::Audit(args) => cmd::audit::run(args, at, out).await,
         Command::Serve(args) => cmd::serve::run(args, &at.database("serve")?, out).await,
         Command::Token(args) => cmd::token::run(&args, out),
         Command::Worker(args) => cmd::worker::run(args, &at.database("worker")?, out).await,

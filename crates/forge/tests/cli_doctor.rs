@@ -170,7 +170,7 @@ async fn doctor_names_schedules_that_do_not_fire_and_budgets_that_are_drained() 
     let late = Schedule::new("late", "0 * * * *", EnqueueRequest::new("k", 1));
     let schedule = late.check(&DefaultRouter).unwrap();
     let by = Author::Operator { expected_version: None };
-    storage.cron.put(PutScheduleParams { schedule, by, now: Some(long_ago) }).await.unwrap();
+    storage.cron.put(PutScheduleParams { schedule, by, actor: None, now: Some(long_ago) }).await.unwrap();
     let (code, found) = doctor(&home);
     assert_eq!((code, found.problems.len()), (1, 1), "{found:?}");
     assert!(found.problems[0].contains("schedule late") && found.problems[0].contains("no live process"));

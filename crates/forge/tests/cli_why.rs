@@ -23,13 +23,20 @@ fn what_keeps_a_job_is_said_with_what_helps() {
     assert_eq!(names(&said), ["queue_paused", "no_process"]);
     assert_eq!(said.reasons[0].queue.as_deref(), Some("mail"));
     assert!(said.reasons.iter().all(|r| r.holds && r.until.is_none()));
+    let by = said.reasons[0].by.clone().expect("it is told who paused it");
+    let paused = &said.reasons[0].text;
+    let began = format!("the queue mail is paused by {by} since 2");
+    assert!(
+        paused.starts_with(&began) && paused.ends_with(": `forge queue resume mail` lets it go on"),
+        "{paused}"
+    );
     let text = home.run(["job", "why", &id]).stdout;
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(
         lines,
         [
             &*format!("job {id} is pending"),
-            "- the queue mail is paused: `forge queue resume mail` lets it go on",
+            &*format!("- {paused}"),
             "- no process is alive: start the program",
         ]
     );

@@ -194,7 +194,8 @@ async fn count(storage: &Storage, kind: &str, status: JobStatus) -> usize {
 
 async fn pause(storage: &Storage, queue: &str, paused: bool) {
     let patch = QueueSettingsPatch::paused(paused);
-    let params = UpdateQueueParams { queue: queue.into(), patch, expected_version: None };
+    let params =
+        UpdateQueueParams { queue: queue.into(), patch, expected_version: None, actor: None, now: None };
     storage.queues.update(params).await.unwrap();
 }
 

@@ -146,7 +146,7 @@ async fn killed_three_times_it_ends_with_the_manifest_of_an_undisturbed_run() {
         tokio::join!(killed.hold_open(&storage), killed.kill_at(&storage, random.u64(1..files), 0));
     killed.kill_at(&storage, files, random.u64(files / 20..files / 3)).await;
     killed.kill_at(&storage, files, random.u64(files / 2..files * 3 / 4)).await;
-    let params = VerbParams { ids: vec![blocker], now: None };
+    let params = VerbParams { ids: vec![blocker], actor: None, now: None };
     assert_eq!(storage.jobs.drop_jobs(params).await.unwrap(), [DropOutcome::Dropped]);
     let summary = killed.finish();
 

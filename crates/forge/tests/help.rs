@@ -47,6 +47,7 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "cron run",
         "cron remove",
         "cron next",
+        "audit",
         "serve",
         "token",
         "worker",

@@ -120,7 +120,7 @@ async fn round(
             Ok(job.filter(|j| j.process.map(|p| p.to_string()).as_ref() != Some(&first.worker)))
         })
         .await?;
-        let verb = || VerbParams { ids: vec![job_id], now: None };
+        let verb = || VerbParams { ids: vec![job_id], actor: None, now: None };
         storage.jobs.cancel(verb()).await?;
         wait("the job to be dead", LIMIT, async || {
             Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Dead))

@@ -147,13 +147,14 @@ impl Limits {
             storage.queues.ensure(EnsureQueueParams { queue: queue.into(), workers }).await?;
         }
         let (what, scope) = (Limited::Queue("attached".into()), Some(Scope::new(CLAIMED)?));
-        storage.rate_limits.attach(AttachParams { what, scope }).await?;
+        storage.rate_limits.attach(AttachParams { what, scope, actor: None }).await?;
         Ok(())
     }
 
     async fn set(&self, storage: &Storage, scope: &str, permits: u32) -> Result<(), Failure> {
         let limit = RateLimit::new(permits, self.window);
-        let params = SetLimitParams { scope: Scope::new(scope)?, limit, by: SetBy::Operator, now: None };
+        let params =
+            SetLimitParams { scope: Scope::new(scope)?, limit, by: SetBy::Operator, actor: None, now: None };
         storage.rate_limits.set_limit(params).await?;
         Ok(())
     }
@@ -168,9 +169,10 @@ impl Limits {
     async fn now(storage: &Storage) -> Result<i64, Failure> {
         let scope = Scope::new("clock")?;
         let limit = RateLimit::new(1, Duration::from_secs(1));
-        let params = SetLimitParams { scope: scope.clone(), limit, by: SetBy::Operator, now: None };
+        let params =
+            SetLimitParams { scope: scope.clone(), limit, by: SetBy::Operator, actor: None, now: None };
         storage.rate_limits.set_limit(params).await?;
-        let drain = DrainParams { scope, wait: Duration::ZERO, now: None };
+        let drain = DrainParams { scope, wait: Duration::ZERO, actor: None, now: None };
         Ok(storage.rate_limits.drain(drain).await?.as_micros())
     }
 

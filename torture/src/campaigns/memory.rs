@@ -131,7 +131,8 @@ impl Memory {
 async fn forget_soon(storage: &Storage) -> Result<(), Failure> {
     let retention = Retention::For(Duration::from_secs(1));
     let patch = QueueSettingsPatch::default().with_done_retention(retention);
-    let params = UpdateQueueParams { queue: "default".into(), patch, expected_version: None };
+    let params =
+        UpdateQueueParams { queue: "default".into(), patch, expected_version: None, actor: None, now: None };
     storage.queues.update(params).await?;
     Ok(())
 }

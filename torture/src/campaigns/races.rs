@@ -104,7 +104,7 @@ impl Replicas {
             },
             async {
                 tokio::time::sleep(before_cancel).await;
-                self.other.cancel(VerbParams { ids: vec![lease.job], now: None }).await
+                self.other.cancel(VerbParams { ids: vec![lease.job], actor: None, now: None }).await
             }
         );
         let job = self.other.job(lease.job).await?.ok_or("the job is lost")?;

@@ -78,7 +78,8 @@ async fn use_everything(storage: &Arc<PostgresStorage>) {
     worker.ensure_queue("mine", 2).await.unwrap();
     let mut patch = QueueSettingsPatch::default();
     patch.backoff_enabled = Some(false);
-    let update = UpdateQueueParams { queue: "mine".into(), patch, expected_version: None };
+    let update =
+        UpdateQueueParams { queue: "mine".into(), patch, expected_version: None, actor: None, now: None };
     storage.update(update).await.unwrap();
     let handle = worker.start().await.unwrap();
     let id = worker.enqueue(request("k").on_queue("mine").with_dedupe_key("one")).await.unwrap().id;

@@ -51,7 +51,7 @@ pub(crate) const fn enqueue(jobs: Vec<NewJob>) -> EnqueueParams {
 }
 
 pub(crate) fn verb(id: JobId) -> VerbParams {
-    VerbParams { ids: vec![id], now: None }
+    VerbParams { ids: vec![id], actor: None, now: None }
 }
 
 pub(crate) fn claim(process: ProcessId, limit: u32) -> ClaimParams {

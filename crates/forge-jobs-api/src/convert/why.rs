@@ -29,7 +29,11 @@ impl From<&Reason> for wire::WhyReason {
             Reason::Running { process, .. } | Reason::HolderGone { process, .. } => {
                 this.process = process.map(|p| p.to_string());
             }
-            Reason::QueuePaused { queue } | Reason::AllBusy { queue, .. } => this.queue = Some(queue.clone()),
+            Reason::QueuePaused { queue, by, since } => {
+                this.queue = Some(queue.clone());
+                (this.by, this.since) = (by.clone(), since.map(time));
+            }
+            Reason::AllBusy { queue, .. } => this.queue = Some(queue.clone()),
             Reason::NoProcess { queue, kind, .. } => {
                 (this.queue, this.kind) = (Some(queue.clone()), Some(kind.clone()));
             }

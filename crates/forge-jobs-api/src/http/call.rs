@@ -18,6 +18,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A request whose caller is known and may ask for this.
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
+    /// It acts for the caller.
+    pub(super) api: Api,
     pub(super) route: Arc<Route>,
     /// `None` on routes that are for anybody.
     pub(super) caller: Option<Principal>,
@@ -29,8 +31,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn api(&self) -> &Api {
-        &self.shared.api
+    pub(super) const fn api(&self) -> &Api {
+        &self.api
     }
 
     /// What stands in the path at the place of this name.

@@ -185,8 +185,20 @@ async fn go(
     }
     may(&route, caller.as_ref())?;
     let params = params(&mut parts).await?;
-    let call =
-        Call { shared: Arc::clone(shared), route: Arc::clone(&route), caller, peer, parts, params, body };
+    let api = caller
+        .as_ref()
+        .map_or_else(|| shared.api.clone(), |caller| shared.api.clone().acting_as(caller.actor(peer)));
+    let (shared, route) = (Arc::clone(shared), Arc::clone(&route));
+    let call = Call {
+        shared: Arc::clone(&shared),
+        api,
+        route: Arc::clone(&route),
+        caller,
+        peer,
+        parts,
+        params,
+        body,
+    };
     call.check_headers()?;
     let within = shared.limits.handler_time + shared.limits.body_time;
     let Ok(end) = tokio::time::timeout(within, (route.handler)(call)).await else {

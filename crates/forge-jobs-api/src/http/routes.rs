@@ -6,10 +6,10 @@ use super::reply::Reply;
 use super::route::{Access, Content, Handler, Route};
 use crate::service::ApiError;
 use crate::wire::{
-    Attachment, CronPreview, CronQuery, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport, Enqueued,
-    JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me, Overview,
-    Process, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit,
-    ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, VerbResult, Why,
+    Attachment, AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueBatch, EnqueueLine,
+    EnqueueReport, Enqueued, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
+    Login, Me, Overview, Process, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail,
+    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, VerbResult, Why,
 };
 use http::Method;
 
@@ -64,6 +64,9 @@ fn of_server() -> Vec<Route> {
             .gives::<ProcessList>(200, "The processes, the oldest first"),
         get("/processes/{process}", VIEWER, ("get_process", "One process"), to!(server::process))
             .gives::<Process>(200, "The process"),
+        get("/audit", OPERATOR, ("list_actions", "What people did, and who"), to!(server::audit))
+            .query::<AuditQuery>()
+            .gives::<AuditPage>(200, "The page, the latest first"),
         get(
             "/checkup",
             OPERATOR,

@@ -209,7 +209,7 @@ impl Api {
             ids.iter().copied().zip(outcomes).map(|(id, outcome)| of(id, outcome)).collect()
         }
         let jobs = &self.storage.jobs;
-        let params = VerbParams { ids: ids.to_vec(), now: None };
+        let params = VerbParams { ids: ids.to_vec(), actor: self.actor(), now: None };
         Ok(match verb {
             Verb::Cancel => each(ids, jobs.cancel(params).await?, VerbResult::of_cancel),
             Verb::Retry => each(ids, jobs.retry(params).await?, VerbResult::of_retry),

@@ -64,7 +64,13 @@ impl Api {
                 return Err(ApiError::invalid("mode", "mode is none of sliding and smooth"));
             }
         };
-        let params = SetLimitParams { scope: scope.clone(), limit, by: SetBy::Operator, now: None };
+        let params = SetLimitParams {
+            scope: scope.clone(),
+            limit,
+            by: SetBy::Operator,
+            actor: self.actor(),
+            now: None,
+        };
         self.storage.rate_limits.set_limit(params).await?;
         self.shown(&scope).await
     }
@@ -76,7 +82,7 @@ impl Api {
     /// `not_found` when it has none of its own, `conflict` while something attached would be left without a limit, and
     /// what the storage gave.
     pub async fn remove_limit(&self, name: &str) -> Result<LimitChanged, ApiError> {
-        if self.storage.rate_limits.remove_limit(&existing(name)?).await? {
+        if self.storage.rate_limits.remove_limit(&existing(name)?, self.actor()).await? {
             return Ok(LimitChanged { changed: true });
         }
         let text = format!("the scope {name:?} has no limit of its own");
@@ -91,7 +97,10 @@ impl Api {
     pub async fn drain_limit(&self, name: &str, drain: Drain) -> Result<Limit, ApiError> {
         let scope = existing(name)?;
         let wait = duration("seconds", drain.seconds)?;
-        self.storage.rate_limits.drain(DrainParams { scope: scope.clone(), wait, now: None }).await?;
+        self.storage
+            .rate_limits
+            .drain(DrainParams { scope: scope.clone(), wait, actor: self.actor(), now: None })
+            .await?;
         self.shown(&scope).await
     }
 
@@ -102,7 +111,7 @@ impl Api {
     /// `not_found`, and what the storage gave.
     pub async fn lift_drain(&self, name: &str) -> Result<Limit, ApiError> {
         let scope = existing(name)?;
-        self.storage.rate_limits.lift_drain(&scope, None).await?;
+        self.storage.rate_limits.lift_drain(&scope, self.actor(), None).await?;
         self.shown(&scope).await
     }
 
@@ -128,7 +137,10 @@ impl Api {
 
     async fn attach(&self, what: Limited, to: &str) -> Result<Limit, ApiError> {
         let scope = scope(to)?;
-        self.storage.rate_limits.attach(AttachParams { what, scope: Some(scope.clone()) }).await?;
+        self.storage
+            .rate_limits
+            .attach(AttachParams { what, scope: Some(scope.clone()), actor: self.actor() })
+            .await?;
         self.shown(&scope).await
     }
 
@@ -156,7 +168,8 @@ impl Api {
     }
 
     async fn detach(&self, what: Limited) -> Result<LimitChanged, ApiError> {
-        let changed = self.storage.rate_limits.attach(AttachParams { what, scope: None }).await?;
+        let changed =
+            self.storage.rate_limits.attach(AttachParams { what, scope: None, actor: self.actor() }).await?;
         Ok(LimitChanged { changed })
     }
 }

@@ -4,6 +4,7 @@
 //! get the same answers. Who may call what is the business of that layer. What is shown is [redacted](redact) here, so
 //! that no layer can forget to.
 
+mod audit;
 mod checkup;
 mod enqueue;
 mod error;
@@ -23,6 +24,7 @@ pub use schedule_edit::check_schedule;
 
 use crate::convert;
 use crate::wire::{Counts, Overview, Process, ProcessList, Queue};
+use forge_jobs::storage::Actor;
 use forge_jobs::{DefaultRouter, Router, Schedules, Storage, Timestamp};
 use freshness::Fresh;
 use redact::Redaction;
@@ -37,6 +39,8 @@ pub struct Api {
     storage: Storage,
     router: Arc<dyn Router>,
     redaction: Arc<Redaction>,
+    /// For whom it acts.
+    actor: Option<Actor>,
     /// Counts cost a scan; however many look at them, they are counted twice a second at most.
     counted: Arc<Fresh<Vec<Queue>>>,
     /// Held during a check-up, which reads everything.
@@ -51,6 +55,7 @@ impl Api {
             storage,
             router: Arc::new(DefaultRouter),
             redaction: Arc::default(),
+            actor: None,
             counted: Arc::default(),
             checking: Arc::default(),
         }
@@ -70,6 +75,17 @@ impl Api {
         self
     }
 
+    /// On behalf of a person, whom the audit names with all that is changed through this object.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    fn actor(&self) -> Option<Actor> {
+        self.actor.clone()
+    }
+
     /// The storage that it works on.
     #[must_use]
     pub const fn storage(&self) -> &Storage {
@@ -83,7 +99,11 @@ impl Api {
     }
 
     fn schedules(&self) -> Schedules {
-        Schedules::new(self.storage.clone(), Arc::clone(&self.router))
+        let schedules = Schedules::new(self.storage.clone(), Arc::clone(&self.router));
+        match self.actor() {
+            Some(actor) => schedules.acting_as(actor),
+            None => schedules,
+        }
     }
 
     /// Something was changed through this object: what was counted before is out of date.

@@ -119,7 +119,13 @@ impl Api {
         expected_version: Option<i64>,
     ) -> Result<Queue, ApiError> {
         ApiError::unless_named("queue", name)?;
-        let params = UpdateQueueParams { queue: name.to_owned(), patch, expected_version };
+        let params = UpdateQueueParams {
+            queue: name.to_owned(),
+            patch,
+            expected_version,
+            actor: self.actor(),
+            now: None,
+        };
         let row = self.storage.queues.update(params).await;
         self.touched();
         row.map(|row| Queue::from(&row)).map_err(|e| ApiError::from(e).if_match(expected_version))

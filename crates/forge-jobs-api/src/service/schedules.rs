@@ -16,16 +16,16 @@ use forge_jobs::storage::{Activity, EditScheduleParams, ScheduleRow, TicksParams
 /// Fires that a preview shows unless asked otherwise.
 const DEFAULT_FIRES: u32 = 5;
 
-fn edit_of(name: &str, expected_version: Option<i64>) -> Result<EditScheduleParams, ApiError> {
-    ApiError::unless_named("schedule", name)?;
-    Ok(EditScheduleParams { name: name.to_owned(), expected_version, now: None })
-}
-
 fn at(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
     text.parse().map_err(|e: forge_jobs::TimestampParseError| ApiError::invalid(field, e.to_string()))
 }
 
 impl Api {
+    fn edit_of(&self, name: &str, expected_version: Option<i64>) -> Result<EditScheduleParams, ApiError> {
+        ApiError::unless_named("schedule", name)?;
+        Ok(EditScheduleParams { name: name.to_owned(), expected_version, actor: self.actor(), now: None })
+    }
+
     /// All schedules, by name.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Api {
     ///
     /// `not_found`, `precondition_failed`, and what the storage gave.
     pub async fn pause_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.set_enabled(edit_of(name, expected)?, Activity::Paused).await;
+        let row = self.storage.cron.set_enabled(self.edit_of(name, expected)?, Activity::Paused).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -143,7 +143,7 @@ impl Api {
     ///
     /// As [`Self::pause_schedule`].
     pub async fn resume_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.set_enabled(edit_of(name, expected)?, Activity::Enabled).await;
+        let row = self.storage.cron.set_enabled(self.edit_of(name, expected)?, Activity::Enabled).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -153,7 +153,7 @@ impl Api {
     ///
     /// As [`Self::pause_schedule`], and `conflict` when no code ever declared it.
     pub async fn reset_schedule(&self, name: &str, expected: Option<i64>) -> Result<Schedule, ApiError> {
-        let row = self.storage.cron.reset(edit_of(name, expected)?).await;
+        let row = self.storage.cron.reset(self.edit_of(name, expected)?).await;
         self.edited(row.map_err(ApiError::from), expected)
     }
 
@@ -176,7 +176,7 @@ impl Api {
     /// `not_found`, and what the storage gave.
     pub async fn remove_schedule(&self, name: &str) -> Result<ScheduleRemoved, ApiError> {
         ApiError::unless_named("schedule", name)?;
-        if self.storage.cron.remove(name).await? {
+        if self.storage.cron.remove(name, self.actor()).await? {
             return Ok(ScheduleRemoved { name: name.to_owned() });
         }
         Err(ApiError::not_found("schedule", name))

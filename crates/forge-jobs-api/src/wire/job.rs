@@ -238,6 +238,9 @@ pub struct JobEvent {
     pub ran_seconds: Option<Seconds>,
     /// An error text, the schedule that made the job, or another detail for people.
     pub detail: Option<String>,
+    /// The person who caused it, if one did and was named.
+    #[serde(default)]
+    pub actor: Option<String>,
 }
 
 /// What happened to a job.

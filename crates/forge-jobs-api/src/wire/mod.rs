@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 text in UTC with six digits of a second; those of a cron expression have its zone's offset. Values that are absent are `null`.
 
+mod audit;
 mod bench;
 mod cron;
 mod doctor;
@@ -20,6 +21,7 @@ mod seconds;
 mod server;
 mod why;
 
+pub use audit::{AuditAction, AuditPage, AuditQuery};
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
 pub use cron::CronPreview;
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};

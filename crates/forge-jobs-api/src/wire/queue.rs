@@ -23,6 +23,12 @@ pub struct Queue {
     pub version: i64,
     /// Whether a person set the workers, so that the number in the program's code does not undo it.
     pub workers_set_by_operator: bool,
+    /// Since when it is paused; `null` while it is not.
+    #[serde(default)]
+    pub paused_at: Option<String>,
+    /// Who paused it, if that was told.
+    #[serde(default)]
+    pub paused_by: Option<String>,
     /// Its settings.
     pub settings: QueueSettings,
     /// How many jobs stand where; `null` where they were not counted.

@@ -34,6 +34,12 @@ pub struct WhyReason {
     pub holds: bool,
     /// When it ends by itself, as far as that is known.
     pub until: Option<String>,
+    /// Who paused the queue, if that was told.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Since when it is so, if that is known.
+    #[serde(default)]
+    pub since: Option<String>,
     /// The queue that it is about.
     pub queue: Option<String>,
     /// The kind that it is about.

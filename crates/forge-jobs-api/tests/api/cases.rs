@@ -59,6 +59,9 @@ fn of_server() -> Vec<Case> {
         ask("list_processes", "").gives(200, r#""host":"box""#),
         ask("get_process", "{process}").gives(200, r#""pid":7"#),
         ask("get_process", "{unknown}").gives(404, "there is no process"),
+        ask("list_actions", "").gives(200, r#""actions":["#),
+        ask("list_actions", "").query("since=yesterday").gives(422, r#""field":"since""#),
+        ask("list_actions", "").query("limit=0").gives(422, r#""field":"limit""#),
         ask("check_up", "").gives(200, r#""healthy":"#),
         ask("stream_events", ""),
         ask("get_openapi", "").gives(200, r#""openapi":"3.1.0""#),
@@ -96,6 +99,9 @@ fn of_queues() -> Vec<Case> {
         ask("edit_queue", "mail").body(r#"{"wokers":1}"#).gives(422, "wokers"),
         ask("edit_queue", "nosuch").body(r#"{"workers":1}"#).gives(404, "not_found"),
         ask("pause_queue", "mail").gives(200, r#""paused":true"#),
+        ask("list_actions", "")
+            .query("action=queue.pause&target=mail")
+            .gives(200, r#""actor":"admin","role":"admin","source":"api","address":"127.0.0.1""#),
         ask("pause_queue", "mail").with(&[("If-Match", "\"1\"")]).gives(412, ""),
         ask("pause_queue", "nosuch").gives(404, ""),
         ask("resume_queue", "mail").gives(200, r#""paused":false"#),

@@ -43,7 +43,7 @@ async fn declare(storage: &Storage, name: &str) {
     let schedule =
         Schedule::new(name, "@daily", EnqueueRequest::new("report", 1)).check(&DefaultRouter).unwrap();
     let by = Author::Code { program: "shop".into() };
-    storage.cron.put(PutScheduleParams { schedule, by, now: None }).await.unwrap();
+    storage.cron.put(PutScheduleParams { schedule, by, actor: None, now: None }).await.unwrap();
 }
 
 /// Fills the database, and names what is in it.
@@ -58,7 +58,7 @@ pub(crate) async fn fill(rig: &Rig) -> Names {
             enqueue(storage, EnqueueRequest::new("mail.send", n).on_queue("mail").with_run_at(later)).await;
         names.insert(format!("scheduled-{n}"), id.to_string());
         let id = enqueue(storage, EnqueueRequest::new("mail.send", n).on_queue("mail").with_tag("t")).await;
-        storage.jobs.cancel(VerbParams { ids: vec![id], now: None }).await.unwrap();
+        storage.jobs.cancel(VerbParams { ids: vec![id], actor: None, now: None }).await.unwrap();
         names.insert(format!("dead-{n}"), id.to_string());
     }
     for n in 1..=2 {

@@ -13,9 +13,9 @@ CREATE FUNCTION {schema}.note(p_ids uuid[], p_at bigint, p_event text, p_claims 
 RETURNS void LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-    INSERT INTO {schema}.notes (id, no, at, event, claim_no, process)
+    INSERT INTO {schema}.notes (id, no, at, event, claim_no, process, actor)
     SELECT u.id, 1 + coalesce((SELECT max(n.no) FROM {schema}.notes n WHERE n.id = u.id), 0), p_at, p_event,
-           u.claim_no, u.process
+           u.claim_no, u.process, nullif(current_setting('forge_jobs.actor', true), '')
     FROM unnest(p_ids, p_claims, p_processes) AS u(id, claim_no, process);
     DELETE FROM {schema}.notes n USING unnest(p_ids) AS u(id)
     WHERE n.id = u.id AND n.no <= (SELECT max(m.no) FROM {schema}.notes m WHERE m.id = u.id) - {max_notes};

@@ -244,7 +244,7 @@ $$;
 
 -- Gives a scope a limit: 0 as it was, 1 changed, 2 one scope too many.
 CREATE FUNCTION {schema}.set_limit(p_scope text, p_permits integer, p_window bigint, p_smooth boolean,
-    p_operator boolean)
+    p_operator boolean, p_by text, p_now bigint)
 RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_own {schema}.limits;
@@ -256,6 +256,7 @@ BEGIN
     IF FOUND AND (v_own.by_operator AND NOT p_operator
                   OR (v_own.permits, v_own.window_us, v_own.smooth, v_own.by_operator)
                      = (p_permits, p_window, p_smooth, p_operator)) THEN
+        PERFORM {schema}.audit(p_by, 0, {schema}.limit_facts(v_own), NULL, NULL, p_now);
         RETURN 0;
     END IF;
     IF v_own.scope IS NULL AND (SELECT count(*) FROM {schema}.limits) >= {max_scopes} THEN
@@ -266,19 +267,24 @@ BEGIN
     ON CONFLICT (scope) DO UPDATE SET permits = excluded.permits, window_us = excluded.window_us,
         smooth = excluded.smooth, by_operator = excluded.by_operator, version = l.version + 1;
     PERFORM {schema}.limits_edited();
+    PERFORM {schema}.audit(p_by, 1, {schema}.limit_facts(v_own), NULL, NULL, p_now);
     RETURN 1;
 END
 $$;
 
 -- Takes a scope's own limit away, unless something attached would have none then: that is named.
-CREATE FUNCTION {schema}.remove_limit(p_scope text, OUT removed boolean, OUT what smallint, OUT name text)
+CREATE FUNCTION {schema}.remove_limit(p_scope text, p_by text, OUT removed boolean, OUT what smallint, OUT name text)
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
+DECLARE
+    v_own {schema}.limits;
 BEGIN
     PERFORM FROM {schema}.settings FOR UPDATE;
     PERFORM pg_advisory_xact_lock({limit_lock}, 0);
-    removed := EXISTS (SELECT FROM {schema}.limits l WHERE l.scope = p_scope);
+    SELECT l.* INTO v_own FROM {schema}.limits l WHERE l.scope = p_scope;
+    removed := FOUND;
     IF NOT removed THEN
+        PERFORM {schema}.audit(p_by, 0, NULL, NULL, NULL, NULL);
         RETURN;
     END IF;
     SELECT a.what, coalesce(q.name, k.name) INTO what, name
@@ -290,15 +296,17 @@ BEGIN
     IF NOT FOUND THEN
         DELETE FROM {schema}.limits l WHERE l.scope = p_scope;
         PERFORM {schema}.limits_edited();
+        PERFORM {schema}.audit(p_by, 1, {schema}.limit_facts(v_own), NULL, NULL, NULL);
     END IF;
 END
 $$;
 
 -- Attaches a queue (0) or a kind (1) to a scope, or detaches it: 0 as it was, 1 changed, 2 no limit, 3 no such queue.
 -- Waits for claims that are under way: once it has answered, nothing is claimed without a permit.
-CREATE FUNCTION {schema}.attach(p_what smallint, p_name text, p_scope text) RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.attach(p_what smallint, p_name text, p_scope text, p_by text) RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_no integer;
+    v_before text;
 BEGIN
     IF p_what = 0 THEN
         SELECT q.no INTO v_no FROM {schema}.queues q WHERE q.name = p_name;
@@ -316,6 +324,8 @@ BEGIN
     IF p_scope IS NOT NULL AND ({schema}.limit_of(p_scope)).permits IS NULL THEN
         RETURN 2;
     END IF;
+    SELECT jsonb_build_object('scope', a.scope)::text INTO v_before FROM {schema}.attached a
+    WHERE a.what = p_what AND a.no = v_no;
     IF p_scope IS NULL THEN
         DELETE FROM {schema}.attached a WHERE a.what = p_what AND a.no = v_no;
     ELSE
@@ -323,15 +333,17 @@ BEGIN
         ON CONFLICT (what, no) DO UPDATE SET scope = excluded.scope WHERE a.scope <> excluded.scope;
     END IF;
     IF NOT FOUND THEN
+        PERFORM {schema}.audit(p_by, 0, v_before, NULL, NULL, NULL);
         RETURN 0;
     END IF;
     PERFORM {schema}.limits_edited();
+    PERFORM {schema}.audit(p_by, 1, v_before, NULL, NULL, NULL);
     RETURN 1;
 END
 $$;
 
 -- Gives nothing of a scope before a time; gives the time that holds, NULL when there is no limit.
-CREATE FUNCTION {schema}.drain(p_scope text, p_wait bigint, p_now bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.drain(p_scope text, p_wait bigint, p_now bigint, p_by text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_row {schema}.budgets;
     v_now bigint;
@@ -348,22 +360,25 @@ BEGIN
         v_until := greatest(v_until, least(v_row.drained_until, v_now + {max_drain}));
     END IF;
     UPDATE {schema}.budgets b SET drained_until = v_until, idle_at = greatest(b.idle_at, v_until) WHERE b.scope = p_scope;
+    PERFORM {schema}.audit(p_by, 1, NULL, NULL, NULL, p_now);
     RETURN greatest(v_until, {schema}.drain_above(p_scope));
 END
 $$;
 
 -- Ends the drain of a scope; says whether there was one.
-CREATE FUNCTION {schema}.lift_drain(p_scope text, p_now bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.lift_drain(p_scope text, p_now bigint, p_by text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_was boolean;
 BEGIN
     PERFORM FROM {schema}.settings FOR UPDATE;
     SELECT b.drained_until > {schema}.clock(p_now) INTO v_was FROM {schema}.budgets b WHERE b.scope = p_scope FOR UPDATE;
     IF v_was IS NOT TRUE THEN
+        PERFORM {schema}.audit(p_by, 0, NULL, NULL, NULL, p_now);
         RETURN false;
     END IF;
     UPDATE {schema}.budgets b SET drained_until = NULL WHERE b.scope = p_scope;
     PERFORM {schema}.limits_edited();
+    PERFORM {schema}.audit(p_by, 1, NULL, NULL, NULL, p_now);
     RETURN true;
 END
 $$;

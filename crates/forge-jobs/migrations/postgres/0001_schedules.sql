@@ -78,7 +78,7 @@ $$;
 -- Makes a schedule or changes it; p_program NULL: a person does. Gives 0 done, 1 it has another version, 2 there are too
 -- many, 3 there is none with a version.
 CREATE FUNCTION {schema}.put_schedule(p_name text, p_expression text, p_zone text, p_spec text, p_enabled boolean,
-    p_program text, p_expected bigint, p_most integer, p_now bigint)
+    p_program text, p_expected bigint, p_most integer, p_now bigint, p_by text)
 RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -103,6 +103,8 @@ BEGIN
             -- After the row, as everywhere: nobody who holds the version waits for a schedule.
             UPDATE {schema}.schedules s SET version = {schema}.next_schedule_version() WHERE s.name = p_name;
             PERFORM {schema}.tell('w');
+            PERFORM {schema}.audit(p_by, 1, NULL, {schema}.schedule_facts(s), NULL, v_now) FROM {schema}.schedules s
+            WHERE s.name = p_name;
             RETURN 0;
         END IF;
         -- Another call was first.
@@ -130,13 +132,15 @@ BEGIN
         v_after.code_enabled := p_enabled; v_after.program := p_program; v_after.declared := true;
     END IF;
     PERFORM {schema}.edit_schedule(v_before, v_after, v_now);
+    PERFORM {schema}.audit(p_by, (v_before IS DISTINCT FROM v_after)::integer, {schema}.schedule_facts(v_before),
+        {schema}.schedule_facts(v_after), NULL, v_now);
     RETURN 0;
 END
 $$;
 
 -- Lets a schedule fire, pauses it, or (p_enabled NULL) gives it back to the code. Gives 0 done, 1 it has another version,
 -- 3 there is none, 4 no code ever declared it.
-CREATE FUNCTION {schema}.change_schedule(p_name text, p_enabled boolean, p_expected bigint, p_now bigint)
+CREATE FUNCTION {schema}.change_schedule(p_name text, p_enabled boolean, p_expected bigint, p_now bigint, p_by text)
 RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_before {schema}.schedules;
@@ -158,21 +162,25 @@ BEGIN
         v_after.spec := v_before.code_spec; v_after.enabled := v_before.code_enabled; v_after.owner := 0;
     END IF;
     PERFORM {schema}.edit_schedule(v_before, v_after, {schema}.clock(p_now));
+    PERFORM {schema}.audit(p_by, (v_before IS DISTINCT FROM v_after)::integer, {schema}.schedule_facts(v_before),
+        {schema}.schedule_facts(v_after), NULL, p_now);
     RETURN 0;
 END
 $$;
 
 -- Deletes a schedule and its ticks. Says whether it was there.
-CREATE FUNCTION {schema}.remove_schedule(p_name text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.remove_schedule(p_name text, p_by text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    v_no integer;
+    v_row {schema}.schedules;
 BEGIN
-    DELETE FROM {schema}.schedules s WHERE s.name = p_name RETURNING s.no INTO v_no;
+    DELETE FROM {schema}.schedules s WHERE s.name = p_name RETURNING s.* INTO v_row;
     IF NOT FOUND THEN
+        PERFORM {schema}.audit(p_by, 0, NULL, NULL, NULL, NULL);
         RETURN false;
     END IF;
-    DELETE FROM {schema}.ticks t WHERE t.schedule = v_no;
+    DELETE FROM {schema}.ticks t WHERE t.schedule = v_row.no;
     PERFORM {schema}.bump_settings();
+    PERFORM {schema}.audit(p_by, 1, {schema}.schedule_facts(v_row), NULL, NULL, NULL);
     PERFORM {schema}.tell('w');
     RETURN true;
 END
@@ -298,7 +306,7 @@ $$;
 -- it was edited meanwhile or removed. Fires of expressions are whole seconds; this one is none, so that it takes no place
 -- of theirs.
 CREATE FUNCTION {schema}.run_schedule(p_name text, p_version bigint, p_job uuid, p_queue integer, p_kind integer,
-    p_priority smallint, p_max integer, p_tags text, p_payload text, p_skips boolean, p_now bigint)
+    p_priority smallint, p_max integer, p_tags text, p_payload text, p_skips boolean, p_now bigint, p_by text)
 RETURNS SETOF {schema}.ticks LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
@@ -329,6 +337,7 @@ BEGIN
     END IF;
     PERFORM {schema}.forget_ticks(v_row.no, NOT p_skips);
     PERFORM {schema}.tell('w');
+    PERFORM {schema}.audit(p_by, 1, NULL, NULL, NULL, v_now);
     RETURN QUERY SELECT t.* FROM {schema}.ticks t WHERE t.schedule = v_row.no AND t.fire_at = v_at;
 END
 $$;

@@ -22,6 +22,8 @@ CREATE TABLE {schema}.queues (
     workers             integer  NOT NULL,
     workers_by_operator boolean  NOT NULL DEFAULT false,
     paused              boolean  NOT NULL DEFAULT false,
+    paused_by           text,               -- who paused it, if that was told
+    paused_at           bigint,
     backoff_enabled     boolean  NOT NULL DEFAULT true,
     backoff_base_us     bigint   NOT NULL,
     backoff_max_us      bigint   NOT NULL,
@@ -207,6 +209,7 @@ CREATE TABLE {schema}.notes (
     event    text    NOT NULL,
     claim_no bigint,
     process  integer,
+    actor    text,                          -- the person who caused it
     PRIMARY KEY (id, no)
 );
 

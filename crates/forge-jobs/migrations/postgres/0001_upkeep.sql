@@ -247,7 +247,7 @@ $$;
 -- once it has answered, nothing is claimed by the old settings.
 CREATE FUNCTION {schema}.set_queue(p_name text, p_version bigint, p_workers integer, p_by_operator boolean,
     p_paused boolean, p_backoff_enabled boolean, p_backoff_base bigint, p_backoff_max bigint, p_done_retention bigint,
-    p_dead_retention bigint, p_max_running integer)
+    p_dead_retention bigint, p_max_running integer, p_by text, p_now bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_no integer;
@@ -261,6 +261,9 @@ BEGIN
     UPDATE {schema}.queues q SET workers = p_workers, workers_by_operator = p_by_operator, paused = p_paused,
         backoff_enabled = p_backoff_enabled, backoff_base_us = p_backoff_base, backoff_max_us = p_backoff_max,
         done_retention_us = p_done_retention, dead_retention_us = p_dead_retention, max_running = p_max_running,
+        paused_at = CASE WHEN NOT p_paused THEN NULL WHEN q.paused THEN q.paused_at ELSE {schema}.clock(p_now) END,
+        paused_by = CASE WHEN NOT p_paused THEN NULL WHEN q.paused THEN q.paused_by
+                         ELSE p_by::jsonb ->> 'actor' END,
         version = q.version + 1
     WHERE q.no = v_no AND q.version = p_version;
     IF NOT FOUND THEN
@@ -272,6 +275,7 @@ BEGIN
     END IF;
     PERFORM {schema}.bump_settings();
     PERFORM {schema}.tell('w');
+    PERFORM {schema}.audit(p_by, 1, NULL, NULL, NULL, p_now);
     RETURN true;
 END
 $$;

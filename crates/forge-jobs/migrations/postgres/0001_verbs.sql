@@ -30,7 +30,8 @@ $$;
 
 -- Gives a code (1 cancelled, 2 requested, 3 finished already, 4 unknown), and of a running job process and claim, of a
 -- finished one status and reason.
-CREATE FUNCTION {schema}.cancel(p_ids uuid[], p_patience text, p_now bigint)
+CREATE FUNCTION {schema}.cancel(p_ids uuid[], p_patience text, p_now bigint,
+    p_by text DEFAULT NULL)
 RETURNS TABLE (code integer, process uuid, claim_no bigint, status smallint, reason smallint)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
@@ -38,12 +39,14 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_id uuid;
+    v_codes integer[] := '{}';
     v_job {schema}.jobs;
     v_claim {schema}.running;
     v_asked boolean;
     v_tape bytea := '';
 BEGIN
     PERFORM set_config('lock_timeout', p_patience, true);
+    PERFORM {schema}.act_as(p_by);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; process := NULL; claim_no := NULL; status := NULL; reason := NULL;
         WHILE code IS NULL LOOP
@@ -61,6 +64,9 @@ BEGIN
                 END IF;
                 IF v_job.concurrency_key IS NOT NULL THEN
                     PERFORM {schema}.give_slots_on(ARRAY[v_id]);
+                END IF;
+                IF p_by IS NOT NULL THEN
+                    PERFORM {schema}.note(ARRAY[v_id], v_now, 'cancel_requested', ARRAY[NULL::bigint], ARRAY[NULL::integer]);
                 END IF;
                 code := 1;
                 EXIT;
@@ -84,27 +90,32 @@ BEGIN
             END IF;
             SELECT 3, f.status, f.reason INTO code, status, reason FROM {schema}.finished f WHERE f.id = v_id;
         END LOOP;
+        v_codes := v_codes || code;
         RETURN NEXT;
     END LOOP;
     IF v_tape <> '' THEN
         INSERT INTO {schema}.tape (at, data) VALUES (v_now, v_tape);
     END IF;
+    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['cancelled', 'requested', 'already_finished', 'unknown'], 2, p_now);
 END
 $$;
 
 -- Gives a code (1 retried, 2 another job holds its key, 3 refused, 4 unknown), the other job, and the status.
-CREATE FUNCTION {schema}.retry(p_ids uuid[], p_patience text, p_now bigint)
+CREATE FUNCTION {schema}.retry(p_ids uuid[], p_patience text, p_now bigint,
+    p_by text DEFAULT NULL)
 RETURNS TABLE (code integer, of uuid, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_id uuid;
+    v_codes integer[] := '{}';
     v_job {schema}.jobs;
     v_end {schema}.finished;
     v_any boolean := false;
 BEGIN
     PERFORM set_config('lock_timeout', p_patience, true);
+    PERFORM {schema}.act_as(p_by);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; of := NULL; status := NULL;
         WHILE code IS NULL LOOP
@@ -161,11 +172,13 @@ BEGIN
                 PERFORM {schema}.take_slots(ARRAY[v_id]);
             END IF;
         END IF;
+        v_codes := v_codes || code;
         RETURN NEXT;
     END LOOP;
     IF v_any THEN
         PERFORM {schema}.tell('w');
     END IF;
+    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['retried', 'duplicate', 'refused', 'unknown'], 1, p_now);
 END
 $$;
 
@@ -180,17 +193,20 @@ CREATE FUNCTION {schema}.status_of(p_job {schema}.jobs) RETURNS smallint LANGUAG
 $$;
 
 -- Gives a code (1 made pending, 2 pending already, 3 refused, 4 unknown) and the status.
-CREATE FUNCTION {schema}.run_now(p_ids uuid[], p_patience text, p_now bigint)
+CREATE FUNCTION {schema}.run_now(p_ids uuid[], p_patience text, p_now bigint,
+    p_by text DEFAULT NULL)
 RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_id uuid;
+    v_codes integer[] := '{}';
     v_job {schema}.jobs;
     v_any boolean := false;
 BEGIN
     PERFORM set_config('lock_timeout', p_patience, true);
+    PERFORM {schema}.act_as(p_by);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; status := NULL;
         WHILE code IS NULL LOOP
@@ -215,11 +231,13 @@ BEGIN
             status := {schema}.status_of(v_job);
             code := CASE WHEN status = 0 THEN 2 WHEN status IN (2, 4, 5) THEN 3 END;
         END LOOP;
+        v_codes := v_codes || code;
         RETURN NEXT;
     END LOOP;
     IF v_any THEN
         PERFORM {schema}.tell('w');
     END IF;
+    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['made_pending', 'already_pending', 'refused', 'unknown'], 1, p_now);
 END
 $$;
 
@@ -234,16 +252,19 @@ SET enable_seqscan = off SET jit = off AS $$
 $$;
 
 -- Deletes jobs for good, running ones excepted. Gives a code (1 dropped, 3 refused, 4 unknown) and the status.
-CREATE FUNCTION {schema}.drop_jobs(p_ids uuid[], p_patience text, p_now bigint)
+CREATE FUNCTION {schema}.drop_jobs(p_ids uuid[], p_patience text, p_now bigint,
+    p_by text DEFAULT NULL)
 RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_id uuid;
+    v_codes integer[] := '{}';
     v_job {schema}.jobs;
 BEGIN
     PERFORM set_config('lock_timeout', p_patience, true);
+    PERFORM {schema}.act_as(p_by);
     FOREACH v_id IN ARRAY p_ids LOOP
         code := NULL; status := NULL;
         WHILE code IS NULL LOOP
@@ -273,7 +294,9 @@ BEGIN
             END IF;
             PERFORM {schema}.forget(ARRAY[v_id]);
         END IF;
+        v_codes := v_codes || code;
         RETURN NEXT;
     END LOOP;
+    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['dropped', NULL, 'refused', 'unknown'], 1, p_now);
 END
 $$;

@@ -41,35 +41,36 @@ LEFT JOIN {schema}.deferred t ON t.status = 3 AND t.due_at = j.due_at AND t.id =
 
 CREATE VIEW {schema}.forge_job_events AS
 SELECT e.id AS job, e.at, e.event, e.attempt, e.claim_no, p.id AS process, e.detail, e.rank, p.host, p.version, e.cause,
-       e.ran_us
+       e.ran_us, e.actor
 FROM (SELECT j.id, j.created_at AS at, 'enqueued' AS event, NULL::integer AS attempt, NULL::bigint AS claim_no,
-             NULL::integer AS process, NULL::text AS detail, 0 AS rank, 'caller' AS cause, NULL::bigint AS ran_us
+             NULL::integer AS process, NULL::text AS detail, 0 AS rank, 'caller' AS cause, NULL::bigint AS ran_us,
+             NULL::text AS actor
       FROM {schema}.jobs j
       UNION ALL
-      SELECT id, claimed_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL FROM {schema}.running
+      SELECT id, claimed_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL FROM {schema}.running
       UNION ALL
-      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL FROM {schema}.attempts
+      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL FROM {schema}.attempts
       UNION ALL
       SELECT id, at, event, NULL, claim_no, process, NULL,
              CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END,
              CASE event WHEN 'released' THEN 'handed_back' WHEN 'replaced' THEN 'caller' WHEN 'dead' THEN NULL
-                        ELSE 'operator' END, NULL
+                        ELSE 'operator' END, NULL, actor
       FROM {schema}.notes
       UNION ALL
       SELECT id, ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt,
              claim_no, process, error, 3,
              coalesce(details::json ->> 'cause',
                       CASE result WHEN 3 THEN 'cancel' WHEN 4 THEN 'process_died' ELSE 'handler' END),
-             ended_at - started_at
+             ended_at - started_at, NULL
       FROM {schema}.attempts
       UNION ALL
-      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL
+      SELECT id, started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL
       FROM {schema}.finished WHERE status = 4
       UNION ALL
       SELECT id, finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END,
              attempt, claim_no, process, error, 4,
              CASE reason WHEN 0 THEN 'exhausted' WHEN 1 THEN 'discarded' WHEN 2 THEN 'operator' WHEN 3 THEN 'poison'
                          WHEN 4 THEN 'undecodable' ELSE 'handler' END,
-             finished_at - started_at
+             finished_at - started_at, NULL
       FROM {schema}.finished) e
 LEFT JOIN {schema}.processes p ON p.no = e.process;

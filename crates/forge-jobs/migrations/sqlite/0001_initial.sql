@@ -18,6 +18,8 @@ CREATE TABLE forge_queues (
     workers             INTEGER NOT NULL,
     workers_by_operator INTEGER NOT NULL DEFAULT 0,
     paused              INTEGER NOT NULL DEFAULT 0,
+    paused_by           TEXT,              -- who paused it, if that was told
+    paused_at           INTEGER,
     backoff_enabled     INTEGER NOT NULL,
     backoff_base_us     INTEGER NOT NULL,
     backoff_max_us      INTEGER NOT NULL,
@@ -234,8 +236,31 @@ CREATE TABLE forge_notes (
     event    TEXT    NOT NULL,
     claim_no INTEGER,
     process  INTEGER,
+    actor    TEXT,                            -- the person who caused it
     PRIMARY KEY (seq, no)
 ) WITHOUT ROWID;
+
+-- What people did, and who: written in the transaction of the action.
+CREATE TABLE forge_audit (
+    no      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    count   INTEGER NOT NULL,                 -- things that were changed
+    actor   TEXT    NOT NULL,
+    role    TEXT,
+    source  TEXT    NOT NULL,
+    address TEXT,
+    action  TEXT    NOT NULL,
+    what    TEXT    NOT NULL,
+    target  TEXT,                             -- NULL: several
+    outcome TEXT    NOT NULL,
+    before  TEXT,                             -- JSON objects
+    after   TEXT,
+    detail  TEXT
+);
+CREATE INDEX forge_audit_at ON forge_audit (at);
+CREATE INDEX forge_audit_actor ON forge_audit (actor, no);
+CREATE INDEX forge_audit_action ON forge_audit (action, no);
+CREATE INDEX forge_audit_target ON forge_audit (target, no);
 
 -- Budgets of calls (ADR 0020): at most so many permits in any window of time. A keyed scope (slack:team-7) without a row
 -- of its own has the one of its template (slack).
@@ -399,29 +424,29 @@ SELECT lower(substr(hex(j.id), 1, 8) || '-' || substr(hex(j.id), 9, 4) || '-' ||
             THEN lower(substr(hex(p.id), 1, 8) || '-' || substr(hex(p.id), 9, 4) || '-' || substr(hex(p.id), 13, 4) || '-'
                        || substr(hex(p.id), 17, 4) || '-' || substr(hex(p.id), 21)) END AS process,
        e.detail,
-       p.host, p.version, e.cause, e.ran_us,
+       p.host, p.version, e.cause, e.ran_us, e.actor,
        j.id AS job_bytes
 FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process,
-             NULL AS detail, 'caller' AS cause, NULL AS ran_us
+             NULL AS detail, 'caller' AS cause, NULL AS ran_us, NULL AS actor
       FROM forge_jobs
       UNION ALL
-      SELECT seq, claimed_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL FROM forge_running
+      SELECT seq, claimed_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL, NULL FROM forge_running
       UNION ALL
-      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL FROM forge_attempts
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL, NULL FROM forge_attempts
       UNION ALL
       SELECT seq, ended_at,
              CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END,
              attempt, claim_no, process, error,
              coalesce(json_extract(details, '$.cause'), CASE result WHEN 3 THEN 'cancel' WHEN 4 THEN 'process_died' ELSE 'handler' END),
-             ended_at - started_at
+             ended_at - started_at, NULL
       FROM forge_attempts
       UNION ALL
       SELECT seq, at, event, NULL, claim_no, process, NULL,
              CASE event WHEN 'released' THEN 'handed_back' WHEN 'replaced' THEN 'caller' WHEN 'dead' THEN NULL
-                        ELSE 'operator' END, NULL
+                        ELSE 'operator' END, NULL, actor
       FROM forge_notes
       UNION ALL
-      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL
+      SELECT seq, started_at, 'started', attempt, claim_no, process, NULL, 'claim', NULL, NULL
       FROM forge_finished WHERE status = 4
       UNION ALL
       SELECT seq, finished_at,
@@ -429,7 +454,7 @@ FROM (SELECT seq, created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL A
              attempt, claim_no, process, error,
              CASE reason WHEN 0 THEN 'exhausted' WHEN 1 THEN 'discarded' WHEN 2 THEN 'operator' WHEN 3 THEN 'poison'
                          WHEN 4 THEN 'undecodable' ELSE 'handler' END,
-             finished_at - started_at
+             finished_at - started_at, NULL
       FROM forge_finished) e
 JOIN forge_jobs j ON j.seq = e.seq
 LEFT JOIN forge_processes p ON p.no = e.process;

@@ -216,7 +216,7 @@ pub async fn a_removed_schedule_is_gone_and_its_jobs_stay(rig: &Rig) {
     rig.advance(MINUTE);
     lead(rig, "s").await;
     let job = get(rig, "s").await.last_job.expect("it fired");
-    let remove = || rig.storage.cron.remove("s");
+    let remove = || rig.storage.cron.remove("s", None);
     assert!(remove().await.expect("a schedule can be removed"));
     assert!(!remove().await.expect("twice is once"));
     assert_eq!(all(rig).await, []);
@@ -246,7 +246,7 @@ pub async fn edits_and_fires_of_schedules_tell_waiting_runtimes(rig: &Rig) {
     told("edited").await;
     switch(rig, "s", Activity::Paused).await;
     told("paused").await;
-    rig.storage.cron.remove("s").await.expect("a schedule can be removed");
+    rig.storage.cron.remove("s", None).await.expect("a schedule can be removed");
     told("removed").await;
     made(rig, each_minute("s")).await;
     told("made again").await;
@@ -285,6 +285,6 @@ pub async fn more_schedules_than_may_be_are_refused(rig: &Rig) {
         assert!(e.to_string().contains("remove some"), "{e}");
     }
     made(rig, each_minute("s7").with_jitter(secs(1))).await;
-    assert!(rig.storage.cron.remove("s0").await.expect("a schedule can be removed"));
+    assert!(rig.storage.cron.remove("s0", None).await.expect("a schedule can be removed"));
     made(rig, each_minute("one.more")).await;
 }

@@ -30,7 +30,7 @@ pub(super) fn each_minute(name: &str) -> Schedule {
 }
 
 pub(super) async fn put(rig: &Rig, schedule: Schedule, by: Author) -> Result<ScheduleRow, StorageError> {
-    let params = PutScheduleParams { schedule: checked(schedule), by, now: rig.now() };
+    let params = PutScheduleParams { schedule: checked(schedule), by, actor: None, now: rig.now() };
     rig.storage.cron.put(params).await
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn all(rig: &Rig) -> Vec<ScheduleRow> {
 }
 
 pub(super) fn edit_of(rig: &Rig, name: &str, expected_version: Option<i64>) -> EditScheduleParams {
-    EditScheduleParams { name: name.into(), expected_version, now: rig.now() }
+    EditScheduleParams { name: name.into(), expected_version, actor: None, now: rig.now() }
 }
 
 pub(super) async fn switch(rig: &Rig, name: &str, activity: Activity) -> ScheduleRow {
@@ -110,7 +110,7 @@ pub(super) async fn ticks(rig: &Rig, name: &str) -> Vec<TickRow> {
 }
 
 pub(super) async fn run_now(rig: &Rig, name: &str, job: JobId) -> Result<TickRow, StorageError> {
-    let params = RunScheduleParams { name: name.into(), job, now: rig.now() };
+    let params = RunScheduleParams { name: name.into(), job, actor: None, now: rig.now() };
     rig.storage.cron.run_now(params).await
 }
 

@@ -247,7 +247,8 @@ pub async fn a_drained_budget_gives_no_jobs(rig: &Rig) {
     rig.put_many(4).await;
     assert_eq!(claim(rig, process, 4).await.jobs.len(), 1, "one at a time");
     let wait = Duration::from_secs(60);
-    let drain = crate::storage::DrainParams { scope: super::limits::scope(SCOPE), wait, now: rig.now() };
+    let drain =
+        crate::storage::DrainParams { scope: super::limits::scope(SCOPE), wait, actor: None, now: rig.now() };
     rig.storage.rate_limits.drain(drain).await.expect("a scope can be drained");
     assert_eq!(again_in(&claim(rig, process, 4).await, LimitReach::Queue), wait);
     rig.advance(wait);

@@ -22,7 +22,7 @@ pub(super) fn scope(name: &str) -> Scope {
 }
 
 async fn try_set(rig: &Rig, name: &str, limit: RateLimit, by: SetBy) -> Result<LimitRow, StorageError> {
-    let params = SetLimitParams { scope: scope(name), limit, by, now: rig.now() };
+    let params = SetLimitParams { scope: scope(name), limit, by, actor: None, now: rig.now() };
     rig.storage.rate_limits.set_limit(params).await
 }
 
@@ -61,16 +61,16 @@ pub(super) async fn ask(rig: &Rig, name: &str, permits: u32) -> Option<Duration>
 }
 
 async fn drain(rig: &Rig, name: &str, wait: Duration) -> Timestamp {
-    let params = DrainParams { scope: scope(name), wait, now: rig.now() };
+    let params = DrainParams { scope: scope(name), wait, actor: None, now: rig.now() };
     rig.storage.rate_limits.drain(params).await.expect("a scope can be drained")
 }
 
 async fn lift(rig: &Rig, name: &str) -> bool {
-    rig.storage.rate_limits.lift_drain(&scope(name), rig.now()).await.expect("a drain can be ended")
+    rig.storage.rate_limits.lift_drain(&scope(name), None, rig.now()).await.expect("a drain can be ended")
 }
 
 pub(super) async fn attach(rig: &Rig, what: Limited, to: Option<&str>) -> Result<bool, StorageError> {
-    rig.storage.rate_limits.attach(AttachParams { what, scope: to.map(scope) }).await
+    rig.storage.rate_limits.attach(AttachParams { what, scope: to.map(scope), actor: None }).await
 }
 
 pub(super) const fn per_window(permits: u32) -> RateLimit {
@@ -127,7 +127,7 @@ pub async fn a_scope_without_a_limit_gives_nothing(rig: &Rig) {
         |r: Result<(), StorageError>| assert!(matches!(r, Err(StorageError::NotFound { .. })), "{r:?}");
     for name in [SCOPE, "slack:team"] {
         missing(try_acquire(rig, name, vec![1]).await.map(drop));
-        let params = DrainParams { scope: scope(name), wait: secs(1), now: rig.now() };
+        let params = DrainParams { scope: scope(name), wait: secs(1), actor: None, now: rig.now() };
         missing(rig.storage.rate_limits.drain(params).await.map(drop));
         assert!(!lift(rig, name).await);
     }
@@ -345,7 +345,7 @@ pub async fn an_edit_of_a_limit_tells_those_that_wait(rig: &Rig) {
     attach(rig, Limited::Kind("k".into()), Some(SCOPE)).await.expect("a kind can be attached");
     assert!(is_told(version().await), "attached");
     attach(rig, Limited::Kind("k".into()), None).await.expect("a kind can be detached");
-    rig.storage.rate_limits.remove_limit(&scope(SCOPE)).await.expect("a limit can be removed");
+    rig.storage.rate_limits.remove_limit(&scope(SCOPE), None).await.expect("a limit can be removed");
     assert!(is_told(version().await), "removed");
 }
 
@@ -412,7 +412,7 @@ pub async fn idle_keys_are_forgotten_and_busy_ones_are_not(rig: &Rig) {
 
 /// Protects: a limit that was taken away and given back does not start anew.
 pub async fn a_removed_limit_is_gone_and_what_it_gave_is_remembered(rig: &Rig) {
-    let remove = || async { rig.storage.rate_limits.remove_limit(&scope(SCOPE)).await };
+    let remove = || async { rig.storage.rate_limits.remove_limit(&scope(SCOPE), None).await };
     set(rig, SCOPE, per_window(2)).await;
     assert_eq!(ask(rig, SCOPE, 2).await, None);
     assert!(remove().await.expect("a limit can be removed"));
@@ -442,7 +442,8 @@ pub async fn what_is_attached_keeps_its_limit(rig: &Rig) {
     assert!(attach(rig, kind(), Some("slack:b")).await.expect("a kind may be new"));
     let all = rig.storage.rate_limits.attachments().await.expect("they can be read");
     assert_eq!(all, [(queue(), scope("slack:a")), (kind(), scope("slack:b"))]);
-    let remove = |name: &'static str| async move { rig.storage.rate_limits.remove_limit(&scope(name)).await };
+    let remove =
+        |name: &'static str| async move { rig.storage.rate_limits.remove_limit(&scope(name), None).await };
     assert!(remove("slack:a").await.expect("its template has one too"));
     for _ in 0..2 {
         let refused = remove("slack").await;

@@ -23,6 +23,7 @@
 mod cron_rig;
 mod rig;
 
+pub mod audit;
 pub mod batches;
 pub mod cancel;
 pub mod claim;
@@ -517,6 +518,19 @@ macro_rules! __conformance_rules {
                 samples_are_kept_per_process_and_stretch
                 the_oldest_waiting_job_of_each_queue_is_told
             }
+            audit {
+                an_edit_of_a_queue_is_written_down
+                a_paused_queue_tells_by_whom_and_since_when
+                an_action_that_fails_leaves_no_row
+                what_nobody_did_is_not_written_down
+                verbs_are_written_down_with_their_ends
+                a_jobs_history_names_who_acted
+                edits_of_limits_are_written_down
+                edits_of_schedules_are_written_down_without_payloads
+                the_audit_is_filtered_and_read_by_pages
+                what_was_denied_can_be_written_down
+                old_rows_of_the_audit_are_swept
+            }
             races {
                 claims_at_once_never_hand_one_job_to_two
                 enqueues_at_once_lose_nothing
@@ -592,6 +606,7 @@ mod tests {
     #[test]
     fn no_rule_is_written_and_then_not_run() {
         let families = [
+            include_str!("audit.rs"),
             include_str!("batches.rs"),
             include_str!("cancel.rs"),
             include_str!("claim.rs"),

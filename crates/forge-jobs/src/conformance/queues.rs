@@ -18,7 +18,10 @@ async fn update(
     patch: QueueSettingsPatch,
     expected_version: Option<i64>,
 ) -> Result<QueueRow, StorageError> {
-    rig.storage.queues.update(UpdateQueueParams { queue: "q".into(), patch, expected_version }).await
+    rig.storage
+        .queues
+        .update(UpdateQueueParams { queue: "q".into(), patch, expected_version, actor: None, now: None })
+        .await
 }
 
 async fn get(rig: &Rig, queue: &str) -> Option<QueueRow> {

@@ -105,7 +105,7 @@ pub async fn a_cancel_and_a_finish_at_once_agree_on_who_was_first(rig: &Rig) {
         let failed = n % 2 == 0;
         let (storage, now) = (rig.storage.clone(), rig.now());
         let cancel = tokio::spawn(async move {
-            let params = VerbParams { ids: vec![lease.job], now };
+            let params = VerbParams { ids: vec![lease.job], actor: None, now };
             storage.jobs.cancel(params).await.expect("a cancel succeeds")[0]
         });
         let error = failed.then(|| "x".to_owned());
@@ -218,7 +218,11 @@ pub async fn retries_at_once_bring_a_job_back_once(rig: &Rig) {
         let retries = (0..6).map(|_| {
             let (storage, now) = (rig.storage.clone(), rig.now());
             async move {
-                storage.jobs.retry(VerbParams { ids: vec![id], now }).await.expect("a retry succeeds")[0]
+                storage
+                    .jobs
+                    .retry(VerbParams { ids: vec![id], actor: None, now })
+                    .await
+                    .expect("a retry succeeds")[0]
             }
         });
         let outcomes = at_once(retries.collect()).await;
@@ -314,7 +318,16 @@ pub async fn of_edits_of_one_version_at_once_one_is_made(rig: &Rig) {
         let expected_version = Some(row.version);
         async move {
             let patch = QueueSettingsPatch::workers(workers);
-            storage.queues.update(UpdateQueueParams { queue: QUEUE.into(), patch, expected_version }).await
+            storage
+                .queues
+                .update(UpdateQueueParams {
+                    queue: QUEUE.into(),
+                    patch,
+                    expected_version,
+                    actor: None,
+                    now: None,
+                })
+                .await
         }
     });
     let results = at_once(edits.collect()).await;

@@ -199,7 +199,7 @@ impl Rig {
     }
 
     pub(super) fn verb(&self, ids: impl IntoIterator<Item = JobId>) -> VerbParams {
-        VerbParams { ids: ids.into_iter().collect(), now: self.now() }
+        VerbParams { ids: ids.into_iter().collect(), actor: None, now: self.now() }
     }
 
     pub(super) async fn ensure(&self, queue: &str, workers: u32) {
@@ -208,7 +208,13 @@ impl Rig {
     }
 
     pub(super) async fn edit(&self, queue: &str, patch: QueueSettingsPatch) {
-        let params = UpdateQueueParams { queue: queue.into(), patch, expected_version: None };
+        let params = UpdateQueueParams {
+            queue: queue.into(),
+            patch,
+            expected_version: None,
+            actor: None,
+            now: self.now(),
+        };
         self.storage.queues.update(params).await.expect("a queue can be edited");
     }
 

@@ -131,7 +131,7 @@ pub async fn a_schedule_removed_during_a_tick_fires_nothing(rig: &Rig) {
     made(rig, each_minute("s")).await;
     rig.advance(MINUTE);
     let member = decided(&get(rig, "s").await, rig.at());
-    assert!(rig.storage.cron.remove("s").await.expect("a schedule can be removed"));
+    assert!(rig.storage.cron.remove("s", None).await.expect("a schedule can be removed"));
     assert_eq!(fire(rig, member.clone()).await, FireResult::Removed);
     made(rig, each_minute("s")).await;
     assert_eq!(fire(rig, member).await, FireResult::Edited);
@@ -148,7 +148,7 @@ pub async fn members_of_a_fire_are_served_each_for_itself(rig: &Rig) {
     for name in ["gone", "good", "edited"] {
         members.push(decided(&get(rig, name).await, rig.at()));
     }
-    rig.storage.cron.remove("gone").await.expect("a schedule can be removed");
+    rig.storage.cron.remove("gone", None).await.expect("a schedule can be removed");
     switch(rig, "edited", Activity::Paused).await;
     let results = fire_all(rig, members).await.expect("a fire succeeds");
     assert_eq!(results, [FireResult::Removed, FireResult::Done { ticks: vec![FIRED] }, FireResult::Edited]);

@@ -128,7 +128,7 @@ pub async fn a_paused_queue_is_named(rig: &Rig) {
     let id = rig.put(request()).await;
     rig.edit(QUEUE, QueueSettingsPatch::paused(true)).await;
     let said = asked(rig, id).await;
-    assert_eq!(said.reasons, [Reason::QueuePaused { queue: QUEUE.into() }]);
+    assert_eq!(said.reasons, [Reason::QueuePaused { queue: QUEUE.into(), by: None, since: Some(rig.at()) }]);
     assert!(!said.is_claimable());
     rig.edit(QUEUE, QueueSettingsPatch::paused(false)).await;
     assert!(asked(rig, id).await.is_claimable());
@@ -182,7 +182,7 @@ pub async fn a_budget_that_is_used_up_or_drained_is_named(rig: &Rig) {
     assert_eq!((what, named.as_str()), (&Limited::Queue(QUEUE.into()), "upstream"));
     rig.advance(next_at.saturating_since(rig.at()));
     assert!(asked(rig, id).await.is_claimable(), "it is true when it says so");
-    let params = DrainParams { scope: scope("upstream"), wait: MINUTE, now: rig.now() };
+    let params = DrainParams { scope: scope("upstream"), wait: MINUTE, actor: None, now: rig.now() };
     let until = rig.storage.rate_limits.drain(params).await.expect("a scope can be drained");
     let what = Limited::Queue(QUEUE.into());
     assert_eq!(reasons(rig, id).await, [Reason::BudgetDrained { what, scope: "upstream".into(), until }]);
@@ -290,7 +290,7 @@ pub async fn reasons_come_in_the_order_in_which_they_are_dealt_with(rig: &Rig) {
     rig.ensure(QUEUE, 1).await;
     set(rig, "upstream", per_window(1)).await;
     attach(rig, Limited::Kind("k".into()), Some("upstream")).await.expect("a kind can be attached");
-    let params = DrainParams { scope: scope("upstream"), wait: MINUTE, now: rig.now() };
+    let params = DrainParams { scope: scope("upstream"), wait: MINUTE, actor: None, now: rig.now() };
     rig.storage.rate_limits.drain(params).await.expect("a scope can be drained");
     rig.edit(QUEUE, QueueSettingsPatch::paused(true)).await;
     let first = rig.put(request().with_concurrency_key("key")).await;

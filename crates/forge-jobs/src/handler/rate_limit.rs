@@ -119,7 +119,8 @@ impl RateLimits {
     /// [`AcquireError`].
     pub async fn drain(&self, scope: &str, retry_after: Duration) -> Result<Timestamp, AcquireError> {
         let scope = Scope::new(scope)?;
-        let params = DrainParams { scope, wait: retry_after, now: self.shared.clock.storage_now() };
+        let params =
+            DrainParams { scope, wait: retry_after, actor: None, now: self.shared.clock.storage_now() };
         let name = params.scope.as_str().to_owned();
         let until = in_time(self.shared.storage.rate_limits.drain(params)).await?;
         telemetry::budget_drained(&name, retry_after);

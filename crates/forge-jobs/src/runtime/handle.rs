@@ -184,7 +184,7 @@ impl QueueHandle {
 }
 
 async fn cancel(core: &Core, id: JobId) -> Result<CancelOutcome, StorageError> {
-    let params = VerbParams { ids: vec![id], now: core.clock.storage_now() };
+    let params = VerbParams { ids: vec![id], actor: None, now: core.clock.storage_now() };
     let outcomes = super::finish::in_time(core.storage.jobs.cancel(params)).await?;
     let outcome = outcomes.first().copied().unwrap_or(CancelOutcome::Unknown);
     if let CancelOutcome::Requested { process, claim_no } = outcome

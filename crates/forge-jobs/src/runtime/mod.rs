@@ -144,7 +144,7 @@ impl QueueRuntime {
     /// [`StorageError::Invalid`] for a bad name.
     pub async fn ensure_limit(&self, scope: &str, limit: RateLimit) -> Result<LimitRow, StorageError> {
         let (scope, by) = (Scope::new(scope)?, SetBy::Code);
-        let params = SetLimitParams { scope, limit, by, now: self.clock.storage_now() };
+        let params = SetLimitParams { scope, limit, by, actor: None, now: self.clock.storage_now() };
         self.storage.rate_limits.set_limit(params).await
     }
 
@@ -169,7 +169,7 @@ impl QueueRuntime {
 
     async fn attach(&self, what: Limited, scope: Option<&str>) -> Result<bool, StorageError> {
         let scope = scope.map(Scope::new).transpose()?;
-        self.storage.rate_limits.attach(AttachParams { what, scope }).await
+        self.storage.rate_limits.attach(AttachParams { what, scope, actor: None }).await
     }
 
     /// Budgets, to ask outside of handlers; whether the runtime is started or not.
@@ -269,7 +269,7 @@ impl QueueRuntime {
         let names = declared.iter().map(|s| s.name.clone()).collect();
         for schedule in declared {
             let by = Author::Code { program: program.clone() };
-            let params = PutScheduleParams { schedule, by, now: self.clock.storage_now() };
+            let params = PutScheduleParams { schedule, by, actor: None, now: self.clock.storage_now() };
             let name = params.schedule.name.clone();
             self.warn_of_rival(&params.schedule).await?;
             match in_time(self.storage.cron.put(params)).await {

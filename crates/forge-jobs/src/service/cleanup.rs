@@ -1,9 +1,9 @@
 //! Upkeep: adds up what was seen of errors; and retention: deletes finished jobs past their queue's window, a bounded batch at a time.
 
 use super::Service;
-use crate::limits::{MAX_COUNTED_BATCH, SWEEP_BATCH};
+use crate::limits::{AUDIT_RETENTION, MAX_COUNTED_BATCH, SWEEP_BATCH};
 use crate::runtime::{Core, in_time};
-use crate::storage::{StorageError, SweepParams, TendErrorsParams};
+use crate::storage::{StorageError, SweepAuditParams, SweepParams, TendErrorsParams};
 use crate::telemetry;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -54,6 +54,9 @@ impl Service for Cleanup {
         }
         let now = self.core.clock.storage_now();
         in_time(self.core.storage.rate_limits.sweep_budgets(SWEEP_BATCH, now)).await?;
+        // One round of it in each: there are few actions of people.
+        let old = SweepAuditParams { keep: AUDIT_RETENTION, limit: SWEEP_BATCH, now };
+        in_time(self.core.storage.audit.sweep_audit(old)).await?;
         self.tend_errors().await?;
         loop {
             let params = SweepParams { limit: SWEEP_BATCH, now: self.core.clock.storage_now() };

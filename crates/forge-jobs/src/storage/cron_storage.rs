@@ -1,6 +1,6 @@
 //! `CronStorage`: schedules, and the ticks that make jobs of them.
 
-use super::StorageError;
+use super::{Actor, StorageError};
 use crate::schedule::{
     FireRange, NewSchedule, Overlap, Owner, ScheduleSpec, ScheduledJob, TickOutcome, decide, jitter_of,
 };
@@ -78,6 +78,8 @@ pub struct PutScheduleParams {
     pub schedule: NewSchedule,
     /// Who wants it.
     pub by: Author,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -104,6 +106,8 @@ pub struct EditScheduleParams {
     pub name: String,
     /// Change it only if it still has this version; `None`: whatever it has.
     pub expected_version: Option<i64>,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -261,6 +265,8 @@ pub struct RunScheduleParams {
     pub name: String,
     /// The id of the job.
     pub job: JobId,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -333,7 +339,7 @@ pub trait CronStorage: Send + Sync + 'static {
 
     /// Deletes a schedule and its ticks; its jobs stay. Says whether it was there. Idempotent. A program that declares
     /// it makes it anew at its next start.
-    async fn remove(&self, name: &str) -> Result<bool, StorageError>;
+    async fn remove(&self, name: &str, actor: Option<Actor>) -> Result<bool, StorageError>;
 
     /// Marks what a program declared before and does not any more. It goes on firing until somebody removes it. Returns
     /// the names of those that were not marked before. Idempotent.

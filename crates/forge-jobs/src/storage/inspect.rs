@@ -109,6 +109,8 @@ pub struct JobEvent {
     pub ran_for: Option<Duration>,
     /// An error text, the schedule that made the job, or another detail for people.
     pub detail: Option<String>,
+    /// The person who caused it, if one did and was named.
+    pub actor: Option<String>,
 }
 
 /// A count that stops at a bound.

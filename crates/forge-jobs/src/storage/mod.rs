@@ -3,6 +3,9 @@
 //! Traits, one params struct per operation, errors, and the bundle [`Storage`] that a runtime is given. No SQL, no
 //! rows, no pool handles. What a storage must do is defined by the rules of `forge_jobs::conformance`.
 
+mod audit;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod audit_entry;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checks;
 mod cron_storage;
@@ -29,6 +32,10 @@ mod transaction;
 mod usage;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
+pub use audit::{
+    Actor, Audit, AuditFilter, AuditListParams, AuditOutcome, AuditPage, AuditRow, RecordParams, Role,
+    Source, SweepAuditParams,
+};
 pub use cron_storage::{
     Activity, AllSchedules, Author, CodeWish, CronStorage, DueParams, DueSchedules, EditScheduleParams,
     FireParams, FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow,
@@ -108,6 +115,8 @@ pub struct Storage {
     pub cron: Arc<dyn CronStorage>,
     /// What is measured, added up.
     pub metrics: Arc<dyn MetricsStorage>,
+    /// What people did.
+    pub audit: Arc<dyn Audit>,
     /// Reads for people.
     pub inspect: Arc<dyn Inspect>,
     /// What jobs leave behind.
@@ -127,6 +136,7 @@ impl Storage {
             + RateLimitStorage
             + CronStorage
             + MetricsStorage
+            + Audit
             + Inspect
             + History,
     {
@@ -137,6 +147,7 @@ impl Storage {
             rate_limits: backend.clone(),
             cron: backend.clone(),
             metrics: backend.clone(),
+            audit: backend.clone(),
             inspect: backend.clone(),
             history: backend,
             capabilities,

@@ -212,6 +212,8 @@ pub struct Promoted {
 pub struct VerbParams {
     /// The jobs, at most [`MAX_VERB_BATCH`](crate::limits::MAX_VERB_BATCH).
     pub ids: Vec<JobId>,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<super::Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -426,4 +428,8 @@ pub struct UpdateQueueParams {
     pub patch: super::QueueSettingsPatch,
     /// Change it only if it still has this version; `None`: whatever it has.
     pub expected_version: Option<i64>,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<super::Actor>,
+    /// The time to act at.
+    pub now: Option<Timestamp>,
 }

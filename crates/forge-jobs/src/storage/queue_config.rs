@@ -1,6 +1,7 @@
 //! `QueueConfig`: per-queue knobs, live.
 
 use super::{EnsureQueueParams, InvalidValue, StorageError, UpdateQueueParams};
+use crate::Timestamp;
 use crate::limits::{
     DEAD_RETENTION, DEFAULT_WORKERS, DONE_RETENTION, MAX_BACKOFF_SETTING, MAX_RETENTION, MAX_RUNNING,
     MAX_WORKERS,
@@ -192,6 +193,10 @@ pub struct QueueRow {
     pub version: i64,
     /// Whether a person set the workers: then the number in the program's code does not undo it.
     pub workers_set_by_operator: bool,
+    /// Since when it is paused; `None` while it is not.
+    pub paused_at: Option<Timestamp>,
+    /// Who paused it, if that was told.
+    pub paused_by: Option<String>,
 }
 
 /// Per-queue knobs.

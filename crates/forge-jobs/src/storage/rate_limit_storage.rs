@@ -1,6 +1,6 @@
 //! `RateLimitStorage`: budgets of calls that all processes share.
 
-use super::{InvalidValue, StorageError};
+use super::{Actor, InvalidValue, StorageError};
 use crate::Timestamp;
 use crate::rate_limit::{RateLimit, RateLimitError, Scope};
 use async_trait::async_trait;
@@ -34,7 +34,7 @@ pub trait RateLimitStorage: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StorageError::Conflict`] while a queue or a kind that is attached would be left without a limit.
-    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError>;
+    async fn remove_limit(&self, scope: &Scope, actor: Option<Actor>) -> Result<bool, StorageError>;
 
     /// Attaches a queue or a kind to a scope: each of its jobs takes one permit when it is claimed. `None` detaches it.
     /// Says whether anything changed. Idempotent.
@@ -65,7 +65,12 @@ pub trait RateLimitStorage: Send + Sync + 'static {
     async fn drain(&self, params: DrainParams) -> Result<Timestamp, StorageError>;
 
     /// Ends the drain of a scope. Says whether there was one. Idempotent.
-    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError>;
+    async fn lift_drain(
+        &self,
+        scope: &Scope,
+        actor: Option<Actor>,
+        now: Option<Timestamp>,
+    ) -> Result<bool, StorageError>;
 
     /// Forgets scopes of which nothing counts any more, at most so many. Gives how many. Idempotent.
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError>;
@@ -89,6 +94,8 @@ pub struct SetLimitParams {
     pub limit: RateLimit,
     /// Who wants it.
     pub by: SetBy,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }
@@ -135,6 +142,8 @@ pub struct AttachParams {
     pub what: Limited,
     /// To which scope; `None` detaches it.
     pub scope: Option<Scope>,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
 }
 
 /// For [`RateLimitStorage::acquire`].
@@ -178,6 +187,8 @@ pub struct DrainParams {
     pub scope: Scope,
     /// For so long from now on; more than [`MAX_RATE_DRAIN`](crate::limits::MAX_RATE_DRAIN) is cut to it.
     pub wait: Duration,
+    /// Who does it, for the audit; `None`: a program, for itself.
+    pub actor: Option<Actor>,
     /// The time to act at.
     pub now: Option<Timestamp>,
 }

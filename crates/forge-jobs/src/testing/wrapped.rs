@@ -9,6 +9,7 @@ use crate::storage::{
     Activity, AllSchedules, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
     PutScheduleParams, RunScheduleParams, ScheduleRow, TickRow, TicksParams, UndeclareParams,
 };
+use crate::storage::{Actor, Audit, AuditListParams, AuditPage, RecordParams, SweepAuditParams};
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
     EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
@@ -71,6 +72,8 @@ pub enum Operation {
     RunSchedule,
     Roll,
     RecordSamples,
+    RecordAction,
+    SweepAudit,
     RecordLogs,
     TendErrors,
     /// Any read, of queues or for people.
@@ -229,8 +232,8 @@ impl<H: Hook> RateLimitStorage for Wrapped<H> {
         self.around(Operation::Read, self.inner.rate_limits.limits(now)).await
     }
 
-    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
-        self.around(Operation::EditLimits, self.inner.rate_limits.remove_limit(scope)).await
+    async fn remove_limit(&self, scope: &Scope, actor: Option<Actor>) -> Result<bool, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.remove_limit(scope, actor)).await
     }
 
     async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
@@ -249,8 +252,13 @@ impl<H: Hook> RateLimitStorage for Wrapped<H> {
         self.around(Operation::Drain, self.inner.rate_limits.drain(params)).await
     }
 
-    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
-        self.around(Operation::EditLimits, self.inner.rate_limits.lift_drain(scope, now)).await
+    async fn lift_drain(
+        &self,
+        scope: &Scope,
+        actor: Option<Actor>,
+        now: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
+        self.around(Operation::EditLimits, self.inner.rate_limits.lift_drain(scope, actor, now)).await
     }
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {
@@ -277,8 +285,8 @@ impl<H: Hook> CronStorage for Wrapped<H> {
         self.around(Operation::ResetSchedule, self.inner.cron.reset(params)).await
     }
 
-    async fn remove(&self, name: &str) -> Result<bool, StorageError> {
-        self.around(Operation::RemoveSchedule, self.inner.cron.remove(name)).await
+    async fn remove(&self, name: &str, actor: Option<Actor>) -> Result<bool, StorageError> {
+        self.around(Operation::RemoveSchedule, self.inner.cron.remove(name, actor)).await
     }
 
     async fn undeclare(&self, params: UndeclareParams) -> Result<Vec<String>, StorageError> {
@@ -339,6 +347,22 @@ impl<H: Hook> MetricsStorage for Wrapped<H> {
 
     fn volume(&self) -> Option<PathBuf> {
         self.inner.metrics.volume()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<H: Hook> Audit for Wrapped<H> {
+    async fn list(&self, params: AuditListParams) -> Result<AuditPage, StorageError> {
+        self.around(Operation::Read, self.inner.audit.list(params)).await
+    }
+
+    async fn record(&self, params: RecordParams) -> Result<(), StorageError> {
+        self.around(Operation::RecordAction, self.inner.audit.record(params)).await
+    }
+
+    async fn sweep_audit(&self, params: SweepAuditParams) -> Result<u32, StorageError> {
+        self.around(Operation::SweepAudit, self.inner.audit.sweep_audit(params)).await
     }
 }
 

@@ -135,7 +135,10 @@ fn waiting(facts: &Facts<'_>, reasons: &mut Vec<Reason>) {
     let (job, around, now) = (facts.job, facts.around, facts.now());
     let settings = around.queue.as_ref().map(|q| q.settings).unwrap_or_default();
     if settings.paused {
-        reasons.push(Reason::QueuePaused { queue: job.queue.clone() });
+        let row = around.queue.as_ref();
+        let by = row.and_then(|q| q.paused_by.clone());
+        let since = row.and_then(|q| q.paused_at);
+        reasons.push(Reason::QueuePaused { queue: job.queue.clone(), by, since });
     }
     if facts.able().next().is_none() {
         reasons.push(no_process(facts));

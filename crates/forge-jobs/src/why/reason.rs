@@ -73,6 +73,10 @@ pub enum Reason {
     QueuePaused {
         /// The queue.
         queue: String,
+        /// Who paused it, if that was told.
+        by: Option<String>,
+        /// Since when.
+        since: Option<Timestamp>,
     },
     /// No live process can run it.
     NoProcess {

@@ -77,8 +77,15 @@ fn waiting(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::NotPromoted { since } => {
             write!(f, "it is due since {since}, and the next process that looks makes it pending")
         }
-        Reason::QueuePaused { queue } => {
-            write!(f, "the queue {queue} is paused: `forge queue resume {queue}` lets it go on")
+        Reason::QueuePaused { queue, by, since } => {
+            write!(f, "the queue {queue} is paused")?;
+            if let Some(by) = by {
+                write!(f, " by {by}")?;
+            }
+            if let Some(since) = since {
+                write!(f, " since {since}")?;
+            }
+            write!(f, ": `forge queue resume {queue}` lets it go on")
         }
         Reason::NoProcess { queue, kind, alive, on_queue } => match (alive, on_queue) {
             (0, _) => f.write_str("no process is alive: start the program"),

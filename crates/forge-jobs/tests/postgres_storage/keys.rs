@@ -166,7 +166,12 @@ async fn a_verb_on_a_job_that_an_open_transaction_replaces_waits_in_nobodys_way(
         .map(|_| {
             let storage = storage.clone();
             tokio::spawn(async move {
-                storage.jobs.cancel(VerbParams { ids: vec![id], now: None }).await.unwrap().remove(0)
+                storage
+                    .jobs
+                    .cancel(VerbParams { ids: vec![id], actor: None, now: None })
+                    .await
+                    .unwrap()
+                    .remove(0)
             })
         })
         .collect();
@@ -252,7 +257,8 @@ async fn replacements_ends_promotions_and_cancels_at_once_wait_in_no_circle() {
         let member =
             |lease| Finish { lease, transition: Transition::Done { output: None }, timing, failure: None };
         let finish = FinishParams { members: running.into_iter().map(member).collect(), now: None };
-        let cancel = VerbParams { ids: vec![waiting[usize::try_from(n % 3).unwrap()]], now: None };
+        let cancel =
+            VerbParams { ids: vec![waiting[usize::try_from(n % 3).unwrap()]], actor: None, now: None };
         let promote = PromoteParams { limit: 10, now: None };
         let all = async {
             tokio::join!(

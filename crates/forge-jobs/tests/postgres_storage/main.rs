@@ -211,8 +211,13 @@ async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
     let storage = databases::open(database.url()).await.into_bundle();
     let set = async |scope: &str| {
         let limit = RateLimit::new(5, Duration::from_secs(86_400));
-        let params =
-            SetLimitParams { scope: Scope::new(scope).unwrap(), limit, by: SetBy::Operator, now: None };
+        let params = SetLimitParams {
+            scope: Scope::new(scope).unwrap(),
+            limit,
+            by: SetBy::Operator,
+            actor: None,
+            now: None,
+        };
         storage.rate_limits.set_limit(params).await.unwrap();
     };
     set("mail").await;
@@ -227,10 +232,15 @@ async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
     let refused = storage.rate_limits.acquire(params).await.unwrap_err();
     assert!(refused.to_string().contains("keyed scopes"), "{refused}");
     // What has a limit of its own has room all the same.
-    let drain = DrainParams { scope: Scope::new("mail").unwrap(), wait: Duration::from_secs(60), now: None };
+    let drain = DrainParams {
+        scope: Scope::new("mail").unwrap(),
+        wait: Duration::from_secs(60),
+        actor: None,
+        now: None,
+    };
     storage.rate_limits.drain(drain).await.unwrap();
     let (what, scope) = (Limited::Kind("k".into()), Some(Scope::new("smtp").unwrap()));
-    storage.rate_limits.attach(AttachParams { what, scope }).await.unwrap();
+    storage.rate_limits.attach(AttachParams { what, scope, actor: None }).await.unwrap();
     enqueue(&storage, EnqueueRequest::new("k", 1)).await;
     let process = register(&storage).await;
     assert_eq!(claim_all(&storage, process).await.len(), 1);

@@ -19,7 +19,8 @@ fn scope(name: &str) -> Scope {
 
 impl Db {
     async fn limit(&self, name: &str, limit: RateLimit) {
-        let params = SetLimitParams { scope: scope(name), limit, by: SetBy::Operator, now: None };
+        let params =
+            SetLimitParams { scope: scope(name), limit, by: SetBy::Operator, actor: None, now: None };
         self.storage.rate_limits.set_limit(params).await.unwrap();
     }
 }
@@ -116,14 +117,14 @@ async fn a_raised_limit_and_an_ended_drain_wake_those_that_wait() {
     let handle = runtime.start().await.unwrap();
     until("one to be served", || async { grants.lock().unwrap().len() == 1 }).await;
     let limit = RateLimit::new(2, HOUR);
-    let params = SetLimitParams { scope: scope("up"), limit, by: SetBy::Operator, now: None };
+    let params = SetLimitParams { scope: scope("up"), limit, by: SetBy::Operator, actor: None, now: None };
     elsewhere.rate_limits.set_limit(params).await.unwrap();
     until("another to be served", || async { grants.lock().unwrap().len() == 2 }).await;
-    let drain = DrainParams { scope: scope("up"), wait: HOUR, now: None };
+    let drain = DrainParams { scope: scope("up"), wait: HOUR, actor: None, now: None };
     elsewhere.rate_limits.drain(drain).await.unwrap();
     db.limit("up", RateLimit::new(9, HOUR)).await;
     assert_eq!(runtime.rate_limits().try_acquire("up").await.unwrap(), None, "somebody waits");
-    assert!(elsewhere.rate_limits.lift_drain(&scope("up"), None).await.unwrap());
+    assert!(elsewhere.rate_limits.lift_drain(&scope("up"), None, None).await.unwrap());
     soon("the last one to be served", handle.drained()).await.unwrap();
     db.stop(handle).await;
 }

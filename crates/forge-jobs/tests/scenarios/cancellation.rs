@@ -147,7 +147,7 @@ async fn a_retried_job_does_not_inherit_the_cancel_of_its_last_life() {
     handle.request_cancel(&id).await.unwrap();
     puppet.end(JobOutcome::Failed("stopped".into()));
     db.until_status(id, JobStatus::Dead).await;
-    let params = forge_jobs::storage::VerbParams { ids: vec![id], now: None };
+    let params = forge_jobs::storage::VerbParams { ids: vec![id], actor: None, now: None };
     db.storage.jobs.retry(params).await.unwrap();
     let puppet = next(&mut started).await;
     assert_eq!((puppet.id, puppet.attempt, puppet.cancel.is_cancelled()), (id, 1, false));

@@ -125,7 +125,7 @@ async fn a_cancel_outlives_the_crash_of_the_process_that_was_asked() {
     let id = runtime.enqueue(request("hang")).await.unwrap().id;
     let mut worker = Worker::start(&db);
     db.until_status(id, JobStatus::Running).await;
-    let params = forge_jobs::storage::VerbParams { ids: vec![id], now: None };
+    let params = forge_jobs::storage::VerbParams { ids: vec![id], actor: None, now: None };
     db.storage.jobs.cancel(params).await.unwrap();
     worker.kill();
     let _next = Worker::start(&db);

@@ -94,7 +94,8 @@ impl Db {
     }
 
     pub(crate) async fn set(&self, queue: &str, patch: QueueSettingsPatch) {
-        let params = UpdateQueueParams { queue: queue.into(), patch, expected_version: None };
+        let params =
+            UpdateQueueParams { queue: queue.into(), patch, expected_version: None, actor: None, now: None };
         self.storage.queues.update(params).await.unwrap();
     }
 

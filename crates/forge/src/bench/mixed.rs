@@ -97,7 +97,13 @@ pub(super) async fn run(
     patch.backoff_base = Some(AGAIN);
     storage
         .queues
-        .update(UpdateQueueParams { queue: "default".into(), patch, expected_version: None })
+        .update(UpdateQueueParams {
+            queue: "default".into(),
+            patch,
+            expected_version: None,
+            actor: None,
+            now: None,
+        })
         .await?;
     let handle = runtime.start().await?;
     let sent = send(&handle.enqueuer(), begun, begun_at, per_second, time).await?;

@@ -193,7 +193,7 @@ async fn apply(verb: Verb, storage: &Storage, ids: Vec<JobId>) -> Result<u64, St
     if ids.is_empty() {
         return Ok(0);
     }
-    let params = VerbParams { ids, now: None };
+    let params = VerbParams { ids, actor: Some(crate::actor::actor()), now: None };
     let changed = match verb {
         Verb::Retry => {
             let outcomes = storage.jobs.retry(params).await?;

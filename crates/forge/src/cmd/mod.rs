@@ -1,5 +1,6 @@
 //! One file per command: its arguments, its work, its answer.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod cron;
 mod cron_list;

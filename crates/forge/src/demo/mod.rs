@@ -231,7 +231,7 @@ async fn own_queues(runtime: &QueueRuntime, run: &Run) -> Result<(), Failure> {
             runtime
                 .storage()
                 .queues
-                .update(UpdateQueueParams { queue, patch, expected_version: None })
+                .update(UpdateQueueParams { queue, patch, expected_version: None, actor: None, now: None })
                 .await?;
         }
     }

@@ -215,7 +215,7 @@ async fn revive(storage: &Storage, run: &RunId) -> Result<(), StorageError> {
         let mut ids = Vec::new();
         each_job(&*storage.inspect, filter, |job| ids.push(job.id)).await?;
         for ids in ids.chunks(MAX_PAGE as usize) {
-            storage.jobs.retry(VerbParams { ids: ids.to_vec(), now: None }).await?;
+            storage.jobs.retry(VerbParams { ids: ids.to_vec(), actor: None, now: None }).await?;
         }
     }
     Ok(())
@@ -229,7 +229,7 @@ async fn drop_jobs_of(storage: &Storage, run: &RunId) -> Result<(), StorageError
         let mut ids = Vec::new();
         each_job(&*storage.inspect, filter, |job| ids.push(job.id)).await?;
         for ids in ids.chunks(MAX_PAGE as usize) {
-            storage.jobs.drop_jobs(VerbParams { ids: ids.to_vec(), now: None }).await?;
+            storage.jobs.drop_jobs(VerbParams { ids: ids.to_vec(), actor: None, now: None }).await?;
         }
     }
     Ok(())

@@ -2,15 +2,16 @@
 
 mod remote;
 
+use crate::actor::actor;
 use crate::database::Database;
 use crate::exit::Failure;
 use forge_jobs_api::service::redact::Redaction;
 use forge_jobs_api::service::{Api, Verb};
 use forge_jobs_api::wire::{
-    Attachment, BulkResult, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport, Enqueued, ErrorCode,
-    JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Queue, QueueEdit,
-    QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
-    TickQuery, VerbReport, Why,
+    Attachment, AuditPage, AuditQuery, BulkResult, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport,
+    Enqueued, ErrorCode, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
+    Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
+    TickPage, TickQuery, VerbReport, Why,
 };
 use http::Method;
 use remote::Remote;
@@ -70,7 +71,7 @@ impl Where {
 
 /// Who has the database has its secrets: nothing is hidden here.
 fn api(storage: forge_jobs::Storage) -> Api {
-    Api::new(storage).with_redaction(Redaction::none())
+    Api::new(storage).with_redaction(Redaction::none()).acting_as(actor())
 }
 
 /// A database, or a server.
@@ -93,6 +94,13 @@ impl Desk {
         match self {
             Self::Here(api) => Ok(api.jobs(query).await?),
             Self::There(server) => server.get_with(&["jobs"], &query).await,
+        }
+    }
+
+    pub(crate) async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Failure> {
+        match self {
+            Self::Here(api) => Ok(api.audit(query).await?),
+            Self::There(server) => server.get_with(&["audit"], &query).await,
         }
     }
 

@@ -343,7 +343,7 @@ const fn params(jobs: Vec<NewJob>) -> EnqueueParams {
 }
 
 fn verb(id: JobId) -> VerbParams {
-    VerbParams { ids: vec![id], now: None }
+    VerbParams { ids: vec![id], actor: None, now: None }
 }
 
 fn one(process: ProcessId) -> ClaimParams {

@@ -103,7 +103,8 @@ async fn without_backoff(stage: &Stage) -> Result<(), Failure> {
     direct.ensure(ensure).await?;
     let mut patch = QueueSettingsPatch::default();
     patch.backoff_enabled = Some(false);
-    let params = UpdateQueueParams { queue: "default".into(), patch, expected_version: None };
+    let params =
+        UpdateQueueParams { queue: "default".into(), patch, expected_version: None, actor: None, now: None };
     direct.update(params).await?;
     Ok(())
 }

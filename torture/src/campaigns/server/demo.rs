@@ -132,7 +132,8 @@ const WORKERS: &str = "SELECT count(DISTINCT f.process) FROM forge.finished f JO
 /// all the files before the third one looks.
 async fn share(storage: &Storage, queue: &str, paused: bool) -> Result<(), Failure> {
     let patch = QueueSettingsPatch::paused(paused).with_max_running(Some(BOUND));
-    let params = UpdateQueueParams { queue: queue.to_owned(), patch, expected_version: None };
+    let params =
+        UpdateQueueParams { queue: queue.to_owned(), patch, expected_version: None, actor: None, now: None };
     storage.queues.update(params).await?;
     Ok(())
 }

@@ -11,7 +11,9 @@ pub use tokens::{NewToken, TokenFileError, Tokens};
 
 use crate::wire::Role;
 use async_trait::async_trait;
+use forge_jobs::storage::{self, Actor, Source};
 use http::request::Parts;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How a caller proved who they are.
@@ -41,6 +43,20 @@ impl Principal {
     #[must_use]
     pub fn new(name: &str, role: Role, proof: Proof) -> Self {
         Self { name: name.into(), role, proof }
+    }
+
+    /// As the audit names them.
+    pub(super) fn actor(&self, peer: Option<IpAddr>) -> Actor {
+        let source = if self.proof == Proof::Cookie { Source::Panel } else { Source::Api };
+        let actor = Actor::lossy(&self.name, source).with_role(match self.role {
+            Role::Viewer => storage::Role::Viewer,
+            Role::Operator => storage::Role::Operator,
+            Role::Admin => storage::Role::Admin,
+        });
+        match peer.map(|peer| actor.clone().with_address(peer.to_string())) {
+            Some(Ok(addressed)) => addressed,
+            _ => actor,
+        }
     }
 }
 

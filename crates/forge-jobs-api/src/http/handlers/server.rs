@@ -42,3 +42,7 @@ pub(in crate::http) async fn me(call: Call) -> Result<Reply, ApiError> {
 pub(in crate::http) async fn openapi(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&openapi::document(&call.shared.options.base_path))
 }
+
+pub(in crate::http) async fn audit(call: Call) -> Result<Reply, ApiError> {
+    Reply::ok(&call.api().audit(call.query()?).await?)
+}

@@ -21,7 +21,7 @@ use uuid::Uuid;
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
 /// The schedule that made a job is looked up by its tick.
 const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, e.process, coalesce(e.detail, s.name), p.host, p.pid, \
-     p.version, CASE WHEN s.no IS NULL THEN e.cause ELSE 'schedule' END, e.ran_us \
+     p.version, CASE WHEN s.no IS NULL THEN e.cause ELSE 'schedule' END, e.ran_us, e.actor \
      FROM {schema}.forge_job_events e LEFT JOIN {schema}.processes p ON p.id = e.process \
      LEFT JOIN {schema}.ticks t ON t.job = $1 AND e.event = 'enqueued' \
      LEFT JOIN {schema}.schedules s ON s.no = t.schedule \
@@ -90,6 +90,7 @@ pub(super) async fn events(hub: Arc<Hub>, id: JobId) -> Result<Vec<JobEvent>, St
                 .try_get::<_, Option<i64>>(10)?
                 .map(|us| Duration::from_micros(us.max(0).unsigned_abs())),
             detail: r.try_get(5)?,
+            actor: r.try_get(11)?,
         })
     };
     let events: Answer<Vec<JobEvent>> = async {

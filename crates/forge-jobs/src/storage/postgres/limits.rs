@@ -1,31 +1,34 @@
 //! Budgets of calls: what is set, what is counted, and what is attached.
 
+use super::audit;
 use super::changes::Effects;
 use super::error::{Fault, too_many_budgets as is_too_many};
 use super::hub::{Hub, Lane, only};
 use crate::Timestamp;
 use crate::limits::MAX_ACQUIRE_BATCH;
 use crate::rate_limit::{Budget, RateLimit, RateMode, Scope};
+use crate::storage::audit_entry::{attach_action, limit as facts};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::rate_limit_storage::common::{
     Seen, check_limited, no_limit, still_attached, too_many_budgets, too_many_scopes, wait,
 };
 use crate::storage::{
-    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
+    AcquireParams, Acquired, Actor, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
     StorageError,
 };
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-const SET: &str = "SELECT {schema}.set_limit($1, $2, $3, $4, $5)";
-const REMOVE: &str = "SELECT removed, what, name FROM {schema}.remove_limit($1)";
+const SET: &str = "SELECT {schema}.set_limit($1, $2, $3, $4, $5, $6, $7)";
+const REMOVE: &str = "SELECT removed, what, name FROM {schema}.remove_limit($1, $2)";
 const NAME_KIND: &str = "INSERT INTO {schema}.kinds (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
-const ATTACH: &str = "SELECT {schema}.attach($1, $2, $3)";
+const ATTACH: &str = "SELECT {schema}.attach($1, $2, $3, $4)";
 const ACQUIRE: &str = "SELECT permits, codes, untils, now_us FROM {schema}.acquire($1, $2, $3)";
-const DRAIN: &str = "SELECT {schema}.drain($1, $2, $3)";
-const LIFT: &str = "SELECT {schema}.lift_drain($1, $2)";
+const DRAIN: &str = "SELECT {schema}.drain($1, $2, $3, $4)";
+const LIFT: &str = "SELECT {schema}.lift_drain($1, $2, $3)";
 const SWEEP: &str = "SELECT {schema}.sweep_budgets($1, $2)";
 /// A scope and what is known of it.
 const SEEN: &str = "SELECT x.scope, l.scope, l.permits, l.window_us, l.smooth, l.by_operator, l.version, b.ends, b.counts, \
@@ -42,6 +45,8 @@ const ATTACHMENTS: &str = "SELECT a.what, coalesce(q.name, k.name), a.scope FROM
      LEFT JOIN {schema}.queues q ON a.what = 0 AND q.no = a.no \
      LEFT JOIN {schema}.kinds k ON a.what = 1 AND k.no = a.no ORDER BY 1, 2";
 
+/// What the audit calls it.
+const LIMIT: &str = "limit";
 /// What came of an edit.
 const CHANGED: i16 = 1;
 const TOO_MANY_SCOPES: i16 = 2;
@@ -58,12 +63,16 @@ pub(super) async fn set(hub: Arc<Hub>, params: SetLimitParams) -> Result<LimitRo
     let (name, permits) = (params.scope.as_str(), i32::try_from(permits).unwrap_or(i32::MAX));
     let (window, smooth) = (params.limit.window_us(), mode == RateMode::Smooth);
     let operator = params.by == SetBy::Operator;
+    let by = audit::does(params.actor.as_ref(), ("limit.set", LIMIT, name), Some(facts(&params.limit)));
+    let now = params.now.map(Timestamp::as_micros);
     let values = [
         (&name as _, Type::TEXT),
         (&permits as _, Type::INT4),
         (&window as _, Type::INT8),
         (&smooth as _, Type::BOOL),
         (&operator as _, Type::BOOL),
+        (&by as _, Type::TEXT),
+        (&now as _, Type::INT8),
     ];
     match code(&hub, SET, &values).await? {
         TOO_MANY_SCOPES => return Err(too_many_scopes()),
@@ -140,10 +149,13 @@ const fn limited(what: i16, name: String) -> Limited {
 }
 
 /// Takes a scope's own limit away.
-pub(super) async fn remove(hub: Arc<Hub>, scope: Scope) -> Result<bool, StorageError> {
+pub(super) async fn remove(hub: Arc<Hub>, scope: Scope, actor: Option<Actor>) -> Result<bool, StorageError> {
     let name = scope.as_str();
+    let by = audit::does(actor.as_ref(), ("limit.remove", LIMIT, name), None);
     let answer: Result<_, Fault> = async {
-        let row = only(hub.write(Lane::Patient, REMOVE, &[(&name, Type::TEXT)]).await?)?;
+        let row = only(
+            hub.write(Lane::Patient, REMOVE, &[(&name as _, Type::TEXT), (&by as _, Type::TEXT)]).await?,
+        )?;
         let (what, name): (Option<i16>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
         Ok((row.try_get::<_, bool>(0)?, what.zip(name)))
     }
@@ -170,7 +182,14 @@ pub(super) async fn attach(hub: Arc<Hub>, params: AttachParams) -> Result<bool, 
         let named = hub.write(Lane::Patient, NAME_KIND, &[(name, Type::TEXT)]).await;
         named.map_err(|e| e.into_storage(true))?;
     }
-    let values = [(&what as _, Type::INT2), (name as _, Type::TEXT), (&scope as _, Type::TEXT)];
+    let after = scope.map(|scope| json!({ "scope": scope }));
+    let by = audit::does(params.actor.as_ref(), attach_action(&params), after);
+    let values = [
+        (&what as _, Type::INT2),
+        (name as _, Type::TEXT),
+        (&scope as _, Type::TEXT),
+        (&by as _, Type::TEXT),
+    ];
     match code(&hub, ATTACH, &values).await? {
         NO_LIMIT => Err(no_limit(scope.unwrap_or_default())),
         NO_QUEUE => Err(StorageError::NotFound { what: "queue", name: name.clone() }),
@@ -225,7 +244,10 @@ fn answers(row: &Row) -> Result<Option<Vec<Acquired>>, tokio_postgres::Error> {
 pub(super) async fn drain(hub: Arc<Hub>, params: DrainParams) -> Result<Timestamp, StorageError> {
     let (name, now) = (params.scope.as_str(), params.now.map(Timestamp::as_micros));
     let wait = micros(params.wait);
-    let values = [(&name as _, Type::TEXT), (&wait as _, Type::INT8), (&now as _, Type::INT8)];
+    let after = Some(json!({ "wait_seconds": params.wait.as_secs_f64() }));
+    let by = audit::does(params.actor.as_ref(), ("limit.drain", LIMIT, name), after);
+    let values =
+        [(&name as _, Type::TEXT), (&wait as _, Type::INT8), (&now as _, Type::INT8), (&by as _, Type::TEXT)];
     let answer: Result<Option<i64>, Fault> =
         async { Ok(only(hub.write(Lane::Work, DRAIN, &values).await?)?.try_get(0)?) }.await;
     match answer {
@@ -239,10 +261,12 @@ pub(super) async fn drain(hub: Arc<Hub>, params: DrainParams) -> Result<Timestam
 pub(super) async fn lift_drain(
     hub: Arc<Hub>,
     scope: Scope,
+    actor: Option<Actor>,
     now: Option<Timestamp>,
 ) -> Result<bool, StorageError> {
     let (name, now) = (scope.as_str(), now.map(Timestamp::as_micros));
-    let values = [(&name as _, Type::TEXT), (&now as _, Type::INT8)];
+    let by = audit::does(actor.as_ref(), ("limit.lift", LIMIT, name), None);
+    let values = [(&name as _, Type::TEXT), (&now as _, Type::INT8), (&by as _, Type::TEXT)];
     let answer: Result<bool, Fault> =
         async { Ok(only(hub.write(Lane::Patient, LIFT, &values).await?)?.try_get(0)?) }.await;
     let lifted = answer.map_err(|e| e.into_storage(true))?;

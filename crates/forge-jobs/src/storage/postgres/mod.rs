@@ -4,6 +4,7 @@
 //! transaction, nothing left open when a caller goes away, and any pooler may stand between. Where a job stands is told
 //! by which small table holds it, as in the embedded storage (ADR 0003).
 
+mod audit;
 mod changes;
 mod checkup;
 mod claim;
@@ -53,6 +54,7 @@ use self::hub::Hub;
 use self::schema::Schema;
 use crate::config::PostgresConfig;
 use crate::rate_limit::Scope;
+use crate::storage::Actor;
 use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
 };
@@ -314,9 +316,9 @@ impl RateLimitStorage for PostgresStorage {
         self.run(|hub| limits::list(hub, now)).await
     }
 
-    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
+    async fn remove_limit(&self, scope: &Scope, actor: Option<Actor>) -> Result<bool, StorageError> {
         let scope = scope.clone();
-        self.run(|hub| limits::remove(hub, scope)).await
+        self.run(|hub| limits::remove(hub, scope, actor)).await
     }
 
     async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
@@ -335,9 +337,14 @@ impl RateLimitStorage for PostgresStorage {
         self.run(|hub| limits::drain(hub, params)).await
     }
 
-    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
+    async fn lift_drain(
+        &self,
+        scope: &Scope,
+        actor: Option<Actor>,
+        now: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
         let scope = scope.clone();
-        self.run(|hub| limits::lift_drain(hub, scope, now)).await
+        self.run(|hub| limits::lift_drain(hub, scope, actor, now)).await
     }
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {

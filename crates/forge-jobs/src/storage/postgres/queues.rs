@@ -1,9 +1,12 @@
 //! Per-queue knobs.
 
+use super::audit;
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane, only};
+use crate::Timestamp;
 use crate::retry::BackoffPolicy;
+use crate::storage::audit_entry::{Entry, queue_action, settings as facts};
 use crate::storage::checks::{check_queue, micros};
 use crate::storage::{
     EnsureQueueParams, QueueRow, QueueSettings, Retention, StorageError, UpdateQueueParams,
@@ -14,9 +17,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 pub(super) const QUEUE: &str = "SELECT name, workers, workers_by_operator, paused, backoff_enabled, backoff_base_us, \
-     backoff_max_us, done_retention_us, dead_retention_us, version, no, max_running FROM {schema}.queues";
+     backoff_max_us, done_retention_us, dead_retention_us, version, no, max_running, \
+     paused_at, paused_by FROM {schema}.queues";
 const ENSURE: &str = "SELECT {schema}.ensure_queue($1, $2)";
-const SET: &str = "SELECT {schema}.set_queue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const SET: &str = "SELECT {schema}.set_queue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 /// Longest time of a look at the settings: one statement on a small table.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(5);
 /// How often an edit is made again because another one came first.
@@ -44,6 +48,8 @@ pub(super) fn read(r: &Row) -> Result<QueueRow, tokio_postgres::Error> {
         },
         version: r.try_get(9)?,
         workers_set_by_operator: r.try_get(2)?,
+        paused_at: r.try_get::<_, Option<i64>>(12)?.map(Timestamp::from_micros),
+        paused_by: r.try_get(13)?,
     })
 }
 
@@ -94,10 +100,19 @@ pub(super) async fn update(hub: Arc<Hub>, params: UpdateQueueParams) -> Result<Q
         }
         let settings = params.patch.apply(row.settings)?;
         let by_operator = row.workers_set_by_operator || params.patch.workers.is_some();
+        let by = params.actor.as_ref().map(|actor| {
+            let action = queue_action(&row.settings, &settings);
+            let entry = Entry::new(actor, action, "queue", Some(&params.queue));
+            entry.changing(&facts(&row.settings), &facts(&settings))
+        });
         if settings == row.settings && by_operator == row.workers_set_by_operator {
+            if let Some(by) = by {
+                audit::unchanged(&hub, &by, params.now).await?;
+            }
             return Ok(row);
         }
-        if set(&hub, &row, settings, by_operator).await.map_err(|e| e.into_storage(true))? {
+        let by = (by.as_ref().map(Entry::to_json), params.now);
+        if set(&hub, &row, settings, by_operator, by).await.map_err(|e| e.into_storage(true))? {
             hub.announce(Effects::CLAIMABLE);
             return must(get(hub, params.queue.clone()).await?, &params.queue);
         }
@@ -106,7 +121,14 @@ pub(super) async fn update(hub: Arc<Hub>, params: UpdateQueueParams) -> Result<Q
     Err(StorageError::Conflict { what: "queue settings", detail })
 }
 
-async fn set(hub: &Hub, seen: &QueueRow, s: QueueSettings, by_operator: bool) -> Result<bool, Fault> {
+async fn set(
+    hub: &Hub,
+    seen: &QueueRow,
+    s: QueueSettings,
+    by_operator: bool,
+    (by, now): (Option<String>, Option<Timestamp>),
+) -> Result<bool, Fault> {
+    let now = now.map(Timestamp::as_micros);
     let kept = |r: Retention| match r {
         Retention::For(d) => Some(micros(d)),
         Retention::Forever => None,
@@ -127,6 +149,8 @@ async fn set(hub: &Hub, seen: &QueueRow, s: QueueSettings, by_operator: bool) ->
         (&done as _, Type::INT8),
         (&dead as _, Type::INT8),
         (&bound as _, Type::INT4),
+        (&by as _, Type::TEXT),
+        (&now as _, Type::INT8),
     ];
     Ok(only(hub.write(Lane::Urgent, SET, &values).await?)?.try_get(0)?)
 }

@@ -3,7 +3,7 @@
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane, only};
-use super::{PostgresStorage, ticks};
+use super::{PostgresStorage, audit, ticks};
 use crate::Timestamp;
 use crate::limits::{MAX_PAGE, MAX_SCHEDULES};
 use crate::storage::checks::{
@@ -11,9 +11,9 @@ use crate::storage::checks::{
 };
 use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts};
 use crate::storage::{
-    Activity, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
-    FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams,
-    UndeclareParams,
+    Activity, Actor, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams,
+    FireParams, FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow,
+    TicksParams, UndeclareParams,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -26,10 +26,12 @@ use uuid::Uuid;
 pub(super) const COLUMNS: &str = "s.name, s.expression, s.zone, s.spec, s.enabled, s.owner, s.code_expression, \
      s.code_zone, s.code_spec, s.code_enabled, s.program, s.declared, s.version, s.handled_until, s.last_fire_at, \
      s.last_job, s.created_at, s.edited_at, s.next_at";
-const PUT: &str = "SELECT {schema}.put_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const CHANGE: &str = "SELECT {schema}.change_schedule($1, $2, $3, $4)";
-const REMOVE: &str = "SELECT {schema}.remove_schedule($1)";
+const PUT: &str = "SELECT {schema}.put_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const CHANGE: &str = "SELECT {schema}.change_schedule($1, $2, $3, $4, $5)";
+const REMOVE: &str = "SELECT {schema}.remove_schedule($1, $2)";
 const UNDECLARE: &str = "SELECT {schema}.undeclare_schedules($1, $2)";
+/// What the audit calls it.
+const WHAT: &str = "schedule";
 /// Longest time of a look: one statement on a small table.
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -97,6 +99,7 @@ async fn put(hub: Arc<Hub>, params: PutScheduleParams) -> Result<ScheduleRow, St
     };
     let most = i32::try_from(MAX_SCHEDULES).unwrap_or(i32::MAX);
     let now = params.now.map(Timestamp::as_micros);
+    let by = audit::does(params.actor.as_ref(), ("schedule.put", WHAT, &new.name), None);
     let values = [
         (&new.name as _, Type::TEXT),
         (&texts.expression as _, Type::TEXT),
@@ -107,6 +110,7 @@ async fn put(hub: Arc<Hub>, params: PutScheduleParams) -> Result<ScheduleRow, St
         (&expected as _, Type::INT8),
         (&most as _, Type::INT4),
         (&now as _, Type::INT8),
+        (&by as _, Type::TEXT),
     ];
     let code: Result<i32, Fault> =
         async { Ok(only(hub.write(Lane::Work, PUT, &values).await?)?.try_get(0)?) }.await;
@@ -119,11 +123,18 @@ async fn change(
     enabled: Option<bool>,
 ) -> Result<ScheduleRow, StorageError> {
     let now = params.now.map(Timestamp::as_micros);
+    let action = match enabled {
+        Some(true) => "schedule.resume",
+        Some(false) => "schedule.pause",
+        None => "schedule.reset",
+    };
+    let by = audit::does(params.actor.as_ref(), (action, WHAT, &params.name), None);
     let values = [
         (&params.name as _, Type::TEXT),
         (&enabled as _, Type::BOOL),
         (&params.expected_version as _, Type::INT8),
         (&now as _, Type::INT8),
+        (&by as _, Type::TEXT),
     ];
     let code: Result<i32, Fault> =
         async { Ok(only(hub.write(Lane::Work, CHANGE, &values).await?)?.try_get(0)?) }.await;
@@ -152,8 +163,9 @@ async fn edited(
     }
 }
 
-async fn remove(hub: Arc<Hub>, name: String) -> Result<bool, StorageError> {
-    let values = [(&name as _, Type::TEXT)];
+async fn remove(hub: Arc<Hub>, name: String, actor: Option<Actor>) -> Result<bool, StorageError> {
+    let by = audit::does(actor.as_ref(), ("schedule.remove", WHAT, &name), None);
+    let values = [(&name as _, Type::TEXT), (&by as _, Type::TEXT)];
     let there: Result<bool, Fault> =
         async { Ok(only(hub.write(Lane::Work, REMOVE, &values).await?)?.try_get(0)?) }.await;
     let there = there.map_err(|e| e.into_storage(true))?;
@@ -188,9 +200,9 @@ impl CronStorage for PostgresStorage {
         self.run(|hub| change(hub, params, None)).await
     }
 
-    async fn remove(&self, name: &str) -> Result<bool, StorageError> {
+    async fn remove(&self, name: &str, actor: Option<Actor>) -> Result<bool, StorageError> {
         let name = name.to_owned();
-        self.run(|hub| remove(hub, name)).await
+        self.run(|hub| remove(hub, name, actor)).await
     }
 
     async fn undeclare(&self, params: UndeclareParams) -> Result<Vec<String>, StorageError> {

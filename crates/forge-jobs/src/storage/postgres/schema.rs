@@ -25,6 +25,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_upkeep.sql"),
     include_str!("../../../migrations/postgres/0001_limits.sql"),
     include_str!("../../../migrations/postgres/0001_schedules.sql"),
+    include_str!("../../../migrations/postgres/0001_audit.sql"),
     include_str!("../../../migrations/postgres/0001_views.sql"),
     include_str!("../../../migrations/postgres/0001_public.sql"),
 ]];
@@ -109,6 +110,7 @@ impl Schema {
             ("max_dedupe_period", micros(MAX_DEDUPE_PERIOD)),
             ("max_replacements", MAX_REPLACEMENTS.to_string()),
             ("clock_correction", micros(CLOCK_CORRECTION)),
+            ("max_audit", crate::limits::MAX_AUDIT_BYTES.to_string()),
         ];
         let mut text = self.text(part);
         for (name, value) in values {

@@ -1,5 +1,6 @@
 //! Fires of schedules become jobs, each once.
 
+use super::audit;
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane};
@@ -12,6 +13,7 @@ use crate::storage::{
     TicksParams,
 };
 use crate::{Due, JobId, Timestamp};
+use serde_json::json;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -20,7 +22,7 @@ use uuid::Uuid;
 const FIRE: &str = "SELECT member, code, outcomes FROM {schema}.fire($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
      $13, $14, $15, $16, $17, $18, $19, $20, $21) ORDER BY member";
 const RUN: &str = "SELECT first_at, fire_at, count, outcome, job, recorded_at \
-     FROM {schema}.run_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+     FROM {schema}.run_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const LIST: &str = "SELECT t.first_at, t.fire_at, t.count, t.outcome, t.job, t.recorded_at FROM {schema}.ticks t \
      JOIN {schema}.schedules s ON s.no = t.schedule WHERE s.name = $1 AND t.fire_at < $3 ORDER BY t.fire_at DESC LIMIT $2";
 /// How often a run is tried again because the schedule is being edited.
@@ -230,6 +232,8 @@ async fn run_version(
     let (queue, kind) = numbers.first().copied().unwrap_or_default();
     let (sent, id) = (Job::of(job), uuid_of(params.job));
     let now = params.now.map(Timestamp::as_micros);
+    let after = Some(json!({ "job": params.job.to_string() }));
+    let by = audit::does(params.actor.as_ref(), ("schedule.run", "schedule", &params.name), after);
     let values = [
         (&params.name as _, Type::TEXT),
         (&version as _, Type::INT8),
@@ -242,6 +246,7 @@ async fn run_version(
         (&sent.payload as _, Type::TEXT),
         (&skips as _, Type::BOOL),
         (&now as _, Type::INT8),
+        (&by as _, Type::TEXT),
     ];
     let rows = hub.write(Lane::Work, RUN, &values).await?;
     Ok(rows.first().map(read_tick).transpose()?)

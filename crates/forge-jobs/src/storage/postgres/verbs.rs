@@ -1,5 +1,6 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
+use super::audit;
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane};
@@ -13,10 +14,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const CANCEL: &str = "SELECT code, process, claim_no, status, reason FROM {schema}.cancel($1, $2, $3)";
-const RETRY: &str = "SELECT code, of, status FROM {schema}.retry($1, $2, $3)";
-const RUN_NOW: &str = "SELECT code, status FROM {schema}.run_now($1, $2, $3)";
-const DROP: &str = "SELECT code, status FROM {schema}.drop_jobs($1, $2, $3)";
+const CANCEL: &str = "SELECT code, process, claim_no, status, reason FROM {schema}.cancel($1, $2, $3, $4)";
+const RETRY: &str = "SELECT code, of, status FROM {schema}.retry($1, $2, $3, $4)";
+const RUN_NOW: &str = "SELECT code, status FROM {schema}.run_now($1, $2, $3, $4)";
+const DROP: &str = "SELECT code, status FROM {schema}.drop_jobs($1, $2, $3, $4)";
 /// How long a verb waits at first for somebody who is replacing one of the jobs. Longer ones wait where nobody stands
 /// behind them.
 const PATIENCE: &str = "50ms";
@@ -25,15 +26,20 @@ const FOR_EVER: &str = "0";
 async fn each<T>(
     hub: &Hub,
     lane: Lane,
-    sql: &'static str,
+    (sql, action): (&'static str, &str),
     params: &VerbParams,
     read: fn(i32, &Row) -> Result<T, tokio_postgres::Error>,
 ) -> Result<Vec<T>, StorageError> {
     check_batch("ids", params.ids.len(), MAX_VERB_BATCH)?;
     let ids: Vec<Uuid> = params.ids.iter().map(|id| Uuid::from_bytes(*id.as_bytes())).collect();
-    let now = params.now.map(Timestamp::as_micros);
+    let (now, by) = (params.now.map(Timestamp::as_micros), audit::verb(params, action));
     let write = async |lane, patience: &str| {
-        let params = [(&ids as _, Type::UUID_ARRAY), (&patience as _, Type::TEXT), (&now as _, Type::INT8)];
+        let params = [
+            (&ids as _, Type::UUID_ARRAY),
+            (&patience as _, Type::TEXT),
+            (&now as _, Type::INT8),
+            (&by as _, Type::TEXT),
+        ];
         hub.write(lane, sql, &params).await
     };
     let outcomes: Result<Vec<T>, Fault> = async {
@@ -53,7 +59,7 @@ fn status_at(row: &Row, at: usize) -> Result<JobStatus, tokio_postgres::Error> {
 
 /// Cancels waiting jobs at once and running ones by request.
 pub(super) async fn cancel(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
-    each(&hub, Lane::Urgent, CANCEL, &params, |code, row| {
+    each(&hub, Lane::Urgent, (CANCEL, "job.cancel"), &params, |code, row| {
         Ok(match code {
             1 => CancelOutcome::Cancelled,
             2 => {
@@ -74,7 +80,7 @@ pub(super) async fn cancel(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Canc
 
 /// Makes dead and retrying jobs pending, with a fresh attempt budget.
 pub(super) async fn retry(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {
-    let outcomes = each(&hub, Lane::Work, RETRY, &params, |code, row| {
+    let outcomes = each(&hub, Lane::Work, (RETRY, "job.retry"), &params, |code, row| {
         Ok(match code {
             1 => RetryOutcome::Retried,
             2 => {
@@ -94,7 +100,7 @@ pub(super) async fn retry(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Retry
 
 /// Makes scheduled and retrying jobs pending; attempts stay.
 pub(super) async fn run_now(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<RunNowOutcome>, StorageError> {
-    let outcomes = each(&hub, Lane::Work, RUN_NOW, &params, |code, row| {
+    let outcomes = each(&hub, Lane::Work, (RUN_NOW, "job.run_now"), &params, |code, row| {
         Ok(match code {
             1 => RunNowOutcome::MadePending,
             2 => RunNowOutcome::AlreadyPending,
@@ -111,7 +117,7 @@ pub(super) async fn run_now(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Run
 
 /// Deletes jobs for good, running ones excepted.
 pub(super) async fn drop_jobs(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
-    each(&hub, Lane::Work, DROP, &params, |code, row| {
+    each(&hub, Lane::Work, (DROP, "job.drop"), &params, |code, row| {
         Ok(match code {
             1 => DropOutcome::Dropped,
             3 => DropOutcome::Refused { status: status_at(row, 1)? },

@@ -20,31 +20,32 @@ use std::time::Duration;
 const DEFERRED_SCAN: u64 = 10 * COUNT_CAP;
 /// The schedule that made a job is looked up by its tick.
 const EVENTS: &str = "SELECT e.at, e.event, e.attempt, e.claim_no, p.id, e.detail, p.host, p.pid, p.version, e.cause, \
-     e.ran_us FROM (\
+     e.ran_us, e.actor FROM (\
      SELECT j.created_at AS at, 'enqueued' AS event, NULL AS attempt, NULL AS claim_no, NULL AS process, s.name AS detail, \
-            0 AS rank, CASE WHEN s.no IS NULL THEN 'caller' ELSE 'schedule' END AS cause, NULL AS ran_us \
+            0 AS rank, CASE WHEN s.no IS NULL THEN 'caller' ELSE 'schedule' END AS cause, NULL AS ran_us, \
+            NULL AS actor \
             FROM forge_jobs j LEFT JOIN forge_ticks t ON t.job = j.id LEFT JOIN forge_schedules s ON s.no = t.schedule \
             WHERE j.seq = ?1 \
-     UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL FROM forge_running \
+     UNION ALL SELECT claimed_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL FROM forge_running \
             WHERE seq = ?1 \
-     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL FROM forge_attempts \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL FROM forge_attempts \
             WHERE seq = ?1 \
      UNION ALL SELECT at, event, NULL, claim_no, process, NULL, CASE WHEN event IN ('dead', 'cancelled') THEN 4 ELSE 2 END, \
             CASE event WHEN 'released' THEN 'handed_back' WHEN 'replaced' THEN 'caller' WHEN 'dead' THEN NULL \
-                       ELSE 'operator' END, NULL \
+                       ELSE 'operator' END, NULL, actor \
             FROM forge_notes WHERE seq = ?1 \
      UNION ALL SELECT ended_at, CASE result WHEN 1 THEN 'throttled' WHEN 4 THEN 'crashed' ELSE 'failed' END, attempt, \
             claim_no, process, error, 3, \
             coalesce(json_extract(details, '$.cause'), \
                      CASE result WHEN 3 THEN 'cancel' WHEN 4 THEN 'process_died' ELSE 'handler' END), \
-            ended_at - started_at FROM forge_attempts WHERE seq = ?1 \
-     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL FROM forge_finished \
+            ended_at - started_at, NULL FROM forge_attempts WHERE seq = ?1 \
+     UNION ALL SELECT started_at, 'started', attempt, claim_no, process, NULL, 1, 'claim', NULL, NULL FROM forge_finished \
             WHERE seq = ?1 AND status = 4 \
      UNION ALL SELECT finished_at, CASE WHEN status = 4 THEN 'done' WHEN reason = 2 THEN 'cancelled' ELSE 'dead' END, \
             attempt, claim_no, process, error, 4, \
             CASE reason WHEN 0 THEN 'exhausted' WHEN 1 THEN 'discarded' WHEN 2 THEN 'operator' WHEN 3 THEN 'poison' \
                         WHEN 4 THEN 'undecodable' ELSE 'handler' END, \
-            finished_at - started_at FROM forge_finished WHERE seq = ?1) e \
+            finished_at - started_at, NULL FROM forge_finished WHERE seq = ?1) e \
      LEFT JOIN forge_processes p ON p.no = e.process ORDER BY e.at, e.claim_no, e.rank";
 const PROCESSES: &str = "SELECT id, host, pid, version, kinds, queues, started_at, beat_at, beats_every, \
      stale_after, stopping, \
@@ -91,6 +92,7 @@ pub(super) fn events(conn: &Connection, id: JobId) -> Result<Vec<JobEvent>, Faul
             cause: r.get(9)?,
             ran_for: r.get::<_, Option<i64>>(10)?.map(|us| Duration::from_micros(us.max(0).unsigned_abs())),
             detail: r.get(5)?,
+            actor: r.get(11)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

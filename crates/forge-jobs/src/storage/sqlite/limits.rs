@@ -1,21 +1,24 @@
 //! Budgets of calls: what is set, what is counted, and what is attached.
 
+use super::audit;
 use super::error::Fault;
 use super::queues::bump_settings;
 use super::writer::{Cx, time};
 use crate::Timestamp;
 use crate::limits::{MAX_ACQUIRE_BATCH, MAX_BUDGETS, MAX_RATE_DRAIN, MAX_RATE_SCOPES};
 use crate::rate_limit::{Budget, RateLimit, RateMode, Scope};
+use crate::storage::audit_entry::{attach_action, limit as facts};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::guard::Guard;
 use crate::storage::rate_limit_storage::common::{
     Seen, check_limited, no_limit, serve, still_attached, too_many_budgets, too_many_scopes,
 };
 use crate::storage::{
-    AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
+    AcquireParams, Acquired, Actor, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
     StorageError,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 use std::time::Duration;
 
 /// The limit of a scope: its own, or that of its template.
@@ -51,6 +54,9 @@ const STANDS_ON: &str = "SELECT a.what, coalesce(q.name, k.name) FROM forge_atta
          (l.scope = a.scope OR l.scope = substr(a.scope, 1, instr(a.scope, ':') - 1))) ORDER BY a.what, a.no LIMIT 1";
 const ATTACH: &str = "INSERT INTO forge_attached (what, no, scope) VALUES (?1, ?2, ?3) \
      ON CONFLICT (what, no) DO UPDATE SET scope = excluded.scope WHERE scope <> excluded.scope";
+const ATTACHED_TO: &str = "SELECT scope FROM forge_attached WHERE what = ?1 AND no = ?2";
+/// What the audit calls it.
+const LIMIT: &str = "limit";
 const DETACH: &str = "DELETE FROM forge_attached WHERE what = ?1 AND no = ?2";
 
 /// The limit that holds for a scope.
@@ -207,6 +213,7 @@ pub(super) fn set(cx: &mut Cx<'_, '_>, params: &SetLimitParams) -> Result<LimitR
         let is_theirs = params.by == SetBy::Code && own.by_operator;
         is_theirs || (own.limit == limit && own.by_operator == by_operator)
     });
+    let before = own.as_ref().map(|own| facts(&own.limit));
     if !unchanged {
         let count: usize = cx.conn.prepare_cached(COUNT)?.query_row([], |r| r.get(0))?;
         if own.is_none() && count >= MAX_RATE_SCOPES {
@@ -217,6 +224,8 @@ pub(super) fn set(cx: &mut Cx<'_, '_>, params: &SetLimitParams) -> Result<LimitR
         cx.conn.prepare_cached(SET)?.execute(values)?;
         edited(cx)?;
     }
+    let change = (before, Some(facts(&limit)));
+    audit::did(cx, params.actor.as_ref(), ("limit.set", LIMIT, scope.as_str()), change, !unchanged, now)?;
     let holds = must_hold(cx.conn, scope)?;
     row(cx.conn, scope, holds, now)
 }
@@ -237,8 +246,12 @@ pub(super) fn list(conn: &Connection, now: i64) -> Result<Vec<LimitRow>, Fault> 
 }
 
 /// Takes a scope's own limit away.
-pub(super) fn remove(cx: &mut Cx<'_, '_>, scope: &Scope) -> Result<bool, Fault> {
-    if holds(cx.conn, scope)?.is_none_or(|h| h.of != *scope) {
+pub(super) fn remove(cx: &mut Cx<'_, '_>, scope: &Scope, actor: Option<&Actor>) -> Result<bool, Fault> {
+    let own = holds(cx.conn, scope)?.filter(|h| h.of == *scope);
+    let before = own.as_ref().map(|own| facts(&own.limit));
+    let action = ("limit.remove", LIMIT, scope.as_str());
+    if own.is_none() {
+        audit::did(cx, actor, action, (None, None), false, time(None))?;
         return Ok(false);
     }
     let read = |r: &Row<'_>| Ok((r.get::<_, i64>(0)?, r.get(1)?));
@@ -249,6 +262,7 @@ pub(super) fn remove(cx: &mut Cx<'_, '_>, scope: &Scope) -> Result<bool, Fault> 
     }
     cx.conn.prepare_cached(REMOVE)?.execute([scope.as_str()])?;
     edited(cx)?;
+    audit::did(cx, actor, action, (before, None), true, time(None))?;
     Ok(true)
 }
 
@@ -284,6 +298,8 @@ pub(super) fn attach(cx: &mut Cx<'_, '_>, params: &AttachParams) -> Result<bool,
         }
         Limited::Kind(name) => (KIND, cx.names.kind(cx.conn, name)?),
     };
+    let before: Option<String> =
+        cx.conn.prepare_cached(ATTACHED_TO)?.query_row([what, no], |r| r.get(0)).optional()?;
     let changed = match &params.scope {
         Some(scope) => cx.conn.prepare_cached(ATTACH)?.execute(params![what, no, scope.as_str()])?,
         None => cx.conn.prepare_cached(DETACH)?.execute([what, no])?,
@@ -291,6 +307,10 @@ pub(super) fn attach(cx: &mut Cx<'_, '_>, params: &AttachParams) -> Result<bool,
     if changed > 0 {
         edited(cx)?;
     }
+    let action = attach_action(params);
+    let to = |scope: &str| json!({ "scope": scope });
+    let change = (before.as_deref().map(to), params.scope.as_ref().map(|scope| to(scope.as_str())));
+    audit::did(cx, params.actor.as_ref(), action, change, changed > 0, time(None))?;
     Ok(changed > 0)
 }
 
@@ -316,19 +336,28 @@ pub(super) fn drain(cx: &Cx<'_, '_>, params: &DrainParams) -> Result<Timestamp, 
     let until = open.budget.drained_until.map_or(until, |before| before.max(until));
     open.budget.drained_until = Some(until).filter(|until| *until > now);
     open.store(cx, now)?;
+    let action = ("limit.drain", LIMIT, params.scope.as_str());
+    let after = Some(json!({ "wait_seconds": params.wait.as_secs_f64() }));
+    audit::did(cx, params.actor.as_ref(), action, (None, after), true, now)?;
     Ok(Timestamp::from_micros(until.max(open.above.unwrap_or(until))))
 }
 
 /// Ends the drain of a scope.
-pub(super) fn lift_drain(cx: &mut Cx<'_, '_>, scope: &Scope, now: Option<Timestamp>) -> Result<bool, Fault> {
+pub(super) fn lift_drain(
+    cx: &mut Cx<'_, '_>,
+    scope: &Scope,
+    actor: Option<&Actor>,
+    now: Option<Timestamp>,
+) -> Result<bool, Fault> {
     let now = time(now);
-    let Some(mut open) = Account::of(cx, scope, now)? else { return Ok(false) };
-    if open.budget.drained_until.take().is_none() {
-        return Ok(false);
+    let mut open = Account::of(cx, scope, now)?;
+    let lifted = open.as_mut().is_some_and(|open| open.budget.drained_until.take().is_some());
+    if let Some(open) = open.filter(|_| lifted) {
+        open.store(cx, now)?;
+        edited(cx)?;
     }
-    open.store(cx, now)?;
-    edited(cx)?;
-    Ok(true)
+    audit::did(cx, actor, ("limit.lift", LIMIT, scope.as_str()), (None, None), lifted, now)?;
+    Ok(lifted)
 }
 
 /// The answer to a sweep when there is nothing idle.

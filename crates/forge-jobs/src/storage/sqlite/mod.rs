@@ -3,6 +3,8 @@
 //! Writes go through one connection on a thread of its own, with group commit (`writer`); reads for people have
 //! connections apart. Where a job stands is told by which small table holds it (`state`, ADR 0003).
 
+mod audit;
+mod audit_ends;
 mod changes;
 mod checkup;
 mod claim;
@@ -59,6 +61,7 @@ use self::writer::{Cx, Lane, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::metrics::tape::Tape;
 use crate::rate_limit::Scope;
+use crate::storage::Actor;
 use crate::storage::usage::{Call, Usage};
 use crate::storage::{
     AcquireParams, Acquired, AttachParams, DrainParams, LimitRow, Limited, RateLimitStorage, SetLimitParams,
@@ -464,9 +467,9 @@ impl RateLimitStorage for SqliteStorage {
         self.read(None, move |conn| limits::list(conn, time(now))).await
     }
 
-    async fn remove_limit(&self, scope: &Scope) -> Result<bool, StorageError> {
+    async fn remove_limit(&self, scope: &Scope, actor: Option<Actor>) -> Result<bool, StorageError> {
         let scope = scope.clone();
-        self.write(Lane::Urgent, move |cx| limits::remove(cx, &scope)).await
+        self.write(Lane::Urgent, move |cx| limits::remove(cx, &scope, actor.as_ref())).await
     }
 
     async fn attach(&self, params: AttachParams) -> Result<bool, StorageError> {
@@ -485,9 +488,14 @@ impl RateLimitStorage for SqliteStorage {
         self.write(Lane::Urgent, move |cx| limits::drain(cx, &params)).await
     }
 
-    async fn lift_drain(&self, scope: &Scope, now: Option<Timestamp>) -> Result<bool, StorageError> {
+    async fn lift_drain(
+        &self,
+        scope: &Scope,
+        actor: Option<Actor>,
+        now: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
         let scope = scope.clone();
-        self.write(Lane::Urgent, move |cx| limits::lift_drain(cx, &scope, now)).await
+        self.write(Lane::Urgent, move |cx| limits::lift_drain(cx, &scope, actor.as_ref(), now)).await
     }
 
     async fn sweep_budgets(&self, limit: u32, now: Option<Timestamp>) -> Result<u32, StorageError> {

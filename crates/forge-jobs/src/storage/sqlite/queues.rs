@@ -1,8 +1,12 @@
 //! Per-queue knobs.
 
+use super::audit;
+use super::audit_ends::outcome;
 use super::error::Fault;
-use super::writer::Cx;
+use super::writer::{Cx, time};
+use crate::Timestamp;
 use crate::retry::BackoffPolicy;
+use crate::storage::audit_entry::{Entry, queue_action, settings};
 use crate::storage::checks::{check_queue, micros};
 use crate::storage::{
     EnsureQueueParams, QueueRow, QueueSettings, Retention, StorageError, UpdateQueueParams,
@@ -11,11 +15,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
 const QUEUE: &str = "SELECT name, workers, workers_by_operator, paused, backoff_enabled, backoff_base_us, \
-     backoff_max_us, done_retention_us, dead_retention_us, version, max_running FROM forge_queues";
+     backoff_max_us, done_retention_us, dead_retention_us, version, max_running, \
+     paused_at, paused_by FROM forge_queues";
 const SET_WORKERS: &str = "UPDATE forge_queues SET workers = ?2, version = version + 1 WHERE no = ?1";
 const UPDATE: &str = "UPDATE forge_queues SET workers = ?2, workers_by_operator = ?3, paused = ?4, \
      backoff_enabled = ?5, backoff_base_us = ?6, backoff_max_us = ?7, done_retention_us = ?8, \
-     dead_retention_us = ?9, max_running = ?10, version = version + 1 WHERE name = ?1";
+     dead_retention_us = ?9, max_running = ?10, paused_at = ?11, paused_by = ?12, version = version + 1 WHERE name = ?1";
 const BUMP: &str = "UPDATE forge_counters SET value = value + 1 WHERE name = 'settings_version'";
 pub(super) const VERSION: &str = "SELECT value FROM forge_counters WHERE name = 'settings_version'";
 
@@ -52,6 +57,8 @@ pub(super) fn read(r: &Row<'_>) -> rusqlite::Result<QueueRow> {
         },
         version: r.get(9)?,
         workers_set_by_operator: r.get(2)?,
+        paused_at: r.get::<_, Option<i64>>(11)?.map(Timestamp::from_micros),
+        paused_by: r.get(12)?,
     })
 }
 
@@ -92,9 +99,21 @@ pub(super) fn update(cx: &mut Cx<'_, '_>, params: &UpdateQueueParams) -> Result<
     }
     let s = params.patch.apply(row.settings).map_err(StorageError::from)?;
     let by_operator = row.workers_set_by_operator || params.patch.workers.is_some();
-    if s == row.settings && by_operator == row.workers_set_by_operator {
+    let now = time(params.now);
+    let changed = s != row.settings || by_operator != row.workers_set_by_operator;
+    if let Some(actor) = &params.actor {
+        let entry = Entry::new(actor, queue_action(&row.settings, &s), "queue", Some(&params.queue));
+        let entry = entry.changing(&settings(&row.settings), &settings(&s));
+        audit::record(cx, &entry, (changed.into(), outcome(changed.into())), now)?;
+    }
+    if !changed {
         return Ok(row);
     }
+    let (paused_at, paused_by) = match (row.settings.paused, s.paused) {
+        (_, false) => (None, None),
+        (true, true) => (row.paused_at.map(Timestamp::as_micros), row.paused_by),
+        (false, true) => (Some(now), params.actor.as_ref().map(|a| a.name().to_owned())),
+    };
     let kept = |r: Retention| match r {
         Retention::For(d) => Some(micros(d)),
         Retention::Forever => None,
@@ -109,7 +128,9 @@ pub(super) fn update(cx: &mut Cx<'_, '_>, params: &UpdateQueueParams) -> Result<
         micros(s.backoff.max),
         kept(s.done_retention),
         kept(s.dead_retention),
-        s.max_running
+        s.max_running,
+        paused_at,
+        paused_by
     ])?;
     bump_settings(cx)?;
     must(get(cx.conn, &params.queue)?, &params.queue)

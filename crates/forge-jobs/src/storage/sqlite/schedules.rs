@@ -1,5 +1,7 @@
 //! Schedules: made, edited, removed.
 
+use super::audit;
+use super::audit_ends::schedule;
 use super::error::Fault;
 use super::queues::{bump_settings, settings_version};
 use super::ticks;
@@ -13,9 +15,9 @@ use crate::storage::checks::{
 use crate::storage::guard::Guard;
 use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts, owner_no, wrong_after};
 use crate::storage::{
-    Activity, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams,
-    FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow, TicksParams,
-    UndeclareParams,
+    Activity, Actor, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams,
+    FireParams, FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow,
+    TicksParams, UndeclareParams,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -23,6 +25,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 const SCHEDULE: &str = "SELECT name, expression, zone, spec, enabled, owner, code_expression, code_zone, code_spec, \
      code_enabled, program, declared, version, handled_until, last_fire_at, last_job, created_at, edited_at, next_at, no \
      FROM forge_schedules";
+/// What the audit calls it.
+const WHAT: &str = "schedule";
+const PUT: &str = "schedule.put";
 const COUNT: &str = "SELECT count(*) FROM forge_schedules";
 const NEW: &str = "INSERT INTO forge_schedules (name, expression, zone, spec, enabled, owner, code_expression, \
      code_zone, code_spec, code_enabled, program, declared, version, created_at, edited_at, handled_until, next_at) \
@@ -141,6 +146,8 @@ fn put(cx: &mut Cx<'_, '_>, params: &PutScheduleParams) -> Result<ScheduleRow, F
             edited_at: now,
         };
         write(cx, NEW, &raw)?;
+        let after = Some(schedule(&raw.texts, raw.enabled));
+        audit::did(cx, params.actor.as_ref(), (PUT, WHAT, &raw.name), (None, after), true, now)?;
         return row(raw);
     }
     let before = to_edit(cx.conn, &new.name, expected)?;
@@ -163,7 +170,7 @@ fn put(cx: &mut Cx<'_, '_>, params: &PutScheduleParams) -> Result<ScheduleRow, F
             after.code = Some(wish);
         }
     }
-    edit(cx, before, after, now)
+    edit(cx, (params.actor.as_ref(), PUT), before, after, now)
 }
 
 fn set_enabled(
@@ -173,7 +180,8 @@ fn set_enabled(
 ) -> Result<ScheduleRow, Fault> {
     let before = to_edit(cx.conn, &params.name, params.expected_version)?;
     let after = RawSchedule { enabled: activity == Activity::Enabled, ..before.clone() };
-    edit(cx, before, after, time(params.now))
+    let action = if activity == Activity::Enabled { "schedule.resume" } else { "schedule.pause" };
+    edit(cx, (params.actor.as_ref(), action), before, after, time(params.now))
 }
 
 fn reset(cx: &mut Cx<'_, '_>, params: &EditScheduleParams) -> Result<ScheduleRow, Fault> {
@@ -183,16 +191,20 @@ fn reset(cx: &mut Cx<'_, '_>, params: &EditScheduleParams) -> Result<ScheduleRow
     after.texts = code.texts.clone();
     after.enabled = code.enabled;
     after.owner = owner_no(Owner::Code);
-    edit(cx, before, after, time(params.now))
+    edit(cx, (params.actor.as_ref(), "schedule.reset"), before, after, time(params.now))
 }
 
 /// Writes what has changed.
 fn edit(
     cx: &mut Cx<'_, '_>,
+    (actor, action): (Option<&Actor>, &str),
     before: RawSchedule,
     mut after: RawSchedule,
     now: i64,
 ) -> Result<ScheduleRow, Fault> {
+    let facts = |s: &RawSchedule| actor.map(|_| schedule(&s.texts, s.enabled));
+    let change = (facts(&before), facts(&after));
+    audit::did(cx, actor, (action, WHAT, &before.name), change, before != after, now)?;
     if before == after {
         return row(before);
     }
@@ -227,7 +239,10 @@ fn write(cx: &Cx<'_, '_>, sql: &str, raw: &RawSchedule) -> rusqlite::Result<()> 
     cx.conn.prepare_cached(sql)?.execute(values).map(drop)
 }
 
-fn remove(cx: &mut Cx<'_, '_>, name: &str) -> Result<bool, Fault> {
+fn remove(cx: &mut Cx<'_, '_>, name: &str, actor: Option<&Actor>) -> Result<bool, Fault> {
+    let before = find(cx.conn, name)?.map(|(_, raw)| schedule(&raw.texts, raw.enabled));
+    let (there, now) = (before.is_some(), time(None));
+    audit::did(cx, actor, ("schedule.remove", WHAT, name), (before, None), there, now)?;
     let no: Option<i64> = cx.conn.prepare_cached(REMOVE)?.query_row([name], |r| r.get(0)).optional()?;
     let Some(no) = no else { return Ok(false) };
     cx.conn.prepare_cached(FORGET_TICKS)?.execute([no])?;
@@ -271,9 +286,9 @@ impl CronStorage for SqliteStorage {
         self.write(Lane::Bulk, move |cx| reset(cx, &params)).await
     }
 
-    async fn remove(&self, name: &str) -> Result<bool, StorageError> {
+    async fn remove(&self, name: &str, actor: Option<Actor>) -> Result<bool, StorageError> {
         let name = name.to_owned();
-        self.write(Lane::Bulk, move |cx| remove(cx, &name)).await
+        self.write(Lane::Bulk, move |cx| remove(cx, &name, actor.as_ref())).await
     }
 
     async fn undeclare(&self, params: UndeclareParams) -> Result<Vec<String>, StorageError> {

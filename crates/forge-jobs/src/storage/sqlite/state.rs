@@ -7,6 +7,7 @@ use super::unique::{self, Key};
 use super::writer::Cx;
 use crate::errors::ErrorGroupId;
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_NOTES};
+use crate::storage::Actor;
 use crate::{AttemptResult, DeadReason, DedupeStates, Failure, JobStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -41,8 +42,8 @@ const FORGET_PERMITS: &str = "DELETE FROM forge_permits WHERE claim_no = ?1 AND 
 const FINISHED: &str = "SELECT status, reason FROM forge_finished WHERE seq = ?1";
 pub(super) const PUT_FINISHED: &str = "INSERT OR FAIL INTO forge_finished (seq, status, queue, finished_at, started_at, attempt, \
      claim_no, process, reason, error, output) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-const NOTE: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process) \
-     VALUES (?1, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), ?2, ?3, ?4, ?5)";
+const NOTE: &str = "INSERT INTO forge_notes (seq, no, at, event, claim_no, process, actor) \
+     VALUES (?1, (SELECT coalesce(max(no), 0) + 1 FROM forge_notes WHERE seq = ?1), ?2, ?3, ?4, ?5, ?6)";
 const FORGET_NOTES: &str =
     "DELETE FROM forge_notes WHERE seq = ?1 AND no <= (SELECT max(no) FROM forge_notes WHERE seq = ?1) - ?2";
 const ATTEMPT: &str = "INSERT OR REPLACE INTO forge_attempts (seq, claim_no, attempt, process, started_at, ended_at, \
@@ -311,7 +312,20 @@ pub(super) fn note(
     event: &str,
     claim: Option<&RunningRow>,
 ) -> rusqlite::Result<()> {
-    let values = params![seq, at, event, claim.map(|c| c.claim_no), claim.map(|c| c.process)];
+    note_by(cx, seq, at, event, claim, None)
+}
+
+/// The same, of an event that a person caused.
+pub(super) fn note_by(
+    cx: &Cx<'_, '_>,
+    seq: i64,
+    at: i64,
+    event: &str,
+    claim: Option<&RunningRow>,
+    actor: Option<&Actor>,
+) -> rusqlite::Result<()> {
+    let actor = actor.map(Actor::name);
+    let values = params![seq, at, event, claim.map(|c| c.claim_no), claim.map(|c| c.process), actor];
     cx.conn.prepare_cached(NOTE)?.execute(values)?;
     cx.conn.prepare_cached(FORGET_NOTES)?.execute(params![seq, MAX_NOTES]).map(drop)
 }

@@ -15,6 +15,7 @@ use crate::storage::{
 };
 use crate::{Due, JobId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 
 const NEXT: &str = "SELECT min(next_at) FROM forge_schedules WHERE enabled = 1 AND next_at > ?1";
 const TICK: &str = "INSERT INTO forge_ticks (schedule, fire_at, first_at, count, outcome, job, open, recorded_at) \
@@ -180,6 +181,8 @@ pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &RunScheduleParams) -> Result
         cx.conn.prepare_cached(CLOSE)?.execute([no])?;
     }
     forget(cx, no, row.spec.overlap == Overlap::Allow)?;
+    let (actor, action) = (params.actor.as_ref(), ("schedule.run", "schedule", name.as_str()));
+    super::audit::did(cx, actor, action, (None, Some(json!({ "job": params.job.to_string() }))), true, now)?;
     by_job(cx)?.ok_or_else(|| {
         StorageError::Internal { detail: "a tick that was written is not there".into(), source: None }.into()
     })

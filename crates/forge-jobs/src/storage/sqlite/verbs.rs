@@ -1,15 +1,16 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
+use super::audit_ends::Came;
 use super::error::Fault;
 use super::state::{
-    FinishedRow, JobRow, Place, RunningRow, note, place_of, put_finished, put_ready, take_deferred,
+    FinishedRow, JobRow, Place, RunningRow, note_by, place_of, put_finished, put_ready, take_deferred,
     take_ready,
 };
 use super::writer::{Cx, time};
-use super::{slots, ticks, unique};
+use super::{audit, slots, ticks, unique};
 use crate::limits::MAX_VERB_BATCH;
 use crate::storage::checks::check_batch;
-use crate::storage::{CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
+use crate::storage::{Actor, CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
 use crate::{DeadReason, JobId, JobStatus, ProcessId};
 use rusqlite::{OptionalExtension, params};
 
@@ -39,12 +40,13 @@ const FORGET: [&str; 6] = [
 /// Finds each job and its place, and asks `verb` about those that there are.
 fn each<T>(
     cx: &mut Cx<'_, '_>,
+    action: &str,
     params: &VerbParams,
     unknown: T,
     verb: impl Fn(&mut Cx<'_, '_>, JobRow, Place, i64) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault>
 where
-    T: Copy,
+    T: Copy + Came,
 {
     check_batch("ids", params.ids.len(), MAX_VERB_BATCH)?;
     let now = time(params.now);
@@ -55,6 +57,7 @@ where
             None => unknown,
         });
     }
+    audit::verb(cx, params, action, &outcomes)?;
     Ok(outcomes)
 }
 
@@ -65,21 +68,30 @@ fn find(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>>
 
 /// Cancels waiting jobs at once and running ones by request.
 pub(super) fn cancel(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<CancelOutcome>, Fault> {
-    each(cx, params, CancelOutcome::Unknown, |cx, job, place, now| match place {
+    each(cx, "job.cancel", params, CancelOutcome::Unknown, |cx, job, place, now| match place {
         Place::Ready => {
             take_ready(cx, &job)?;
-            cancel_waiting(cx, &job, now)
+            cancel_waiting(cx, &job, params.actor.as_ref(), now)
         }
         Place::Deferred(status) => {
             take_deferred(cx, &job, status)?;
-            cancel_waiting(cx, &job, now)
+            cancel_waiting(cx, &job, params.actor.as_ref(), now)
         }
-        Place::Running(claim) => request(cx, &claim, now),
+        Place::Running(claim) => request(cx, &claim, params.actor.as_ref(), now),
         Place::Finished(status, dead_reason) => Ok(CancelOutcome::AlreadyFinished { status, dead_reason }),
     })
 }
 
-fn cancel_waiting(cx: &mut Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelOutcome, Fault> {
+fn cancel_waiting(
+    cx: &mut Cx<'_, '_>,
+    job: &JobRow,
+    actor: Option<&Actor>,
+    now: i64,
+) -> Result<CancelOutcome, Fault> {
+    if actor.is_some() {
+        // The end itself names nobody.
+        note_by(cx, job.seq, now, "cancel_requested", None, actor)?;
+    }
     let row = FinishedRow {
         seq: job.seq,
         queue: job.queue,
@@ -98,9 +110,14 @@ fn cancel_waiting(cx: &mut Cx<'_, '_>, job: &JobRow, now: i64) -> Result<CancelO
     Ok(CancelOutcome::Cancelled)
 }
 
-fn request(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<CancelOutcome, Fault> {
+fn request(
+    cx: &Cx<'_, '_>,
+    claim: &RunningRow,
+    actor: Option<&Actor>,
+    now: i64,
+) -> Result<CancelOutcome, Fault> {
     if cx.conn.prepare_cached(ASK)?.execute(params![claim.seq, now])? > 0 {
-        note(cx, claim.seq, now, "cancel_requested", Some(claim))?;
+        note_by(cx, claim.seq, now, "cancel_requested", Some(claim), actor)?;
     }
     let id: Option<[u8; 16]> =
         cx.conn.prepare_cached(PROCESS_ID)?.query_row([claim.process], |r| r.get(0)).optional()?;
@@ -111,7 +128,7 @@ fn request(cx: &Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<CancelOutcom
 
 /// Makes dead and retrying jobs pending, with a fresh attempt budget.
 pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
-    each(cx, params, RetryOutcome::Unknown, |cx, mut job, place, now| {
+    each(cx, "job.retry", params, RetryOutcome::Unknown, |cx, mut job, place, now| {
         let mut last_claim = job.last_claim_no;
         let status = place.status();
         match status {
@@ -132,7 +149,7 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Retr
             cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
             ticks::reopen(cx, &job.id)?;
         }
-        note(cx, job.seq, now, "retried", None)?;
+        note_by(cx, job.seq, now, "retried", None, params.actor.as_ref())?;
         put_ready(cx, &job)?;
         Ok(RetryOutcome::Retried)
     })
@@ -140,13 +157,13 @@ pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Retr
 
 /// Makes scheduled and retrying jobs pending; attempts stay.
 pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RunNowOutcome>, Fault> {
-    each(cx, params, RunNowOutcome::Unknown, |cx, mut job, place, now| match place {
+    each(cx, "job.run_now", params, RunNowOutcome::Unknown, |cx, mut job, place, now| match place {
         Place::Ready => Ok(RunNowOutcome::AlreadyPending),
         Place::Deferred(status) => {
             take_deferred(cx, &job, status)?;
             job.due_at = now;
             cx.conn.prepare_cached(DUE_NOW)?.execute(params![job.seq, now])?;
-            note(cx, job.seq, now, "run_now", None)?;
+            note_by(cx, job.seq, now, "run_now", None, params.actor.as_ref())?;
             put_ready(cx, &job)?;
             Ok(RunNowOutcome::MadePending)
         }
@@ -156,7 +173,7 @@ pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<Ru
 
 /// Deletes jobs for good, running ones excepted.
 pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
-    let outcomes = each(cx, params, DropOutcome::Unknown, |cx, job, place, _now| {
+    let outcomes = each(cx, "job.drop", params, DropOutcome::Unknown, |cx, job, place, _now| {
         match place {
             Place::Ready => take_ready(cx, &job)?,
             Place::Deferred(status) => take_deferred(cx, &job, status)?,
