@@ -29,6 +29,8 @@ macro_rules! to {
     };
 }
 
+mod many;
+
 fn get(path: &'static str, access: Access, about: (&'static str, &'static str), to: Handler) -> Route {
     Route::new(Method::GET, path, access, about, to)
 }
@@ -51,7 +53,9 @@ fn delete(path: &'static str, access: Access, about: (&'static str, &'static str
 
 /// All routes.
 pub(super) fn all() -> Vec<Route> {
-    [of_server(), of_queues(), of_jobs(), of_job_verbs(), of_schedules(), of_limits()].concat()
+    let parts =
+        [of_server(), of_queues(), of_jobs(), of_job_verbs(), many::all(), of_schedules(), of_limits()];
+    parts.concat()
 }
 
 fn of_server() -> Vec<Route> {
@@ -171,7 +175,7 @@ fn of_jobs() -> Vec<Route> {
             ("get_job", "A job with its attempts and what happened to it"),
             to!(jobs::show),
         )
-        .gives::<JobDetail>(200, "The job"),
+        .gives::<JobDetail>(200, "The job; the header `ETag` is its version"),
         get("/jobs/{job}/why", VIEWER, ("explain_job", "Why a job is not running"), to!(jobs::why))
             .gives::<Why>(200, "The reasons"),
         delete(

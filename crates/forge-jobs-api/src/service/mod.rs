@@ -5,12 +5,17 @@
 //! that no layer can forget to.
 
 mod audit;
+mod bulk;
 mod checkup;
+mod database;
+mod edit;
 mod enqueue;
 mod error;
+mod filter;
 mod freshness;
 mod jobs;
 mod limits;
+mod lists;
 mod queues;
 pub mod redact;
 mod schedule_edit;

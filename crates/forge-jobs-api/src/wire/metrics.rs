@@ -97,6 +97,7 @@ pub struct DeadCounts {
 
 /// Durations, each within 1.6 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
     /// How many.
     pub count: u64,

@@ -15,29 +15,29 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    const fn query(mut self, query: &'static str) -> Self {
+    pub(crate) const fn query(mut self, query: &'static str) -> Self {
         self.query = query;
         self
     }
 
-    const fn body(mut self, body: &'static str) -> Self {
+    pub(crate) const fn body(mut self, body: &'static str) -> Self {
         self.body = Some(body);
         self
     }
 
-    const fn with(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+    pub(crate) const fn with(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
         self.headers = headers;
         self
     }
 
-    const fn gives(mut self, status: u16, holds: &'static str) -> Self {
+    pub(crate) const fn gives(mut self, status: u16, holds: &'static str) -> Self {
         self.status = status;
         self.holds = holds;
         self
     }
 }
 
-const fn ask(route: &'static str, name: &'static str) -> Case {
+pub(crate) const fn ask(route: &'static str, name: &'static str) -> Case {
     Case { route, name, query: "", headers: &[], body: None, status: 200, holds: "" }
 }
 
@@ -46,7 +46,7 @@ const SCHEDULE: &str =
 
 /// All cases, in order: later ones see what earlier ones did.
 pub(crate) fn all() -> Vec<Case> {
-    [of_server(), of_queues(), of_jobs(), of_verbs(), of_schedules(), of_limits()]
+    [of_server(), of_queues(), of_jobs(), crate::bulk_cases::all(), of_verbs(), of_schedules(), of_limits()]
         .into_iter()
         .flatten()
         .collect()

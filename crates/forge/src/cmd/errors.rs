@@ -163,7 +163,7 @@ enum Verb {
 /// newer than the first page, and left alone.
 async fn all(id: ErrorGroupId, verb: Verb, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
     storage.history.error_group(id).await?.ok_or_else(|| unknown(id))?;
-    let filter = JobFilter { status: Some(JobStatus::Dead), error_group: Some(id), ..JobFilter::default() };
+    let filter = JobFilter { statuses: vec![JobStatus::Dead], error_group: Some(id), ..JobFilter::default() };
     let mut report = GroupVerb { group: id.to_string(), changed: 0, left: 0 };
     let mut after = None;
     loop {
