@@ -6,9 +6,9 @@ use crate::storage::RowCount;
 /// Protects: the person on call, who must see which table grows, and what is a count and what an estimate.
 pub async fn health_names_every_table_with_its_rows(rig: &Rig) {
     let process = rig.process().await;
+    rig.dead(process).await;
     rig.put_many(7).await;
     rig.claim(process, 2).await;
-    rig.dead(process).await;
     let health = rig.storage.inspect.health().await.expect("health can be read");
     assert!(health.bytes.is_some_and(|bytes| bytes > 0), "{health:?}");
     let rows = |name: &str| {
