@@ -29,7 +29,8 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
   demo [ARGS]      build and run `forge demo` on the current directory; ARGS go to it (try --help)
-  test             run every test there is, cheapest first; stops at the first step that fails
+  test [STEP …]    run every test there is, or the steps that are named, cheapest first; stops at the first step that
+                   fails
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   conformance      try every rule on every storage and write docs/conformance.md
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let result = match (command.as_str(), rest.as_slice()) {
         ("demo", _) => demo::run(&rest),
-        ("test", []) => suite::run(),
+        ("test", _) => suite::run(&rest),
         ("cron-cases", _) => cron_cases::run(&rest),
         ("peers", _) => peers::run(&rest),
         ("postgres", _) => postgres::serve(&rest),
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         (
-            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
+            "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
             | "wasm-toolchain",
             extra,
         ) => {

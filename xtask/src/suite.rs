@@ -43,11 +43,17 @@ const STEPS: [Step; 11] = [
     ("cargo-deny", deny),
 ];
 
-/// Runs the steps until one fails, then prints what was run.
-pub(crate) fn run() -> Result<(), String> {
+/// Runs the steps, or those that are named, until one fails, then prints what was run.
+pub(crate) fn run(names: &[String]) -> Result<(), String> {
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|(step, _)| step == name)) {
+        let steps = STEPS.map(|(name, _)| name).join(", ");
+        return Err(format!("there is no step {unknown:?}; the steps are {steps}"));
+    }
     let started = Instant::now();
     let mut lines = Vec::new();
-    for (name, step) in STEPS {
+    for (name, step) in
+        STEPS.into_iter().filter(|(step, _)| names.is_empty() || names.iter().any(|n| n == step))
+    {
         println!("\n=== {name}");
         let at = Instant::now();
         let end = step().unwrap_or_else(End::Failed);
@@ -79,7 +85,8 @@ fn summary(lines: &[Line], took: Duration) -> String {
         };
         row(line.name, &shown(line.took), result)
     }));
-    rows.extend(STEPS.iter().skip(lines.len()).map(|(name, _)| row(name, "-", "not run")));
+    let ran = |name: &&str| lines.iter().any(|line| line.name == **name);
+    rows.extend(STEPS.iter().map(|(name, _)| name).filter(|n| !ran(n)).map(|name| row(name, "-", "not run")));
     rows.push(row("in all", &shown(took), ""));
     for line in lines {
         if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
@@ -95,7 +102,8 @@ fn summary(lines: &[Line], took: Duration) -> String {
 /// needs no server beside it.
 fn tests() -> Result<End, String> {
     cargo(["test", "--workspace", "--no-run"]).run()?;
-    let run = postgres::cargo_with_server(["test", "--workspace"])?.env("PROPTEST_RNG_SEED", SEED);
+    let run = postgres::cargo_with_server(["test", "--workspace", "--no-fail-fast"])?
+        .env("PROPTEST_RNG_SEED", SEED);
     let (count, found) = run.run_rules()?;
     conformance::check(&found)?;
     Ok(End::Tests(count))
