@@ -85,8 +85,8 @@ fn summary(lines: &[Line], took: Duration) -> String {
         };
         row(line.name, &shown(line.took), result)
     }));
-    let ran = |name: &&str| lines.iter().any(|line| line.name == **name);
-    rows.extend(STEPS.iter().map(|(name, _)| name).filter(|n| !ran(n)).map(|name| row(name, "-", "not run")));
+    let missing = STEPS.iter().filter(|(name, _)| !lines.iter().any(|line| line.name == *name));
+    rows.extend(missing.map(|(name, _)| row(name, "-", "not run")));
     rows.push(row("in all", &shown(took), ""));
     for line in lines {
         if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
