@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bench_charts;
+mod bench_http;
 mod browser;
 mod charts;
 mod conformance;
@@ -17,6 +18,8 @@ mod root;
 mod run;
 mod schema;
 mod schemathesis;
+mod scrape;
+mod serving;
 mod suite;
 mod tidy;
 mod torture;
@@ -44,9 +47,10 @@ usage: cargo xtask <command>
                    `torture charts-live` moves a chart ten times a second for ten minutes in a browser
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
-  alerts           play Prometheus's alert rules
+  alerts           play Prometheus's alert rules, and have a Prometheus scrape a running server
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
+  bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         ("schema", []) => schema::run(),
         ("alerts", []) => alerts::run(),
         ("charts", []) => charts::run(),
+        ("bench-http", _) => bench_http::run(&rest),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
         ("gallery", []) => gallery::run(),

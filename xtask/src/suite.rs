@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{alerts, charts, conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
+use crate::{
+    alerts, charts, conformance, cron_cases, features, guards, postgres, root, schemathesis, tidy, wasm,
+};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,7 +31,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
@@ -39,6 +41,7 @@ const STEPS: [Step; 11] = [
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
     ("alerts", || alerts::run().map(|()| End::Done)),
+    ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
     ("cargo-deny", deny),
 ];
@@ -172,6 +175,16 @@ fn cron_fires() -> Result<End, String> {
         return Ok(End::Skipped(format!("the cron cases were not compared with Python: {why}")));
     }
     cron_cases::run(&[])?;
+    Ok(End::Done)
+}
+
+/// Some seconds of requests that are made up from the OpenAPI document, on each storage.
+fn made_up_requests() -> Result<End, String> {
+    if let Err(why) = schemathesis::set_up() {
+        println!("{why}");
+        return Ok(End::Skipped(format!("no requests were made up from the OpenAPI document: {why}")));
+    }
+    schemathesis::run(&[])?;
     Ok(End::Done)
 }
 

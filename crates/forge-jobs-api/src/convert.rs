@@ -6,7 +6,7 @@ mod metrics;
 mod why;
 
 pub use history::{log_cursor, parse_log_cursor};
-pub use metrics::{latency, resources, timeline};
+pub use metrics::{latency, resources, timeline, totals};
 
 use crate::wire;
 use forge_jobs as domain;

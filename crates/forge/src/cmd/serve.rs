@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 const AFTER_HELP: &str = "\
 Without --tokens everybody who reaches the server may do everything, so it listens on loopback addresses alone. `forge \
-token` makes tokens. /healthz and /readyz need none.
+token` makes tokens. /healthz and /readyz need none. /metrics is for Prometheus, which sends a token like all the others.
 
 Ctrl-C or SIGTERM stops it in good order: no more connections are taken, requests and jobs under way may end.
 
