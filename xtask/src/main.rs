@@ -11,6 +11,7 @@ mod demo;
 mod features;
 mod gallery;
 mod guards;
+mod panel;
 mod peers;
 mod postgres;
 mod root;
@@ -46,6 +47,8 @@ usage: cargo xtask <command>
   alerts           play Prometheus's alert rules
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
+  panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
+                   (--quick: large, and built in seconds; --check: use it in a headless Chromium)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         ("charts", []) => charts::run(),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
+        ("panel", _) => panel::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {
