@@ -12,6 +12,7 @@ mod demo;
 mod features;
 mod gallery;
 mod guards;
+mod panel;
 mod peers;
 mod postgres;
 mod root;
@@ -51,6 +52,8 @@ usage: cargo xtask <command>
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
   bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
+  panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
+                   (--quick: large, and built in seconds; --check: use it in a headless Chromium)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         ("bench-http", _) => bench_http::run(&rest),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
+        ("panel", _) => panel::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {
