@@ -4,8 +4,8 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin,
-    Synchronous,
+    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory, Poison, Power,
+    Reads, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -113,6 +113,13 @@ async fn memory_stays_flat_while_jobs_come_and_go_and_in_a_storm() -> Result<(),
     Ok(())
 }
 
+#[tokio::test]
+async fn clients_that_mean_no_good_do_not_keep_the_server_from_the_one_that_does() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", HttpAbuse::short().run(&Site::new(&program()?)?).await?);
+    Ok(())
+}
+
 #[test]
 fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Failure> {
     println!("{}", CronTexts { seed: seed(), texts: 20_000 }.run()?);
@@ -123,5 +130,12 @@ fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Fa
 async fn each_fire_of_a_schedule_is_one_job_though_every_leader_is_killed() -> Result<(), Failure> {
     let _turn = turn().await;
     println!("{}", CronLeader::short().run(&Site::new(&program()?)?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn overview_and_timelines_do_not_read_the_jobs_and_lists_go_on_to_their_end() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", Reads::short().run(&Site::new(&program()?)?).await?);
     Ok(())
 }

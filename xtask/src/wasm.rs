@@ -11,7 +11,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// What runs in a browser. `forge-jobs-api` without its features is the wire types alone.
 const CRATES: [&str; 3] = ["forge-charts", "forge-jobs-ui", "forge-jobs-api"];
 /// The features with the components; without default features the wire types stay alone.
-const VIEWS: &str = "forge-charts/leptos";
+const VIEWS: &str = "forge-charts/leptos,forge-jobs-ui/mock";
 /// Debian's compiler with the sources of the standard library, and its linter.
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
 /// The profile that pages are shipped with.
@@ -91,13 +91,52 @@ pub(crate) fn build_page(workspace: &Path, name: &str, directory: &Path) -> Resu
     bind(&target.join(TARGET).join("release").join(format!("{name}.wasm")), directory)
 }
 
+/// How the panel is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// As it is shipped: small.
+    Shipped,
+    /// Quickly, for who works on it.
+    Quick,
+}
+
+/// Builds a program of the panel for wasm32 and packs it, with its style sheets, into a directory.
+pub(crate) fn build_panel(program: &str, build: Build, directory: &Path) -> Result<(), String> {
+    let (profile, products) = match build {
+        Build::Shipped => (PROFILE, PROFILE),
+        Build::Quick => ("dev", "debug"),
+    };
+    let args = [
+        "--package",
+        "forge-jobs-ui",
+        "--features",
+        "mock",
+        "--profile",
+        profile,
+        "--target",
+        TARGET,
+        "--bin",
+    ];
+    find()?.cargo("build").args(args).args([program]).run()?;
+    let made = root::target().join("panel").join(program);
+    bind(&root::target().join(TARGET).join(products).join(format!("{program}.wasm")), &made)?;
+    let crates = root::workspace().join("crates");
+    tool()
+        .args([Path::new("--pack"), &made, Path::new(program), directory])
+        .args([crates.join("forge-charts/src/style.css"), crates.join("forge-jobs-ui/src/style/panel.css")])
+        .run()
+}
+
 /// Writes a module and its JavaScript into a directory. The tool for it is built in the directory of the other products.
 fn bind(module: &Path, directory: &Path) -> Result<(), String> {
+    tool().args([module, directory]).run()
+}
+
+fn tool() -> Cmd {
     let manifest = root::workspace().join("tools/bindgen/Cargo.toml");
     cargo(["run", "--quiet", "--locked", "--manifest-path"])
-        .args([manifest.as_path(), Path::new("--"), module, directory])
+        .args([manifest.as_path(), Path::new("--")])
         .env("CARGO_TARGET_DIR", root::target())
-        .run()
 }
 
 /// The first that works: the target is there; rustup fetches it; Debian's compiler.

@@ -1,3 +1,22 @@
-//! Mission Control, the panel of `forge-jobs`. It begins with its [`model`]: what pages show, computed purely.
+//! Mission Control, the panel of `forge-jobs`: what is in the queue, why it does not run, and what to do about it.
+//!
+//! `Panel` mounts into any element, below any path. It reaches a queue through `ipc::QueueIpc` alone, so that the same
+//! pages work over HTTP, in a desktop program, and on a queue that is made up. What pages show is computed in [`model`],
+//! without a browser.
+//!
+//! With the feature `serve` a server has the built panel as bytes, and a service that answers requests for it.
 
+#[cfg(feature = "panel")]
+mod app;
+#[cfg(feature = "panel")]
+pub mod ipc;
 pub mod model;
+#[cfg(feature = "panel")]
+mod pages;
+#[cfg(feature = "panel")]
+mod parts;
+#[cfg(feature = "serve")]
+pub mod serve;
+
+#[cfg(feature = "panel")]
+pub use app::{Panel, PanelProps, mount};

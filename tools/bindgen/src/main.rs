@@ -1,10 +1,25 @@
 //! `forge-bindgen MODULE.wasm DIRECTORY`: writes the module and the JavaScript that starts it into a directory.
+//!
+//! `forge-bindgen --pack MADE STEM DIRECTORY STYLE…` makes files to be served of what was written into `MADE`.
+
+mod pack;
 
 use std::process::ExitCode;
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, made, stem, directory, styles @ ..] = args.as_slice()
+        && flag == "--pack"
+    {
+        return match pack::pack(made.as_ref(), stem, styles, directory.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("error: {e}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let [module, directory] = args.as_slice() else {
         eprintln!("usage: forge-bindgen MODULE.wasm DIRECTORY");
         return ExitCode::from(2);

@@ -8,8 +8,9 @@ use crate::service::ApiError;
 use crate::wire::{
     Attachment, AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueBatch, EnqueueLine,
     EnqueueReport, Enqueued, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
-    Login, Me, Overview, Process, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail,
-    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, VerbResult, Why,
+    LogPage, LogQuery, Login, Me, Overview, Process, ProcessList, Queue, QueueEdit, QueueList, Role,
+    Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
+    VerbReport, VerbResult, Why,
 };
 use http::Method;
 
@@ -29,7 +30,10 @@ macro_rules! to {
     };
 }
 
+mod look;
 mod many;
+
+pub(super) use look::scrape;
 
 fn get(path: &'static str, access: Access, about: (&'static str, &'static str), to: Handler) -> Route {
     Route::new(Method::GET, path, access, about, to)
@@ -53,8 +57,17 @@ fn delete(path: &'static str, access: Access, about: (&'static str, &'static str
 
 /// All routes.
 pub(super) fn all() -> Vec<Route> {
-    let parts =
-        [of_server(), of_queues(), of_jobs(), of_job_verbs(), many::all(), of_schedules(), of_limits()];
+    let parts = [
+        of_server(),
+        look::metrics(),
+        of_queues(),
+        of_jobs(),
+        of_job_verbs(),
+        many::all(),
+        look::errors(),
+        of_schedules(),
+        of_limits(),
+    ];
     parts.concat()
 }
 
@@ -176,6 +189,9 @@ fn of_jobs() -> Vec<Route> {
             to!(jobs::show),
         )
         .gives::<JobDetail>(200, "The job; the header `ETag` is its version"),
+        get("/jobs/{job}/logs", VIEWER, ("get_job_log", "What a job's handler logged"), to!(jobs::log))
+            .query::<LogQuery>()
+            .gives::<LogPage>(200, "The lines, oldest attempt first, also while it runs"),
         get("/jobs/{job}/why", VIEWER, ("explain_job", "Why a job is not running"), to!(jobs::why))
             .gives::<Why>(200, "The reasons"),
         delete(
@@ -323,6 +339,7 @@ fn of_limits() -> Vec<Route> {
                 to!(limits::set),
             )
             .any_name()
+            .if_match()
             .body::<LimitEdit>(),
         ),
         delete(

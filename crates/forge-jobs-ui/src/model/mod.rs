@@ -1,3 +1,9 @@
-//! What pages show, computed purely: no DOM, no clock, tested on the host.
+//! What pages show, computed without a browser.
 
+pub mod backoff;
+pub mod filter;
 pub mod format;
+pub mod json;
+pub mod range;
+pub mod route;
+pub mod time;

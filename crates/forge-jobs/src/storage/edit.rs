@@ -1,10 +1,12 @@
 //! Editing jobs that wait.
 
 use super::{Actor, JobEvent};
+use crate::hash::Fnv;
 use crate::{Job, JobId, JobStatus, Payload, Timestamp};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use {
     super::{InvalidValue, StorageError},
+    crate::hash::fnv,
     crate::job::{check_name, check_tags},
     serde_json::{Value, json},
 };
@@ -62,12 +64,11 @@ pub enum EditOutcome {
 pub fn job_version(job: &Job, events: &[JobEvent]) -> i64 {
     /// What fits into a number of JSON.
     const BITS: u64 = (1 << 53) - 1;
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    // FNV-1a. The length in front keeps two texts from running together.
+    let mut hash = Fnv::new();
+    // The length in front keeps two texts from running together.
     let mut add = |bytes: &[u8]| {
-        for byte in bytes.len().to_le_bytes().iter().chain(bytes) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        hash.add(&bytes.len().to_le_bytes());
+        hash.add(bytes);
     };
     add(job.queue.as_bytes());
     add(job.status.as_str().as_bytes());
@@ -78,7 +79,7 @@ pub fn job_version(job: &Job, events: &[JobEvent]) -> i64 {
         add(event.event.as_bytes());
         add(&event.at.as_micros().to_le_bytes());
     }
-    i64::try_from(hash & BITS).unwrap_or(0)
+    i64::try_from(hash.value() & BITS).unwrap_or(0)
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -128,10 +129,7 @@ impl JobPatch {
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn facts(job: &Job) -> Value {
     let payload = job.payload.as_str();
-    // FNV-1a.
-    let hash = payload.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = fnv([payload.as_bytes()]);
     json!({
         "queue": job.queue,
         "priority": job.priority,

@@ -3,6 +3,7 @@
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use super::{InvalidValue, StorageError};
 use crate::errors::ErrorGroupId;
+use crate::hash::Fnv;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::limits::{MAX_FILTER_QUEUES, MAX_FILTER_TEXT_BYTES};
 use crate::{DeadReason, JobStatus, Timestamp};
@@ -86,14 +87,14 @@ impl JobFilter {
             add(field + 1, range.until.map(|at| at.as_micros().to_string()));
         }
         add(14, self.payload.clone());
-        // FNV-1a. The length in front keeps two texts from running together.
-        let bytes = parts.iter().flat_map(|(field, value)| {
-            let head = [&[*field][..], &value.len().to_le_bytes()].concat();
-            head.into_iter().chain(value.bytes())
-        });
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        let mut hash = Fnv::new();
+        for (field, value) in &parts {
+            // The length in front keeps two texts from running together.
+            hash.add(&[*field]);
+            hash.add(&value.len().to_le_bytes());
+            hash.add(value.as_bytes());
+        }
+        hash.value()
     }
 }
 

@@ -144,6 +144,14 @@ pub struct ProcessRow {
     pub died: bool,
 }
 
+impl ProcessRow {
+    /// Whether it has died, or has been silent for as long as makes it count as dead.
+    #[must_use]
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.died || now.saturating_since(self.beat_at) > self.stale_after
+    }
+}
+
 /// Due jobs of one kind in one queue: pending, or scheduled or retrying and past their time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use forge_jobs_api::wire::{
 };
 use http::Method;
 
-const fn word(verb: Verb) -> &'static str {
+pub(super) const fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::Cancel => "cancel",
         Verb::Retry => "retry",

@@ -1,6 +1,7 @@
 //! Where commands do their work: on a database, or at a server. Both give the same answers, in the same types.
 
 mod jobs;
+mod look;
 mod remote;
 
 use crate::actor::actor;
@@ -15,6 +16,7 @@ use forge_jobs_api::wire::{
     TickQuery,
 };
 use http::Method;
+use jobs::word;
 use remote::Remote;
 use std::path::PathBuf;
 
@@ -221,7 +223,7 @@ impl Desk {
 
     pub(crate) async fn set_limit(&self, scope: &str, edit: LimitEdit) -> Result<Limit, Failure> {
         match self {
-            Self::Here(api) => Ok(api.set_limit(scope, edit).await?),
+            Self::Here(api) => Ok(api.set_limit(scope, edit, None).await?),
             Self::There(server) => server.send(Method::PUT, &["limits", scope], Some(&edit), None).await,
         }
     }

@@ -1,0 +1,165 @@
+//! What all pages share: the way to the queue, where we are, who we are, what is live.
+
+use super::browser;
+use crate::ipc::{IpcError, QueueIpc};
+use crate::model::route::Place;
+use forge_jobs_api::wire::{Me, Role, Topic};
+use leptos::prelude::*;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+
+/// How fresh what is shown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Live {
+    /// Not told yet.
+    Connecting,
+    /// Changes come as they happen.
+    On,
+    /// The server does not answer, since then.
+    Lost(i64),
+    /// The user wants it still.
+    Paused,
+}
+
+/// Something to be confirmed before it is done.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) yes: String,
+    /// A text that has to be typed first.
+    pub(crate) typed: Option<String>,
+    pub(crate) danger: bool,
+    pub(crate) then: Callback<()>,
+}
+
+/// Copied everywhere; lives as long as the panel.
+#[derive(Clone, Copy)]
+pub(crate) struct Ctx {
+    ipc: StoredValue<Rc<dyn QueueIpc>, LocalStorage>,
+    base: StoredValue<String>,
+    pub(crate) place: RwSignal<Place>,
+    pub(crate) me: RwSignal<Option<Me>>,
+    pub(crate) login: RwSignal<bool>,
+    pub(crate) live: RwSignal<Live>,
+    /// Grows with each change of a topic.
+    pub(crate) changes: RwSignal<[u64; Topic::ALL.len()]>,
+    /// This moment, in microseconds, by the server's clock; moves each second.
+    pub(crate) now: RwSignal<i64>,
+    /// How far the server's clock is ahead.
+    pub(crate) skew: RwSignal<i64>,
+    pub(crate) absolute: RwSignal<bool>,
+    pub(crate) question: RwSignal<Option<Question>>,
+    pub(crate) help: RwSignal<bool>,
+    /// Said aloud, and shown for a while.
+    pub(crate) said: RwSignal<Option<String>>,
+}
+
+impl Ctx {
+    pub(crate) fn new(ipc: Rc<dyn QueueIpc>, base: String, place: Place) -> Self {
+        Self {
+            ipc: StoredValue::new_local(ipc),
+            base: StoredValue::new(base),
+            place: RwSignal::new(place),
+            me: RwSignal::new(None),
+            login: RwSignal::new(false),
+            live: RwSignal::new(Live::Connecting),
+            changes: RwSignal::new([0; Topic::ALL.len()]),
+            now: RwSignal::new(browser::now()),
+            skew: RwSignal::new(0),
+            absolute: RwSignal::new(browser::remembered("times").is_some_and(|t| t == "absolute")),
+            question: RwSignal::new(None),
+            help: RwSignal::new(false),
+            said: RwSignal::new(None),
+        }
+    }
+
+    /// That of the panel around.
+    pub(crate) fn get() -> Self {
+        expect_context()
+    }
+
+    pub(crate) fn ipc(self) -> Rc<dyn QueueIpc> {
+        self.ipc.get_value()
+    }
+
+    /// The address of a place.
+    pub(crate) fn href(self, place: &Place) -> String {
+        self.base.with_value(|base| place.address(base))
+    }
+
+    pub(crate) fn here(self) -> Place {
+        let Some(location) = browser::window().map(|w| w.location()) else {
+            return self.place.get_untracked();
+        };
+        let path = location.pathname().unwrap_or_default();
+        let search = location.search().unwrap_or_default();
+        self.base.with_value(|base| Place::parse(base, &path, &search))
+    }
+
+    /// Goes somewhere; back comes here again.
+    pub(crate) fn go(self, place: Place) {
+        self.write(&place, false);
+        self.place.set(place);
+    }
+
+    /// The same place, put more precisely: back does not stop here.
+    pub(crate) fn refine(self, place: Place) {
+        self.write(&place, true);
+        self.place.set(place);
+    }
+
+    fn write(self, place: &Place, replace: bool) {
+        let Some(history) = browser::window().and_then(|w| w.history().ok()) else { return };
+        let href = self.href(place);
+        // A browser that keeps no history still shows the page.
+        let _ = if replace {
+            history.replace_state_with_url(&JsValue::NULL, "", Some(&href))
+        } else {
+            history.push_state_with_url(&JsValue::NULL, "", Some(&href))
+        };
+    }
+
+    /// Follows the value of a name in the address.
+    pub(crate) fn param(self, name: &'static str) -> Memo<Option<String>> {
+        Memo::new(move |_| self.place.with(|place| place.get(name).map(str::to_owned)))
+    }
+
+    /// Why the caller may not do what needs this role; `None` if the caller may.
+    pub(crate) fn denied(self, needs: Role) -> Option<String> {
+        self.me.with(|me| match me {
+            Some(me) if me.read_only => Some("This server changes nothing: it is read-only.".into()),
+            Some(me) if me.role < needs => {
+                Some(format!("This needs the role {}; you have {}.", needs.as_str(), me.role.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Tells everybody, sighted or not.
+    pub(crate) fn say(self, text: impl Into<String>) {
+        self.said.set(Some(text.into()));
+    }
+
+    pub(crate) fn ask(self, question: Question) {
+        self.question.set(Some(question));
+    }
+
+    /// What every failed request means for the whole panel.
+    pub(crate) fn note(self, error: &IpcError) {
+        if error.needs_login() {
+            self.login.set(true);
+        }
+    }
+
+    /// What was shown of these topics is out of date.
+    pub(crate) fn touch(self, topics: &[Topic]) {
+        self.changes.update(|changes| {
+            for (at, topic) in changes.iter_mut().zip(Topic::ALL) {
+                if topics.contains(&topic) {
+                    *at += 1;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,87 @@
+//! The keyboard: every page by two keys, and a sheet that says so.
+
+use super::browser::{self, Listener};
+use super::context::{Ctx, Live};
+use crate::model::route::{Place, Tab};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::KeyboardEvent;
+
+/// `g` and this letter opens a page.
+pub(crate) const GO: [(&str, Tab); 13] = [
+    ("o", Tab::Overview),
+    ("j", Tab::Jobs),
+    ("s", Tab::Scheduled),
+    ("r", Tab::Retries),
+    ("d", Tab::Dead),
+    ("c", Tab::Cron),
+    ("q", Tab::Queues),
+    ("p", Tab::Processes),
+    ("l", Tab::Limits),
+    ("m", Tab::Metrics),
+    ("u", Tab::Resources),
+    ("h", Tab::Database),
+    ("a", Tab::Audit),
+];
+
+/// The other keys, and what they do.
+pub(crate) const OTHERS: [(&str, &str); 6] = [
+    ("?", "This sheet"),
+    ("/", "To the filter"),
+    ("n", "Show what has changed in a list"),
+    ("t", "Times as they are, or from now"),
+    ("p", "Stop and go on with live updates"),
+    ("Esc", "Close what is open"),
+];
+
+pub(super) fn listen(ctx: Ctx) {
+    let Some(document) = browser::document() else { return };
+    let going = StoredValue::new(false);
+    let pressed = move |event: web_sys::Event| {
+        let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
+        if key.ctrl_key() || key.meta_key() || key.alt_key() || browser::is_typing(event.target()) {
+            going.set_value(false);
+            return;
+        }
+        let name = key.key();
+        if going.get_value() {
+            going.set_value(false);
+            if let Some((_, tab)) = GO.iter().find(|(letter, _)| *letter == name) {
+                event.prevent_default();
+                ctx.go(Place::of(*tab));
+            }
+            return;
+        }
+        match name.as_str() {
+            "g" => going.set_value(true),
+            "?" => ctx.help.set(true),
+            "/" => {
+                if browser::focus("#fp-filter") {
+                    event.prevent_default();
+                }
+            }
+            "n" => {
+                let news =
+                    browser::document().and_then(|d| d.query_selector(".fp-news button").ok().flatten());
+                if let Some(button) = news.and_then(|n| n.dyn_into::<web_sys::HtmlElement>().ok()) {
+                    button.click();
+                }
+            }
+            "t" => toggle_times(ctx),
+            "p" => toggle_live(ctx),
+            _ => {}
+        }
+    };
+    let _keep = StoredValue::new_local(Listener::new(document.into(), "keydown", pressed));
+}
+
+pub(crate) fn toggle_times(ctx: Ctx) {
+    ctx.absolute.update(|absolute| *absolute = !*absolute);
+    browser::remember("times", if ctx.absolute.get_untracked() { "absolute" } else { "relative" });
+}
+
+pub(crate) fn toggle_live(ctx: Ctx) {
+    let paused = ctx.live.get_untracked() == Live::Paused;
+    ctx.live.set(if paused { Live::Connecting } else { Live::Paused });
+    ctx.say(if paused { "Live updates go on" } else { "Live updates are paused" });
+}

@@ -1,0 +1,106 @@
+//! Keeps the panel up to date: the stream of changes, the clock, and rest while nobody looks.
+
+use super::browser::{self, Listener};
+use super::context::{Ctx, Live};
+use crate::ipc::Heard;
+use forge_jobs_api::wire::Topic;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::any::Any;
+
+/// Longest time between two tries to connect, in milliseconds.
+const SLOWEST: i32 = 15_000;
+
+/// Starts what moves by itself. It ends with the panel.
+pub(super) fn start(ctx: Ctx) {
+    let open: StoredValue<Option<Box<dyn Any>>, LocalStorage> = StoredValue::new_local(None);
+    let round = StoredValue::new(0_u32);
+    let visible = RwSignal::new(browser::is_visible());
+    if let Some(document) = browser::document() {
+        let listener =
+            Listener::new(document.into(), "visibilitychange", move |_| visible.set(browser::is_visible()));
+        let _keep = StoredValue::new_local(listener);
+    }
+    let paused = Memo::new(move |_| ctx.live.get() == Live::Paused);
+    Effect::new(move |_| {
+        let wanted = visible.get() && !paused.get() && ctx.me.with(Option::is_some);
+        round.update_value(|round| *round += 1);
+        open.set_value(None);
+        if wanted {
+            connect(ctx, open, round, 1_000);
+            // What changed while nobody looked.
+            ctx.touch(&Topic::ALL);
+        }
+    });
+    tick(ctx, visible);
+}
+
+fn connect(
+    ctx: Ctx,
+    open: StoredValue<Option<Box<dyn Any>>, LocalStorage>,
+    round: StoredValue<u32>,
+    wait: i32,
+) {
+    let number = round.get_value();
+    let is_current = move || round.try_get_value() == Some(number);
+    let heard = move |heard: Heard| {
+        if !is_current() || ctx.live.get_untracked() == Live::Paused {
+            return;
+        }
+        match heard {
+            Heard::Open => {
+                let before = ctx.live.get_untracked();
+                if before != Live::On {
+                    ctx.live.set(Live::On);
+                }
+                // Whatever happened in between was not told.
+                if matches!(before, Live::Lost(_)) {
+                    ctx.touch(&Topic::ALL);
+                }
+            }
+            Heard::Changed(topics) => ctx.touch(&topics),
+            Heard::Lost => {
+                if !matches!(ctx.live.get_untracked(), Live::Lost(_)) {
+                    ctx.live.set(Live::Lost(ctx.now.get_untracked()));
+                }
+            }
+        }
+    };
+    open.set_value(Some(ctx.ipc().subscribe(Box::new(heard))));
+    // A stream that was refused is not opened again by the browser.
+    spawn_local(async move {
+        browser::sleep(wait + 2_000).await;
+        if is_current() && matches!(ctx.live.get_untracked(), Live::Lost(_)) {
+            connect(ctx, open, round, (wait * 2).min(SLOWEST));
+        } else if is_current() {
+            watch(ctx, open, round).await;
+        }
+    });
+}
+
+/// Waits for the stream to break, and connects again.
+async fn watch(ctx: Ctx, open: StoredValue<Option<Box<dyn Any>>, LocalStorage>, round: StoredValue<u32>) {
+    let number = round.try_get_value();
+    loop {
+        browser::sleep(3_000).await;
+        if number.is_none() || round.try_get_value() != number {
+            return;
+        }
+        if matches!(ctx.live.get_untracked(), Live::Lost(_)) {
+            connect(ctx, open, round, 1_000);
+            return;
+        }
+    }
+}
+
+fn tick(ctx: Ctx, visible: RwSignal<bool>) {
+    spawn_local(async move {
+        loop {
+            browser::sleep(1_000).await;
+            let Some(visible) = visible.try_get_untracked() else { return };
+            if visible {
+                ctx.now.set(browser::now() + ctx.skew.get_untracked());
+            }
+        }
+    });
+}

@@ -1,0 +1,228 @@
+//! What is around every page.
+
+use super::{Ctx, Live, browser, followed, keys};
+use crate::ipc::IpcError;
+use crate::model::format;
+use crate::model::route::{Place, Tab};
+use crate::{pages, parts};
+use forge_jobs_api::wire::Role;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+const THEMES: [&str; 3] = ["system", "light", "dark"];
+
+pub(super) fn shell(ctx: Ctx) -> AnyView {
+    let theme = RwSignal::new(browser::remembered("theme").unwrap_or_else(|| "system".into()));
+    let failed = RwSignal::new(None::<IpcError>);
+    find_out(ctx, failed);
+    follow_place(ctx);
+    let clicked = move |event: web_sys::MouseEvent| {
+        let home = ctx.href(&Place::of(Tab::Overview));
+        if let Some((path, search)) = followed(&event, home.trim_end_matches('/')) {
+            event.prevent_default();
+            let base = home.trim_end_matches('/').to_owned();
+            ctx.go(Place::parse(&base, &path, &search));
+        }
+    };
+    // Not a value that says "system": the style sheet asks the system itself.
+    let themed = move || theme.with(|theme| (theme != "system").then(|| theme.clone()));
+    let inside = move || {
+        if ctx.login.get() {
+            pages::login::page(ctx)
+        } else if ctx.me.with(Option::is_some) {
+            routed(ctx)
+        } else if let Some(error) = failed.get() {
+            parts::error_view(&error, Some(Callback::new(move |()| find_out(ctx, failed))))
+        } else {
+            parts::skeleton(6)
+        }
+    };
+    view! {
+        <div class="fp" data-theme=themed on:click=clicked>
+            <a class="fp-skip" href="#fp-main">"Skip to the page"</a>
+            <header class="fp-top">
+                <a class="fp-brand" href=ctx.href(&Place::of(Tab::Overview))>"Mission Control"</a>
+                {live_state(ctx)}
+                <span class="fp-fill"></span>
+                {tools(ctx, theme)}
+            </header>
+            {nav(ctx)}
+            <main id="fp-main" class="fp-main" tabindex="-1">{stale(ctx)}{inside}</main>
+            {parts::dialog::question(ctx)}
+            {parts::dialog::help(ctx)}
+            {said(ctx)}
+        </div>
+    }
+    .into_any()
+}
+
+/// Who the caller is. Without that, the login.
+fn find_out(ctx: Ctx, failed: RwSignal<Option<IpcError>>) {
+    spawn_local(async move {
+        failed.set(None);
+        match ctx.ipc().me().await {
+            Ok(me) => ctx.me.set(Some(me)),
+            Err(error) => {
+                ctx.note(&error);
+                let passes = error.may_pass();
+                failed.set(Some(error));
+                if passes {
+                    browser::sleep(3_000).await;
+                    if ctx.me.with_untracked(Option::is_none) && !ctx.login.get_untracked() {
+                        find_out(ctx, failed);
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Another page: its title, its begin, and the focus on it.
+fn follow_place(ctx: Ctx) {
+    let at = Memo::new(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
+    Effect::new(move |before: Option<()>| {
+        let (tab, open) = at.get();
+        let name = tab.map_or("Not found", Tab::name);
+        if let Some(document) = browser::document() {
+            let open = open.map(|open| format!("{open} · ")).unwrap_or_default();
+            document.set_title(&format!("{open}{name} · Mission Control"));
+        }
+        if before.is_some() {
+            browser::focus("#fp-main");
+            if let Some(window) = browser::window() {
+                window.scroll_to_with_x_and_y(0.0, 0.0);
+            }
+        }
+    });
+}
+
+fn routed(ctx: Ctx) -> AnyView {
+    let at = Memo::new(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
+    (move || {
+        let (tab, open) = at.get();
+        match (tab, open) {
+            (Some(Tab::Overview), None) => pages::overview::page(ctx),
+            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), None) => {
+                pages::jobs::page(ctx, tab)
+            }
+            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), Some(id)) => {
+                pages::job::page(ctx, tab, id)
+            }
+            (Some(Tab::Cron), None) => pages::cron::page(ctx),
+            (Some(Tab::Cron), Some(name)) => pages::schedule::page(ctx, name),
+            (Some(Tab::Queues), None) => pages::queues::page(ctx),
+            (Some(Tab::Queues), Some(name)) => pages::queue::page(ctx, name),
+            (Some(Tab::Processes), None) => pages::processes::page(ctx),
+            (Some(Tab::Limits), None) => pages::limits::page(ctx),
+            (Some(Tab::Database), None) => pages::database::page(ctx),
+            (Some(Tab::Audit), None) => pages::audit::page(ctx),
+            (Some(tab @ (Tab::Resources | Tab::Metrics)), None) => parts::page(
+                tab.name(),
+                parts::empty("This server does not show it yet", "It comes with the routes of metrics."),
+            ),
+            _ => parts::page(
+                "Not found",
+                parts::empty("There is no such page", "The address may be of another version of the panel."),
+            ),
+        }
+    })
+    .into_any()
+}
+
+fn nav(ctx: Ctx) -> AnyView {
+    let tab = Memo::new(move |_| ctx.place.with(|place| place.tab));
+    let link = move |to: Tab| {
+        let current = move || (tab.get() == Some(to)).then_some("page");
+        let hidden = move || {
+            to == Tab::Audit && ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role < Role::Operator))
+        };
+        view! {
+            <li hidden=hidden><a href=ctx.href(&Place::of(to)) aria-current=current>{to.name()}</a></li>
+        }
+    };
+    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
+        .into_any()
+}
+
+fn live_state(ctx: Ctx) -> AnyView {
+    let state = move || match ctx.live.get() {
+        Live::Connecting => ("connecting", "Connecting"),
+        Live::On => ("on", "Live"),
+        Live::Lost(_) => ("lost", "No connection"),
+        Live::Paused => ("paused", "Paused"),
+    };
+    let pressed = move || if ctx.live.get() == Live::Paused { "true" } else { "false" };
+    view! {
+        <button type="button" class="fp-live" data-live=move || state().0 aria-pressed=pressed
+            title="Stop and go on with live updates (p)" on:click=move |_| keys::toggle_live(ctx)>
+            <span class="fp-dot" aria-hidden="true"></span>{move || state().1}
+        </button>
+    }
+    .into_any()
+}
+
+/// The banner of a panel whose data may be old.
+fn stale(ctx: Ctx) -> AnyView {
+    let lost = Memo::new(move |_| if let Live::Lost(since) = ctx.live.get() { Some(since) } else { None });
+    (move || {
+        lost.get().map(|since| {
+            let age = move || format::relative(since, ctx.now.get());
+            view! {
+                <div class="fp-banner fp-banner-bad" role="status">
+                    <strong>"The server does not answer. "</strong>
+                    "What you see was true " {age} ". The panel connects again by itself."
+                </div>
+            }
+        })
+    })
+    .into_any()
+}
+
+fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
+    let next = move |_| {
+        let at = THEMES.iter().position(|t| theme.with_untracked(|now| now == t)).unwrap_or(0);
+        let next = THEMES[(at + 1) % THEMES.len()];
+        browser::remember("theme", next);
+        theme.set(next.into());
+    };
+    let times = move || if ctx.absolute.get() { "Times: exact" } else { "Times: from now" };
+    let out = move |_| {
+        spawn_local(async move {
+            // Whether the server heard it or not, this page forgets.
+            let _ = ctx.ipc().log_out().await;
+            ctx.me.set(None);
+            ctx.login.set(true);
+        });
+    };
+    let who = move || {
+        ctx.me.get().map(|me| {
+            let role = if me.read_only { "read-only".to_owned() } else { me.role.as_str().to_owned() };
+            view! {
+                <span class="fp-who" title=format!("forge {}", me.version)>{me.name} " · " {role}</span>
+                <button type="button" class="fp-quiet" on:click=out>"Log out"</button>
+            }
+        })
+    };
+    view! {
+        <button type="button" class="fp-quiet" on:click=move |_| keys::toggle_times(ctx)>{times}</button>
+        <button type="button" class="fp-quiet" on:click=next>"Theme: " {theme}</button>
+        <button type="button" class="fp-quiet" aria-label="Keys" title="Keys (?)" on:click=move |_| ctx.help.set(true)>"?"</button>
+        {who}
+    }
+    .into_any()
+}
+
+/// What was done, said and shown for a while.
+fn said(ctx: Ctx) -> AnyView {
+    Effect::new(move |_| {
+        if let Some(text) = ctx.said.get() {
+            spawn_local(async move {
+                browser::sleep(5_000).await;
+                if ctx.said.try_get_untracked().flatten().is_some_and(|now| now == text) {
+                    ctx.said.set(None);
+                }
+            });
+        }
+    });
+    view! { <div class="fp-said" role="status" aria-live="polite">{move || ctx.said.get()}</div> }.into_any()
+}

@@ -1,0 +1,289 @@
+//! The way over HTTP: `fetch`, and a stream of events.
+
+use super::{Answer, Heard, IpcError, QueueIpc, Verb};
+use crate::model::route::{encode, query_text};
+use async_trait::async_trait;
+use forge_jobs_api::wire::{
+    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody,
+    ErrorCode, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me,
+    Overview, ProcessList, Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, Why,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::rc::Rc;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{EventSource, MessageEvent, RequestInit, Response};
+
+/// A server, over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpIpc {
+    api: String,
+}
+
+impl HttpIpc {
+    /// The API below this address, such as `/api/v1`: of the same origin, whose session cookie goes along.
+    #[must_use]
+    pub fn new(api: impl Into<String>) -> Self {
+        let mut api = api.into();
+        api.truncate(api.trim_end_matches('/').len());
+        Self { api }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
+        read(&self.send("GET", &path, None, &[]).await?)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Answer<T> {
+        self.get(format!("{path}{}", query_of(query))).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: String,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Answer<T> {
+        read(&self.send(method, &path, body, headers).await?)
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
+        self.call("POST", path, None, &[]).await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Answer<String> {
+        let init = RequestInit::new();
+        init.set_method(method);
+        let window = web_sys::window().ok_or(IpcError::Offline)?;
+        let with_body = body.is_some();
+        if let Some(body) = body {
+            init.set_body(&JsValue::from_str(&body));
+        }
+        let address = format!("{}{path}", self.api);
+        let request =
+            web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
+        let all = request.headers();
+        // Names and values are ours, and are such.
+        if with_body {
+            let _ = all.set("Content-Type", "application/json");
+        }
+        for (name, value) in headers {
+            let _ = all.set(name, value);
+        }
+        let answer =
+            JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
+        let answer: Response = answer.dyn_into().map_err(|_| IpcError::Offline)?;
+        let text = JsFuture::from(answer.text().map_err(|_| IpcError::Offline)?).await;
+        let text = text.ok().and_then(|text| text.as_string()).ok_or(IpcError::Offline)?;
+        if answer.ok() { Ok(text) } else { Err(refusal(answer.status(), &text)) }
+    }
+}
+
+/// What a server, or something before it, said instead of an answer.
+fn refusal(status: u16, text: &str) -> IpcError {
+    match serde_json::from_str::<ErrorBody>(text) {
+        Ok(body) => IpcError::Refused(Box::new(body.error)),
+        Err(_) => {
+            let code = match status {
+                401 => ErrorCode::Unauthenticated,
+                403 => ErrorCode::Forbidden,
+                404 => ErrorCode::NotFound,
+                502..=504 => ErrorCode::Unavailable,
+                _ => ErrorCode::Failed,
+            };
+            IpcError::refused(
+                code,
+                format!("the server, or a proxy before it, answered with status {status}"),
+            )
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Answer<T> {
+    // Nothing at all stands for null: an answer 204.
+    let text = if text.is_empty() { "null" } else { text };
+    serde_json::from_str(text).map_err(|e| IpcError::Unreadable(e.to_string()))
+}
+
+fn json(value: &impl Serialize) -> Answer<Option<String>> {
+    serde_json::to_string(value).map(Some).map_err(|e| IpcError::Unreadable(e.to_string()))
+}
+
+/// The fields of a query that have a value.
+fn query_of(query: &impl Serialize) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else { return String::new() };
+    let pairs = fields.into_iter().filter_map(|(name, value)| {
+        let text = match value {
+            serde_json::Value::Null => return None,
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Some((name, text))
+    });
+    query_text(&pairs.collect::<Vec<_>>())
+}
+
+fn if_match(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+#[async_trait(?Send)]
+impl QueueIpc for HttpIpc {
+    async fn me(&self) -> Answer<Me> {
+        self.get("/me".into()).await
+    }
+    async fn log_in(&self, token: &str) -> Answer<Me> {
+        self.call("POST", "/session".into(), json(&Login { token: token.into() })?, &[]).await
+    }
+    async fn log_out(&self) -> Answer<()> {
+        self.send("DELETE", "/session", None, &[]).await.map(|_| ())
+    }
+    async fn overview(&self) -> Answer<Overview> {
+        self.get("/overview".into()).await
+    }
+    async fn processes(&self) -> Answer<ProcessList> {
+        self.get("/processes".into()).await
+    }
+    async fn check_up(&self) -> Answer<Doctor> {
+        self.get("/checkup".into()).await
+    }
+    async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage> {
+        self.ask("/audit", query).await
+    }
+    async fn queues(&self) -> Answer<QueueList> {
+        self.get("/queues".into()).await
+    }
+    async fn queue(&self, name: &str) -> Answer<Queue> {
+        self.get(format!("/queues/{}", encode(name))).await
+    }
+    async fn edit_queue(&self, name: &str, version: i64, edit: &QueueEdit) -> Answer<Queue> {
+        let path = format!("/queues/{}", encode(name));
+        self.call("PATCH", path, json(edit)?, &[("If-Match", &if_match(version))]).await
+    }
+    async fn pause_queue(&self, name: &str) -> Answer<Queue> {
+        self.post(format!("/queues/{}/pause", encode(name))).await
+    }
+    async fn resume_queue(&self, name: &str) -> Answer<Queue> {
+        self.post(format!("/queues/{}/resume", encode(name))).await
+    }
+    async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
+        self.ask("/jobs", query).await
+    }
+    async fn job(&self, id: &str) -> Answer<JobDetail> {
+        self.get(format!("/jobs/{}", encode(id))).await
+    }
+    async fn why(&self, id: &str) -> Answer<Why> {
+        self.get(format!("/jobs/{}/why", encode(id))).await
+    }
+    async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
+        let body = json(&JobIds { ids: ids.to_vec() })?;
+        self.call("POST", format!("/jobs/{}", verb.slug()), body, &[]).await
+    }
+    async fn enqueue(&self, job: &EnqueueLine, key: &str) -> Answer<Enqueued> {
+        self.call("POST", "/jobs".into(), json(job)?, &[("Idempotency-Key", key)]).await
+    }
+    async fn schedules(&self) -> Answer<ScheduleList> {
+        self.get("/schedules".into()).await
+    }
+    async fn schedule(&self, name: &str) -> Answer<ScheduleDetail> {
+        self.get(format!("/schedules/{}", encode(name))).await
+    }
+    async fn ticks(&self, name: &str, query: &TickQuery) -> Answer<TickPage> {
+        self.ask(&format!("/schedules/{}/ticks", encode(name)), query).await
+    }
+    async fn edit_schedule(&self, name: &str, version: i64, edit: &ScheduleEdit) -> Answer<Schedule> {
+        let path = format!("/schedules/{}", encode(name));
+        self.call("PATCH", path, json(edit)?, &[("If-Match", &if_match(version))]).await
+    }
+    async fn put_schedule(&self, name: &str, edit: &ScheduleEdit) -> Answer<Schedule> {
+        self.call("PUT", format!("/schedules/{}", encode(name)), json(edit)?, &[]).await
+    }
+    async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.post(format!("/schedules/{}/pause", encode(name))).await
+    }
+    async fn resume_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.post(format!("/schedules/{}/resume", encode(name))).await
+    }
+    async fn reset_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.post(format!("/schedules/{}/reset", encode(name))).await
+    }
+    async fn remove_schedule(&self, name: &str) -> Answer<ScheduleRemoved> {
+        self.call("DELETE", format!("/schedules/{}", encode(name)), None, &[]).await
+    }
+    async fn run_schedule(&self, name: &str) -> Answer<Tick> {
+        self.post(format!("/schedules/{}/run", encode(name))).await
+    }
+    async fn cron_fires(&self, query: &CronQuery) -> Answer<CronPreview> {
+        self.ask("/cron/fires", query).await
+    }
+    async fn limits(&self) -> Answer<LimitList> {
+        self.get("/limits".into()).await
+    }
+    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
+        self.call("PUT", format!("/limits/{}", encode(scope)), json(edit)?, &[]).await
+    }
+    async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged> {
+        self.call("DELETE", format!("/limits/{}", encode(scope)), None, &[]).await
+    }
+    async fn drain_limit(&self, scope: &str, drain: &Drain) -> Answer<Limit> {
+        self.call("PUT", format!("/limits/{}/drain", encode(scope)), json(drain)?, &[]).await
+    }
+    async fn lift_drain(&self, scope: &str) -> Answer<Limit> {
+        self.call("DELETE", format!("/limits/{}/drain", encode(scope)), None, &[]).await
+    }
+
+    fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any> {
+        match EventSource::new(&format!("{}/events", self.api)) {
+            Ok(source) => Box::new(Stream::new(source, heard.into())),
+            Err(_) => {
+                heard(Heard::Lost);
+                Box::new(())
+            }
+        }
+    }
+}
+
+/// A stream of events, until it is dropped. The browser connects again by itself.
+struct Stream {
+    source: EventSource,
+    _told: [Closure<dyn FnMut(MessageEvent)>; 2],
+    _broke: Closure<dyn FnMut()>,
+}
+
+impl Stream {
+    fn new(source: EventSource, heard: Rc<dyn Fn(Heard)>) -> Self {
+        let open = Rc::clone(&heard);
+        let ready = Closure::<dyn FnMut(MessageEvent)>::new(move |_| open(Heard::Open));
+        let tell = Rc::clone(&heard);
+        let changed = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            // After a break the first event may be this one: the stream is open either way.
+            tell(Heard::Open);
+            let text = event.data().as_string().unwrap_or_default();
+            if let Ok(Changed { topics }) = serde_json::from_str(&text) {
+                tell(Heard::Changed(topics));
+            }
+        });
+        let broke = Closure::<dyn FnMut()>::new(move || heard(Heard::Lost));
+        // Names of events are accepted whatever they are.
+        let _ = source.add_event_listener_with_callback("ready", ready.as_ref().unchecked_ref());
+        let _ = source.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
+        source.set_onerror(Some(broke.as_ref().unchecked_ref()));
+        Self { source, _told: [ready, changed], _broke: broke }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}

@@ -1,0 +1,237 @@
+//! A queue in the same page: made up from a seed, and changed by what is done to it.
+
+mod made;
+mod world;
+
+use super::{Answer, Heard, IpcError, QueueIpc, Verb};
+use async_trait::async_trait;
+use forge_jobs_api::wire::{
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued,
+    ErrorCode, JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview,
+    ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, Topic, VerbReport, Why,
+};
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use world::World;
+
+type Listener = Box<dyn Fn(Heard)>;
+
+/// A queue that is made up. Clones are the same queue.
+#[derive(Clone)]
+pub struct MockIpc {
+    world: Rc<RefCell<World>>,
+    listeners: Rc<RefCell<Vec<Option<Listener>>>>,
+}
+
+impl std::fmt::Debug for MockIpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MockIpc")
+    }
+}
+
+impl Default for MockIpc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A place among the listeners.
+struct Place {
+    at: usize,
+    listeners: Weak<RefCell<Vec<Option<Listener>>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(listeners) = self.listeners.upgrade()
+            && let Ok(mut listeners) = listeners.try_borrow_mut()
+            && let Some(place) = listeners.get_mut(self.at)
+        {
+            *place = None;
+        }
+    }
+}
+
+impl MockIpc {
+    /// A queue with work in every state, as of now. Works in a browser only.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at(crate::app::browser::now())
+    }
+
+    /// The same as of a moment, in microseconds since 1970.
+    #[must_use]
+    pub fn at(now: i64) -> Self {
+        Self { world: Rc::new(RefCell::new(made::world(now))), listeners: Rc::default() }
+    }
+
+    fn tell(&self, topic: Topic) {
+        for listener in self.listeners.borrow().iter().flatten() {
+            listener(Heard::Changed(vec![topic]));
+        }
+    }
+
+    fn change<T>(&self, topic: Topic, change: impl FnOnce(&mut World) -> Answer<T>) -> Answer<T> {
+        let answer = change(&mut self.world.borrow_mut());
+        if answer.is_ok() {
+            self.tell(topic);
+        }
+        answer
+    }
+}
+
+fn unknown<T>(what: &str) -> Answer<T> {
+    Err(IpcError::refused(ErrorCode::NotFound, format!("there is no {what} of this name")))
+}
+
+#[async_trait(?Send)]
+impl QueueIpc for MockIpc {
+    async fn me(&self) -> Answer<Me> {
+        Ok(Me { name: "you".into(), role: Role::Admin, read_only: false, version: "mock".into() })
+    }
+    async fn log_in(&self, _: &str) -> Answer<Me> {
+        self.me().await
+    }
+    async fn log_out(&self) -> Answer<()> {
+        Ok(())
+    }
+    async fn overview(&self) -> Answer<Overview> {
+        Ok(self.world.borrow().overview())
+    }
+    async fn processes(&self) -> Answer<ProcessList> {
+        Ok(ProcessList { processes: self.world.borrow().processes.clone() })
+    }
+    async fn check_up(&self) -> Answer<Doctor> {
+        Ok(self.world.borrow().doctor())
+    }
+    async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage> {
+        let world = self.world.borrow();
+        let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
+        let actions = world
+            .audit
+            .iter()
+            .rev()
+            .filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
+        Ok(AuditPage { actions: actions.cloned().collect(), next: None })
+    }
+    async fn queues(&self) -> Answer<QueueList> {
+        let world = self.world.borrow();
+        Ok(QueueList { queues: world.queues(), processes: world.processes.clone() })
+    }
+    async fn queue(&self, name: &str) -> Answer<Queue> {
+        self.world.borrow().queues().into_iter().find(|q| q.name == name).map_or_else(|| unknown("queue"), Ok)
+    }
+    async fn edit_queue(&self, name: &str, version: i64, edit: &QueueEdit) -> Answer<Queue> {
+        self.change(Topic::Queues, |world| world.edit_queue(name, Some(version), edit))
+    }
+    async fn pause_queue(&self, name: &str) -> Answer<Queue> {
+        let edit = QueueEdit { paused: Some(true), ..QueueEdit::default() };
+        self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
+    }
+    async fn resume_queue(&self, name: &str) -> Answer<Queue> {
+        let edit = QueueEdit { paused: Some(false), ..QueueEdit::default() };
+        self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
+    }
+    async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
+        Ok(self.world.borrow().page(query))
+    }
+    async fn job(&self, id: &str) -> Answer<JobDetail> {
+        self.world.borrow().jobs.iter().find(|j| j.job.id == id).cloned().map_or_else(|| unknown("job"), Ok)
+    }
+    async fn why(&self, id: &str) -> Answer<Why> {
+        self.world.borrow().why(id).map_or_else(|| unknown("job"), Ok)
+    }
+    async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
+        self.change(Topic::Jobs, |world| {
+            Ok(VerbReport { results: ids.iter().map(|id| world.do_to(verb, id)).collect() })
+        })
+    }
+    async fn enqueue(&self, job: &EnqueueLine, _: &str) -> Answer<Enqueued> {
+        self.change(Topic::Jobs, |world| {
+            Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted })
+        })
+    }
+    async fn schedules(&self) -> Answer<ScheduleList> {
+        Ok(ScheduleList { schedules: self.world.borrow().schedules.clone(), unreadable: Vec::new() })
+    }
+    async fn schedule(&self, name: &str) -> Answer<ScheduleDetail> {
+        let world = self.world.borrow();
+        let found = world.schedules.iter().find(|s| s.name == name).cloned();
+        found.map_or_else(
+            || unknown("schedule"),
+            |schedule| Ok(ScheduleDetail { schedule, ticks: world.ticks.clone() }),
+        )
+    }
+    async fn ticks(&self, _: &str, _: &TickQuery) -> Answer<TickPage> {
+        Ok(TickPage { ticks: self.world.borrow().ticks.clone(), next: None })
+    }
+    async fn edit_schedule(&self, name: &str, version: i64, edit: &ScheduleEdit) -> Answer<Schedule> {
+        self.change(Topic::Schedules, |world| world.edit_schedule(name, Some(version), edit, None))
+    }
+    async fn put_schedule(&self, name: &str, edit: &ScheduleEdit) -> Answer<Schedule> {
+        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, edit, None))
+    }
+    async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false))
+        })
+    }
+    async fn resume_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true))
+        })
+    }
+    async fn reset_schedule(&self, name: &str) -> Answer<Schedule> {
+        self.resume_schedule(name).await
+    }
+    async fn remove_schedule(&self, name: &str) -> Answer<ScheduleRemoved> {
+        self.change(Topic::Schedules, |world| {
+            world.schedules.retain(|s| s.name != name);
+            Ok(ScheduleRemoved { name: name.into() })
+        })
+    }
+    async fn run_schedule(&self, name: &str) -> Answer<Tick> {
+        self.change(Topic::Jobs, |world| world.run_schedule(name))
+    }
+    async fn cron_fires(&self, query: &CronQuery) -> Answer<CronPreview> {
+        made::fires(query)
+    }
+    async fn limits(&self) -> Answer<LimitList> {
+        Ok(LimitList { limits: self.world.borrow().limits.clone() })
+    }
+    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
+        self.change(Topic::Limits, |world| {
+            world.limit(scope, |limit| {
+                limit.permits = edit.permits;
+                limit.window_seconds = edit.window_seconds;
+                limit.mode = edit.mode.unwrap_or(limit.mode);
+                limit.set_by_operator = true;
+            })
+        })
+    }
+    async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged> {
+        self.change(Topic::Limits, |world| {
+            let before = world.limits.len();
+            world.limits.retain(|l| l.scope != scope);
+            Ok(LimitChanged { changed: world.limits.len() != before })
+        })
+    }
+    async fn drain_limit(&self, scope: &str, drain: &Drain) -> Answer<Limit> {
+        self.change(Topic::Limits, |world| {
+            let until = world.later(drain.seconds.0);
+            world.limit(scope, |limit| limit.drained_until = Some(until))
+        })
+    }
+    async fn lift_drain(&self, scope: &str) -> Answer<Limit> {
+        self.change(Topic::Limits, |world| world.limit(scope, |limit| limit.drained_until = None))
+    }
+
+    fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any> {
+        heard(Heard::Open);
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.push(Some(heard));
+        Box::new(Place { at: listeners.len() - 1, listeners: Rc::downgrade(&self.listeners) })
+    }
+}

@@ -1,0 +1,157 @@
+//! The way to a queue: what the panel asks of its host.
+//!
+//! [`HttpIpc`] asks a server over HTTP. With the feature `mock`, `MockIpc` makes a queue up. A desktop program
+//! implements [`QueueIpc`] over whatever its window speaks.
+
+mod error;
+mod http;
+#[cfg(feature = "mock")]
+mod mock;
+
+pub use error::IpcError;
+pub use http::HttpIpc;
+#[cfg(feature = "mock")]
+pub use mock::MockIpc;
+
+use async_trait::async_trait;
+use forge_jobs_api::wire::{
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, JobDetail, JobPage,
+    JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit,
+    QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery, Topic, VerbReport, Why,
+};
+use std::any::Any;
+
+/// An answer of the host.
+pub type Answer<T> = Result<T, IpcError>;
+
+/// What is told of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It is open: from here on nothing is missed.
+    Open,
+    /// What is shown of these topics is out of date.
+    Changed(Vec<Topic>),
+    /// It broke off; the host tries again by itself.
+    Lost,
+}
+
+/// What a person does to jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Dead or retrying → pending, with a fresh budget of attempts.
+    Retry,
+    /// Waiting → dead; running: its process is asked to stop.
+    Cancel,
+    /// Scheduled or retrying → pending.
+    RunNow,
+    /// Gone, with its history.
+    Drop,
+}
+
+impl Verb {
+    /// The word in paths.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::RunNow => "run-now",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// The word on buttons.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Retry => "Retry",
+            Self::Cancel => "Cancel",
+            Self::RunNow => "Run now",
+            Self::Drop => "Drop",
+        }
+    }
+
+    /// Who may.
+    #[must_use]
+    pub const fn needs(self) -> Role {
+        match self {
+            Self::Drop => Role::Admin,
+            _ => Role::Operator,
+        }
+    }
+}
+
+/// A queue, as the panel sees it. Every method may fail with a typed [`IpcError`]; none may panic. Futures stay on the
+/// thread of the page. Dropping one does not undo what was asked for.
+#[async_trait(?Send)]
+pub trait QueueIpc {
+    /// Who the caller is, and what the caller may do.
+    async fn me(&self) -> Answer<Me>;
+    /// Begins a session for a token.
+    async fn log_in(&self, token: &str) -> Answer<Me>;
+    /// Ends the session.
+    async fn log_out(&self) -> Answer<()>;
+    /// The state of all queues together.
+    async fn overview(&self) -> Answer<Overview>;
+    /// All registered processes.
+    async fn processes(&self) -> Answer<ProcessList>;
+    /// Everything that is wrong.
+    async fn check_up(&self) -> Answer<Doctor>;
+    /// What people did.
+    async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage>;
+    /// All queues.
+    async fn queues(&self) -> Answer<QueueList>;
+    /// One queue.
+    async fn queue(&self, name: &str) -> Answer<Queue>;
+    /// Changes settings, if the queue still has this version.
+    async fn edit_queue(&self, name: &str, version: i64, edit: &QueueEdit) -> Answer<Queue>;
+    /// Suspends claims.
+    async fn pause_queue(&self, name: &str) -> Answer<Queue>;
+    /// Lets claims go on.
+    async fn resume_queue(&self, name: &str) -> Answer<Queue>;
+    /// A page of jobs.
+    async fn jobs(&self, query: &JobQuery) -> Answer<JobPage>;
+    /// A job with its history.
+    async fn job(&self, id: &str) -> Answer<JobDetail>;
+    /// Why a job is not running.
+    async fn why(&self, id: &str) -> Answer<Why>;
+    /// Does something to up to 1,000 jobs; an answer for each.
+    async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport>;
+    /// Enqueues a job. The key makes sending it again harmless.
+    async fn enqueue(&self, job: &EnqueueLine, key: &str) -> Answer<Enqueued>;
+    /// All schedules.
+    async fn schedules(&self) -> Answer<ScheduleList>;
+    /// A schedule with its latest fires.
+    async fn schedule(&self, name: &str) -> Answer<ScheduleDetail>;
+    /// What became of a schedule's fires.
+    async fn ticks(&self, name: &str, query: &TickQuery) -> Answer<TickPage>;
+    /// Changes a schedule, if it still has this version.
+    async fn edit_schedule(&self, name: &str, version: i64, edit: &ScheduleEdit) -> Answer<Schedule>;
+    /// Makes a schedule.
+    async fn put_schedule(&self, name: &str, edit: &ScheduleEdit) -> Answer<Schedule>;
+    /// Stops a schedule from firing.
+    async fn pause_schedule(&self, name: &str) -> Answer<Schedule>;
+    /// Lets a schedule fire again.
+    async fn resume_schedule(&self, name: &str) -> Answer<Schedule>;
+    /// Gives a schedule back to the code that declared it.
+    async fn reset_schedule(&self, name: &str) -> Answer<Schedule>;
+    /// Deletes a schedule.
+    async fn remove_schedule(&self, name: &str) -> Answer<ScheduleRemoved>;
+    /// Enqueues a schedule's job now.
+    async fn run_schedule(&self, name: &str) -> Answer<Tick>;
+    /// When an expression fires.
+    async fn cron_fires(&self, query: &CronQuery) -> Answer<CronPreview>;
+    /// All scopes with a limit.
+    async fn limits(&self) -> Answer<LimitList>;
+    /// Gives a scope a limit.
+    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit>;
+    /// Takes a limit away.
+    async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged>;
+    /// Gives nothing of a scope for a while.
+    async fn drain_limit(&self, scope: &str, drain: &Drain) -> Answer<Limit>;
+    /// Ends a drain.
+    async fn lift_drain(&self, scope: &str) -> Answer<Limit>;
+    /// Tells of changes until what it gives is dropped. Called back on the thread of the page.
+    fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any>;
+}

@@ -1,0 +1,87 @@
+//! Which time the charts show: a range that moves with the clock, or one that stands still.
+
+use super::route::Place;
+use super::time;
+
+/// The ranges that are offered: the word in the address, and how many seconds it is.
+pub const PRESETS: [(&str, f64); 7] = [
+    ("5m", 300.0),
+    ("30m", 1_800.0),
+    ("1h", 3_600.0),
+    ("3h", 10_800.0),
+    ("6h", 21_600.0),
+    ("24h", 86_400.0),
+    ("7d", 604_800.0),
+];
+
+/// The one that is shown when the address says nothing.
+const DEFAULT: (&str, f64) = PRESETS[2];
+
+/// A range of time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Range {
+    /// The last so many seconds, by now; and its word.
+    Last(&'static str, f64),
+    /// From here to there, RFC 3339.
+    Fixed(String, String),
+}
+
+impl Range {
+    /// What the address asks for; what it asks for wrongly is not asked for.
+    #[must_use]
+    pub fn of(place: &Place) -> Self {
+        if let (Some(from), Some(to)) = (place.get("from"), place.get("to"))
+            && let (Some(a), Some(b)) = (time::micros(from), time::micros(to))
+            && a < b
+        {
+            return Self::Fixed(from.to_owned(), to.to_owned());
+        }
+        let word = place.get("range").unwrap_or(DEFAULT.0);
+        let (word, seconds) = PRESETS.into_iter().find(|(preset, _)| *preset == word).unwrap_or(DEFAULT);
+        Self::Last(word, seconds)
+    }
+
+    /// Whether it moves with the clock.
+    #[must_use]
+    pub const fn moves(&self) -> bool {
+        matches!(self, Self::Last(..))
+    }
+}
+
+/// The place with charts that show one of the presets.
+#[must_use]
+pub fn preset(place: Place, word: &str) -> Place {
+    place.with("from", None).with("to", None).with("range", Some(word))
+}
+
+/// The place with charts zoomed to a range, in microseconds since 1970; `None`: the range before the zoom.
+#[must_use]
+pub fn zoomed(place: Place, range: Option<(i64, i64)>) -> Place {
+    let Some((from, to)) = range else { return place.with("from", None).with("to", None) };
+    // Whole seconds, and at least one of them.
+    let to = to.max(from + 1_000_000);
+    place.with("from", Some(&time::rfc3339(from))).with("to", Some(&time::rfc3339(to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::route::Tab;
+    use super::*;
+
+    #[test]
+    fn the_range_is_in_the_address() {
+        let place = Place::of(Tab::Overview);
+        assert_eq!(Range::of(&place), Range::Last("1h", 3_600.0));
+        let six = preset(place, "6h");
+        assert_eq!(Range::of(&six), Range::Last("6h", 21_600.0));
+        let zoom = zoomed(six, Some((1_000_000, 5_000_000)));
+        assert_eq!(
+            Range::of(&zoom),
+            Range::Fixed("1970-01-01T00:00:01Z".into(), "1970-01-01T00:00:05Z".into())
+        );
+        assert_eq!(Range::of(&zoomed(zoom, None)), Range::Last("6h", 21_600.0));
+        for bad in ["?from=x&to=y", "?range=2y", "?from=1970-01-01T00:00:05Z&to=1970-01-01T00:00:01Z"] {
+            assert_eq!(Range::of(&Place::parse("", "/", bad)), Range::Last("1h", 3_600.0), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A verb on all jobs that a filter lets through: what it would come to first, then how far it is.
+
+use super::verbs;
+use crate::app::{Ctx, Doing, Pending, Remote};
+use crate::ipc::Verb;
+use crate::model::{filter, format};
+use crate::parts::{self, dialog};
+use forge_jobs_api::wire::{
+    BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, JobCount, JobQuery, OutcomeCount, Topic, VerbReport, VerbResult,
+};
+use leptos::prelude::*;
+
+/// What was asked for, and how far it is.
+#[derive(Clone, Copy)]
+struct Bulk {
+    ctx: Ctx,
+    asked: RwSignal<Option<Verb>>,
+    preview: RwSignal<Option<BulkPreview>>,
+    done: RwSignal<u64>,
+    stop: RwSignal<bool>,
+    typed: RwSignal<String>,
+}
+
+const fn word(verb: Verb) -> BulkVerb {
+    match verb {
+        Verb::Retry => BulkVerb::Retry,
+        Verb::Cancel => BulkVerb::Cancel,
+        Verb::RunNow => BulkVerb::RunNow,
+        Verb::Drop => BulkVerb::Drop,
+    }
+}
+
+/// How many match, and what can be done with all of them.
+pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done: Callback<()>) -> AnyView {
+    let filter = Memo::new(move |_| JobQuery { limit: None, after: None, ..query.get() });
+    let count: Remote<JobCount> = Remote::new(ctx, &[Topic::Jobs], move || Some(filter.get()), |ipc, query: JobQuery| {
+        Box::pin(async move { ipc.count_jobs(&query).await })
+    });
+    let bulk = Bulk {
+        ctx,
+        asked: RwSignal::new(None),
+        preview: RwSignal::new(None),
+        done: RwSignal::new(0),
+        stop: RwSignal::new(false),
+        typed: RwSignal::new(String::new()),
+    };
+    let doing = Doing::new(ctx);
+    let ask = move |verb: Verb| {
+        bulk.preview.set(None);
+        bulk.done.set(0);
+        bulk.stop.set(false);
+        bulk.typed.set(String::new());
+        bulk.asked.set(Some(verb));
+        let ipc = ctx.ipc();
+        let query = BulkQuery { verb: word(verb), ids: None, filter: Some(filter.get_untracked()) };
+        let answer: Pending<BulkPreview> = Box::pin(async move { ipc.preview_bulk(&query).await });
+        doing.run(answer, move |preview: BulkPreview| bulk.preview.set(Some(preview)));
+    };
+    let shown = move || count.data.get().map(|c| format!("{} match", parts::bounded(c.jobs)));
+    let none = move || count.data.with(|c| c.as_ref().is_none_or(|c| c.jobs.count == 0));
+    let buttons = verbs
+        .iter()
+        .map(|verb| {
+            let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-quiet fp-danger" } else { "fp-quiet" };
+            let label = match verb {
+                Verb::Retry => "Retry all",
+                Verb::Cancel => "Cancel all",
+                Verb::RunNow => "Run all now",
+                Verb::Drop => "Drop all",
+            };
+            let verb = *verb;
+            parts::button(ctx, verb.needs(), label, class, doing.busy, move || ask(verb))
+        })
+        .collect_view();
+    view! {
+        <div class="fp-line fp-all">
+            <span class="fp-small" aria-live="off">{shown}</span>
+            <span hidden=none>{buttons}</span>
+        </div>
+        {dialog_of(bulk, doing, filter, done)}
+    }
+    .into_any()
+}
+
+fn dialog_of(bulk: Bulk, doing: Doing, filter: Memo<JobQuery>, done: Callback<()>) -> AnyView {
+    let open = Signal::derive(move || bulk.asked.with(Option::is_some));
+    let close = Callback::new(move |()| {
+        bulk.stop.set(true);
+        bulk.asked.set(None);
+    });
+    let words = move || {
+        let text = bulk.ctx.place.with(|place| filter::text(&place.query));
+        if text.is_empty() { "no filter: all jobs of this page".to_owned() } else { text }
+    };
+    let inside = move || {
+        let verb = bulk.asked.get()?;
+        let preview = bulk.preview.get();
+        let body = preview.map_or_else(
+            || doing.error.with(Option::is_none).then(|| parts::skeleton(3)).into_any(),
+            |preview| confirm(bulk, doing, verb, filter, &preview, done),
+        );
+        Some(view! {
+            <h2>{verb.label()} " all that match"</h2>
+            <p class="fp-small">"Filter: " <code>{words}</code></p>
+            {body}
+            {parts::doing_error(doing)}
+            <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>
+                {move || if doing.busy.get() { "Stop" } else { "Close" }}</button></div>
+        })
+    };
+    dialog::modal(open, close, "Do it to all that match", inside)
+}
+
+fn confirm(bulk: Bulk, doing: Doing, verb: Verb, filter: Memo<JobQuery>, preview: &BulkPreview, done: Callback<()>) -> AnyView {
+    let jobs = preview.jobs;
+    let shown = parts::bounded(jobs);
+    if jobs.count == 0 {
+        return view! { <p>"There is no job that this can be done with."</p> }.into_any();
+    }
+    let sample = preview.sample.iter().take(5).map(|job| {
+        view! { <li><code>{parts::short(&job.id)}</code> " " {job.kind.clone()} " " <span class="fp-small">{job.queue.clone()}</span> " " {parts::status(job.status, job.dead_reason)}</li> }
+    });
+    let refused = preview.refused.iter().map(|refused| {
+        view! { <li>{parts::bounded(refused.jobs)} " are left, since they are " {parts::status_word(refused.status)}</li> }
+    });
+    let wanted = jobs.count.to_string();
+    let needs_typing = verb == Verb::Drop;
+    let typed = {
+        let wanted = wanted.clone();
+        needs_typing.then(|| {
+            view! {
+                <label class="fp-field"><span>"They are deleted for good. Type " <b>{wanted}</b> " to go on"</span>
+                    <input type="text" autocomplete="off" prop:value=bulk.typed
+                        on:input=move |e| bulk.typed.set(crate::app::browser::value_of(&e))/></label>
+            }
+        })
+    };
+    let off = move || doing.busy.get() || needs_typing && bulk.typed.with(|t| t.trim() != wanted) || bulk.done.get() > 0;
+    let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
+    let at_most = jobs.count;
+    let more = jobs.more.then(|| view! { <p class="fp-small">"There are more: this does it to " {at_most} " of them. Do it again for the rest."</p> });
+    let yes = format!("{} {shown} jobs", verb.label());
+    let progress = move || {
+        let so_far = bulk.done.get();
+        (so_far > 0 || doing.busy.get()).then(|| {
+            view! { <p role="status"><progress aria-label="Progress" max=at_most.to_string() value=so_far.to_string()></progress> " " {format::count(so_far)} " of " {format::count(at_most)}</p> }
+        })
+    };
+    view! {
+        <p><strong>{shown}</strong> " jobs. Some of them:"</p>
+        <ul>{sample.collect_view()}</ul>
+        <ul>{refused.collect_view()}</ul>
+        {more}{typed}{progress}
+        <div class="fp-actions"><button type="button" class=class disabled=off
+            on:click=move |_| run(bulk, doing, verb, filter.get_untracked(), at_most, done)>{yes}</button></div>
+    }
+    .into_any()
+}
+
+/// Piece by piece, until all are done or somebody stops it.
+fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, done: Callback<()>) {
+    let ipc = bulk.ctx.ipc();
+    let answer: Pending<Vec<OutcomeCount>> = Box::pin(async move {
+        let mut all: Vec<OutcomeCount> = Vec::new();
+        let mut after = None;
+        loop {
+            let piece = BulkRun { filter: filter.clone(), at_most, after };
+            let report: BulkReport = ipc.run_bulk(verb, &piece).await?;
+            bulk.done.set(report.tried_in_all);
+            for outcome in report.outcomes {
+                match all.iter_mut().find(|o| o.outcome == outcome.outcome) {
+                    Some(known) => known.jobs += outcome.jobs,
+                    None => all.push(outcome),
+                }
+            }
+            if report.next.is_none() || bulk.stop.get_untracked() {
+                return Ok(all);
+            }
+            after = report.next;
+        }
+    });
+    doing.run(answer, move |all: Vec<OutcomeCount>| {
+        bulk.ctx.say(told(&all));
+        bulk.asked.set(None);
+        done.run(());
+    });
+}
+
+fn told(all: &[OutcomeCount]) -> String {
+    // The same words as for those that were chosen.
+    let results = all.iter().flat_map(|o| {
+        let one = VerbResult {
+            id: String::new(),
+            outcome: o.outcome,
+            status: None,
+            dead_reason: None,
+            process: None,
+            claim_no: None,
+            duplicate_of: None,
+        };
+        std::iter::repeat_n(one, usize::try_from(o.jobs).unwrap_or(0).min(100_000))
+    });
+    verbs::told(&VerbReport { results: results.collect() })
+}

@@ -1,0 +1,197 @@
+//! What happened over a range of time, as charts. They share range, crosshair and zoom.
+
+use crate::app::{Ctx, Live, Remote, browser};
+use crate::model::range::{self, PRESETS, Range};
+use crate::model::time;
+use crate::parts;
+use forge_charts::chart::{Chart, Status, YScale};
+use forge_charts::data::{Frame, Series};
+use forge_charts::format::Format;
+use forge_charts::view::{AreaChart, Group, LineChart, browser_zone};
+use forge_jobs_api::wire::{Latency, Seconds, Tally, Timeline, TimelineBy, TimelineLine, TimelineQuery};
+use leptos::prelude::*;
+use serde::Serialize;
+
+/// Points of a line: twice as many as there are pixels help nobody.
+const POINTS: u32 = 240;
+/// Between two looks at a range that moves, in seconds.
+const EVERY: i64 = 5;
+
+/// The range of the address.
+pub(crate) fn range(ctx: Ctx) -> Memo<Range> {
+    Memo::new(move |_| ctx.place.with(Range::of))
+}
+
+/// Asks again now and then while the range moves and nobody has stopped that.
+pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(ctx: Ctx, remote: Remote<T>, range: Memo<Range>) {
+    let round = Memo::new(move |_| ctx.now.get() / (EVERY * 1_000_000));
+    Effect::new(move |before: Option<i64>| {
+        let now = round.get();
+        if before.is_some() && range.with_untracked(Range::moves) && ctx.live.get_untracked() != Live::Paused {
+            remote.reload();
+        }
+        now
+    });
+}
+
+/// The lines of a range.
+pub(crate) fn timeline(ctx: Ctx, by: TimelineBy, name: Option<String>) -> Remote<Timeline> {
+    let range = range(ctx);
+    let query = move || {
+        let mut query =
+            TimelineQuery { by: Some(by), name: name.clone(), points: Some(POINTS), ..TimelineQuery::default() };
+        match range.get() {
+            Range::Last(_, seconds) => query.last_seconds = Some(Seconds(seconds)),
+            Range::Fixed(from, to) => (query.from, query.to) = (Some(from), Some(to)),
+        }
+        Some(query)
+    };
+    let remote = Remote::new(ctx, &[], query, |ipc, query: TimelineQuery| {
+        Box::pin(async move { ipc.timeline(&query).await })
+    });
+    keep_moving(ctx, remote, range);
+    remote
+}
+
+/// The ranges, as links; and the way back from a zoom.
+pub(crate) fn ranges(ctx: Ctx) -> AnyView {
+    let now = range(ctx);
+    let link = move |(word, _): (&'static str, f64)| {
+        let href = move || ctx.href(&range::preset(ctx.place.get(), word));
+        let current = move || matches!(now.get(), Range::Last(w, _) if w == word).then_some("true");
+        view! { <a href=href aria-current=current>{word}</a> }
+    };
+    let back = move || {
+        if let Range::Fixed(from, to) = now.get() {
+            let shown = [&from, &to].map(|t| time::micros(t).map(browser::local).unwrap_or_default()).join(" to ");
+            let href = ctx.href(&range::zoomed(ctx.place.get(), None));
+            Some(view! { <span class="fp-small">{shown}</span> <a class="fp-button" href=href>"Back to live"</a> })
+        } else {
+            None
+        }
+    };
+    view! { <nav class="fp-ranges" aria-label="Range of the charts">{PRESETS.map(link).collect_view()} {back}</nav> }
+        .into_any()
+}
+
+/// Goes to a zoom of the charts, or back.
+pub(crate) fn on_zoom(ctx: Ctx) -> Callback<Option<(f64, f64)>> {
+    Callback::new(move |zoom: Option<(f64, f64)>| {
+        let range = zoom.map(|(from, to)| (browser::whole(from), browser::whole(to)));
+        ctx.go(range::zoomed(ctx.place.get_untracked(), range));
+    })
+}
+
+/// The options that all charts of a range have.
+pub(crate) fn ranged(chart: Chart, from: &str, to: &str, step: f64) -> Chart {
+    let (Some(from), Some(to)) = (time::micros(from), time::micros(to)) else { return chart };
+    chart
+        .range(browser::wide(from), browser::wide(to))
+        .bucket(step * 1e6)
+        .zone(browser_zone(from / 1_000_000 - 86_400, to / 1_000_000 + 86_400))
+}
+
+/// The columns of a line.
+fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, fn(&Tally) -> Option<f64>)]) -> Frame {
+    let Some(line) = line else { return Frame::empty() };
+    let xs: Vec<f64> = line.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
+    let columns = series.iter().map(|(name, slot, pick)| {
+        let values: Vec<f64> =
+            line.points.iter().map(|p| p.tally.as_ref().and_then(pick).unwrap_or(f64::NAN)).collect();
+        Series::new(*name, values).with_slot(*slot)
+    });
+    Frame::new(xs, columns.collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a bucket are far below 2^53")]
+pub(crate) const fn count(value: u64) -> f64 {
+    value as f64
+}
+
+const fn failed(tally: &Tally) -> u64 {
+    let dead = &tally.dead;
+    dead.exhausted + dead.discarded + dead.poison + dead.undecodable
+}
+
+type Pick = fn(&Tally) -> Option<f64>;
+
+const WORK: [(&str, u8, Pick); 4] = [
+    ("enqueued", 0, |t| Some(count(t.enqueued))),
+    ("completed", 2, |t| Some(count(t.done))),
+    ("retried", 1, |t| Some(count(t.retried + t.throttled + t.crashed))),
+    ("failed", 3, |t| Some(count(failed(t)))),
+];
+
+const fn p50(l: Option<Latency>) -> Option<f64> {
+    match l {
+        Some(l) => Some(l.p50_seconds.0),
+        None => None,
+    }
+}
+const fn p95(l: Option<Latency>) -> Option<f64> {
+    match l {
+        Some(l) => Some(l.p95_seconds.0),
+        None => None,
+    }
+}
+const fn p99(l: Option<Latency>) -> Option<f64> {
+    match l {
+        Some(l) => Some(l.p99_seconds.0),
+        None => None,
+    }
+}
+
+const WAIT: [(&str, u8, Pick); 3] =
+    [("p50", 0, |t| p50(t.wait)), ("p95", 1, |t| p95(t.wait)), ("p99", 3, |t| p99(t.wait))];
+const RUN: [(&str, u8, Pick); 3] = [("p50", 0, |t| p50(t.run)), ("p95", 1, |t| p95(t.run)), ("p99", 3, |t| p99(t.run))];
+const LIFE: [(&str, u8, Pick); 3] =
+    [("p50", 0, |t| p50(t.life)), ("p95", 1, |t| p95(t.life)), ("p99", 3, |t| p99(t.life))];
+const OLDEST: [(&str, u8, Pick); 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
+
+/// The charts of one line: work, then how long things took.
+pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>) -> AnyView {
+    let group = Group::new();
+    let data = move |series: &'static [(&'static str, u8, Pick)]| {
+        Signal::derive(move || remote.data.with(|t| frame(t.as_ref().and_then(|t| t.lines.first()), series)))
+    };
+    let with = move |log: bool, seconds: bool| {
+        move |chart: Chart| {
+            let chart = if seconds { chart.format(Format::Seconds) } else { chart.open_last(true) };
+            let chart = if log { chart.scale(YScale::Log) } else { chart };
+            let is_first = remote.data.with(Option::is_none);
+            let chart = match remote.error.get() {
+                Some(error) => chart.status(Status::Error(error.message())),
+                None if is_first => chart.status(Status::Loading),
+                None => chart,
+            };
+            remote.data.with(|t| match t {
+                Some(t) => ranged(chart.clone(), &t.from, &t.to, t.step_seconds.0),
+                None => chart.clone(),
+            })
+        }
+    };
+    let zoom = on_zoom(ctx);
+    // The address decides the range, and the data is of that range: all of it is shown.
+    let all = Signal::stored(None::<(f64, f64)>);
+    let step = move || {
+        remote.data.with(|t| t.as_ref().map(|t| format!("Work in steps of {}", parts::seconds(t.step_seconds.0))))
+    };
+    let title = Signal::derive(move || step().unwrap_or_else(|| "Work".into()));
+    view! {
+        <div class="fp-charts fp-charts-wide">
+            <AreaChart title data=data(&WORK) group range=all on_zoom=zoom height=200.0 with=with(false, false)/>
+        </div>
+        <div class="fp-charts">
+            <LineChart title="Wait: from due to started" data=data(&WAIT) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title="Run: from started to ended" data=data(&RUN) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title="End to end: from enqueued to finished" data=data(&LIFE) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title="Age of the oldest waiting job" data=data(&OLDEST) group range=all on_zoom=zoom height=160.0 with=with(false, true)/>
+        </div>
+    }
+    .into_any()
+}
+
+/// Completed jobs of a line, for a small chart.
+pub(crate) fn small(line: &TimelineLine) -> Frame {
+    frame(Some(line), &WORK[1..2])
+}

@@ -1,0 +1,120 @@
+//! What goes wrong, by sort: many jobs with the same error are one thing to deal with.
+
+use crate::app::{Ctx, Doing, Pending, Question, Remote};
+use crate::ipc::Verb;
+use crate::model::format;
+use crate::model::route::{Place, Tab};
+use crate::parts;
+use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, GroupVerb, Role, Topic};
+use leptos::prelude::*;
+use std::sync::Arc;
+
+/// Groups that are shown above a list.
+const GROUPS: u32 = 8;
+
+/// The groups of the queue and kind that the list is filtered by.
+pub(crate) fn groups(ctx: Ctx, tab: Tab, done: Callback<()>) -> AnyView {
+    let query = move || {
+        ctx.place.with(|place| {
+            let text = |name: &str| place.get(name).map(str::to_owned);
+            // Who has picked one of them sees its jobs.
+            place.get("error_group").is_none().then(|| ErrorQuery {
+                queue: text("queue"),
+                kind: text("kind").filter(|kind| !kind.ends_with('*')),
+                sort: None,
+                limit: Some(GROUPS),
+            })
+        })
+    };
+    let found: Remote<ErrorList> = Remote::new(ctx, &[Topic::Jobs], query, |ipc, query: ErrorQuery| {
+        Box::pin(async move { ipc.errors(&query).await })
+    });
+    let doing = Doing::new(ctx);
+    let draw = move |list: Arc<ErrorList>| {
+        if list.groups.is_empty() {
+            return ().into_any();
+        }
+        let rows = list.groups.iter().map(|group| row(ctx, tab, doing, group, done, found)).collect_view();
+        let more = list.more.then(|| view! { <p class="fp-small">"There are more sorts of errors than these."</p> });
+        view! {
+            <details class="fp-card" open=true>
+                <summary><strong>"Errors by sort"</strong> <span class="fp-small">" the latest first; counts are of attempts"</span></summary>
+                <ul class="fp-groups">{rows}</ul>{more}
+            </details>
+        }
+        .into_any()
+    };
+    let inside = move || found.data.get().map(draw);
+    view! { {inside} {parts::doing_error(doing)} }.into_any()
+}
+
+fn row(
+    ctx: Ctx,
+    tab: Tab,
+    doing: Doing,
+    group: &ErrorGroup,
+    done: Callback<()>,
+    found: Remote<ErrorList>,
+) -> AnyView {
+    let jobs = Place::of(tab).with("error_group", Some(&group.id));
+    let queues = group.queues.iter().map(|q| q.queue.as_str()).collect::<Vec<_>>().join(", ");
+    let act = |verb: Verb, label: &'static str, class: &'static str, needs: Role| {
+        let group = group.clone();
+        (tab == Tab::Dead).then(|| {
+            parts::button(ctx, needs, label, class, doing.busy, move || ask(ctx, doing, verb, &group, done, found))
+        })
+    };
+    let kind_of = (!group.error_type.is_empty()).then(|| view! { <code>{group.error_type.clone()}</code> ": " });
+    view! {
+        <li class="fp-group">
+            <div class="fp-group-count">{format::count(group.count)}</div>
+            <div class="fp-group-what">
+                <a href=ctx.href(&jobs)>{kind_of}{group.message.clone()}</a>
+                <div class="fp-small">{group.kind.clone()} " in " {queues} " · last " {parts::stamp(ctx, &group.last_at)}
+                    " · first " {parts::stamp(ctx, &group.first_at)} " in version " {group.first_version.clone()}</div>
+            </div>
+            <div class="fp-group-do">
+                {act(Verb::Retry, "Retry its dead", "", Role::Operator)}
+                {act(Verb::Drop, "Drop its dead", "fp-danger", Role::Admin)}
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
+/// A verb for all dead jobs of a group, piece by piece.
+fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()>, found: Remote<ErrorList>) {
+    let id = group.id.clone();
+    let then = Callback::new(move |()| {
+        let (ipc, id) = (ctx.ipc(), id.clone());
+        let answer: Pending<GroupVerb> = Box::pin(async move {
+            let mut sum = ipc.act_on_group(&id, verb, None).await?;
+            while let Some(next) = sum.next.take() {
+                let more = ipc.act_on_group(&id, verb, Some(&next)).await?;
+                sum = GroupVerb { changed: sum.changed + more.changed, left: sum.left + more.left, ..more };
+                ctx.say(format!("{} so far", format::count(sum.changed)));
+            }
+            Ok(sum)
+        });
+        doing.run(answer, move |sum: GroupVerb| {
+            let left = if sum.left > 0 { format!(", {} left as they were", format::count(sum.left)) } else { String::new() };
+            let word = if verb == Verb::Drop { "dropped" } else { "retried" };
+            ctx.say(format!("{} {word}{left}", format::count(sum.changed)));
+            found.reload();
+            done.run(());
+        });
+    });
+    ctx.ask(Question {
+        title: format!("{} the dead jobs with this error?", verb.label()),
+        text: format!(
+            "{} attempts ended with it: {}. {}",
+            format::count(group.count),
+            group.message,
+            if verb == Verb::Drop { "Its dead jobs are deleted with their history, for good." } else { "Its dead jobs may run at once." }
+        ),
+        yes: format!("{} them", verb.label()),
+        typed: (verb == Verb::Drop).then(|| "drop".to_owned()),
+        danger: verb == Verb::Drop,
+        then,
+    });
+}

@@ -1,0 +1,305 @@
+//! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
+
+use super::jobs_table::{self, Table};
+use super::{filter_bar, verbs};
+use crate::app::{Ctx, Doing, Remote};
+use crate::ipc::Verb;
+use crate::model::route::Tab;
+use crate::parts;
+use forge_jobs_api::wire::{DeadReason, Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
+use leptos::prelude::*;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Jobs on a page.
+const PAGE: u32 = 50;
+
+fn fixed_status(tab: Tab) -> Option<JobStatus> {
+    match tab {
+        Tab::Scheduled => Some(JobStatus::Scheduled),
+        Tab::Retries => Some(JobStatus::Retrying),
+        Tab::Dead => Some(JobStatus::Dead),
+        _ => None,
+    }
+}
+
+fn status_of(word: &str) -> Option<JobStatus> {
+    let all = [
+        JobStatus::Pending,
+        JobStatus::Scheduled,
+        JobStatus::Running,
+        JobStatus::Retrying,
+        JobStatus::Done,
+        JobStatus::Dead,
+    ];
+    all.into_iter().find(|status| parts::status_word(*status) == word)
+}
+
+fn reason_of(word: &str) -> Option<DeadReason> {
+    let all = [
+        DeadReason::Exhausted,
+        DeadReason::Discarded,
+        DeadReason::Cancelled,
+        DeadReason::Poison,
+        DeadReason::Undecodable,
+    ];
+    all.into_iter().find(|reason| parts::reason_word(*reason) == word)
+}
+
+/// What the address asks for.
+fn query(ctx: Ctx, tab: Tab) -> JobQuery {
+    ctx.place.with(|place| {
+        let text = |name: &str| place.get(name).map(str::to_owned);
+        JobQuery {
+            queue: text("queue"),
+            status: fixed_status(tab).or_else(|| place.get("status").and_then(status_of)),
+            kind: text("kind"),
+            dead_reason: place.get("dead_reason").and_then(reason_of),
+            tag: text("tag"),
+            error_group: text("error_group"),
+            limit: Some(PAGE),
+            after: text("after"),
+            ..JobQuery::default()
+        }
+    })
+}
+
+/// What is shown, apart from what is true by now: a list does not move under the eyes of who reads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown {
+    pub(crate) page: RwSignal<Option<Arc<JobPage>>>,
+    pub(crate) news: RwSignal<bool>,
+    fresh: Remote<JobPage>,
+    accept: StoredValue<bool>,
+}
+
+impl Shown {
+    fn new(fresh: Remote<JobPage>) -> Self {
+        let this = Self {
+            page: RwSignal::new(None),
+            news: RwSignal::new(false),
+            fresh,
+            accept: StoredValue::new(true),
+        };
+        Effect::new(move |_| this.follow(fresh.data.get()));
+        this
+    }
+
+    fn follow(self, fresh: Option<Arc<JobPage>>) {
+        let Some(fresh) = fresh else {
+            self.page.set(None);
+            self.news.set(false);
+            return;
+        };
+        let ids = |page: &JobPage| page.jobs.iter().map(|j| j.id.clone()).collect::<Vec<_>>();
+        let old = self.page.get_untracked().filter(|_| !self.accept.get_value());
+        self.accept.set_value(false);
+        match old {
+            Some(old) if ids(&old) != ids(&fresh) => {
+                // Rows stay where they are, and say what is true of them.
+                let known: HashMap<&str, &Job> = fresh.jobs.iter().map(|j| (j.id.as_str(), j)).collect();
+                let mut page = JobPage::clone(&old);
+                for job in &mut page.jobs {
+                    if let Some(now) = known.get(job.id.as_str()) {
+                        job.clone_from(now);
+                    }
+                }
+                self.page.set(Some(Arc::new(page)));
+                self.news.set(true);
+            }
+            _ => {
+                self.news.set(false);
+                self.page.set(Some(fresh));
+            }
+        }
+    }
+
+    /// The list as it is by now.
+    pub(crate) fn show(self) {
+        self.news.set(false);
+        if let Some(fresh) = self.fresh.data.get_untracked() {
+            self.page.set(Some(fresh));
+        }
+    }
+
+    /// After something was done: what comes next is shown.
+    pub(crate) fn reload(self) {
+        self.accept.set_value(true);
+        self.fresh.reload();
+    }
+}
+
+pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
+    let fresh: Remote<JobPage> = Remote::new(
+        ctx,
+        &[Topic::Jobs],
+        move || Some(query(ctx, tab)),
+        |ipc, query: JobQuery| Box::pin(async move { ipc.jobs(&query).await }),
+    );
+    let shown = Shown::new(fresh);
+    let table = Table { ctx, tab, chosen: RwSignal::new(BTreeSet::new()) };
+    // A choice belongs to the list that it was made in.
+    Effect::new(move |_| {
+        ctx.place
+            .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
+        table.chosen.update(BTreeSet::clear);
+    });
+    let kinds = Memo::new(move |_| {
+        shown
+            .page
+            .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
+    });
+    parts::page(
+        tab.name(),
+        view! {
+            {about(tab)}
+            {filter_bar::bar(ctx, tab, kinds)}
+            {unknown(shown)}
+            {bulk(ctx, table, shown)}
+            {news(shown)}
+            {parts::remote_error(fresh)}
+            {list(table, shown, fresh)}
+            {pager(ctx, shown)}
+        },
+    )
+}
+
+fn about(tab: Tab) -> AnyView {
+    let text = match tab {
+        Tab::Scheduled => {
+            "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first."
+        }
+        Tab::Retries => "Jobs that failed and wait for their next attempt. The soonest first.",
+        Tab::Dead => "Jobs that do not come back by themselves. Retry gives one a fresh budget of attempts.",
+        _ => return ().into_any(),
+    };
+    view! { <p class="fp-small fp-line">{text}</p> }.into_any()
+}
+
+/// A filter by something that never was: a slip, most likely.
+fn unknown(shown: Shown) -> AnyView {
+    (move || {
+        let fields = shown.page.with(|page| page.as_ref().map(|p| p.unknown.join(" and ")).unwrap_or_default());
+        (!fields.is_empty()).then(|| {
+            view! { <p class="fp-banner fp-banner-warn">"No job ever had this " {fields} ". Is it spelled right?"</p> }
+        })
+    })
+    .into_any()
+}
+
+fn news(shown: Shown) -> AnyView {
+    (move || {
+        shown.news.get().then(|| {
+            view! {
+                <div class="fp-news" role="status">
+                    "The list has changed since. "
+                    <button type="button" on:click=move |_| shown.show()>"Show it (n)"</button>
+                </div>
+            }
+        })
+    })
+    .into_any()
+}
+
+fn list(table: Table, shown: Shown, fresh: Remote<JobPage>) -> AnyView {
+    let state = Memo::new(move |_| shown.page.with(|page| page.as_ref().map(|p| p.jobs.is_empty())));
+    (move || match state.get() {
+        None if fresh.error.with(Option::is_some) => ().into_any(),
+        None => parts::skeleton(8),
+        Some(true) => nothing(table.ctx, table.tab),
+        Some(false) => jobs_table::table(table, shown),
+    })
+    .into_any()
+}
+
+fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
+    if ctx.place.with_untracked(|place| place.query.iter().any(|(name, _)| name != "peek")) {
+        return parts::empty("No job matches", "Take a part of the filter away, or clear it.");
+    }
+    match tab {
+        Tab::Scheduled => parts::empty("Nothing is scheduled", "Jobs with a run-at in the future wait here."),
+        Tab::Retries => parts::empty(
+            "Nothing waits for another attempt",
+            "A job that fails is here until it is due again.",
+        ),
+        Tab::Dead => parts::empty(
+            "Nobody died",
+            "Jobs that used up their attempts, were given up or cancelled are listed here.",
+        ),
+        _ => parts::empty(
+            "There is no job yet",
+            view! { "Enqueue one: " <code>"forge enqueue noop_echo '{\"hello\":\"world\"}'"</code> },
+        ),
+    }
+}
+
+fn pager(ctx: Ctx, shown: Shown) -> AnyView {
+    let after = ctx.param("after");
+    let next = Memo::new(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
+    let here = move || ctx.place.get().with("peek", None);
+    let first = move || {
+        after.get().map(
+            |_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> },
+        )
+    };
+    let on = move || {
+        next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
+    };
+    view! { <nav class="fp-pager" aria-label="Pages of the list">{first}{on}</nav> }.into_any()
+}
+
+/// What can be done to the chosen ones.
+fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
+    let doing = Doing::new(ctx);
+    let left = RwSignal::new(None::<String>);
+    let count = Memo::new(move |_| table.chosen.with(BTreeSet::len));
+    let done = Callback::new(move |report: VerbReport| {
+        left.set(verbs::left_something(&report).then(|| verbs::told(&report)));
+        table.chosen.update(BTreeSet::clear);
+        shown.reload();
+    });
+    let verb = move |verb: Verb, class: &'static str| {
+        parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
+            let ids: Vec<String> = table.chosen.with_untracked(|chosen| chosen.iter().cloned().collect());
+            verbs::start(ctx, doing, verb, ids, done);
+        })
+    };
+    let offered = match table.tab {
+        Tab::Dead => vec![verb(Verb::Retry, "fp-primary"), verb(Verb::Drop, "fp-danger")],
+        Tab::Scheduled => vec![
+            verb(Verb::RunNow, "fp-primary"),
+            verb(Verb::Cancel, "fp-danger"),
+            verb(Verb::Drop, "fp-danger"),
+        ],
+        Tab::Retries => vec![
+            verb(Verb::RunNow, "fp-primary"),
+            verb(Verb::Retry, ""),
+            verb(Verb::Cancel, "fp-danger"),
+            verb(Verb::Drop, "fp-danger"),
+        ],
+        _ => vec![
+            verb(Verb::Retry, ""),
+            verb(Verb::RunNow, ""),
+            verb(Verb::Cancel, "fp-danger"),
+            verb(Verb::Drop, "fp-danger"),
+        ],
+    };
+    let rest = move || {
+        left.get().map(|text| {
+            view! {
+                <div class="fp-banner fp-banner-warn" role="status">{text} " "
+                    <button type="button" class="fp-quiet" on:click=move |_| left.set(None)>"Close"</button></div>
+            }
+        })
+    };
+    view! {
+        <div class="fp-bulk" hidden=move || count.get() == 0 role="group" aria-label="Chosen jobs">
+            <span>{count} " chosen"</span>
+            {offered}
+            <button type="button" class="fp-quiet" on:click=move |_| table.chosen.update(BTreeSet::clear)>"Choose none"</button>
+        </div>
+        {rest}
+        {parts::doing_error(doing)}
+    }
+    .into_any()
+}

@@ -1,0 +1,142 @@
+//! The table of a list of jobs: only rows that differ are drawn anew.
+
+use super::jobs::Shown;
+use crate::app::Ctx;
+use crate::model::route::{Place, Tab};
+use crate::parts;
+use forge_jobs_api::wire::Job;
+use leptos::prelude::*;
+use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+
+/// Longest error in a row; the whole one is a click away.
+const ERROR: usize = 160;
+
+/// A list of jobs, and what is chosen of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) ctx: Ctx,
+    pub(crate) tab: Tab,
+    pub(crate) chosen: RwSignal<BTreeSet<String>>,
+}
+
+/// What tells a row from another one, and from itself before.
+fn key(job: &Job) -> (String, u64) {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(job).unwrap_or_default().hash(&mut hasher);
+    (job.id.clone(), hasher.finish())
+}
+
+/// The heading of the column with the time that matters on this page.
+const fn when_heading(tab: Tab) -> &'static str {
+    match tab {
+        Tab::Scheduled => "Due",
+        Tab::Retries => "Next attempt",
+        Tab::Dead => "Died",
+        _ => "Enqueued",
+    }
+}
+
+fn when(tab: Tab, job: &Job) -> &str {
+    match tab {
+        Tab::Scheduled | Tab::Retries => &job.due_at,
+        Tab::Dead => job.finished_at.as_deref().unwrap_or(&job.created_at),
+        _ => &job.created_at,
+    }
+}
+
+pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
+    let rows = move || shown.page.with(|page| page.as_ref().map(|p| p.jobs.clone()).unwrap_or_default());
+    let all = move || {
+        shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.id.clone()).collect::<BTreeSet<_>>()))
+    };
+    let is_all = Memo::new(move |_| {
+        all().is_some_and(|all| !all.is_empty() && table.chosen.with(|chosen| all.is_subset(chosen)))
+    });
+    let toggle_all = move |_| {
+        let on = is_all.get_untracked();
+        table.chosen.set(if on { BTreeSet::new() } else { all().unwrap_or_default() });
+    };
+    view! {
+        <div class="fp-scroll"><table class="fp-table fp-jobs">
+            <thead><tr>
+                <th scope="col" class="fp-tick"><input type="checkbox" aria-label="Choose all of this page" prop:checked=is_all on:change=toggle_all/></th>
+                <th scope="col">"Job"</th><th scope="col">"Kind"</th><th scope="col">"Queue"</th>
+                <th scope="col">"Status"</th><th scope="col" class="fp-num">"Attempt"</th>
+                <th scope="col">{when_heading(table.tab)}</th><th scope="col">"Latest error"</th>
+                <th scope="col"><span class="fp-hidden">"Look inside"</span></th>
+            </tr></thead>
+            <For each=rows key=key children=move |job| row(table, &job)/>
+        </table></div>
+    }
+    .into_any()
+}
+
+fn row(table: Table, job: &Job) -> AnyView {
+    let Table { ctx, tab, chosen } = table;
+    let place = Place::opened(if tab == Tab::Overview { Tab::Jobs } else { tab }, &job.id);
+    let (id, own) = (job.id.clone(), job.id.clone());
+    let is_chosen = {
+        let id = id.clone();
+        Memo::new(move |_| chosen.with(|chosen| chosen.contains(&id)))
+    };
+    let toggle = move |_| {
+        chosen.update(|chosen| {
+            if !chosen.remove(&id) {
+                chosen.insert(id.clone());
+            }
+        });
+    };
+    let peeked = ctx.param("peek");
+    let is_open = Memo::new(move |_| peeked.with(|peeked| peeked.as_ref() == Some(&own)));
+    let peek = {
+        let id = job.id.clone();
+        move |_| {
+            let open = !is_open.get_untracked();
+            ctx.refine(ctx.place.get_untracked().with("peek", open.then_some(id.as_str())));
+        }
+    };
+    let error = job.error.as_deref().map(|error| {
+        let line: String = error.lines().next().unwrap_or_default().chars().take(ERROR).collect();
+        view! { <span class="fp-error-line" title=error.to_owned()>{line}</span> }
+    });
+    let inside = inside(ctx, job);
+    let (label, name) = (format!("Choose {}", job.id), format!("Look inside {}", job.id));
+    view! {
+        <tbody class="fp-row" data-id=job.id.clone()>
+            <tr>
+                <td class="fp-tick"><input type="checkbox" aria-label=label prop:checked=is_chosen on:change=toggle/></td>
+                <td data-label="Job"><a class="fp-id" href=ctx.href(&place) title=job.id.clone()>{parts::short(&job.id)}</a></td>
+                <td data-label="Kind">{job.kind.clone()}</td>
+                <td data-label="Queue">{job.queue.clone()}</td>
+                <td data-label="Status">{parts::status(job.status, job.dead_reason)}</td>
+                <td data-label="Attempt" class="fp-num">{job.attempt} " / " {job.max_attempts}</td>
+                <td data-label=when_heading(tab)>{parts::stamp(ctx, when(tab, job))}</td>
+                <td data-label="Latest error" class="fp-cell-error">{error}</td>
+                <td><button type="button" class="fp-quiet" aria-label=name aria-expanded=move || if is_open.get() { "true" } else { "false" }
+                    on:click=peek>{move || if is_open.get() { "Close" } else { "Look" }}</button></td>
+            </tr>
+            {move || is_open.get().then(|| inside.run(()))}
+        </tbody>
+    }
+    .into_any()
+}
+
+/// Payload and latest error, in the list.
+fn inside(ctx: Ctx, job: &Job) -> Callback<(), AnyView> {
+    let (payload, error, partial) = (job.payload.get().to_owned(), job.error.clone(), job.partial.join(", "));
+    Callback::new(move |()| {
+        let note = (!partial.is_empty()).then(|| {
+            view! { <p class="fp-small">"Cut or hidden here: " {partial.clone()}</p> }
+        });
+        let error =
+            error.clone().map(|error| view! { <h3>"Latest error"</h3><pre class="fp-pre">{error}</pre> });
+        view! {
+            <tr class="fp-inside"><td></td><td colspan="8">
+                <h3>"Payload"</h3>{note}{parts::tree::json(ctx, &payload)}{error}
+            </td></tr>
+        }
+        .into_any()
+    })
+}

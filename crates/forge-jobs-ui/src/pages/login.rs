@@ -1,0 +1,35 @@
+//! Who are you?
+
+use crate::app::{Ctx, Doing};
+use crate::parts;
+use leptos::prelude::*;
+
+pub(crate) fn page(ctx: Ctx) -> AnyView {
+    let token = RwSignal::new(String::new());
+    let doing = Doing::new(ctx);
+    let send = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let ipc = ctx.ipc();
+        let given = token.get_untracked().trim().to_owned();
+        let answer = Box::pin(async move { ipc.log_in(&given).await });
+        doing.run(answer, move |me| {
+            token.set(String::new());
+            ctx.me.set(Some(me));
+            ctx.login.set(false);
+        });
+    };
+    view! {
+        <form class="fp-login" on:submit=send>
+            <h1 class="fp-h1">"Log in"</h1>
+            <p>"This server wants to know who you are. Your token was made with " <code>"forge token"</code> "."</p>
+            <label class="fp-field">
+                <span>"Token"</span>
+                <input type="password" autocomplete="current-password" required=true prop:value=token
+                    on:input=move |e| token.set(crate::app::browser::value_of(&e))/>
+            </label>
+            <div class="fp-actions"><button type="submit" class="fp-primary" disabled=doing.busy>"Log in"</button></div>
+            {parts::doing_error(doing)}
+        </form>
+    }
+    .into_any()
+}

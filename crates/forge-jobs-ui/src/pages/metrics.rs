@@ -1,0 +1,90 @@
+//! What each queue did: a small chart per queue, which opens to the charts of the overview.
+
+use super::charts;
+use crate::app::{Ctx, Remote};
+use crate::model::format;
+use crate::model::route::{Place, Tab};
+use crate::parts;
+use forge_charts::view::MiniChart;
+use forge_jobs_api::wire::{Timeline, TimelineBy, TimelineLine};
+use leptos::prelude::*;
+use std::sync::Arc;
+
+pub(crate) fn page(ctx: Ctx) -> AnyView {
+    let timeline = charts::timeline(ctx, TimelineBy::Queue, None);
+    let draw = move |timeline: Arc<Timeline>| {
+        if timeline.lines.is_empty() {
+            return parts::empty("Nothing happened in this range", "Take a longer one. What was counted is kept for 90 days.");
+        }
+        let left = (timeline.left_out > 0)
+            .then(|| view! { <p class="fp-small">{format::count(timeline.left_out)} " more queues did less than these."</p> });
+        let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
+        view! {
+            <div class="fp-scroll"><table class="fp-table">
+                <thead><tr><th scope="col">"Queue"</th><th scope="col">"Completed"</th>
+                    <th scope="col" class="fp-num">"Enqueued"</th><th scope="col" class="fp-num">"Completed"</th>
+                    <th scope="col" class="fp-num">"Came back"</th><th scope="col" class="fp-num">"Dead"</th>
+                    <th scope="col" class="fp-num">"Wait p95"</th><th scope="col" class="fp-num">"Run p95"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table></div>
+            {left}
+        }
+        .into_any()
+    };
+    parts::page("Queue metrics", view! { {charts::ranges(ctx)} {parts::shown(timeline, 5, draw)} })
+}
+
+fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
+    let name = line.name.clone().unwrap_or_else(|| "other queues".into());
+    let sum = &line.sum;
+    let dead = &sum.dead;
+    let dead = dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable;
+    let link = line.name.as_ref().map_or_else(
+        || name.clone().into_any(),
+        |queue| {
+            let queue = queue.clone();
+            let href = move || {
+                let mut place = Place::opened(Tab::Metrics, queue.clone());
+                place.query.clone_from(&ctx.place.get().query);
+                ctx.href(&place)
+            };
+            view! { <a href=href>{name.clone()}</a> }.into_any()
+        },
+    );
+    let p95 = |latency: Option<forge_jobs_api::wire::Latency>| {
+        latency.map_or_else(|| "–".to_owned(), |l| parts::seconds(l.p95_seconds.0))
+    };
+    let title = format!("Completed jobs of {name}");
+    view! {
+        <tr>
+            <th scope="row">{link}</th>
+            <td><MiniChart title data=Signal::stored(charts::small(line))/></td>
+            <td class="fp-num">{format::count(sum.enqueued)}</td>
+            <td class="fp-num">{format::count(sum.done)}</td>
+            <td class="fp-num">{format::count(sum.retried + sum.throttled + sum.crashed)}</td>
+            <td class="fp-num">{format::count(dead)}</td>
+            <td class="fp-num">{p95(sum.wait)}</td>
+            <td class="fp-num">{p95(sum.run)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// One queue, with all charts.
+pub(crate) fn of_queue(ctx: Ctx, name: String) -> AnyView {
+    let timeline: Remote<Timeline> = charts::timeline(ctx, TimelineBy::Queue, Some(name.clone()));
+    let settings = Place::opened(Tab::Queues, name.clone());
+    let back = move || {
+        let mut place = Place::of(Tab::Metrics);
+        place.query.clone_from(&ctx.place.get().query);
+        ctx.href(&place)
+    };
+    view! {
+        <p class="fp-crumb"><a href=back>"Queue metrics"</a></p>
+        <div class="fp-head"><h1 class="fp-h1">{name}</h1><a href=ctx.href(&settings)>"Its settings"</a></div>
+        {charts::ranges(ctx)}
+        {parts::remote_error(timeline)}
+        {charts::of_line(ctx, timeline)}
+    }
+    .into_any()
+}

@@ -1,0 +1,108 @@
+//! Worker processes, and what each of them is doing.
+
+use crate::app::{Ctx, Remote};
+use crate::model::route::{Place, Tab};
+use crate::parts;
+use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Process, ProcessList, Topic};
+use leptos::prelude::*;
+use std::sync::Arc;
+
+/// Jobs of one process that are shown beside it.
+const JOBS: usize = 10;
+
+pub(crate) fn page(ctx: Ctx) -> AnyView {
+    let running: Remote<JobPage> = Remote::new(
+        ctx,
+        &[Topic::Jobs],
+        || Some(()),
+        |ipc, ()| {
+            let query =
+                JobQuery { status: Some(JobStatus::Running), limit: Some(500), ..JobQuery::default() };
+            Box::pin(async move { ipc.jobs(&query).await })
+        },
+    );
+    parts::page("Processes", parts::card("Registered", list(ctx, running)))
+}
+
+/// All of them with their jobs.
+pub(crate) fn list(ctx: Ctx, running: Remote<JobPage>) -> AnyView {
+    let processes: Remote<ProcessList> = Remote::new(
+        ctx,
+        &[Topic::Processes],
+        || Some(()),
+        |ipc, ()| Box::pin(async move { ipc.processes().await }),
+    );
+    let draw = move |list: Arc<ProcessList>| {
+        if list.processes.is_empty() {
+            return parts::empty(
+                "No process has registered",
+                view! { "Start one: " <code>"forge worker"</code> ", or " <code>"forge serve --worker"</code> "." },
+            );
+        }
+        let items = list.processes.iter().map(|p| one(ctx, p, running)).collect_view();
+        view! { <ul class="fp-processes">{items}</ul> }.into_any()
+    };
+    parts::shown(processes, 2, draw)
+}
+
+/// What to think of a process.
+fn state(process: &Process) -> (&'static str, &'static str) {
+    match process {
+        p if !p.live => ("dead", "dead"),
+        p if p.stopping => ("stopping", "scheduled"),
+        p if p.late => ("late", "retrying"),
+        _ => ("alive", "done"),
+    }
+}
+
+fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
+    let (word, colour) = state(process);
+    let id = process.id.clone();
+    let jobs = move || {
+        running.data.get().map(|page| {
+            let of: Vec<&Job> = page.jobs.iter().filter(|j| j.process.as_deref() == Some(&id)).collect();
+            let more = of.len().saturating_sub(JOBS);
+            let lines = of.iter().take(JOBS).map(|job| line(ctx, job)).collect_view();
+            let more = (more > 0).then(|| view! { <li class="fp-small">"and " {more} " more"</li> });
+            view! { <ul class="fp-current">{lines}{more}</ul> }
+        })
+    };
+    let works_on = process.queues.as_ref().map_or_else(|| "all queues".to_owned(), |q| q.join(", "));
+    let kinds = process.kinds.as_ref().map_or_else(
+        || view! { "any kind" }.into_any(),
+        |kinds| view! { <span title=kinds.join(", ")>{kinds.len()} " kinds"</span> }.into_any(),
+    );
+    view! {
+        <li class="fp-process">
+            <div class="fp-process-head">
+                <strong>{process.host.clone()} ":" {process.pid}</strong>
+                <span class="fp-status" data-status=colour>{word}</span>
+                <span class="fp-small">"beat " {parts::stamp(ctx, &process.beat_at)}</span>
+                <span class="fp-small">"since " {parts::stamp(ctx, &process.started_at)}</span>
+                <span class="fp-small">"version " {process.version.clone()}</span>
+                <span class="fp-small">"holds " {parts::bounded(process.holds)}</span>
+                <span class="fp-small">{works_on} " · " {kinds}</span>
+                {parts::copied(ctx, &process.id, &parts::short(&process.id))}
+            </div>
+            {jobs}
+        </li>
+    }
+    .into_any()
+}
+
+fn line(ctx: Ctx, job: &Job) -> AnyView {
+    let progress = job.progress.as_ref().map(|p| {
+        let of = p.total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let note = p.note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
+        view! { <span class="fp-small">{format!("{}{of}{note}", p.done)}</span> }
+    });
+    view! {
+        <li>
+            <a href=ctx.href(&Place::opened(Tab::Jobs, &job.id))>{job.kind.clone()}</a>
+            <span class="fp-small">{job.queue.clone()}</span>
+            <span class="fp-small">"started " {parts::stamp_or(ctx, job.started_at.as_deref())}</span>
+            {progress}
+        </li>
+    }
+    .into_any()
+}

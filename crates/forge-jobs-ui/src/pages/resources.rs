@@ -1,0 +1,123 @@
+//! What processes use of their hosts, and of the database.
+
+use super::charts;
+use crate::app::{Ctx, Remote, browser};
+use crate::model::range::Range;
+use crate::model::time;
+use crate::parts;
+use forge_charts::chart::{Chart, Status, YScale};
+use forge_charts::data::{Frame, Series};
+use forge_charts::format::Format;
+use forge_charts::view::{Group, LineChart};
+use forge_jobs_api::wire::{ProcessResources, ResourceQuery, Resources, Sample, Seconds};
+use leptos::prelude::*;
+
+/// Processes with a line of their own.
+const LINES: usize = 8;
+const POINTS: u32 = 240;
+
+type Pick = fn(&Sample) -> Option<f64>;
+
+/// A chart: its title, what its numbers are, whether they spread over magnitudes, and where they come from.
+type Spec = (&'static str, Format, bool, Pick);
+
+fn rate(value: Option<u64>, sample: &Sample) -> Option<f64> {
+    value.map(|v| charts::count(v) / sample.watched_seconds.0.max(1.0))
+}
+
+const OF_HOSTS: [Spec; 5] = [
+    ("Processors: 100 % is one of them", Format::Percent, false, |s| {
+        s.cpu_seconds.map(|c| c.0 / s.watched_seconds.0.max(0.001))
+    }),
+    ("Memory", Format::Bytes, false, |s| s.memory_bytes.map(charts::count)),
+    ("Read from disks, per second", Format::Bytes, false, |s| rate(s.disk_read_bytes, s)),
+    ("Written to disks, per second", Format::Bytes, false, |s| rate(s.disk_written_bytes, s)),
+    ("Free on the volume of the database", Format::Bytes, false, |s| s.disk_free_bytes.map(charts::count)),
+];
+
+const OF_DATABASE: [Spec; 6] = [
+    ("Reads, p95", Format::Seconds, true, |s| s.reads.map(|l| l.p95_seconds.0)),
+    ("Writes, p95", Format::Seconds, true, |s| s.writes.map(|l| l.p95_seconds.0)),
+    ("Operations per minute", Format::Number, false, |s| {
+        let calls = s.reads.map_or(0, |l| l.count) + s.writes.map_or(0, |l| l.count);
+        Some(charts::count(calls) * 60.0 / s.watched_seconds.0.max(1.0))
+    }),
+    ("Connections in use, of those that may be open", Format::Percent, false, |s| {
+        (s.pool_limit > 0).then(|| f64::from(s.pool_in_use) / f64::from(s.pool_limit))
+    }),
+    ("Calls that waited for a connection", Format::Number, false, |s| Some(f64::from(s.pool_waiting))),
+    ("Waits for another process's lock", Format::Number, false, |s| Some(charts::count(s.busy))),
+];
+
+fn remote(ctx: Ctx) -> Remote<Resources> {
+    let range = charts::range(ctx);
+    let query = move || {
+        let mut query = ResourceQuery { points: Some(POINTS), ..ResourceQuery::default() };
+        match range.get() {
+            Range::Last(_, seconds) => query.last_seconds = Some(Seconds(seconds)),
+            Range::Fixed(from, to) => (query.from, query.to) = (Some(from), Some(to)),
+        }
+        Some(query)
+    };
+    let remote = Remote::new(ctx, &[], query, |ipc, query: ResourceQuery| {
+        Box::pin(async move { ipc.resources(&query).await })
+    });
+    charts::keep_moving(ctx, remote, range);
+    remote
+}
+
+fn frame(processes: &[ProcessResources], pick: Pick) -> Frame {
+    let Some(first) = processes.first() else { return Frame::empty() };
+    let xs: Vec<f64> = first.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
+    let series = processes.iter().take(LINES).map(|process| {
+        let values: Vec<f64> =
+            process.points.iter().map(|p| p.sample.as_ref().and_then(pick).unwrap_or(f64::NAN)).collect();
+        Series::new(format!("{} {}", process.host, parts::short(&process.process)), values)
+    });
+    Frame::new(xs, series.collect())
+}
+
+fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
+    let group = Group::new();
+    let zoom = charts::on_zoom(ctx);
+    let shown = Signal::stored(None::<(f64, f64)>);
+    let chart = move |(title, format, log, pick): Spec| {
+        let data = Signal::derive(move || remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick))));
+        let with = move |chart: Chart| {
+            let chart = chart.format(format);
+            let chart = if log { chart.scale(YScale::Log) } else { chart };
+            remote.data.with(|r| match r {
+                Some(r) => charts::ranged(chart.clone(), &r.from, &r.to, r.step_seconds.0),
+                None => chart.clone().status(Status::Loading),
+            })
+        };
+        view! { <LineChart title data group range=shown on_zoom=zoom height=160.0 with/> }
+    };
+    let left = move || {
+        remote.data.with(|r| {
+            let r = r.as_ref()?;
+            let more = r.processes.len().saturating_sub(LINES);
+            (more > 0 || r.left_out > 0).then(|| {
+                view! { <p class="fp-small">"The charts show " {LINES} " processes; there were more in this range."</p> }
+            })
+        })
+    };
+    view! { {parts::remote_error(remote)} <div class="fp-charts">{specs.iter().copied().map(chart).collect_view()}</div> {left} }
+        .into_any()
+}
+
+pub(crate) fn page(ctx: Ctx) -> AnyView {
+    parts::page(
+        "Resources",
+        view! {
+            <p class="fp-small fp-line">"What each worker process used, as it measured itself."</p>
+            {charts::ranges(ctx)}
+            {all(ctx, remote(ctx), &OF_HOSTS)}
+        },
+    )
+}
+
+/// The charts of the database's page.
+pub(crate) fn of_database(ctx: Ctx) -> AnyView {
+    view! { {charts::ranges(ctx)} {all(ctx, remote(ctx), &OF_DATABASE)} }.into_any()
+}

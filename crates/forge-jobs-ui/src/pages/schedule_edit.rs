@@ -1,0 +1,306 @@
+//! The form of a schedule, with the fires that the typed expression would have.
+
+use super::schedule::{changes, fires_view};
+use crate::app::{Ctx, Doing, Remote, browser};
+use crate::model::json;
+use crate::parts::{self, fields};
+use forge_jobs_api::wire::{
+    CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleEdit,
+    ScheduleSettings, Seconds,
+};
+use leptos::prelude::*;
+use serde_json::value::RawValue;
+
+const MISSED: [(&str, &str); 3] = [
+    ("once", "One job stands for all of them"),
+    ("skip", "Nothing is made up for"),
+    ("catch_up", "The latest are made up for"),
+];
+const OVERLAP: [(&str, &str); 2] = [("skip", "It does not fire"), ("allow", "It fires all the same")];
+
+/// What is typed.
+#[derive(Clone, Copy)]
+struct Form {
+    expression: RwSignal<String>,
+    zone: RwSignal<String>,
+    kind: RwSignal<String>,
+    queue: RwSignal<String>,
+    payload: RwSignal<String>,
+    missed: RwSignal<String>,
+    overlap: RwSignal<String>,
+    within: RwSignal<String>,
+    jitter: RwSignal<String>,
+    from: StoredValue<Option<Schedule>>,
+    version: RwSignal<i64>,
+}
+
+const fn missed_word(missed: MissedFires) -> &'static str {
+    match missed {
+        MissedFires::Skip => "skip",
+        MissedFires::CatchUp => "catch_up",
+        MissedFires::Once | MissedFires::Unknown => "once",
+    }
+}
+
+const fn overlap_word(overlap: Overlap) -> &'static str {
+    match overlap {
+        Overlap::Allow => "allow",
+        Overlap::Skip | Overlap::Unknown => "skip",
+    }
+}
+
+impl Form {
+    fn new() -> Self {
+        let text = || RwSignal::new(String::new());
+        Self {
+            expression: text(),
+            zone: text(),
+            kind: text(),
+            queue: text(),
+            payload: text(),
+            missed: text(),
+            overlap: text(),
+            within: text(),
+            jitter: text(),
+            from: StoredValue::new(None),
+            version: RwSignal::new(-1),
+        }
+    }
+
+    fn fill(self, schedule: &Schedule) {
+        let s = &schedule.settings;
+        self.from.set_value(Some(schedule.clone()));
+        self.version.set(schedule.version);
+        self.expression.set(s.expression.clone());
+        self.zone.set(s.zone.clone());
+        self.kind.set(s.kind.clone());
+        self.queue.set(s.queue.clone());
+        self.payload.set(s.payload.get().to_owned());
+        self.missed.set(missed_word(s.missed).into());
+        self.overlap.set(overlap_word(s.overlap).into());
+        self.within.set(fields::show_seconds(s.within_seconds.0));
+        self.jitter.set(fields::show_seconds(s.jitter_seconds.0));
+    }
+
+    /// The values that are typed; `None` while one of them is none.
+    fn settings(self) -> Option<ScheduleSettings> {
+        self.version.track();
+        let from = self.from.get_value()?.settings;
+        let missed = match self.missed.get().as_str() {
+            "skip" => MissedFires::Skip,
+            "catch_up" => MissedFires::CatchUp,
+            _ => MissedFires::Once,
+        };
+        let overlap = if self.overlap.get() == "allow" { Overlap::Allow } else { Overlap::Skip };
+        let payload = self.payload.get();
+        json::parse(&payload)?;
+        Some(ScheduleSettings {
+            expression: self.expression.get().trim().to_owned(),
+            zone: self.zone.get().trim().to_owned(),
+            kind: self.kind.get().trim().to_owned(),
+            queue: self.queue.get().trim().to_owned(),
+            payload: RawValue::from_string(payload.trim().to_owned()).ok()?,
+            missed,
+            overlap,
+            within_seconds: Seconds(fields::parse_seconds(&self.within.get())?),
+            jitter_seconds: Seconds(fields::parse_seconds(&self.jitter.get())?),
+            ..from
+        })
+    }
+
+    /// What differs from what the edit began with.
+    fn edit(self) -> Option<(ScheduleEdit, Vec<String>)> {
+        let new = self.settings()?;
+        let old = self.from.get_value()?.settings;
+        let lines = changes(&old, &new);
+        let text = |old: &String, new: &String| (old != new).then(|| new.clone());
+        let edit = ScheduleEdit {
+            expression: text(&old.expression, &new.expression),
+            zone: text(&old.zone, &new.zone),
+            kind: text(&old.kind, &new.kind),
+            queue: text(&old.queue, &new.queue),
+            payload: (old.payload.get() != new.payload.get()).then(|| new.payload.clone()),
+            missed: (old.missed != new.missed).then_some(new.missed),
+            overlap: (old.overlap != new.overlap).then_some(new.overlap),
+            within_seconds: (old.within_seconds != new.within_seconds).then_some(new.within_seconds),
+            jitter_seconds: (old.jitter_seconds != new.jitter_seconds).then_some(new.jitter_seconds),
+            ..ScheduleEdit::default()
+        };
+        Some((edit, lines))
+    }
+}
+
+pub(crate) fn form(ctx: Ctx, detail: Remote<ScheduleDetail>) -> AnyView {
+    let form = Form::new();
+    let saving = Doing::new(ctx);
+    let theirs = RwSignal::new(None::<ScheduleDetail>);
+    let lines = Memo::new(move |_| form.edit().map(|(_, lines)| lines));
+    let dirty = Memo::new(move |_| lines.with(|lines| lines.as_ref().is_none_or(|lines| !lines.is_empty())));
+    Effect::new(move |_| {
+        if let Some(now) = detail.data.get() {
+            let first = form.version.get_untracked() < 0;
+            let is_new = form.version.get_untracked() != now.schedule.version;
+            if first || (is_new && !dirty.get_untracked()) {
+                form.fill(&now.schedule);
+            }
+        }
+    });
+    let send = move || {
+        let (Some((edit, _)), Some(from)) = (form.edit(), form.from.get_value()) else { return };
+        let ipc = ctx.ipc();
+        let version = form.version.get_untracked();
+        let answer = Box::pin(async move {
+            match ipc.edit_schedule(&from.name, version, &edit).await {
+                Err(error) if error.is_conflict() => Ok(Err(ipc.schedule(&from.name).await?)),
+                other => other.map(Ok),
+            }
+        });
+        saving.run(answer, move |end: Result<Schedule, ScheduleDetail>| match end {
+            Ok(saved) => {
+                theirs.set(None);
+                form.fill(&saved);
+                detail.reload();
+                ctx.say("Saved");
+            }
+            Err(now) => theirs.set(Some(now)),
+        });
+    };
+    let is_there = Memo::new(move |_| form.version.get() >= 0);
+    (move || {
+        is_there
+            .get()
+            .then(|| fields_of(ctx, form, saving, theirs, lines, dirty, Callback::new(move |()| send())))
+    })
+    .into_any()
+}
+
+fn fields_of(
+    ctx: Ctx,
+    form: Form,
+    saving: Doing,
+    theirs: RwSignal<Option<ScheduleDetail>>,
+    lines: Memo<Option<Vec<String>>>,
+    dirty: Memo<bool>,
+    send: Callback<()>,
+) -> AnyView {
+    let denied = Memo::new(move |_| ctx.denied(Role::Admin));
+    let off = move || {
+        !dirty.get() || lines.with(Option::is_none) || saving.busy.get() || denied.with(Option::is_some)
+    };
+    let undo = move |_| {
+        if let Some(from) = form.from.get_value() {
+            form.fill(&from);
+        }
+        theirs.set(None);
+    };
+    let sent = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        send.run(());
+    };
+    let bad = Memo::new(move |_| form.payload.with(|p| json::parse(p).is_none()));
+    let needed = |text: &str| text.trim().is_empty().then(|| "It cannot be empty.".to_owned());
+    let time = |text: &str| {
+        fields::parse_seconds(text).is_none().then(|| "A time such as 30s, 5 min or 1h.".to_owned())
+    };
+    view! {
+        <form class="fp-card fp-form" on:submit=sent>
+            <h2>"Edit"</h2>
+            <div class="fp-grid">
+                {fields::text("Expression", "Minute hour day month weekday, or @daily", form.expression, needed)}
+                {fields::text("Time zone", "As Europe/Berlin", form.zone, needed)}
+                {fields::text("Kind", "What is enqueued", form.kind, needed)}
+                {fields::text("Queue", "", form.queue, needed)}
+                {fields::choice("Missed fires", &MISSED, form.missed)}
+                {fields::text("Missed within", "Older fires are left out", form.within, time)}
+                {fields::choice("While an earlier job is unfinished", &OVERLAP, form.overlap)}
+                {fields::text("Jitter", "Jobs are spread over so much time", form.jitter, time)}
+            </div>
+            <label class="fp-field">
+                <span>"Payload"</span>
+                <textarea rows="4" spellcheck="false" class="fp-mono" prop:value=form.payload
+                    aria-invalid=move || bad.get().then_some("true") on:input=move |e| form.payload.set(browser::value_of(&e))></textarea>
+                {move || bad.get().then(|| view! { <small class="fp-wrong" role="alert">"This is no JSON."</small> })}
+            </label>
+            {preview(ctx, form)}
+            {what(lines)}
+            {conflict(form, theirs, send)}
+            {parts::doing_error(saving)}
+            <div class="fp-actions">
+                <button type="submit" class="fp-primary" disabled=off title=denied>"Save"</button>
+                <button type="button" hidden=move || !dirty.get() on:click=undo>"Undo"</button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// When the typed expression would fire, while it is another one than the schedule's.
+fn preview(ctx: Ctx, form: Form) -> AnyView {
+    let asked = Memo::new(move |_| {
+        let (expression, zone) = (form.expression.get(), form.zone.get());
+        form.version.track();
+        let from = form.from.get_value()?.settings;
+        (expression.trim() != from.expression || zone.trim() != from.zone).then_some((expression, zone))
+    });
+    let fires: Remote<CronPreview> = Remote::new(
+        ctx,
+        &[],
+        move || asked.get(),
+        |ipc, (expression, zone)| {
+            let query = CronQuery { expression, zone: Some(zone), from: None, count: Some(5) };
+            Box::pin(async move {
+                // Not at every key.
+                browser::sleep(250).await;
+                ipc.cron_fires(&query).await
+            })
+        },
+    );
+    (move || {
+        asked.with(Option::is_some).then(|| {
+            view! { <div class="fp-banner fp-banner-info"><strong>"With this edit it fires"</strong>{parts::shown(fires, 2, fires_view)}</div> }
+        })
+    })
+    .into_any()
+}
+
+fn what(lines: Memo<Option<Vec<String>>>) -> AnyView {
+    (move || {
+        lines.get().filter(|lines| !lines.is_empty()).map(|lines| {
+            let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+            view! { <div class="fp-banner fp-banner-info" role="status"><strong>"This edit changes"</strong><ul>{items}</ul></div> }
+        })
+    })
+    .into_any()
+}
+
+/// Somebody else was quicker.
+fn conflict(form: Form, theirs: RwSignal<Option<ScheduleDetail>>, send: Callback<()>) -> AnyView {
+    (move || {
+        let now = theirs.get()?.schedule;
+        let from = form.from.get_value()?.settings;
+        let items =
+            changes(&from, &now.settings).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+        let take = now.clone();
+        // Fields that nobody typed into are not sent: theirs stay.
+        let keep = move |_| {
+            form.version.set(now.version);
+            theirs.set(None);
+            send.run(());
+        };
+        let give = move |_| {
+            form.fill(&take);
+            theirs.set(None);
+        };
+        Some(view! {
+            <div class="fp-banner fp-banner-warn" role="alert">
+                <strong>"Somebody changed this schedule while you were editing it"</strong>
+                <ul>{items}</ul>
+                <div class="fp-actions">
+                    <button type="button" on:click=keep>"Save mine on top of it"</button>
+                    <button type="button" on:click=give>"Take theirs"</button>
+                </div>
+            </div>
+        })
+    })
+    .into_any()
+}

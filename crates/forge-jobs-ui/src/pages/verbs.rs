@@ -1,0 +1,101 @@
+//! What is done to jobs: asked before where it cannot be undone, and told afterwards what came of each.
+
+use crate::app::{Ctx, Doing, Question};
+use crate::ipc::Verb;
+use crate::model::format;
+use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport};
+use leptos::prelude::*;
+
+/// Jobs that one request names at most.
+const BATCH: usize = 1_000;
+
+/// Whether a verb makes sense for a job that stands there.
+pub(crate) const fn fits(verb: Verb, status: JobStatus) -> bool {
+    match verb {
+        Verb::Retry => matches!(status, JobStatus::Dead | JobStatus::Retrying),
+        Verb::Cancel => !matches!(status, JobStatus::Done | JobStatus::Dead),
+        Verb::RunNow => matches!(status, JobStatus::Scheduled | JobStatus::Retrying),
+        Verb::Drop => !matches!(status, JobStatus::Running),
+    }
+}
+
+fn jobs(count: usize) -> String {
+    if count == 1 {
+        "1 job".into()
+    } else {
+        format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Asks where that is due, then does it.
+pub(crate) fn start(ctx: Ctx, doing: Doing, verb: Verb, ids: Vec<String>, done: Callback<VerbReport>) {
+    let count = ids.len();
+    let act = Callback::new(move |()| {
+        let ipc = ctx.ipc();
+        let ids = ids.clone();
+        let answer = Box::pin(async move {
+            let mut results = Vec::new();
+            for batch in ids.chunks(BATCH) {
+                results.extend(ipc.do_to(verb, batch).await?.results);
+            }
+            Ok(VerbReport { results })
+        });
+        doing.run(answer, move |report| {
+            ctx.say(told(&report));
+            done.run(report);
+        });
+    });
+    let text = match verb {
+        Verb::Drop => "They are deleted with their history. This cannot be undone.",
+        Verb::Cancel => "What waits is dead as cancelled; what runs is asked to stop.",
+        Verb::Retry | Verb::RunNow if count > 1 => "They may run at once.",
+        Verb::Retry | Verb::RunNow => {
+            act.run(());
+            return;
+        }
+    };
+    ctx.ask(Question {
+        title: format!("{} {}?", verb.label(), jobs(count)),
+        text: text.into(),
+        yes: format!("{} {}", verb.label(), jobs(count)),
+        // Who deletes many says how many.
+        typed: (verb == Verb::Drop && count > 1).then(|| count.to_string()),
+        danger: matches!(verb, Verb::Drop | Verb::Cancel),
+        then: act,
+    });
+}
+
+const OUTCOMES: [(VerbOutcome, &str); 10] = [
+    (VerbOutcome::Cancelled, "cancelled"),
+    (VerbOutcome::Requested, "asked to stop"),
+    (VerbOutcome::AlreadyFinished, "finished before"),
+    (VerbOutcome::Retried, "retried"),
+    (VerbOutcome::MadePending, "made pending"),
+    (VerbOutcome::AlreadyPending, "pending already"),
+    (VerbOutcome::Dropped, "dropped"),
+    (VerbOutcome::Refused, "refused where they stand"),
+    (VerbOutcome::Duplicate, "left, since another job has their dedupe key"),
+    (VerbOutcome::Unknown, "gone already"),
+];
+
+/// What came of it, in a sentence.
+pub(crate) fn told(report: &VerbReport) -> String {
+    let parts = OUTCOMES.iter().filter_map(|(outcome, words)| {
+        let count = report.results.iter().filter(|r| r.outcome == *outcome).count();
+        (count > 0).then(|| format!("{count} {words}"))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether anything was not done: then it stays on the page.
+pub(crate) fn left_something(report: &VerbReport) -> bool {
+    report.results.iter().any(|r| {
+        matches!(
+            r.outcome,
+            VerbOutcome::Refused
+                | VerbOutcome::Duplicate
+                | VerbOutcome::Unknown
+                | VerbOutcome::AlreadyFinished
+        )
+    })
+}

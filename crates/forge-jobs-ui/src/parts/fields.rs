@@ -1,0 +1,99 @@
+//! Fields of forms: a label, what is typed, and what is wrong with it.
+
+use crate::app::browser;
+use leptos::prelude::*;
+
+/// A line of text. What is wrong is said under it.
+pub(crate) fn text(
+    label: &'static str,
+    hint: &'static str,
+    value: RwSignal<String>,
+    wrong: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+) -> AnyView {
+    let problem = Memo::new(move |_| value.with(|value| wrong(value)));
+    let invalid = move || problem.with(|p| p.is_some().then_some("true"));
+    view! {
+        <label class="fp-field">
+            <span>{label}</span>
+            <input type="text" autocomplete="off" spellcheck="false" prop:value=value aria-invalid=invalid
+                on:input=move |e| value.set(browser::value_of(&e))/>
+            <small class="fp-hint">{hint}</small>
+            {move || problem.get().map(|text| view! { <small class="fp-wrong" role="alert">{text}</small> })}
+        </label>
+    }
+    .into_any()
+}
+
+/// One of a few.
+pub(crate) fn choice(
+    label: &'static str,
+    options: &'static [(&'static str, &'static str)],
+    value: RwSignal<String>,
+) -> AnyView {
+    let option = move |(word, shown): &'static (&str, &str)| {
+        let selected = move || value.with(|value| value == word);
+        view! { <option value=*word selected=selected>{*shown}</option> }
+    };
+    view! {
+        <label class="fp-field">
+            <span>{label}</span>
+            <select prop:value=value on:change=move |e| value.set(browser::value_of(&e))>
+                {options.iter().map(option).collect_view()}
+            </select>
+        </label>
+    }
+    .into_any()
+}
+
+/// Yes or no.
+pub(crate) fn check(label: &'static str, value: RwSignal<bool>) -> AnyView {
+    view! {
+        <label class="fp-check">
+            <input type="checkbox" prop:checked=value on:change=move |_| value.update(|v| *v = !*v)/>
+            <span>{label}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// A number of seconds as people write it: `90`, `15s`, `2 min`, `6h`, `7 d`.
+pub(crate) fn parse_seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim() {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    number.parse::<f64>().ok().map(|n| n * factor).filter(|s| s.is_finite())
+}
+
+/// Seconds as they are written into a field.
+pub(crate) fn show_seconds(seconds: f64) -> String {
+    for (unit, size) in [("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)] {
+        if seconds >= size && (seconds / size).fract() == 0.0 {
+            return format!("{} {unit}", seconds / size);
+        }
+    }
+    format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_field_shows_is_read_as_the_same() {
+        for seconds in [0.0, 0.5, 15.0, 60.0, 90.0, 3_600.0, 21_600.0, 604_800.0] {
+            assert_eq!(parse_seconds(&show_seconds(seconds)), Some(seconds), "{seconds}");
+        }
+        assert_eq!(parse_seconds("100ms"), Some(0.1));
+        for bad in ["", "s", "1 week", "-1", "1.2.3"] {
+            assert_eq!(parse_seconds(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What pages are made of.
+
+pub(crate) mod dialog;
+pub(crate) mod fields;
+pub(crate) mod tree;
+
+use crate::app::{Ctx, Doing, Remote, browser};
+use crate::ipc::IpcError;
+use crate::model::{format, time};
+use forge_jobs_api::wire::{BoundedCount, DeadReason, JobStatus, Role};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A page with its heading.
+pub(crate) fn page(title: impl Into<String>, inside: impl IntoView + 'static) -> AnyView {
+    view! { <h1 class="fp-h1">{title.into()}</h1> {inside} }.into_any()
+}
+
+/// Something framed, with a heading.
+pub(crate) fn card(title: &'static str, inside: impl IntoView + 'static) -> AnyView {
+    view! { <section class="fp-card"><h2>{title}</h2>{inside}</section> }.into_any()
+}
+
+/// The place of what is on its way: as large as what comes, and still.
+pub(crate) fn skeleton(rows: usize) -> AnyView {
+    let bars = (0..rows).map(|_| view! { <div class="fp-bar"></div> }).collect_view();
+    view! { <div class="fp-skeleton" aria-busy="true"><span class="fp-hidden">"Loading"</span>{bars}</div> }
+        .into_any()
+}
+
+/// Nothing is here, and how something would come.
+pub(crate) fn empty(title: impl Into<String>, text: impl IntoView + 'static) -> AnyView {
+    view! { <div class="fp-empty"><p class="fp-empty-title">{title.into()}</p><p>{text}</p></div> }.into_any()
+}
+
+/// An error, where it happened.
+pub(crate) fn error_view(error: &IpcError, again: Option<Callback<()>>) -> AnyView {
+    let id = error
+        .request_id()
+        .map(|id| view! { <p class="fp-small">"Request " <code>{id.to_owned()}</code></p> });
+    let retry = again
+        .map(|again| view! { <button type="button" on:click=move |_| again.run(())>"Try again"</button> });
+    view! {
+        <div class="fp-error" role="alert">
+            <p><strong>{error.message()}</strong> " " {error.remedy()}</p>
+            {id}{retry}
+        </div>
+    }
+    .into_any()
+}
+
+/// The error of something that was done.
+pub(crate) fn doing_error(doing: Doing) -> AnyView {
+    (move || doing.error.get().map(|error| error_view(&error, None))).into_any()
+}
+
+/// Data as a view, drawn anew when it differs; before that a skeleton, and an error above what is old.
+pub(crate) fn shown<T: Send + Sync + 'static>(
+    remote: Remote<T>,
+    rows: usize,
+    draw: impl Fn(Arc<T>) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    let inside = move || match remote.data.get() {
+        Some(data) => draw(data),
+        None if remote.error.with(Option::is_some) => ().into_any(),
+        None => skeleton(rows),
+    };
+    view! { {remote_error(remote)} {inside} }.into_any()
+}
+
+/// The error of a fetch.
+pub(crate) fn remote_error<T: Send + Sync + 'static>(remote: Remote<T>) -> AnyView {
+    (move || {
+        let again = Callback::new(move |()| remote.reload());
+        remote.error.get().map(|error| error_view(&error, Some(again)))
+    })
+    .into_any()
+}
+
+/// A moment: from now, or as it is; the other one by pointing at it.
+pub(crate) fn stamp(ctx: Ctx, text: &str) -> AnyView {
+    let Some(at) = time::micros(text) else { return text.to_owned().into_any() };
+    let exact = browser::local(at);
+    let shown = {
+        let exact = exact.clone();
+        Memo::new(
+            move |_| {
+                if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) }
+            },
+        )
+    };
+    view! { <time datetime=text.to_owned() title=exact>{shown}</time> }.into_any()
+}
+
+/// The same, or a dash.
+pub(crate) fn stamp_or(ctx: Ctx, text: Option<&str>) -> AnyView {
+    text.map_or_else(|| view! { <span class="fp-none">"–"</span> }.into_any(), |text| stamp(ctx, text))
+}
+
+/// Seconds as people read them.
+pub(crate) fn seconds(value: f64) -> String {
+    Duration::try_from_secs_f64(value).map_or_else(|_| "–".into(), format::duration)
+}
+
+/// A count that may have stopped.
+pub(crate) fn bounded(count: BoundedCount) -> String {
+    format::bounded_count(count.count, count.more)
+}
+
+/// The word of a status.
+pub(crate) const fn status_word(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Pending => "pending",
+        JobStatus::Scheduled => "scheduled",
+        JobStatus::Running => "running",
+        JobStatus::Retrying => "retrying",
+        JobStatus::Done => "done",
+        JobStatus::Dead => "dead",
+        JobStatus::Unknown => "unknown",
+    }
+}
+
+/// The word of a reason.
+pub(crate) const fn reason_word(reason: DeadReason) -> &'static str {
+    match reason {
+        DeadReason::Exhausted => "exhausted",
+        DeadReason::Discarded => "discarded",
+        DeadReason::Cancelled => "cancelled",
+        DeadReason::Poison => "poison",
+        DeadReason::Undecodable => "undecodable",
+        DeadReason::Unknown => "unknown",
+    }
+}
+
+/// A status: a word, with a colour and a form of its own beside it.
+pub(crate) fn status(status: JobStatus, reason: Option<DeadReason>) -> AnyView {
+    let word = status_word(status);
+    let why = reason.map(|reason| view! { <span class="fp-reason">{reason_word(reason)}</span> });
+    view! { <span class="fp-status" data-status=word>{word}</span> {why} }.into_any()
+}
+
+/// An id that a click copies.
+pub(crate) fn copied(ctx: Ctx, text: &str, shown: &str) -> AnyView {
+    let whole = text.to_owned();
+    let copy = move |_| {
+        let whole = whole.clone();
+        spawn_local(async move {
+            let done = browser::copy(&whole).await;
+            ctx.say(if done {
+                format!("Copied {whole}")
+            } else {
+                "The browser does not let it be copied".into()
+            });
+        });
+    };
+    let label = format!("Copy {text}");
+    view! { <button type="button" class="fp-copy" title=label on:click=copy>{shown.to_owned()}</button> }
+        .into_any()
+}
+
+/// The end of an id: the part in which ids of one second differ.
+pub(crate) fn short(id: &str) -> String {
+    let from = id.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
+    id.get(from..).unwrap_or(id).to_owned()
+}
+
+/// A button of something that needs a role. Why it cannot be pressed is its title.
+pub(crate) fn button(
+    ctx: Ctx,
+    needs: Role,
+    label: &'static str,
+    class: &'static str,
+    busy: RwSignal<bool>,
+    press: impl Fn() + 'static,
+) -> AnyView {
+    let denied = Memo::new(move |_| ctx.denied(needs));
+    let off = move || busy.get() || denied.with(Option::is_some);
+    view! {
+        <button type="button" class=class disabled=off title=denied on:click=move |_| press()>{label}</button>
+    }
+    .into_any()
+}
+
+/// Names and what they have, as a list.
+pub(crate) fn facts(rows: Vec<(&'static str, AnyView)>) -> AnyView {
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
+        .collect_view();
+    view! { <dl class="fp-facts">{rows}</dl> }.into_any()
+}
