@@ -301,8 +301,8 @@ impl Limits {
     /// Claims of the attached queue. A claim's time is taken before it waits for the budget, so the windows are a little
     /// shorter.
     async fn claimed(&self, storage: &Storage) -> Result<Vec<String>, Failure> {
-        let (queue, status) = (Some("attached".into()), Some(JobStatus::Done));
-        let filter = JobFilter { queue, status, ..JobFilter::default() };
+        let (queues, statuses) = (vec!["attached".into()], vec![JobStatus::Done]);
+        let filter = JobFilter { queues, statuses, ..JobFilter::default() };
         let mut params = ListParams { filter, limit: MAX_PAGE, after: None };
         let mut starts = Vec::new();
         loop {
