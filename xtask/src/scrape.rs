@@ -51,7 +51,7 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(serving: &Serving, scratch: &Path) -> Result<Self, String> {
-        let rules = root::workspace().join("contrib/prometheus/forge.rules.yml");
+        let rules = root::workspace().join("contrib/prometheus/forge.rules.yml").display().to_string();
         let (addr, token) = (serving.addr(), serving.token());
         let config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\

@@ -51,7 +51,7 @@ impl Serving {
             let line =
                 lines.next().ok_or("the server ended before it listened")?.map_err(|e| e.to_string())?;
             let addr = line.split_once(" on http://").and_then(|(_, rest)| rest.split(';').next());
-            serving.addr = addr.unwrap_or_default().to_owned();
+            addr.unwrap_or_default().clone_into(&mut serving.addr);
             println!("{line}");
         }
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| println!("{line}")));
