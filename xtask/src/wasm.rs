@@ -106,7 +106,17 @@ pub(crate) fn build_panel(program: &str, build: Build, directory: &Path) -> Resu
         Build::Shipped => (PROFILE, PROFILE),
         Build::Quick => ("dev", "debug"),
     };
-    let args = ["--package", "forge-jobs-ui", "--features", "mock", "--profile", profile, "--target", TARGET, "--bin"];
+    let args = [
+        "--package",
+        "forge-jobs-ui",
+        "--features",
+        "mock",
+        "--profile",
+        profile,
+        "--target",
+        TARGET,
+        "--bin",
+    ];
     find()?.cargo("build").args(args).args([program]).run()?;
     let made = root::target().join("panel").join(program);
     bind(&root::target().join(TARGET).join(products).join(format!("{program}.wasm")), &made)?;

@@ -89,7 +89,9 @@ impl Ctx {
     }
 
     pub(crate) fn here(self) -> Place {
-        let Some(location) = browser::window().map(|w| w.location()) else { return self.place.get_untracked() };
+        let Some(location) = browser::window().map(|w| w.location()) else {
+            return self.place.get_untracked();
+        };
         let path = location.pathname().unwrap_or_default();
         let search = location.search().unwrap_or_default();
         self.base.with_value(|base| Place::parse(base, &path, &search))

@@ -102,7 +102,9 @@ fn routed(ctx: Ctx) -> AnyView {
         let (tab, open) = at.get();
         match (tab, open) {
             (Some(Tab::Overview), None) => pages::overview::page(ctx),
-            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), None) => pages::jobs::page(ctx, tab),
+            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), None) => {
+                pages::jobs::page(ctx, tab)
+            }
             (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), Some(id)) => {
                 pages::job::page(ctx, tab, id)
             }
@@ -131,12 +133,15 @@ fn nav(ctx: Ctx) -> AnyView {
     let tab = Memo::new(move |_| ctx.place.with(|place| place.tab));
     let link = move |to: Tab| {
         let current = move || (tab.get() == Some(to)).then_some("page");
-        let hidden = move || to == Tab::Audit && ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role < Role::Operator));
+        let hidden = move || {
+            to == Tab::Audit && ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role < Role::Operator))
+        };
         view! {
             <li hidden=hidden><a href=ctx.href(&Place::of(to)) aria-current=current>{to.name()}</a></li>
         }
     };
-    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }.into_any()
+    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
+        .into_any()
 }
 
 fn live_state(ctx: Ctx) -> AnyView {

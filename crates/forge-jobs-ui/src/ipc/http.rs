@@ -4,10 +4,10 @@ use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use crate::model::route::{encode, query_text};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode,
-    JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me, Overview, ProcessList,
-    Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
-    TickQuery, VerbReport, Why,
+    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody,
+    ErrorCode, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me,
+    Overview, ProcessList, Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,7 +70,8 @@ impl HttpIpc {
             init.set_body(&JsValue::from_str(&body));
         }
         let address = format!("{}{path}", self.api);
-        let request = web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
+        let request =
+            web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
         let all = request.headers();
         // Names and values are ours, and are such.
         if with_body {
@@ -79,7 +80,8 @@ impl HttpIpc {
         for (name, value) in headers {
             let _ = all.set(name, value);
         }
-        let answer = JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
+        let answer =
+            JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
         let answer: Response = answer.dyn_into().map_err(|_| IpcError::Offline)?;
         let text = JsFuture::from(answer.text().map_err(|_| IpcError::Offline)?).await;
         let text = text.ok().and_then(|text| text.as_string()).ok_or(IpcError::Offline)?;
@@ -99,7 +101,10 @@ fn refusal(status: u16, text: &str) -> IpcError {
                 502..=504 => ErrorCode::Unavailable,
                 _ => ErrorCode::Failed,
             };
-            IpcError::refused(code, format!("the server, or a proxy before it, answered with status {status}"))
+            IpcError::refused(
+                code,
+                format!("the server, or a proxy before it, answered with status {status}"),
+            )
         }
     }
 }

@@ -15,9 +15,10 @@ pub use mock::MockIpc;
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, JobDetail, JobPage, JobQuery,
-    Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule,
-    ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Topic, VerbReport, Why,
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, JobDetail, JobPage,
+    JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit,
+    QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery, Topic, VerbReport, Why,
 };
 use std::any::Any;
 

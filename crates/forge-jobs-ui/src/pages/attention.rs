@@ -30,7 +30,8 @@ pub(crate) fn needs(queues: &[Queue], processes: &[Process]) -> Vec<Need> {
     let mut waiting_in_vain = 0;
     for queue in queues {
         let pending = queue.counts.map_or(0, |c| c.pending.count);
-        let count = queue.counts.map_or_else(String::new, |c| format::bounded_count(c.pending.count, c.pending.more));
+        let count =
+            queue.counts.map_or_else(String::new, |c| format::bounded_count(c.pending.count, c.pending.more));
         if pending == 0 {
             continue;
         }

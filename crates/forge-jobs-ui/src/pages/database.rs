@@ -15,7 +15,8 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         |ipc, ()| Box::pin(async move { ipc.check_up().await }),
     );
     let doing = Doing::new(ctx);
-    let again = parts::button(ctx, Role::Operator, "Check again", "fp-primary", doing.busy, move || found.reload());
+    let again =
+        parts::button(ctx, Role::Operator, "Check again", "fp-primary", doing.busy, move || found.reload());
     let inside = move || {
         if may.get() {
             parts::shown(found, 6, view_of)

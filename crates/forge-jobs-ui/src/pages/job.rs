@@ -32,11 +32,13 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let copying = RwSignal::new(false);
     let head = move || job.get().map(|job| head(ctx, &job.0, reload, copying));
     // Made once: what is typed into it must survive what happens to the job.
-    let first = Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
+    let first =
+        Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
     let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
-    let is_loading = Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
+    let is_loading =
+        Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     let back = Place::of(tab);
     view! {
         <p class="fp-crumb"><a href=ctx.href(&back)>{tab.name()}</a></p>
@@ -140,16 +142,21 @@ fn actions(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -
         reload.run(());
     });
     let id = job.id.clone();
-    let offered = [(Verb::Retry, "fp-primary"), (Verb::RunNow, "fp-primary"), (Verb::Cancel, "fp-danger"), (Verb::Drop, "fp-danger")]
-        .into_iter()
-        .filter(|(verb, _)| verbs::fits(*verb, job.status))
-        .map(|(verb, class)| {
-            let id = id.clone();
-            parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
-                verbs::start(ctx, doing, verb, vec![id.clone()], done);
-            })
+    let offered = [
+        (Verb::Retry, "fp-primary"),
+        (Verb::RunNow, "fp-primary"),
+        (Verb::Cancel, "fp-danger"),
+        (Verb::Drop, "fp-danger"),
+    ]
+    .into_iter()
+    .filter(|(verb, _)| verbs::fits(*verb, job.status))
+    .map(|(verb, class)| {
+        let id = id.clone();
+        parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
+            verbs::start(ctx, doing, verb, vec![id.clone()], done);
         })
-        .collect_view();
+    })
+    .collect_view();
     view! {
         <div class="fp-actions">
             {offered}

@@ -74,8 +74,12 @@ pub(crate) struct Shown {
 
 impl Shown {
     fn new(fresh: Remote<JobPage>) -> Self {
-        let this =
-            Self { page: RwSignal::new(None), news: RwSignal::new(false), fresh, accept: StoredValue::new(true) };
+        let this = Self {
+            page: RwSignal::new(None),
+            news: RwSignal::new(false),
+            fresh,
+            accept: StoredValue::new(true),
+        };
         Effect::new(move |_| this.follow(fresh.data.get()));
         this
     }
@@ -135,11 +139,14 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
     let table = Table { ctx, tab, chosen: RwSignal::new(BTreeSet::new()) };
     // A choice belongs to the list that it was made in.
     Effect::new(move |_| {
-        ctx.place.with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
+        ctx.place
+            .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
         table.chosen.update(BTreeSet::clear);
     });
     let kinds = Memo::new(move |_| {
-        shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
+        shown
+            .page
+            .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
     parts::page(
         tab.name(),
@@ -158,7 +165,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
 
 fn about(tab: Tab) -> AnyView {
     let text = match tab {
-        Tab::Scheduled => "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first.",
+        Tab::Scheduled => {
+            "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first."
+        }
         Tab::Retries => "Jobs that failed and wait for their next attempt. The soonest first.",
         Tab::Dead => "Jobs that do not come back by themselves. Retry gives one a fresh budget of attempts.",
         _ => return ().into_any(),
@@ -208,8 +217,14 @@ fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
     }
     match tab {
         Tab::Scheduled => parts::empty("Nothing is scheduled", "Jobs with a run-at in the future wait here."),
-        Tab::Retries => parts::empty("Nothing waits for another attempt", "A job that fails is here until it is due again."),
-        Tab::Dead => parts::empty("Nobody died", "Jobs that used up their attempts, were given up or cancelled are listed here."),
+        Tab::Retries => parts::empty(
+            "Nothing waits for another attempt",
+            "A job that fails is here until it is due again.",
+        ),
+        Tab::Dead => parts::empty(
+            "Nobody died",
+            "Jobs that used up their attempts, were given up or cancelled are listed here.",
+        ),
         _ => parts::empty(
             "There is no job yet",
             view! { "Enqueue one: " <code>"forge enqueue noop_echo '{\"hello\":\"world\"}'"</code> },
@@ -221,7 +236,11 @@ fn pager(ctx: Ctx, shown: Shown) -> AnyView {
     let after = ctx.param("after");
     let next = Memo::new(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
     let here = move || ctx.place.get().with("peek", None);
-    let first = move || after.get().map(|_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> });
+    let first = move || {
+        after.get().map(
+            |_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> },
+        )
+    };
     let on = move || {
         next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
     };
@@ -246,7 +265,11 @@ fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
     };
     let offered = match table.tab {
         Tab::Dead => vec![verb(Verb::Retry, "fp-primary"), verb(Verb::Drop, "fp-danger")],
-        Tab::Scheduled => vec![verb(Verb::RunNow, "fp-primary"), verb(Verb::Cancel, "fp-danger"), verb(Verb::Drop, "fp-danger")],
+        Tab::Scheduled => vec![
+            verb(Verb::RunNow, "fp-primary"),
+            verb(Verb::Cancel, "fp-danger"),
+            verb(Verb::Drop, "fp-danger"),
+        ],
         Tab::Retries => vec![
             verb(Verb::RunNow, "fp-primary"),
             verb(Verb::Retry, ""),

@@ -18,10 +18,16 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         || Some(()),
         |ipc, ()| Box::pin(async move { ipc.queues().await }),
     );
-    let running: Remote<JobPage> = Remote::new(ctx, &[Topic::Jobs], || Some(()), |ipc, ()| {
-        let query = JobQuery { status: Some(JobStatus::Running), limit: Some(200), ..JobQuery::default() };
-        Box::pin(async move { ipc.jobs(&query).await })
-    });
+    let running: Remote<JobPage> = Remote::new(
+        ctx,
+        &[Topic::Jobs],
+        || Some(()),
+        |ipc, ()| {
+            let query =
+                JobQuery { status: Some(JobStatus::Running), limit: Some(200), ..JobQuery::default() };
+            Box::pin(async move { ipc.jobs(&query).await })
+        },
+    );
     parts::page(
         "Overview",
         view! {

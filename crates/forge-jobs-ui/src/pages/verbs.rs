@@ -20,7 +20,11 @@ pub(crate) const fn fits(verb: Verb, status: JobStatus) -> bool {
 }
 
 fn jobs(count: usize) -> String {
-    if count == 1 { "1 job".into() } else { format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX))) }
+    if count == 1 {
+        "1 job".into()
+    } else {
+        format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX)))
+    }
 }
 
 /// Asks where that is due, then does it.
@@ -86,6 +90,12 @@ pub(crate) fn told(report: &VerbReport) -> String {
 /// Whether anything was not done: then it stays on the page.
 pub(crate) fn left_something(report: &VerbReport) -> bool {
     report.results.iter().any(|r| {
-        matches!(r.outcome, VerbOutcome::Refused | VerbOutcome::Duplicate | VerbOutcome::Unknown | VerbOutcome::AlreadyFinished)
+        matches!(
+            r.outcome,
+            VerbOutcome::Refused
+                | VerbOutcome::Duplicate
+                | VerbOutcome::Unknown
+                | VerbOutcome::AlreadyFinished
+        )
     })
 }

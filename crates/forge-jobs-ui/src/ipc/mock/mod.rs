@@ -6,10 +6,10 @@ mod world;
 use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode,
-    JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit,
-    QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
-    Topic, VerbReport, Why,
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued,
+    ErrorCode, JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview,
+    ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, Topic, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -109,7 +109,11 @@ impl QueueIpc for MockIpc {
     async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage> {
         let world = self.world.borrow();
         let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
-        let actions = world.audit.iter().rev().filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
+        let actions = world
+            .audit
+            .iter()
+            .rev()
+            .filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
         Ok(AuditPage { actions: actions.cloned().collect(), next: None })
     }
     async fn queues(&self) -> Answer<QueueList> {
@@ -145,7 +149,9 @@ impl QueueIpc for MockIpc {
         })
     }
     async fn enqueue(&self, job: &EnqueueLine, _: &str) -> Answer<Enqueued> {
-        self.change(Topic::Jobs, |world| Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted }))
+        self.change(Topic::Jobs, |world| {
+            Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted })
+        })
     }
     async fn schedules(&self) -> Answer<ScheduleList> {
         Ok(ScheduleList { schedules: self.world.borrow().schedules.clone(), unreadable: Vec::new() })
@@ -153,7 +159,10 @@ impl QueueIpc for MockIpc {
     async fn schedule(&self, name: &str) -> Answer<ScheduleDetail> {
         let world = self.world.borrow();
         let found = world.schedules.iter().find(|s| s.name == name).cloned();
-        found.map_or_else(|| unknown("schedule"), |schedule| Ok(ScheduleDetail { schedule, ticks: world.ticks.clone() }))
+        found.map_or_else(
+            || unknown("schedule"),
+            |schedule| Ok(ScheduleDetail { schedule, ticks: world.ticks.clone() }),
+        )
     }
     async fn ticks(&self, _: &str, _: &TickQuery) -> Answer<TickPage> {
         Ok(TickPage { ticks: self.world.borrow().ticks.clone(), next: None })
@@ -165,10 +174,14 @@ impl QueueIpc for MockIpc {
         self.change(Topic::Schedules, |world| world.edit_schedule(name, None, edit, None))
     }
     async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false)))
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false))
+        })
     }
     async fn resume_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true)))
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true))
+        })
     }
     async fn reset_schedule(&self, name: &str) -> Answer<Schedule> {
         self.resume_schedule(name).await
