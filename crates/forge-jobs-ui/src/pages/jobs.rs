@@ -59,6 +59,7 @@ fn query(ctx: Ctx, tab: Tab) -> JobQuery {
             error_group: text("error_group"),
             limit: Some(PAGE),
             after: text("after"),
+            ..JobQuery::default()
         }
     })
 }

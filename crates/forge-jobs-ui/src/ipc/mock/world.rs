@@ -106,7 +106,8 @@ impl World {
         let rest = jobs.len().saturating_sub(from + limit);
         let jobs: Vec<Job> = jobs.into_iter().skip(from).take(limit).collect();
         let next = jobs.last().filter(|_| rest > 0).map(|j| j.id.clone());
-        JobPage { jobs, next, unknown }
+        let scanned = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
+        JobPage { jobs, next, unknown, scanned, complete: true }
     }
 
     pub(super) fn why(&self, id: &str) -> Option<Why> {
