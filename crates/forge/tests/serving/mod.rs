@@ -29,7 +29,7 @@ impl Serving {
             command.env("FORGE_DATABASE_URL", url);
         }
         let mut child = command
-            .env("FORGE_LOG", "debug")
+            .env("FORGE_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
