@@ -107,7 +107,7 @@ impl Node {
     }
 
     #[inline(never)]
-    fn of(tag: &'static str, key: Cow<'static, str>) -> Self {
+    const fn of(tag: &'static str, key: Cow<'static, str>) -> Self {
         Self { key, tag, attrs: Vec::new(), text: String::new(), children: Vec::new() }
     }
 

@@ -46,8 +46,8 @@ use leptos::prelude::*;
 ///
 /// All that follows signals here goes through one function, since each further one would be generated anew.
 fn follow(work: impl FnMut() + 'static) {
-    fn boxed(mut work: Box<dyn FnMut()>) {
-        Effect::new(move || work());
+    fn boxed(work: Box<dyn FnMut()>) {
+        Effect::new(work);
     }
     boxed(Box::new(work));
 }

@@ -138,14 +138,13 @@ impl<'a> Look<'a> {
         };
         match self.walk {
             Walk::Created | Walk::Running => add("1", vec![]),
-            Walk::Pending => match self.stretches(conn)? {
-                Some(stretches) => {
+            Walk::Pending => {
+                if let Some(stretches) = self.stretches(conn)? {
                     for stretch in stretches {
                         let one = "x.queue = ? AND x.lane = ? AND x.kind = ? AND x.priority = ?";
                         add(one, stretch.map(Value::from).to_vec());
                     }
-                }
-                None => {
+                } else {
                     let mut any = Conditions::default();
                     for (column, nos) in [("queue", &self.names.queues), ("kind", &self.names.kinds)] {
                         if let Some(nos) = nos {
@@ -154,7 +153,7 @@ impl<'a> Look<'a> {
                     }
                     add(if any.sql.is_empty() { "1" } else { &any.sql }, any.values);
                 }
-            },
+            }
             Walk::Deferred => {
                 for status in &self.statuses {
                     let no = if *status == JobStatus::Scheduled { SCHEDULED } else { RETRYING };
@@ -162,12 +161,11 @@ impl<'a> Look<'a> {
                 }
             }
             Walk::Finished => {
-                let queues = match &self.names.queues {
-                    Some(queues) => queues.clone(),
-                    None => {
-                        let mut all = conn.prepare_cached(ALL_QUEUES)?;
-                        all.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
-                    }
+                let queues = if let Some(queues) = &self.names.queues {
+                    queues.clone()
+                } else {
+                    let mut all = conn.prepare_cached(ALL_QUEUES)?;
+                    all.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
                 };
                 for status in &self.statuses {
                     let no = if *status == JobStatus::Done { DONE } else { DEAD };
@@ -177,7 +175,7 @@ impl<'a> Look<'a> {
                 }
             }
             Walk::Group => {
-                let group = self.filter.error_group.map_or(0, |group| group.number());
+                let group = self.filter.error_group.map_or(0, crate::errors::ErrorGroupId::number);
                 // Not by the index of statuses.
                 add("x.error_group = ? AND +x.status = 5", vec![Value::from(group)]);
             }
