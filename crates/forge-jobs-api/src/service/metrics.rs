@@ -21,12 +21,14 @@ const SLACK: Duration = Duration::from_secs(1);
 const REACH: Duration = Duration::from_secs(3_660 * 86_400);
 /// Most points of a line.
 const MAX_POINTS: u32 = 10_000;
+/// Most points of a process: all processes are read for one.
+const MAX_RESOURCE_POINTS: u32 = 1_000;
 /// Lines unless asked otherwise.
 const DEFAULT_LINES: u32 = 100;
 /// Most lines: of each queue that has one, and of the others together.
 const MAX_LINES: u32 = 1_001;
 /// Most points of one answer.
-const MAX_POINTS_IN_ALL: usize = 30_000;
+const MAX_POINTS_IN_ALL: u32 = 30_000;
 /// Rolls that one reader makes: what is left then the next one does.
 const ROLLS: u32 = 20;
 /// Between two of them, so that the database is left to others.
@@ -42,7 +44,7 @@ pub(super) struct Rolling {
 }
 
 impl Rolling {
-    fn new(every: Duration) -> Self {
+    const fn new(every: Duration) -> Self {
         Self { every, last: tokio::sync::Mutex::const_new(None) }
     }
 
@@ -78,6 +80,7 @@ struct Asked<'a> {
     to: Option<&'a str>,
     last_seconds: Option<Seconds>,
     points: Option<u32>,
+    most_points: u32,
 }
 
 fn moment(field: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
@@ -97,8 +100,8 @@ impl Asked<'_> {
     fn range(&self) -> Result<Range, ApiError> {
         let now = Timestamp::now();
         let points = self.points.unwrap_or(DEFAULT_POINTS);
-        if !(2..=MAX_POINTS).contains(&points) {
-            let text = format!("points {points} is out of range: use 2 to {MAX_POINTS}");
+        if !(2..=self.most_points).contains(&points) {
+            let text = format!("points {points} is out of range: use 2 to {}", self.most_points);
             return Err(ApiError::invalid("points", text));
         }
         let to = self.to.map(|text| moment("to", text, now)).transpose()?;
@@ -127,8 +130,9 @@ impl Asked<'_> {
     }
 }
 
-fn hosts(text: Option<&str>) -> Option<Vec<String>> {
-    text.map(|text| text.split(',').map(|host| host.trim().to_owned()).collect())
+/// Names with commas between.
+fn names(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 /// As many as there is room for, those with the most in them; how many were left out.
@@ -186,8 +190,7 @@ impl Api {
     /// `invalid`, and what reading the storage gave.
     pub async fn timeline(&self, query: &TimelineQuery) -> Result<Timeline, ApiError> {
         let (range, lines) = self.lines(query).await?;
-        let room = MAX_POINTS_IN_ALL / range.starts().count().max(1);
-        let (lines, left_out) = busiest(lines, wanted(query)?.min(room.max(1)));
+        let (lines, left_out) = busiest(lines, wanted(query)? as usize);
         Ok(convert::timeline(&range, &lines, left_out))
     }
 
@@ -198,16 +201,21 @@ impl Api {
     /// As [`Self::timeline`].
     pub async fn totals(&self, query: &TimelineQuery) -> Result<Totals, ApiError> {
         let (range, lines) = self.lines(query).await?;
-        let (lines, left_out) = busiest(lines, wanted(query)?);
+        let (lines, left_out) = busiest(lines, wanted(query)? as usize);
         Ok(convert::totals(&range, &lines, left_out))
     }
 
     async fn lines(&self, query: &TimelineQuery) -> Result<(Range, Vec<Line>), ApiError> {
         let TimelineQuery { from, to, last_seconds, points, .. } = query;
-        let asked =
-            Asked { from: from.as_deref(), to: to.as_deref(), last_seconds: *last_seconds, points: *points };
+        let asked = Asked {
+            from: from.as_deref(),
+            to: to.as_deref(),
+            last_seconds: *last_seconds,
+            points: *points,
+            most_points: MAX_POINTS,
+        };
         let range = asked.range()?;
-        wanted(query)?;
+        let lines = wanted(query)?;
         let source = match query.by.unwrap_or_default() {
             TimelineBy::All => Source::All,
             TimelineBy::Queue => Source::Queues,
@@ -220,10 +228,15 @@ impl Api {
             }
             check_name("name", name)?;
         }
+        // Many lines have fewer points, so that neither the answer nor what is read for it grows with their product.
+        let many = source != Source::All && query.name.is_none();
+        let room = (MAX_POINTS_IN_ALL / lines).max(2);
+        let fewer = points.unwrap_or(DEFAULT_POINTS).min(room);
+        let range = if many { Asked { points: Some(fewer), ..asked }.range()? } else { range };
         self.catch_up().await;
-        let names = query.name.as_ref().map(std::slice::from_ref);
-        let hosts = hosts(query.host.as_deref());
-        let lines = timeline::lines_of(&self.storage, source, names, hosts.as_deref(), range).await?;
+        let only = query.name.as_ref().map(std::slice::from_ref);
+        let hosts = query.host.as_deref().map(names);
+        let lines = timeline::lines_of(&self.storage, source, only, hosts.as_deref(), range).await?;
         Ok((range, lines))
     }
 
@@ -234,16 +247,21 @@ impl Api {
     /// `invalid`, and what reading the storage gave.
     pub async fn resources(&self, query: &ResourceQuery) -> Result<Resources, ApiError> {
         let ResourceQuery { process, host, from, to, last_seconds, points } = query;
-        let asked =
-            Asked { from: from.as_deref(), to: to.as_deref(), last_seconds: *last_seconds, points: *points };
+        let asked = Asked {
+            from: from.as_deref(),
+            to: to.as_deref(),
+            last_seconds: *last_seconds,
+            points: *points,
+            most_points: MAX_RESOURCE_POINTS,
+        };
         let range = asked.range()?;
-        let hosts = hosts(host.as_deref());
+        let hosts = host.as_deref().map(names);
         let mut lines = timeline::resources(&self.storage, range).await?;
         lines.retain(|line| {
             process.as_ref().is_none_or(|process| *process == line.process.to_string())
                 && hosts.as_ref().is_none_or(|hosts| hosts.contains(&line.host))
         });
-        let room = MAX_POINTS_IN_ALL / range.starts().count().max(1);
+        let room = MAX_POINTS_IN_ALL as usize / range.starts().count().max(1);
         let (lines, left_out) = latest(lines, room.max(1));
         Ok(convert::resources(&range, &lines, left_out))
     }
@@ -265,10 +283,10 @@ impl Api {
 }
 
 /// Lines that are wanted at most.
-fn wanted(query: &TimelineQuery) -> Result<usize, ApiError> {
+fn wanted(query: &TimelineQuery) -> Result<u32, ApiError> {
     let lines = query.lines.unwrap_or(DEFAULT_LINES);
     if (1..=MAX_LINES).contains(&lines) {
-        return Ok(lines as usize);
+        return Ok(lines);
     }
     Err(ApiError::invalid("lines", format!("lines {lines} is out of range: use 1 to {MAX_LINES}")))
 }

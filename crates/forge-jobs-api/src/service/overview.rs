@@ -16,6 +16,11 @@ const RECENT: Duration = Duration::from_secs(300);
 /// Schedules whose latest job is looked at: those that fired last.
 const LAST_JOBS: usize = 50;
 
+/// Queues that are shown one by one.
+const MAX_GLANCES: usize = 200;
+/// What needs a person: more than that nobody reads.
+const MAX_ALERTS: usize = 100;
+
 /// What costs reads and need not be of this very moment.
 pub(super) struct Glance {
     pub(super) now: Timestamp,
@@ -72,7 +77,7 @@ impl Api {
             .filter(|row| row.enabled)
             .filter_map(|row| row.last_job.map(|job| (row.last_fire_at, &row.name, job)))
             .collect();
-        fired.sort_by(|a, b| b.0.cmp(&a.0));
+        fired.sort_by_key(|row| std::cmp::Reverse(row.0));
         let mut jobs = Vec::new();
         for (_, name, id) in fired.into_iter().take(LAST_JOBS) {
             jobs.extend(self.storage.inspect.job(id).await?.map(|job| (name.clone(), job)));
@@ -91,7 +96,10 @@ impl Api {
         let processes = self.processes().await?.processes;
         let glance = self.glance().await?;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let by_queue: Vec<_> = queues.iter().map(|queue| at_a_glance(queue, &processes, &glance)).collect();
+        let all: Vec<_> = queues.iter().map(|queue| at_a_glance(queue, &processes, &glance)).collect();
+        let mut alerts = alerts::find(&queues, &all, &processes, &glance);
+        let alerts_left_out = count(alerts.len().saturating_sub(MAX_ALERTS));
+        alerts.truncate(MAX_ALERTS);
         let schedules = &glance.schedules;
         Ok(Overview {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -103,10 +111,22 @@ impl Api {
             stale_processes: count(processes.iter().filter(|p| !p.live).count()),
             counts: queues.iter().filter_map(|q| q.counts).fold(Counts::default(), sum),
             recent: recent(&glance.all, glance.watched),
-            alerts: alerts::find(&queues, &by_queue, &processes, &glance),
-            by_queue,
+            queues_left_out: count(all.len().saturating_sub(MAX_GLANCES)),
+            by_queue: deepest(all),
+            alerts,
+            alerts_left_out,
         })
     }
+}
+
+/// Those with the most jobs that could run, by name.
+fn deepest(mut all: Vec<QueueGlance>) -> Vec<QueueGlance> {
+    if all.len() > MAX_GLANCES {
+        all.sort_by_key(|queue| std::cmp::Reverse(queue.counts.pending.count));
+        all.truncate(MAX_GLANCES);
+        all.sort_by(|a, b| a.queue.cmp(&b.queue));
+    }
+    all
 }
 
 /// How much of the last minutes there is anything to know of.

@@ -40,11 +40,12 @@ pub struct TimelineQuery {
     /// How long the range is, instead of `from`; default 3,600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<Seconds>,
-    /// Points of a line at most, 2 to 10,000; default 300. The step is the finest that gives no more.
+    /// Points of a line at most, 2 to 10,000; default 300. The step is the finest that gives no more. Where there is a line
+    /// for each queue or kind, at most 30,000 divided by `lines`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 10_000)))]
     pub points: Option<u32>,
-    /// Lines at most, 1 to 1,001; default 100. Of all lines together no more than 30,000 points are shown.
+    /// Lines at most, 1 to 1,001; default 100. Those with the most in them are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1001)))]
     pub lines: Option<u32>,
@@ -70,9 +71,9 @@ pub struct ResourceQuery {
     /// How long the range is, instead of `from`; default 3,600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<Seconds>,
-    /// Points of a process at most, 2 to 10,000; default 300. Of all processes together no more than 30,000 are shown.
+    /// Points of a process at most, 2 to 1,000; default 300. Of all processes together no more than 30,000 are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 10_000)))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 1000)))]
     pub points: Option<u32>,
 }
 

@@ -25,10 +25,16 @@ pub struct Overview {
     pub counts: Counts,
     /// What happened to jobs of all queues in the last minutes.
     pub recent: Recent,
-    /// Each queue, by name.
+    /// Each queue, by name; of more than 200 those with the most jobs that could run.
     pub by_queue: Vec<QueueGlance>,
-    /// What needs a person; empty when all is well.
+    /// Queues that are not among them.
+    #[serde(default)]
+    pub queues_left_out: u64,
+    /// What needs a person; empty when all is well. At most 100.
     pub alerts: Vec<Alert>,
+    /// So many more need a person.
+    #[serde(default)]
+    pub alerts_left_out: u64,
 }
 
 /// A queue at a glance.

@@ -107,9 +107,11 @@ async fn lines_are_bounded(place: Place) {
     let two = timeline("by=queue&lines=2").await;
     let names: Vec<_> = two.lines.iter().map(|line| line.name.as_deref()).collect();
     assert_eq!((names, two.left_out), (vec![Some("b"), Some("c")], 1));
-    // As many points as there may be in one answer leave room for two lines.
-    let long = timeline("by=queue&points=10000&last_seconds=590000").await;
-    assert!(long.lines[0].points.len() > 9_000 && long.lines.len() < 4, "{}", long.lines.len());
+    // Many lines have fewer points each.
+    let many = timeline("by=queue&points=10000&last_seconds=590000").await;
+    assert!((100..=300).contains(&many.lines[0].points.len()), "{}", many.lines[0].points.len());
+    let long = timeline("by=queue&name=b&points=10000&last_seconds=590000").await;
+    assert!(long.lines[0].points.len() > 9_000, "{}", long.lines[0].points.len());
     let one = timeline("by=queue&name=b").await;
     assert_eq!((one.lines.len(), one.lines[0].sum.enqueued), (1, 3));
     let got = rig.ask(Role::Viewer, "GET", "/metrics/totals?by=kind", None).await;

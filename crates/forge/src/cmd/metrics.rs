@@ -7,8 +7,8 @@ use crate::output::{Align, Output, table};
 use forge_jobs::limits::{DEFAULT_POINTS, MAX_METRIC_QUEUES};
 use forge_jobs_api::convert::seconds;
 use forge_jobs_api::wire::{
-    Latency, ResourceQuery, Resources, Sample, Seconds, Tally, Timeline, TimelineBy, TimelineLine,
-    TimelineOf, TimelineQuery,
+    Latency, ResourceQuery, Resources, Sample, Seconds, Tally, TimelineBy, TimelineOf, TimelineQuery, Total,
+    Totals,
 };
 use std::time::Duration;
 
@@ -75,16 +75,19 @@ pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exi
         }),
         host: (!args.host.is_empty()).then(|| args.host.join(",")),
         last_seconds,
-        points,
-        // All that there can be: those beyond that are counted together, in one more.
-        lines: u32::try_from(MAX_METRIC_QUEUES + 1).ok(),
         ..TimelineQuery::default()
     };
-    out.answer(&desk.timeline(&query).await?, text)?;
+    if out.is_json() {
+        out.json(&desk.timeline(&TimelineQuery { points, ..query }).await?)?;
+        return Ok(Exit::Ok);
+    }
+    // A table has no points, so there is room for all: those beyond these are counted together, in one more.
+    let lines = u32::try_from(MAX_METRIC_QUEUES + 1).ok();
+    out.text(&text(&desk.totals(&TimelineQuery { lines, ..query }).await?))?;
     Ok(Exit::Ok)
 }
 
-fn text(timeline: &Timeline) -> String {
+fn text(totals: &Totals) -> String {
     let head = [
         ("of", Align::Left),
         ("enqueued", Align::Right),
@@ -101,15 +104,10 @@ fn text(timeline: &Timeline) -> String {
         ("life p95", Align::Right),
         ("oldest", Align::Right),
     ];
-    let mut out = table(&head, &timeline.lines.iter().map(row).collect::<Vec<_>>());
-    if timeline.left_out > 0 {
-        let n = timeline.left_out;
-        out.extend(["\n", &n.to_string(), " more were left out: ask for fewer points, or a shorter time\n"]);
-    }
-    out
+    table(&head, &totals.totals.iter().map(row).collect::<Vec<_>>())
 }
 
-fn row(line: &TimelineLine) -> Vec<String> {
+fn row(line: &Total) -> Vec<String> {
     let Tally { dead, .. } = &line.sum;
     let all_dead = dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable;
     let t = &line.sum;

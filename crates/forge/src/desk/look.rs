@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use forge_jobs_api::service::Verb;
 use forge_jobs_api::wire::{
     ErrorCode, ErrorGroup, ErrorList, ErrorQuery, GroupBatch, GroupVerb, LogPage, LogQuery, ResourceQuery,
-    Resources, Timeline, TimelineQuery,
+    Resources, Timeline, TimelineQuery, Totals,
 };
 use http::Method;
 
@@ -14,6 +14,13 @@ impl Desk {
         match self {
             Self::Here(api) => Ok(api.timeline(query).await?),
             Self::There(server) => server.get_with(&["metrics", "timeline"], query).await,
+        }
+    }
+
+    pub(crate) async fn totals(&self, query: &TimelineQuery) -> Result<Totals, Failure> {
+        match self {
+            Self::Here(api) => Ok(api.totals(query).await?),
+            Self::There(server) => server.get_with(&["metrics", "totals"], query).await,
         }
     }
 
