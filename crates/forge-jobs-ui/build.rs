@@ -6,7 +6,8 @@ use std::path::Path;
 fn main() {
     // Always there: a directory that is not would have the script run again and again.
     println!("cargo::rerun-if-changed=dist");
-    let (Some(root), Some(out)) = (std::env::var_os("CARGO_MANIFEST_DIR"), std::env::var_os("OUT_DIR")) else {
+    let (Some(root), Some(out)) = (std::env::var_os("CARGO_MANIFEST_DIR"), std::env::var_os("OUT_DIR"))
+    else {
         return;
     };
     let dist = Path::new(&root).join("dist");
@@ -21,7 +22,11 @@ fn main() {
     for name in names {
         let file = |end: &str| {
             let path = dist.join(format!("{name}{end}"));
-            if path.exists() { format!("Some(include_bytes!({:?}))", path.display().to_string()) } else { "None".into() }
+            if path.exists() {
+                format!("Some(include_bytes!({:?}))", path.display().to_string())
+            } else {
+                "None".into()
+            }
         };
         let plain = dist.join(&name).display().to_string();
         // Writing to a String does not fail.

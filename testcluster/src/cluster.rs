@@ -124,6 +124,12 @@ impl Cluster {
         self.server().supervisor.log_tail()
     }
 
+    /// All that the server has written since it was made.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.server().supervisor.log()
+    }
+
     /// Stops the server at once, as a crash of it would: nothing is written, clients are cut off.
     ///
     /// # Errors

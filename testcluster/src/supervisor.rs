@@ -85,8 +85,17 @@ impl Supervisor {
 
     /// The last lines that the server wrote.
     pub(crate) fn log_tail(&self) -> String {
-        let log = std::fs::read(self.dir.join("log")).unwrap_or_default();
+        let log = self.read_log();
         String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_TAIL)..]).trim().to_owned()
+    }
+
+    /// All that the server wrote.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.read_log()).into_owned()
+    }
+
+    fn read_log(&self) -> Vec<u8> {
+        std::fs::read(self.dir.join("log")).unwrap_or_default()
     }
 
     fn ask(&mut self, command: &str) -> Result<String, Error> {

@@ -71,7 +71,8 @@ async fn what_was_committed_survives_a_crash_of_a_durable_server() {
     assert_eq!(column(&url, "SELECT n FROM t").await, ["1"]);
     assert_eq!(cluster.port(), port);
     assert_ne!(cluster.pid(), pid);
-    assert!(cluster.log_tail().contains("database system was not properly shut down"));
+    // Of a start under load the last lines are those of who knocked too early.
+    assert!(cluster.log().contains("database system was not properly shut down"));
 
     cluster.restart_immediate().unwrap();
     assert_eq!(column(&url, "SELECT n FROM t").await, ["1"]);

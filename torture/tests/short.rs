@@ -4,8 +4,8 @@
 mod support;
 
 use forge_torture::campaigns::{
-    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, Kill, Limits, Memory, Poison, Power, Spin,
-    Synchronous,
+    Clock, CronLeader, CronTexts, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory, Poison, Power,
+    Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -110,6 +110,13 @@ async fn memory_stays_flat_while_jobs_come_and_go_and_in_a_storm() -> Result<(),
     let _turn = turn().await;
     let report = Memory { churn: Duration::from_secs(9), storm: 20_000 }.run(&program()?).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_that_mean_no_good_do_not_keep_the_server_from_the_one_that_does() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", HttpAbuse::short().run(&Site::new(&program()?)?).await?);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bench_charts;
+mod bench_http;
 mod browser;
 mod charts;
 mod conformance;
@@ -18,6 +19,8 @@ mod root;
 mod run;
 mod schema;
 mod schemathesis;
+mod scrape;
+mod serving;
 mod suite;
 mod tidy;
 mod torture;
@@ -30,7 +33,8 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
   demo [ARGS]      build and run `forge demo` on the current directory; ARGS go to it (try --help)
-  test             run every test there is, cheapest first; stops at the first step that fails
+  test [STEP …]    run every test there is, or the steps that are named, cheapest first; stops at the first step that
+                   fails
   tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   conformance      try every rule on every storage and write docs/conformance.md
@@ -44,11 +48,13 @@ usage: cargo xtask <command>
                    `torture charts-live` moves a chart ten times a second for ten minutes in a browser
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
-  alerts           play Prometheus's alert rules
+  alerts           play Prometheus's alert rules, and have a Prometheus scrape a running server
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
   panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
-                   (--quick: large, and built in seconds; --check: use it in a headless Chromium)
+                   (--quick: large, and built in seconds; --check: use it in a headless Chromium; --mock: the one on a queue
+                   that is made up)
+  bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";
@@ -59,7 +65,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let result = match (command.as_str(), rest.as_slice()) {
         ("demo", _) => demo::run(&rest),
-        ("test", []) => suite::run(),
+        ("test", _) => suite::run(&rest),
         ("cron-cases", _) => cron_cases::run(&rest),
         ("peers", _) => peers::run(&rest),
         ("postgres", _) => postgres::serve(&rest),
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
         ("schema", []) => schema::run(),
         ("alerts", []) => alerts::run(),
         ("charts", []) => charts::run(),
+        ("bench-http", _) => bench_http::run(&rest),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
         ("panel", _) => panel::run(&rest),
@@ -80,7 +87,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         (
-            "test" | "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
+            "tidy" | "mutate-guards" | "conformance" | "schema" | "alerts" | "charts" | "gallery"
             | "wasm-toolchain",
             extra,
         ) => {

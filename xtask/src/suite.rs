@@ -1,7 +1,10 @@
 //! `cargo xtask test`: every test there is.
 
 use crate::run::{Cmd, TestCount, cargo};
-use crate::{alerts, charts, conformance, cron_cases, features, guards, postgres, root, tidy, wasm};
+use crate::{
+    alerts, charts, conformance, cron_cases, features, guards, panel, postgres, root, schemathesis, tidy,
+    wasm,
+};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,7 +32,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
@@ -39,15 +42,23 @@ const STEPS: [Step; 11] = [
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
     ("alerts", || alerts::run().map(|()| End::Done)),
+    ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
+    ("panel", || panel::check().map(|()| End::Done)),
     ("cargo-deny", deny),
 ];
 
-/// Runs the steps until one fails, then prints what was run.
-pub(crate) fn run() -> Result<(), String> {
+/// Runs the steps, or those that are named, until one fails, then prints what was run.
+pub(crate) fn run(names: &[String]) -> Result<(), String> {
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|(step, _)| step == name)) {
+        let steps = STEPS.map(|(name, _)| name).join(", ");
+        return Err(format!("there is no step {unknown:?}; the steps are {steps}"));
+    }
     let started = Instant::now();
     let mut lines = Vec::new();
-    for (name, step) in STEPS {
+    for (name, step) in
+        STEPS.into_iter().filter(|(step, _)| names.is_empty() || names.iter().any(|n| n == step))
+    {
         println!("\n=== {name}");
         let at = Instant::now();
         let end = step().unwrap_or_else(End::Failed);
@@ -79,7 +90,8 @@ fn summary(lines: &[Line], took: Duration) -> String {
         };
         row(line.name, &shown(line.took), result)
     }));
-    rows.extend(STEPS.iter().skip(lines.len()).map(|(name, _)| row(name, "-", "not run")));
+    let missing = STEPS.iter().filter(|(name, _)| !lines.iter().any(|line| line.name == *name));
+    rows.extend(missing.map(|(name, _)| row(name, "-", "not run")));
     rows.push(row("in all", &shown(took), ""));
     for line in lines {
         if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
@@ -95,7 +107,8 @@ fn summary(lines: &[Line], took: Duration) -> String {
 /// needs no server beside it.
 fn tests() -> Result<End, String> {
     cargo(["test", "--workspace", "--no-run"]).run()?;
-    let run = postgres::cargo_with_server(["test", "--workspace"])?.env("PROPTEST_RNG_SEED", SEED);
+    let run = postgres::cargo_with_server(["test", "--workspace", "--no-fail-fast"])?
+        .env("PROPTEST_RNG_SEED", SEED);
     let (count, found) = run.run_rules()?;
     conformance::check(&found)?;
     Ok(End::Tests(count))
@@ -164,6 +177,16 @@ fn cron_fires() -> Result<End, String> {
         return Ok(End::Skipped(format!("the cron cases were not compared with Python: {why}")));
     }
     cron_cases::run(&[])?;
+    Ok(End::Done)
+}
+
+/// Some seconds of requests that are made up from the OpenAPI document, on each storage.
+fn made_up_requests() -> Result<End, String> {
+    if let Err(why) = schemathesis::set_up() {
+        println!("{why}");
+        return Ok(End::Skipped(format!("no requests were made up from the OpenAPI document: {why}")));
+    }
+    schemathesis::run(&[])?;
     Ok(End::Done)
 }
 

@@ -35,3 +35,11 @@ pub(crate) const fn nearest(value: f64) -> i64 {
 pub(crate) const fn nearest_small(value: f64) -> i32 {
     (value + 0.5_f64.copysign(value)) as i32
 }
+
+/// A power of ten, the exact one's nearest neighbours included. What is no whole power goes by the exponential function:
+/// the general power of the standard library is twice its size.
+pub(crate) fn ten_to(power: f64) -> f64 {
+    let whole = power.floor();
+    let exact = 10_f64.powi(nearest_small(whole));
+    if power > whole { exact * ((power - whole) * std::f64::consts::LN_10).exp() } else { exact }
+}

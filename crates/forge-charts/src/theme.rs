@@ -187,7 +187,8 @@ pub(crate) fn swatch(key: String, scene: &Scene, slot: u8, (x, y): (f64, f64), h
             .with("stroke", Colour::Series(slot))
             .with("stroke-width", 2.5)
             .with("opacity", faded);
-        return dash(slot).into_iter().fold(node, |node, dash| node.with("stroke-dasharray", dash));
+        let dashes = dash(slot).filter(|_| scene.legend.len() > 1);
+        return dashes.into_iter().fold(node, |node, dash| node.with("stroke-dasharray", dash));
     }
     let area = crate::scene::Rect { x, y, width: 16.0, height: 10.0 };
     let node = rect(key, &area).with("rx", 2.0);

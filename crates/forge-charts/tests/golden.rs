@@ -145,7 +145,7 @@ fn every_state() {
     draw("error", &without(Status::Error(why.into())));
     draw("error-again", &with(Status::Error(why.into())));
     let mut showing = Showing::default();
-    showing.hidden.insert("completed".into());
+    showing.hidden.push("completed".into());
     showing.range = Some((START + 20.0 * MINUTE, START + 50.0 * MINUTE));
     let chart = Chart::stacked_bars("Jobs per minute", counts()).marks(deploys());
     golden("zoomed-one-hidden", &Document::default().write(&chart.scene(SIZE, &showing)));

@@ -6,7 +6,7 @@ mod metrics;
 mod why;
 
 pub use history::{log_cursor, parse_log_cursor};
-pub use metrics::{latency, resources, timeline};
+pub use metrics::{latency, resources, timeline, totals};
 
 use crate::wire;
 use forge_jobs as domain;
@@ -281,7 +281,7 @@ impl From<&storage::QueueCounts> for wire::Queue {
 #[must_use]
 pub fn process(row: &storage::ProcessRow, now: domain::Timestamp) -> wire::Process {
     let silence = now.saturating_since(row.beat_at);
-    let live = !row.died && silence < row.stale_after;
+    let live = !row.is_gone(now);
     // A beat may take a moment to be written.
     let late = live && silence > row.heartbeat_interval * 2 + Duration::from_secs(1);
     wire::Process {

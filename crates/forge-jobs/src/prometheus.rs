@@ -151,7 +151,7 @@ fn render(facts: &Facts) -> String {
 }
 
 fn state(process: &ProcessRow, now: Timestamp) -> &'static str {
-    if process.died || now.saturating_since(process.beat_at) > process.stale_after {
+    if process.is_gone(now) {
         "stale"
     } else if process.stopping {
         "stopping"

@@ -25,9 +25,25 @@ pub async fn lines(
     hosts: Option<&[String]>,
     range: Range,
 ) -> Result<Vec<Line>, StorageError> {
+    lines_of(storage, source, None, hosts, range).await
+}
+
+/// As [`lines`], of the queues or kinds of these names alone (`None`: of all). Each name has its line, also if nothing
+/// is in it.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn lines_of(
+    storage: &Storage,
+    source: Source,
+    names: Option<&[String]>,
+    hosts: Option<&[String]>,
+    range: Range,
+) -> Result<Vec<Line>, StorageError> {
     let params = SeriesParams {
         source,
-        names: None,
+        names: names.map(<[String]>::to_vec),
         hosts: hosts.map(<[String]>::to_vec),
         level: range.level(),
         from: range.from(),
@@ -37,6 +53,10 @@ pub async fn lines(
     let mut lines: BTreeMap<LineName, BTreeMap<Timestamp, Tally>> = BTreeMap::new();
     if source == Source::All {
         lines.entry(LineName::All).or_default();
+    } else {
+        let wanted =
+            names.unwrap_or_default().iter().map(|name| (LineName::Of(name.clone()), BTreeMap::new()));
+        lines.extend(wanted);
     }
     for row in series.rows {
         lines.entry(row.name).or_default().entry(range.start(row.at)).or_default().merge(&row.tally);

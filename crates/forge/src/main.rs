@@ -108,7 +108,7 @@ enum Command {
     Cron(cmd::cron::Command),
     /// Show what people did, and who
     Audit(cmd::audit::Args),
-    /// Serve the HTTP API
+    /// Serve the HTTP API and the panel
     Serve(cmd::serve::Args),
     /// Make a token for callers of the HTTP API
     Token(cmd::token::Args),
@@ -163,9 +163,9 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         }
         Command::Enqueue(args) => cmd::enqueue::run(args, at, out).await,
         Command::Job(command) => cmd::job::run(command, at, out).await,
-        Command::Errors(args) => cmd::errors::run(args, &at.database("errors")?, out).await,
+        Command::Errors(args) => cmd::errors::run(args, at, out).await,
         Command::Queue(command) => cmd::queue::run(command, at, out).await,
-        Command::Metrics(args) => cmd::metrics::run(&args, &at.database("metrics")?, out).await,
+        Command::Metrics(args) => cmd::metrics::run(&args, at, out).await,
         Command::Limit(command) => cmd::limit::run(command, at, out).await,
         Command::Cron(command) => cmd::cron::run(command, at, out).await,
         Command::Audit(args) => cmd::audit::run(args, at, out).await,

@@ -17,12 +17,16 @@ struct Twice {
 
 impl Twice {
     fn new() -> Self {
+        Self::serving(&["--tokens", "tokens"])
+    }
+
+    fn serving(args: &[&str]) -> Self {
         let home = Home::new();
         let admin = token(&home, "admin");
         std::fs::write(home.path("work/admin.token"), format!("{admin}\n")).unwrap();
         let viewer = token(&home, "viewer");
         std::fs::write(home.path("work/viewer.token"), viewer).unwrap();
-        let serving = Serving::start(&home, &["--tokens", "tokens"]);
+        let serving = Serving::start(&home, args);
         Self { home, serving }
     }
 
@@ -86,6 +90,48 @@ fn looks_give_the_same_json_from_both() {
     assert!(twice.there(&["job", "why", ID], "viewer").stdout.contains("not_due"));
     let doctor = twice.there(&["doctor"], "admin");
     assert!(doctor.stdout.contains(r#""schema_version""#), "{doctor:?}");
+}
+
+#[test]
+fn what_jobs_leave_behind_is_the_same_from_both() {
+    let twice = Twice::serving(&["--tokens", "tokens", "--worker", "--test-handlers"]);
+    let home = &twice.home;
+    let fails: Vec<_> = (1..=2)
+        .map(|n| home.enqueue(&["t.err", &format!(r#"{{"text":"row {n} is odd"}}"#), "--max-attempts", "1"]))
+        .collect();
+    let talks = home.enqueue(&["t.log", r#"{"n":3,"text":"hello"}"#]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    for id in fails.iter().chain([&talks]) {
+        while !home.run(["job", "show", id, "--json"]).stdout.contains(r#""finished_at":"2"#) {
+            assert!(std::time::Instant::now() < deadline, "{id} does not end");
+        }
+    }
+    // The last lines of a log come shortly after its job's end.
+    home.run(["job", "logs", &talks, "--follow"]).check(0, &[]);
+    for args in [
+        &["job", "logs", &talks][..],
+        &["job", "logs", &talks, "--attempt", "1"],
+        &["job", "events", &fails[0]],
+        &["job", "show", &fails[0]],
+        &["errors"],
+        &["errors", "--sort", "frequent", "--kind", "t.err"],
+    ] {
+        assert_eq!(twice.same(args).code, 0, "{args:?}");
+    }
+    let list: forge_jobs_api::wire::ErrorList = twice.there(&["errors"], "viewer").json();
+    let group = &list.groups[0].id;
+    assert_eq!(list.groups[0].count, 2);
+    assert_eq!(twice.same(&["errors", "show", group]).code, 0);
+    twice.there(&["errors", "retry", group], "viewer").check(1, &["needs the role operator"]);
+    twice.there(&["errors", "drop", group], "admin").check(0, &[]);
+    twice.same(&["job", "show", &fails[1]]).check(3, &[]);
+    twice.same(&["errors", "show", "00c0ffee00c0ffee"]).check(3, &[]);
+    let all = twice.there(&["metrics", "--by", "kind", "--last", "6h"], "viewer");
+    let all: forge_jobs_api::wire::Timeline = all.json();
+    // What a worker leads to be added up may come later than the first look.
+    assert!(all.lines.iter().map(|line| line.sum.enqueued).sum::<u64>() <= 3, "{all:?}");
+    twice.there(&["metrics", "--resources"], "viewer").check(0, &[]);
+    twice.there(&["metrics", "--last", "99999d"], "viewer").check(2, &["10 years"]);
 }
 
 #[test]

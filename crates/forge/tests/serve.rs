@@ -57,6 +57,73 @@ fn it_serves_until_sigterm_and_says_whether_it_is_ready() {
 }
 
 #[test]
+fn the_panel_is_beside_the_api_and_needs_no_token_to_be_loaded() {
+    let home = Home::new();
+    token(&home, "viewer");
+    let serving = Serving::start(&home, &["--tokens", "tokens"]);
+    let root = serving.get("/", "");
+    assert!(root.starts_with("HTTP/1.1 303") && root.contains("location: /panel/"), "{root}");
+    for path in ["/panel", "/panel/", "/panel/jobs?queue=mail", "/panel/queues/a%2Fb"] {
+        let page = serving.get(path, "");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("<!doctype html>"), "{path}: {page}");
+        assert!(page.contains("frame-ancestors 'none'") && !page.contains("unsafe-inline"), "{path}: {page}");
+    }
+    assert!(serving.get("/panel/assets/none.js", "").starts_with("HTTP/1.1 404"));
+    // What is not the panel's is behind the same door as before.
+    assert!(serving.get("/nowhere", "").starts_with("HTTP/1.1 401"));
+    assert!(serving.get("/api/v1/jobs", "").starts_with("HTTP/1.1 401"));
+    serving.stop();
+}
+
+#[test]
+fn prometheus_reads_metrics_with_a_token_or_without_if_told_so() {
+    let home = Home::new();
+    home.enqueue(&["k", "1", "--queue", "mail"]);
+    let viewer = token(&home, "viewer");
+    let serving = Serving::start(&home, &["--tokens", "tokens"]);
+    assert!(serving.get("/metrics", "").starts_with("HTTP/1.1 401"));
+    let told = serving.get("/metrics", &viewer);
+    assert!(told.contains("text/plain; version=0.0.4"), "{told}");
+    // Nobody works: the server itself has added it up.
+    assert!(told.contains("forge_queue_enqueued_total{queue=\"mail\"} 1\n"), "{told}");
+    serving.stop();
+    let serving = Serving::start(&home, &["--tokens", "tokens", "--open-metrics"]);
+    assert!(serving.get("/metrics", "").starts_with("HTTP/1.1 200"));
+    assert!(serving.get("/api/v1/metrics/totals", "").starts_with("HTTP/1.1 401"));
+    serving.stop();
+}
+
+/// Starts on an empty database of a server, does what it is asked to, and stops in good order with a job under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_a_database_on_postgres_and_stops_in_good_order() {
+    let databases =
+        tokio::task::spawn_blocking(forge_test_cluster::Databases::shared).await.unwrap().unwrap();
+    let database = databases.fresh(None).await.unwrap();
+    let home = Home::new();
+    let admin = token(&home, "admin");
+    let args = ["--tokens", "tokens", "--worker", "--test-handlers"];
+    let serving = Serving::start_with(&home, &args, Some(database.url()));
+    assert!(serving.get("/readyz", "").starts_with("HTTP/1.1 200"));
+    let job = r#"{"kind":"t.sleep","payload":{"ms":1500},"queue":"mail"}"#;
+    let made = serving.ask("POST", "/api/v1/jobs", &admin, job);
+    assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+    let id = made.split_once("\"id\":\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let path = format!("/api/v1/jobs/{id}");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !serving.get(&path, &admin).contains(r#""status":"running""#) {
+        assert!(std::time::Instant::now() < deadline, "{}", serving.get(&path, &admin));
+    }
+    let paused = serving.ask("POST", "/api/v1/queues/mail/pause", &admin, "");
+    assert!(paused.contains(r#""paused":true"#), "{paused}");
+    assert!(serving.get("/metrics", &admin).contains("forge_queue_paused{queue=\"mail\"} 1\n"));
+    let (ended, log) = serving.stop();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "0 connections were cut off\n"), "{log}");
+    // The job that ran was let to its end.
+    let shown = home.run(["job", "show", &id, "--database", database.url(), "--json"]);
+    assert!(shown.stdout.contains(r#""status":"done""#), "{shown:?}");
+}
+
+#[test]
 fn it_does_not_start_where_everybody_could_do_everything() {
     let home = Home::new();
     home.run(["serve", "--listen", "0.0.0.0:0"]).check(1, &["configure tokens", "127.0.0.1"]);

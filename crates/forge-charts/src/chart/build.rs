@@ -97,9 +97,13 @@ fn legend(chart: &Chart, showing: &Showing) -> Vec<LegendItem> {
         .map(|(i, s)| LegendItem {
             name: s.name().to_owned(),
             slot: u8::try_from(chart.frame.slot(i)).unwrap_or(0),
-            hidden: showing.hidden.contains(s.name()),
+            hidden: is_hidden(showing, s.name()),
         })
         .collect()
+}
+
+fn is_hidden(showing: &Showing, name: &str) -> bool {
+    showing.hidden.iter().any(|hidden| hidden == name)
 }
 
 impl<'a> Content<'a> {
@@ -108,7 +112,7 @@ impl<'a> Content<'a> {
         let full = extent::full(chart, bucket);
         let domain = showing.range.filter(|r| extent::usable(*r)).unwrap_or(full);
         let shown: Vec<usize> = (0..chart.frame.series().len())
-            .filter(|i| !showing.hidden.contains(chart.frame.series()[*i].name()))
+            .filter(|i| !is_hidden(showing, chart.frame.series()[*i].name()))
             .collect();
         let shift = if !chart.kind.is_bars() {
             0.0

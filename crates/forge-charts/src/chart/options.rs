@@ -2,7 +2,6 @@
 
 use crate::format::Format;
 use crate::time::{self, Zone};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How data is drawn.
@@ -179,5 +178,5 @@ pub struct Showing {
     /// The range of x; `None` is all.
     pub range: Option<(f64, f64)>,
     /// The names of the series that are not shown. Names, so that it survives an update with other columns.
-    pub hidden: BTreeSet<String>,
+    pub hidden: Vec<String>,
 }

@@ -19,7 +19,7 @@ const PREFIXES: [(&str, i32); 13] = [
 
 /// With as many decimals as asked for; what is so large that they say nothing is written as it is exact.
 pub(super) fn decimals(value: f64, digits: usize) -> String {
-    if value.abs() >= 1e12 { exact(value) } else { minus(format!("{value:.digits$}")) }
+    if value.abs() >= 1e12 { exact(value) } else { fixed(value, digits) }
 }
 
 /// The decimals that tell apart values this far from each other: 0 for 1, 1 for 0.5, 2 for 0.25.
@@ -44,11 +44,8 @@ pub(super) fn significant(value: f64, digits: i32) -> String {
         return exact(value);
     }
     let places = crate::num::index(f64::from(digits - 1) - size).min(15);
-    let mut text = format!("{value:.places$}");
-    if places > 0 {
-        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-    }
-    minus(if text == "-0" { "0".to_owned() } else { text })
+    let text = fixed(value, places);
+    if text.contains('.') { shorn(&text).to_owned() } else { text }
 }
 
 /// Short: 1.5k, 20M, 3µ. What no prefix reaches is written as 1e30.
@@ -58,7 +55,7 @@ pub(super) fn short(value: f64, step: f64) -> String {
         return "0".to_owned();
     }
     if !(1e-12..1e27).contains(&size) {
-        return minus(format!("{value:e}"));
+        return scientific(value);
     }
     // Between 1 and 10 thousandths a decimal reads better than a prefix.
     let plain = (1e-3..1e3).contains(&size);
@@ -72,12 +69,10 @@ pub(super) fn short(value: f64, step: f64) -> String {
 pub(super) fn exact(value: f64) -> String {
     let size = value.abs();
     if size >= 1e16 || (size > 0.0 && size < 1e-4) {
-        let text = format!("{value:.3e}");
-        let Some((digits, power)) = text.split_once('e') else { return minus(text) };
-        return minus(format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.')));
+        return scientific(value);
     }
     if value.fract() == 0.0 || size >= 1e4 {
-        return thousands(&minus(format!("{value:.0}")));
+        return thousands(&fixed(value, 0));
     }
     thousands(&significant(value, 4))
 }
@@ -98,7 +93,46 @@ pub(super) fn thousands(text: &str) -> String {
     out
 }
 
-/// With a real minus, which is as wide as a plus and is read out as one.
-fn minus(text: String) -> String {
-    if text.contains('-') { text.replace('-', "−") } else { text }
+/// With so many decimals, rounded, and a real minus, which is as wide as a plus and is read out as one.
+///
+/// The standard library's way takes any number to any place exactly, in 17 kilobytes. Here decimals beyond those that a
+/// double has are left out, and the whole part must be below 10^18.
+fn fixed(value: f64, places: usize) -> String {
+    let size = value.abs();
+    let power = |places: usize| 10_f64.powi(i32::try_from(places).unwrap_or(0));
+    let places = (0..=places).rev().find(|places| size * power(*places) < 1e17).unwrap_or(0);
+    let digits = crate::num::whole((size * power(places)).round());
+    let mut text = format!("{digits:0>width$}", width = places + 1);
+    if places > 0 {
+        text.insert(text.len() - places, '.');
+    }
+    if value < 0.0 && digits > 0 {
+        text.insert(0, '−');
+    }
+    text
+}
+
+/// Without zeros at the end, nor a point.
+fn shorn(text: &str) -> &str {
+    text.trim_end_matches('0').trim_end_matches('.')
+}
+
+/// Four digits that count and a power of ten: 1.5e300.
+fn scientific(value: f64) -> String {
+    let size = value.abs();
+    let mut power = crate::num::nearest_small(size.log10().floor());
+    let thousandths = |power: i32| {
+        // Neither a power below 10^-308 nor one above 10^308 is a number.
+        let (first, second) = (power.clamp(-300, 300), power - power.clamp(-300, 300));
+        (size / 10_f64.powi(first) / 10_f64.powi(second) * 1e3).round()
+    };
+    // The logarithm can be on the wrong side of a whole number, and rounding can reach the next power.
+    if thousandths(power) >= 1e4 {
+        power += 1;
+    } else if thousandths(power) < 1e3 {
+        power -= 1;
+    }
+    let digits = fixed(thousandths(power) / 1e3, 3);
+    let minus = |negative: bool| if negative { "−" } else { "" };
+    format!("{}{}e{}{}", minus(value < 0.0), shorn(&digits), minus(power < 0), power.unsigned_abs())
 }

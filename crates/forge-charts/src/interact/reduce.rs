@@ -187,8 +187,11 @@ impl Step<'_> {
     }
 
     fn toggle(&mut self, name: &str) {
-        if !self.state.showing.hidden.remove(name) && self.is_known(name) {
-            self.state.showing.hidden.insert(name.to_owned());
+        let hidden = &mut self.state.showing.hidden;
+        if let Some(at) = hidden.iter().position(|other| other == name) {
+            hidden.remove(at);
+        } else if self.is_known(name) {
+            self.state.showing.hidden.push(name.to_owned());
         }
     }
 
@@ -197,9 +200,10 @@ impl Step<'_> {
             return;
         }
         let others = self.scene.frame.series().iter().map(|s| s.name().to_owned()).filter(|n| n != name);
-        let others: std::collections::BTreeSet<String> = others.collect();
-        let alone = self.state.showing.hidden == others && !others.is_empty();
-        self.state.showing.hidden = if alone { std::collections::BTreeSet::new() } else { others };
+        let others: Vec<String> = others.collect();
+        let is_hidden = |name: &str| self.state.showing.hidden.iter().any(|other| other == name);
+        let alone = !others.is_empty() && !is_hidden(name) && others.iter().all(|other| is_hidden(other));
+        self.state.showing.hidden = if alone { Vec::new() } else { others };
     }
 
     fn is_known(&self, name: &str) -> bool {

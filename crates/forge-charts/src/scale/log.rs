@@ -45,7 +45,7 @@ impl Log {
     /// The value at a pixel; always positive.
     #[must_use]
     pub fn invert(&self, pixel: f64) -> f64 {
-        10_f64.powf(self.exponents.invert(pixel).clamp(-307.0, 308.0))
+        crate::num::ten_to(self.exponents.invert(pixel).clamp(-307.0, 308.0))
     }
 
     /// The same with bounds moved outwards to powers of ten, or to 1, 2 and 5 times those when they are less than two
@@ -59,7 +59,7 @@ impl Log {
             // One power to each side: the logarithm of 1000 may be 2.999….
             let candidates = [power - 1.0, power, power + 1.0]
                 .into_iter()
-                .flat_map(|p| factors.iter().map(move |f| f * 10_f64.powf(p)));
+                .flat_map(|p| factors.iter().map(move |f| f * crate::num::ten_to(p)));
             let close = value * 1e-12;
             if up {
                 candidates.filter(|c| *c >= value - close).fold(f64::INFINITY, f64::min)
@@ -89,7 +89,7 @@ impl Log {
             values.extend(
                 factors
                     .iter()
-                    .map(|f| f * 10_f64.powf(power))
+                    .map(|f| f * crate::num::ten_to(power))
                     .filter(|v| *v >= low * (1.0 - 1e-12) && *v <= high * (1.0 + 1e-12) && v.is_normal()),
             );
             power += every;
@@ -149,7 +149,7 @@ impl Symlog {
     #[must_use]
     pub fn invert(&self, pixel: f64) -> f64 {
         let bent = self.bent.invert(pixel);
-        ((10_f64.powf(bent.abs().min(307.0)) - 1.0) * self.constant).copysign(bent)
+        ((crate::num::ten_to(bent.abs().min(307.0)) - 1.0) * self.constant).copysign(bent)
     }
 
     /// About `count` ticks: zero, and powers of ten from the constant up on the sides that the domain has.
@@ -158,14 +158,14 @@ impl Symlog {
         let (low, high) = (self.domain.0.min(self.domain.1), self.domain.0.max(self.domain.1));
         let floor = self.constant.log10().round();
         let side = |reach: f64| -> Vec<f64> {
-            if reach < 10_f64.powf(floor) {
+            if reach < crate::num::ten_to(floor) {
                 return Vec::new();
             }
             let decades = reach.log10() - floor;
             let wanted = crate::num::float(count.clamp(2, MAX_TICKS) / 2);
             let every = (decades / wanted).ceil().max(1.0);
             let steps = crate::num::index(decades / every).min(MAX_TICKS / 2 - 1);
-            (0..=steps).map(|i| 10_f64.powf(floor + every * crate::num::float(i))).collect()
+            (0..=steps).map(|i| crate::num::ten_to(floor + every * crate::num::float(i))).collect()
         };
         let mut values: Vec<f64> = side(-low).into_iter().rev().map(|v| -v).collect();
         if low <= 0.0 && high >= 0.0 {

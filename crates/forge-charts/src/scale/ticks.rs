@@ -72,7 +72,7 @@ impl Step {
         if !wanted.is_normal() || !power.is_finite() {
             return None;
         }
-        let error = wanted / 10_f64.powf(power);
+        let error = wanted / crate::num::ten_to(power);
         let (factor, more) = if error >= 50_f64.sqrt() {
             (1.0, 1.0)
         } else if error >= 10_f64.sqrt() {

@@ -103,14 +103,28 @@ pub struct Node {
 impl Node {
     /// An element without anything.
     pub fn new(tag: &'static str, key: impl Into<Cow<'static, str>>) -> Self {
-        Self { key: key.into(), tag, attrs: Vec::new(), text: String::new(), children: Vec::new() }
+        Self::of(tag, key.into())
+    }
+
+    #[inline(never)]
+    fn of(tag: &'static str, key: Cow<'static, str>) -> Self {
+        Self { key, tag, attrs: Vec::new(), text: String::new(), children: Vec::new() }
     }
 
     /// The same with an attribute more.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.attrs.push((name, value.into()));
+        self.push(name, value.into());
         self
+    }
+
+    // Once for all of the places that build elements: written into each of them, it is most of what a page loads.
+    #[inline(never)]
+    fn push(&mut self, name: &'static str, value: Value) {
+        if self.attrs.is_empty() {
+            self.attrs.reserve(8);
+        }
+        self.attrs.push((name, value));
     }
 
     /// The same with this text in it.

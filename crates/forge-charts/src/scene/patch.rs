@@ -29,7 +29,8 @@ pub fn changes<'a>(old: &[Node], new: &'a [Node]) -> Vec<Change<'a>> {
     // From the end, so that the positions in front stay what they were.
     let mut kept: Vec<&Node> = Vec::with_capacity(old.len());
     for (at, node) in old.iter().enumerate().rev() {
-        if new.iter().any(|other| same(node, other)) {
+        // Mostly it is where it was.
+        if new.get(at).is_some_and(|other| same(node, other)) || new.iter().any(|other| same(node, other)) {
             kept.push(node);
         } else {
             out.push(Change::Remove(at));

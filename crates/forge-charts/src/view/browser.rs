@@ -2,10 +2,9 @@
 
 use crate::interact::{Event, Key, Pointer};
 use crate::time::Zone;
-use leptos::ev;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, HtmlElement, ResizeObserver};
+use web_sys::{Element, KeyboardEvent, MouseEvent, PointerEvent, ResizeObserver, WheelEvent};
 
 /// The browser's own zone, as its `Date` tells it between two seconds since 1970. No data of zones is needed.
 ///
@@ -26,16 +25,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Calls back with the width in pixels, now and when it changes, at most once a frame.
-    pub(super) fn width(element: &HtmlElement, mut changed: impl FnMut(f64) + 'static) -> Option<Self> {
+    /// Calls back with the width in pixels, soon and when it changes, at most once a frame.
+    pub(super) fn width(element: &Element, mut changed: impl FnMut(f64) + 'static) -> Option<Self> {
         let watched = element.clone();
-        changed(f64::from(watched.client_width()));
-        let callback = Closure::<dyn FnMut()>::new({
-            let watched = watched.clone();
-            move || changed(f64::from(watched.client_width()))
-        });
+        let callback = Closure::<dyn FnMut()>::new(move || changed(f64::from(watched.client_width())));
         let observer = ResizeObserver::new(callback.as_ref().unchecked_ref()).ok()?;
-        observer.observe(&watched);
+        observer.observe(element);
         Some(Self { observer, _callback: callback })
     }
 }
@@ -47,7 +42,7 @@ impl Drop for Watch {
 }
 
 /// Where an event is, in pixels of a picture of this width, however large the page shows it.
-pub(super) fn place(event: &ev::MouseEvent, stage: &Element, width: f64) -> (f64, f64) {
+pub(super) fn place(event: &MouseEvent, stage: &Element, width: f64) -> (f64, f64) {
     let area = stage.get_bounding_client_rect();
     let scale = if area.width() > 0.0 { width / area.width() } else { 1.0 };
     let (x, y) = (f64::from(event.client_x()), f64::from(event.client_y()));
@@ -55,14 +50,14 @@ pub(super) fn place(event: &ev::MouseEvent, stage: &Element, width: f64) -> (f64
 }
 
 /// A pointer in the words of the charts.
-pub(super) fn pointer(event: &ev::PointerEvent, stage: &Element, width: f64) -> Pointer {
+pub(super) fn pointer(event: &PointerEvent, stage: &Element, width: f64) -> Pointer {
     let (x, y) = place(event, stage, width);
     Pointer { id: event.pointer_id(), x, y, touch: event.pointer_type() == "touch", shift: event.shift_key() }
 }
 
 /// A turn of the wheel: zooming with Ctrl or ⌘, as trackpads say pinching; sideways it moves the range. Else it is the
 /// page's.
-pub(super) fn wheel(event: &ev::WheelEvent, stage: &Element, width: f64) -> Option<Event> {
+pub(super) fn wheel(event: &WheelEvent, stage: &Element, width: f64) -> Option<Event> {
     // Lines and pages instead of pixels.
     let unit = match event.delta_mode() {
         1 => 16.0,
@@ -80,7 +75,7 @@ pub(super) fn wheel(event: &ev::WheelEvent, stage: &Element, width: f64) -> Opti
 }
 
 /// A key that means something here. With Ctrl, ⌘ or Alt it means something else to the browser.
-pub(super) fn key(event: &ev::KeyboardEvent) -> Option<Event> {
+pub(super) fn key(event: &KeyboardEvent) -> Option<Event> {
     if event.ctrl_key() || event.meta_key() || event.alt_key() {
         return None;
     }

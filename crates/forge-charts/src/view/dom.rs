@@ -3,12 +3,14 @@
 use crate::scene::{Change, Colour, Node, Paints, changes};
 use crate::theme::SLOTS;
 use std::borrow::Cow;
-use web_sys::{Document, Element};
+use wasm_bindgen::JsCast as _;
+use web_sys::{Document, Element, HtmlElement};
 
 const SVG: &str = "http://www.w3.org/2000/svg";
+const HTML: &str = "http://www.w3.org/1999/xhtml";
 
 /// Colours as properties of the style sheet, so that a theme changes without drawing.
-pub(super) struct Variables<'a>(pub(super) &'a str);
+struct Variables<'a>(&'a str);
 
 impl Paints for Variables<'_> {
     fn colour(&self, colour: Colour) -> Cow<'static, str> {
@@ -21,7 +23,7 @@ impl Paints for Variables<'_> {
 }
 
 /// The property of a colour.
-pub(super) const fn variable(colour: Colour) -> &'static str {
+const fn variable(colour: Colour) -> &'static str {
     match colour {
         Colour::Series(slot) => match slot as usize % SLOTS {
             0 => "var(--fc-1)",
@@ -47,9 +49,31 @@ pub(super) const fn variable(colour: Colour) -> &'static str {
 
 /// Makes the elements below `parent`, which are `old`, to be `new`.
 pub(super) fn draw(parent: &Element, old: &[Node], new: &[Node], prefix: &str) {
-    let Some(document) = parent.owner_document() else { return };
     let found = changes(old, new);
-    Pen { document, paints: Variables(prefix) }.apply(parent, &found);
+    if !found.is_empty()
+        && let Some(document) = parent.owner_document()
+    {
+        Pen { document, paints: Variables(prefix) }.apply(parent, &found);
+    }
+}
+
+/// Gives an element the attributes of a node, of which it has those of `old`.
+pub(super) fn dress(element: &Element, old: &Node, new: &Node) {
+    for (name, _) in old.attrs.iter().filter(|old| !new.attrs.contains(old)) {
+        let _ = element.remove_attribute(name);
+    }
+    for (name, value) in new.attrs.iter().filter(|new| !old.attrs.contains(new)) {
+        set(element, name, &Variables("").text(value));
+    }
+}
+
+/// Styles go by the object model: a policy for the page's content may forbid them as attributes.
+fn set(element: &Element, name: &str, text: &str) {
+    if name == "style" {
+        element.unchecked_ref::<HtmlElement>().style().set_css_text(text);
+    } else {
+        let _ = element.set_attribute(name, text);
+    }
 }
 
 struct Pen<'a> {
@@ -74,14 +98,15 @@ impl Pen<'_> {
                     }
                 }
                 Change::Insert(at, node) => {
-                    if let Some(element) = self.create(node) {
+                    let within = parent.namespace_uri().is_some_and(|space| space == SVG);
+                    if let Some(element) = self.create(node, within) {
                         let before = child(parent, *at);
                         let _ = parent.insert_before(&element, before.as_deref());
                     }
                 }
                 Change::Set(at, name, value) => {
                     if let Some(child) = child(parent, *at) {
-                        let _ = child.set_attribute(name, &self.paints.text(value));
+                        set(&child, name, &self.paints.text(value));
                     }
                 }
                 Change::Unset(at, name) => {
@@ -103,10 +128,12 @@ impl Pen<'_> {
         }
     }
 
-    fn create(&self, node: &Node) -> Option<Element> {
-        let element = self.document.create_element_ns(Some(SVG), node.tag).ok()?;
+    /// An element of HTML, or of SVG from `svg` on down.
+    fn create(&self, node: &Node, within: bool) -> Option<Element> {
+        let svg = within || node.tag == "svg";
+        let element = self.document.create_element_ns(Some(if svg { SVG } else { HTML }), node.tag).ok()?;
         for (name, value) in &node.attrs {
-            let _ = element.set_attribute(name, &self.paints.text(value));
+            set(&element, name, &self.paints.text(value));
         }
         if node.tag == "pattern" {
             element.set_id(&format!("{}-{}", self.paints.prefix(), node.key));
@@ -115,7 +142,7 @@ impl Pen<'_> {
             element.set_text_content(Some(&node.text));
         }
         for below in &node.children {
-            if let Some(below) = self.create(below) {
+            if let Some(below) = self.create(below, svg) {
                 let _ = element.append_child(&below);
             }
         }
@@ -123,6 +150,6 @@ impl Pen<'_> {
     }
 }
 
-fn child(parent: &Element, at: usize) -> Option<Element> {
+pub(super) fn child(parent: &Element, at: usize) -> Option<Element> {
     parent.children().item(u32::try_from(at).ok()?)
 }

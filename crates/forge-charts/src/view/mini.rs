@@ -1,12 +1,12 @@
 //! The small chart of a card or a row.
 
-use super::dom;
+use super::dom::draw;
+use super::follow;
 use super::group::next_id;
 use crate::chart::{Chart, Showing};
 use crate::data::Frame;
-use crate::scene::Scene;
+use crate::scene::Node;
 use leptos::prelude::*;
-use std::sync::Arc;
 
 /// A small line without axes. It takes no focus and follows no pointer: its name says what there is to see, and a chart
 /// beside it has the rest.
@@ -26,27 +26,26 @@ pub fn MiniChart(
     with: Option<Callback<Chart, Chart>>,
 ) -> impl IntoView {
     let prefix = format!("fc{}", next_id());
-    let scene = Memo::new_with_compare(
-        move |_| {
-            let chart = Chart::mini(title.get(), data.get());
-            let chart = with.map_or_else(|| chart.clone(), |with| with.run(chart.clone()));
-            Arc::new(chart.scene(size, &Showing::default()))
-        },
-        |_, _| true,
-    );
-    let root = NodeRef::<leptos::svg::Svg>::new();
-    Effect::new(move |before: Option<Option<Arc<Scene>>>| {
-        let before = before.flatten();
-        let Some(root) = root.get() else { return before };
-        let next = scene.get();
-        let old = before.as_ref().map_or(&[][..], |s| &s.nodes);
-        dom::draw(&root, old, &next.nodes, &prefix);
-        Some(next)
+    let root = NodeRef::<leptos::html::Span>::new();
+    let mut drawn = Vec::new();
+    follow(move || {
+        let Some(root) = root.get() else { return };
+        let chart = Chart::mini(title.get(), data.get());
+        let chart = match with {
+            Some(with) => with.run(chart),
+            None => chart,
+        };
+        let scene = chart.scene(size, &Showing::default());
+        let picture = Node::new("svg", "picture")
+            .with("role", "img")
+            .with("aria-label", format!("{}. {}", scene.title, scene.description))
+            .with("width", size.0)
+            .with("height", size.1)
+            .with("font-size", crate::theme::FONT)
+            .with_children(scene.nodes);
+        let next = vec![picture];
+        draw(&root, &drawn, &next, &prefix);
+        drawn = next;
     });
-    let name = move || scene.with(|s| format!("{}. {}", s.title, s.description));
-    view! {
-        <span class="fc fc-mini">
-            <svg node_ref=root role="img" aria-label=name width=size.0 height=size.1 font-size=crate::theme::FONT></svg>
-        </span>
-    }
+    view! { <span class="fc fc-mini" node_ref=root></span> }
 }

@@ -24,12 +24,12 @@ mod browser;
 mod chart;
 mod dom;
 mod group;
-mod legend;
 #[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
 mod mini;
 #[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
 mod named;
-mod tip;
+mod page;
+mod stage;
 
 pub use browser::zone as browser_zone;
 pub use chart::ChartView;
@@ -41,6 +41,16 @@ use crate::theme::STYLE;
 #[cfg(doc)]
 use crate::{interact::reduce, scene::Scene};
 use leptos::prelude::*;
+
+/// Runs a function now and whenever a signal that it read has changed, as long as the component is there.
+///
+/// All that follows signals here goes through one function, since each further one would be generated anew.
+fn follow(work: impl FnMut() + 'static) {
+    fn boxed(mut work: Box<dyn FnMut()>) {
+        Effect::new(move || work());
+    }
+    boxed(Box::new(work));
+}
 
 /// The style sheet of the charts. Once in a page is enough.
 #[component]

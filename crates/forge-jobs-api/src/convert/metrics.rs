@@ -46,14 +46,19 @@ impl From<&Tally> for wire::Tally {
     }
 }
 
+/// What a line is of, and its name.
+fn named(line: &Line) -> (wire::TimelineOf, Option<String>) {
+    match &line.name {
+        LineName::All => (wire::TimelineOf::All, None),
+        LineName::Of(name) => (wire::TimelineOf::One, Some(name.clone())),
+        LineName::Other => (wire::TimelineOf::Other, None),
+        _ => (wire::TimelineOf::Unknown, None),
+    }
+}
+
 impl From<&Line> for wire::TimelineLine {
     fn from(line: &Line) -> Self {
-        let (of, name) = match &line.name {
-            LineName::All => (wire::TimelineOf::All, None),
-            LineName::Of(name) => (wire::TimelineOf::One, Some(name.clone())),
-            LineName::Other => (wire::TimelineOf::Other, None),
-            _ => (wire::TimelineOf::Unknown, None),
-        };
+        let (of, name) = named(line);
         let points = line.points.iter().map(|point| wire::TimelinePoint {
             at: time(point.at),
             tally: point.tally.as_ref().map(Into::into),
@@ -62,14 +67,33 @@ impl From<&Line> for wire::TimelineLine {
     }
 }
 
-/// Lines over a range.
+impl From<&Line> for wire::Total {
+    fn from(line: &Line) -> Self {
+        let (of, name) = named(line);
+        Self { of, name, sum: (&line.sum()).into() }
+    }
+}
+
+/// Lines over a range; so many were left out.
 #[must_use]
-pub fn timeline(range: &Range, lines: &[Line]) -> wire::Timeline {
+pub fn timeline(range: &Range, lines: &[Line], left_out: u64) -> wire::Timeline {
     wire::Timeline {
         from: time(range.from()),
         to: time(range.to()),
         step_seconds: seconds(range.step()),
         lines: lines.iter().map(Into::into).collect(),
+        left_out,
+    }
+}
+
+/// All of a range in one for each line; so many were left out.
+#[must_use]
+pub fn totals(range: &Range, lines: &[Line], left_out: u64) -> wire::Totals {
+    wire::Totals {
+        from: time(range.from()),
+        to: time(range.to()),
+        totals: lines.iter().map(Into::into).collect(),
+        left_out,
     }
 }
 
@@ -94,9 +118,9 @@ impl From<&Sample> for wire::Sample {
     }
 }
 
-/// What processes used over a range.
+/// What processes used over a range; so many were left out.
 #[must_use]
-pub fn resources(range: &Range, lines: &[ProcessLine]) -> wire::Resources {
+pub fn resources(range: &Range, lines: &[ProcessLine], left_out: u64) -> wire::Resources {
     let process = |line: &ProcessLine| wire::ProcessResources {
         process: line.process.to_string(),
         host: line.host.clone(),
@@ -114,5 +138,6 @@ pub fn resources(range: &Range, lines: &[ProcessLine]) -> wire::Resources {
         to: time(range.to()),
         step_seconds: seconds(range.step()),
         processes: lines.iter().map(process).collect(),
+        left_out,
     }
 }

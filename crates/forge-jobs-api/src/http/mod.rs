@@ -24,7 +24,7 @@ pub use auth::{
 };
 pub use hosts::Hosts;
 pub use openapi::document;
-pub use options::{HttpLimits, Options, Writes};
+pub use options::{HttpLimits, Options, Scrapes, Writes};
 pub use route::Access;
 pub use routes::{RouteInfo, inventory};
 
@@ -41,7 +41,8 @@ pub const API_PREFIX: &str = "/api/v1";
 /// The API as a router, for [`Router::nest`] and [`Router::merge`] of an application, or for
 /// [`Server`](crate::server::Server).
 ///
-/// All of it is behind the [`Authenticator`] of the options, unknown paths too.
+/// All of it is behind the [`Authenticator`] of the options, unknown paths too. Who reads metrics adds up first what
+/// happened since, see [`Api::rolling`].
 pub fn router(api: Api, options: Options) -> Router {
     let mut sites: BTreeMap<&'static str, Site> = BTreeMap::new();
     for route in routes::all() {
@@ -49,13 +50,21 @@ pub fn router(api: Api, options: Options) -> Router {
             sites.entry(route.path).or_default().add(route);
         }
     }
-    let shared = Arc::new(Shared::new(api, options));
+    let scrapes = routes::scrape(options.scrapes);
+    let shared = Arc::new(Shared::new(api.rolling_by_default(), options));
     let nowhere = Arc::new(Site::default());
+    let endpoint = |site: Site| {
+        let (shared, site) = (Arc::clone(&shared), Arc::new(site));
+        any(move |request| dispatch::answer(Arc::clone(&shared), Arc::clone(&site), request))
+    };
     let mut router = Router::new();
     for (path, site) in sites {
-        let (shared, site) = (Arc::clone(&shared), Arc::new(site));
-        let endpoint = any(move |request| dispatch::answer(Arc::clone(&shared), Arc::clone(&site), request));
-        router = router.route(&format!("{API_PREFIX}{path}"), endpoint);
+        router = router.route(&format!("{API_PREFIX}{path}"), endpoint(site));
+    }
+    if let Some(route) = scrapes {
+        let (path, mut site) = (route.path, Site::default());
+        site.add(route);
+        router = router.route(path, endpoint(site));
     }
     router.fallback(move |request| dispatch::answer(shared, nowhere, request))
 }

@@ -105,6 +105,7 @@ fn parameters(route: &Route, schemas: &mut Schemas) -> Vec<Value> {
         .map(|name| {
             let schema = match name {
                 "job" | "process" => json!({ "type": "string", "format": "uuid" }),
+                "group" => json!({ "type": "string", "pattern": "^[0-9a-fA-F]{16}$" }),
                 _ => json!({ "type": "string", "pattern": "^[A-Za-z0-9._:/-]{1,128}$" }),
             };
             let says = "A name with a slash is written with %2F.";

@@ -16,6 +16,18 @@ pub enum Writes {
     Refused,
 }
 
+/// Whether Prometheus finds the metrics at `/metrics`, below the prefix that the router is mounted under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scrapes {
+    /// There is no such path. The default: an application may have one of its own.
+    #[default]
+    Nowhere,
+    /// By callers who may look, like all the rest: Prometheus sends a bearer token.
+    ByCallers,
+    /// By anybody who reaches the server: names of queues and kinds, and how many jobs they have, are everybody's then.
+    ByAnybody,
+}
+
 /// Bounds of single requests. Connections have their own, see [`ServerLimits`](crate::server::ServerLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -57,6 +69,7 @@ pub struct Options {
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) hosts: Hosts,
     pub(super) writes: Writes,
+    pub(super) scrapes: Scrapes,
     pub(super) base_path: String,
     pub(super) origins: Vec<String>,
     pub(super) secure_cookies: bool,
@@ -71,6 +84,7 @@ impl Options {
             authenticator,
             hosts,
             writes: Writes::Allowed,
+            scrapes: Scrapes::Nowhere,
             base_path: String::new(),
             origins: Vec::new(),
             secure_cookies: false,
@@ -82,6 +96,12 @@ impl Options {
     /// Whether anything can be changed.
     pub const fn with_writes(mut self, writes: Writes) -> Self {
         self.writes = writes;
+        self
+    }
+
+    /// Whether and by whom `/metrics` is read.
+    pub const fn with_scrapes(mut self, scrapes: Scrapes) -> Self {
+        self.scrapes = scrapes;
         self
     }
 

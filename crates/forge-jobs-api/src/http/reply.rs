@@ -35,6 +35,13 @@ impl Reply {
         Self(response)
     }
 
+    /// A text of this content type.
+    pub(super) fn text(content_type: &'static str, text: &str) -> Self {
+        let mut response = Response::new(Body::from(text.to_owned()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self(response)
+    }
+
     pub(super) fn events(body: Body) -> Self {
         let mut response = Response::new(body);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

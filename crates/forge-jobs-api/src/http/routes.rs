@@ -8,8 +8,9 @@ use crate::service::ApiError;
 use crate::wire::{
     Attachment, AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueBatch, EnqueueLine,
     EnqueueReport, Enqueued, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
-    Login, Me, Overview, Process, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail,
-    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, VerbResult, Why,
+    LogPage, LogQuery, Login, Me, Overview, Process, ProcessList, Queue, QueueEdit, QueueList, Role,
+    Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
+    VerbReport, VerbResult, Why,
 };
 use http::Method;
 
@@ -28,6 +29,10 @@ macro_rules! to {
         }) as Handler
     };
 }
+
+mod look;
+
+pub(super) use look::scrape;
 
 fn get(path: &'static str, access: Access, about: (&'static str, &'static str), to: Handler) -> Route {
     Route::new(Method::GET, path, access, about, to)
@@ -51,7 +56,17 @@ fn delete(path: &'static str, access: Access, about: (&'static str, &'static str
 
 /// All routes.
 pub(super) fn all() -> Vec<Route> {
-    [of_server(), of_queues(), of_jobs(), of_job_verbs(), of_schedules(), of_limits()].concat()
+    let parts = [
+        of_server(),
+        look::metrics(),
+        of_queues(),
+        of_jobs(),
+        of_job_verbs(),
+        look::errors(),
+        of_schedules(),
+        of_limits(),
+    ];
+    parts.concat()
 }
 
 fn of_server() -> Vec<Route> {
@@ -172,6 +187,9 @@ fn of_jobs() -> Vec<Route> {
             to!(jobs::show),
         )
         .gives::<JobDetail>(200, "The job"),
+        get("/jobs/{job}/logs", VIEWER, ("get_job_log", "What a job's handler logged"), to!(jobs::log))
+            .query::<LogQuery>()
+            .gives::<LogPage>(200, "The lines, oldest attempt first, also while it runs"),
         get("/jobs/{job}/why", VIEWER, ("explain_job", "Why a job is not running"), to!(jobs::why))
             .gives::<Why>(200, "The reasons"),
         delete(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A leader fires within a second of the time, and another one takes over within half a minute.
-const LATE: Duration = Duration::from_secs(60);
+pub(super) const LATE: Duration = Duration::from_secs(60);
 
 impl Api {
     /// Checks the database, the processes, the schedules, and what waits in vain. Reads everything, which takes a while

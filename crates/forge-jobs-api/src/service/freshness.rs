@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// How old a value may be.
+/// How old a value may be, unless told otherwise.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
 /// The latest value, and when it was worked out.
 pub(super) struct Fresh<T> {
+    max_age: Duration,
     /// Grows when the value is known to be out of date.
     edition: AtomicU64,
     /// Held while the value is worked out: those who come meanwhile take what comes of it.
@@ -23,7 +24,14 @@ struct Kept<T> {
 
 impl<T> Default for Fresh<T> {
     fn default() -> Self {
-        Self { edition: AtomicU64::new(0), kept: Mutex::const_new(None) }
+        Self::for_up_to(MAX_AGE)
+    }
+}
+
+impl<T> Fresh<T> {
+    /// Of values that may be so old.
+    pub(super) const fn for_up_to(max_age: Duration) -> Self {
+        Self { max_age, edition: AtomicU64::new(0), kept: Mutex::const_new(None) }
     }
 }
 
@@ -40,7 +48,7 @@ impl<T: Clone> Fresh<T> {
         let edition = self.edition.load(Ordering::Acquire);
         if let Some(kept) = &*kept
             && kept.edition == edition
-            && kept.at.elapsed() < MAX_AGE
+            && kept.at.elapsed() < self.max_age
         {
             return Ok(kept.value.clone());
         }

@@ -203,7 +203,7 @@ impl Api {
         }
     }
 
-    async fn apply(&self, verb: Verb, ids: &[JobId]) -> Result<Vec<VerbResult>, StorageError> {
+    pub(super) async fn apply(&self, verb: Verb, ids: &[JobId]) -> Result<Vec<VerbResult>, StorageError> {
         /// Pairs each id with its outcome.
         fn each<O>(ids: &[JobId], outcomes: Vec<O>, of: fn(JobId, O) -> VerbResult) -> Vec<VerbResult> {
             ids.iter().copied().zip(outcomes).map(|(id, outcome)| of(id, outcome)).collect()

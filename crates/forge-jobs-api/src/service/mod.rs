@@ -4,13 +4,17 @@
 //! get the same answers. Who may call what is the business of that layer. What is shown is [redacted](redact) here, so
 //! that no layer can forget to.
 
+mod alerts;
 mod audit;
 mod checkup;
 mod enqueue;
 mod error;
 mod freshness;
+mod history;
 mod jobs;
 mod limits;
+mod metrics;
+mod overview;
 mod queues;
 pub mod redact;
 mod schedule_edit;
@@ -23,13 +27,19 @@ pub use jobs::Verb;
 pub use schedule_edit::check_schedule;
 
 use crate::convert;
-use crate::wire::{Counts, Overview, Process, ProcessList, Queue};
+use crate::wire::{Process, ProcessList, Queue};
 use forge_jobs::storage::Actor;
 use forge_jobs::{DefaultRouter, Router, Schedules, Storage, Timestamp};
 use freshness::Fresh;
+use metrics::Rolling;
+use overview::Glance;
 use redact::Redaction;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How old what costs more may be.
+const GLANCE_AGE: Duration = Duration::from_secs(2);
 
 /// A queue, for those who see and steer it. Cloning is cheap.
 ///
@@ -43,6 +53,12 @@ pub struct Api {
     actor: Option<Actor>,
     /// Counts cost a scan; however many look at them, they are counted twice a second at most.
     counted: Arc<Fresh<Vec<Queue>>>,
+    /// What stands in the overview besides.
+    glanced: Arc<Fresh<Arc<Glance>>>,
+    /// What Prometheus was told last.
+    scraped: Arc<Fresh<Arc<str>>>,
+    /// Whether and how readers add up what happened.
+    rolling: Option<Arc<Rolling>>,
     /// Held during a check-up, which reads everything.
     checking: Arc<tokio::sync::Mutex<()>>,
 }
@@ -57,6 +73,9 @@ impl Api {
             redaction: Arc::default(),
             actor: None,
             counted: Arc::default(),
+            glanced: Arc::new(Fresh::for_up_to(GLANCE_AGE)),
+            scraped: Arc::default(),
+            rolling: None,
             checking: Arc::default(),
         }
     }
@@ -109,6 +128,8 @@ impl Api {
     /// Something was changed through this object: what was counted before is out of date.
     fn touched(&self) {
         self.counted.forget();
+        self.glanced.forget();
+        self.scraped.forget();
     }
 
     /// Whether the database answers.
@@ -119,28 +140,6 @@ impl Api {
     pub async fn ping(&self) -> Result<(), ApiError> {
         self.storage.queues.list().await?;
         Ok(())
-    }
-
-    /// The state of all queues together.
-    ///
-    /// # Errors
-    ///
-    /// What reading the storage gave.
-    pub async fn overview(&self) -> Result<Overview, ApiError> {
-        let queues = self.counted_queues().await?;
-        let processes = self.processes().await?.processes;
-        let schedules = self.storage.cron.list().await?;
-        let counts = queues.iter().filter_map(|q| q.counts).fold(Counts::default(), sum);
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        Ok(Overview {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            at: convert::time(Timestamp::now()),
-            queues: count(queues.len()),
-            paused_queues: count(queues.iter().filter(|q| q.settings.paused).count()),
-            schedules: count(schedules.schedules.len() + schedules.unreadable.len()),
-            live_processes: count(processes.iter().filter(|p| p.live).count()),
-            counts,
-        })
     }
 
     /// All registered processes, the oldest first.
@@ -162,21 +161,6 @@ impl Api {
     pub async fn process(&self, id: &str) -> Result<Process, ApiError> {
         let all = self.processes().await?.processes;
         all.into_iter().find(|p| p.id == id).ok_or_else(|| ApiError::not_found("process", id))
-    }
-}
-
-fn sum(a: Counts, b: Counts) -> Counts {
-    let add = |a: crate::wire::BoundedCount, b: crate::wire::BoundedCount| crate::wire::BoundedCount {
-        count: a.count.saturating_add(b.count),
-        more: a.more || b.more,
-    };
-    Counts {
-        pending: add(a.pending, b.pending),
-        scheduled: add(a.scheduled, b.scheduled),
-        running: add(a.running, b.running),
-        retrying: add(a.retrying, b.retrying),
-        done: add(a.done, b.done),
-        dead: add(a.dead, b.dead),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Errors of one sort.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorGroup {
     /// Its number: 16 hexadecimal digits.
     pub id: String,
@@ -30,6 +31,7 @@ pub struct ErrorGroup {
 
 /// How often an error was seen in one queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorQueue {
     /// The queue.
     pub queue: String,
@@ -41,6 +43,7 @@ pub struct ErrorQueue {
 
 /// Errors by sort.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorList {
     /// The groups.
     pub groups: Vec<ErrorGroup>,
@@ -48,8 +51,9 @@ pub struct ErrorList {
     pub more: bool,
 }
 
-/// What a verb did to all dead jobs of a group of errors.
+/// What a verb did to dead jobs of a group of errors, a bounded number at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GroupVerb {
     /// The group.
     pub group: String,
@@ -57,10 +61,14 @@ pub struct GroupVerb {
     pub changed: u64,
     /// Jobs that were left as they were: another one holds their dedupe key, or they moved meanwhile.
     pub left: u64,
+    /// Pass it as `after` to go on with those that are left; `null` when these were the last.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Something went wrong.
@@ -80,6 +88,7 @@ pub enum LogLevel {
 
 /// A line that a handler logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// When, by the clock of the host that it ran on.
     pub at: String,
@@ -99,6 +108,7 @@ pub struct LogLine {
 
 /// A page of a job's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogPage {
     /// The lines.
     pub lines: Vec<LogLine>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Lines over a range of time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Timeline {
     /// Where it begins.
     pub from: String,
@@ -14,10 +15,39 @@ pub struct Timeline {
     pub step_seconds: Seconds,
     /// The lines: one of all jobs, or one per queue or kind that has something in the range.
     pub lines: Vec<TimelineLine>,
+    /// Lines that were left out, for there are too many: those with the least in them.
+    pub left_out: u64,
+}
+
+/// What happened in a range of time, all of it in one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Totals {
+    /// Where the range begins.
+    pub from: String,
+    /// Where it ends: not a part of it.
+    pub to: String,
+    /// One of all jobs, or one per queue or kind that has something in the range.
+    pub totals: Vec<Total>,
+    /// Totals that were left out, for there are too many: those with the least in them.
+    pub left_out: u64,
+}
+
+/// What happened to all jobs, or those of a queue or kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Total {
+    /// What it is of.
+    pub of: TimelineOf,
+    /// The queue's or kind's name.
+    pub name: Option<String>,
+    /// All of it in one.
+    pub sum: Tally,
 }
 
 /// What lines are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimelineOf {
     /// All jobs.
@@ -33,6 +63,7 @@ pub enum TimelineOf {
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineLine {
     /// What it is of.
     pub of: TimelineOf,
@@ -46,6 +77,7 @@ pub struct TimelineLine {
 
 /// A point of a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelinePoint {
     /// Where it begins.
     pub at: String,
@@ -55,6 +87,7 @@ pub struct TimelinePoint {
 
 /// What happened in a stretch of time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tally {
     /// Jobs that came in.
     pub enqueued: u64,
@@ -82,6 +115,7 @@ pub struct Tally {
 
 /// Jobs that are dead, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadCounts {
     /// Their last attempt failed.
     pub exhausted: u64,
@@ -97,6 +131,7 @@ pub struct DeadCounts {
 
 /// Durations, each within 1.6 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
     /// How many.
     pub count: u64,
@@ -114,6 +149,7 @@ pub struct Latency {
 
 /// What processes used over a range of time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resources {
     /// Where the range begins.
     pub from: String,
@@ -123,10 +159,13 @@ pub struct Resources {
     pub step_seconds: Seconds,
     /// Each process that was watched in the range.
     pub processes: Vec<ProcessResources>,
+    /// Processes that were left out, for there are too many: those that were watched longest ago.
+    pub left_out: u64,
 }
 
 /// What a process used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessResources {
     /// The process.
     pub process: String,
@@ -138,6 +177,7 @@ pub struct ProcessResources {
 
 /// A point of what a process used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResourcePoint {
     /// Where it begins.
     pub at: String,
@@ -147,6 +187,7 @@ pub struct ResourcePoint {
 
 /// What a process used in a stretch of time. What the system does not tell is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sample {
     /// How much of the stretch was watched.
     pub watched_seconds: Seconds,

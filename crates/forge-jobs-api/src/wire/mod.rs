@@ -11,7 +11,9 @@ mod error;
 mod history;
 mod job;
 mod limit;
+mod look;
 mod metrics;
+mod overview;
 mod page;
 mod process;
 mod queue;
@@ -33,10 +35,12 @@ pub use job::{
     VerbOutcome, VerbReport, VerbResult, Worker,
 };
 pub use limit::{Attached, Limit, LimitChanged, LimitList, LimitMode};
+pub use look::{ErrorQuery, ErrorSort, GroupBatch, LogQuery, ResourceQuery, TimelineBy, TimelineQuery};
 pub use metrics::{
     DeadCounts, Latency, ProcessResources, ResourcePoint, Resources, Sample, Tally, Timeline, TimelineLine,
-    TimelineOf, TimelinePoint,
+    TimelineOf, TimelinePoint, Total, Totals,
 };
+pub use overview::{Alert, AlertSort, Overview, QueueGlance, Recent};
 pub use page::JobPage;
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
@@ -49,7 +53,5 @@ pub use schedule::{
     ScheduleSettings, ScheduleWish, Tick, TickOutcome,
 };
 pub use seconds::Seconds;
-pub use server::{
-    Changed, EnqueueReport, Me, Overview, ProcessList, Role, Served, TickPage, TokenMade, Topic,
-};
+pub use server::{Changed, EnqueueReport, Me, ProcessList, Role, Served, TickPage, TokenMade, Topic};
 pub use why::{Why, WhyReason};

@@ -1,6 +1,6 @@
 //! What a server says of itself, of its callers, and of what has changed.
 
-use super::{BulkResult, Counts, Process};
+use super::{BulkResult, Process};
 use serde::{Deserialize, Serialize};
 
 /// What came of jobs to enqueue.
@@ -9,26 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct EnqueueReport {
     /// In the order of the request; `line` counts from 1.
     pub results: Vec<BulkResult>,
-}
-
-/// The state of all queues together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Overview {
-    /// The server's version.
-    pub version: String,
-    /// When that was so.
-    pub at: String,
-    /// How many queues there are.
-    pub queues: u64,
-    /// How many of them are paused.
-    pub paused_queues: u64,
-    /// How many schedules there are.
-    pub schedules: u64,
-    /// How many processes are alive.
-    pub live_processes: u64,
-    /// Jobs of all queues together. Each count of a queue stops at 10,000.
-    pub counts: Counts,
 }
 
 /// All registered processes.

@@ -15,12 +15,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    const fn query(mut self, query: &'static str) -> Self {
+    pub(crate) const fn query(mut self, query: &'static str) -> Self {
         self.query = query;
         self
     }
 
-    const fn body(mut self, body: &'static str) -> Self {
+    pub(crate) const fn body(mut self, body: &'static str) -> Self {
         self.body = Some(body);
         self
     }
@@ -30,14 +30,14 @@ impl Case {
         self
     }
 
-    const fn gives(mut self, status: u16, holds: &'static str) -> Self {
+    pub(crate) const fn gives(mut self, status: u16, holds: &'static str) -> Self {
         self.status = status;
         self.holds = holds;
         self
     }
 }
 
-const fn ask(route: &'static str, name: &'static str) -> Case {
+pub(crate) const fn ask(route: &'static str, name: &'static str) -> Case {
     Case { route, name, query: "", headers: &[], body: None, status: 200, holds: "" }
 }
 
@@ -46,10 +46,16 @@ const SCHEDULE: &str =
 
 /// All cases, in order: later ones see what earlier ones did.
 pub(crate) fn all() -> Vec<Case> {
-    [of_server(), of_queues(), of_jobs(), of_verbs(), of_schedules(), of_limits()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let parts = [
+        of_server(),
+        crate::look_cases::all(),
+        of_queues(),
+        of_jobs(),
+        of_verbs(),
+        of_schedules(),
+        of_limits(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn of_server() -> Vec<Case> {

@@ -9,6 +9,8 @@ mod document;
 mod events;
 mod http;
 mod idempotency;
+mod look;
+mod look_cases;
 mod pages;
 mod rig;
 mod routes;

@@ -1,10 +1,16 @@
 //! Jobs, queues, schedules and limits to ask for.
 
 use crate::rig::Rig;
+use forge_jobs::logs::{LogLevel, LogLine};
+use forge_jobs::retry::Transition;
 use forge_jobs::storage::{
-    Author, ClaimMode, ClaimParams, ClaimWant, KindFilter, PutScheduleParams, RegisterParams, VerbParams,
+    Author, ClaimMode, ClaimParams, ClaimWant, Claimed, Finish, FinishParams, KindFilter, LeftOut, LogChunk,
+    PutScheduleParams, RecordLogsParams, RegisterParams, VerbParams,
 };
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobId, ProcessId, Schedule, Storage, Timestamp};
+use forge_jobs::{
+    AttemptCause, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, Failure, JobId, ProcessId, Schedule,
+    Storage, Timestamp, Timing, Told,
+};
 use forge_jobs_api::wire::{LimitEdit, QueueEdit, ScheduleEdit, Seconds};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +23,8 @@ pub(crate) async fn enqueue(storage: &Storage, request: EnqueueRequest) -> JobId
     Enqueuer::new(storage.clone(), Arc::new(DefaultRouter)).enqueue(request).await.unwrap().id
 }
 
-/// A process that holds the jobs of the queue `held`.
-async fn hold(storage: &Storage) -> ProcessId {
+/// A process, as it registers at this time (`None`: now).
+pub(crate) async fn register(storage: &Storage, now: Option<Timestamp>) -> ProcessId {
     let process = ProcessId::new();
     let register = RegisterParams {
         process,
@@ -29,13 +35,63 @@ async fn hold(storage: &Storage) -> ProcessId {
         queues: None,
         heartbeat_interval: Duration::from_secs(600),
         stale_after: Duration::from_secs(6_000),
-        now: None,
+        now,
     };
     storage.processes.register(register).await.unwrap();
-    let wants = vec![ClaimWant { queue: "held".into(), limit: 10 }];
-    let claim = ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None };
-    assert_eq!(storage.jobs.claim(claim).await.unwrap().jobs.len(), 2);
     process
+}
+
+/// Claims so many jobs of a queue at most.
+pub(crate) async fn claim(storage: &Storage, process: ProcessId, queue: &str, limit: u32) -> Vec<Claimed> {
+    let wants = vec![ClaimWant { queue: queue.into(), limit }];
+    let claim = ClaimParams { process, wants, kinds: KindFilter::Any, mode: ClaimMode::Ordinary, now: None };
+    storage.jobs.claim(claim).await.unwrap().jobs
+}
+
+/// Ends attempts: their jobs are dead of this error.
+pub(crate) async fn kill(storage: &Storage, claims: &[Claimed], error: &str) {
+    let member = |claimed: &Claimed| {
+        let failure = Failure::new(&claimed.job.kind, AttemptCause::Handler, error, Told::new());
+        Finish {
+            lease: claimed.lease,
+            transition: Transition::Dead { reason: DeadReason::Exhausted, error: error.into() },
+            timing: Timing { ran_for: Duration::from_secs(1), ended_ago: Duration::ZERO },
+            failure: Some(Box::new(failure)),
+        }
+    };
+    for claims in claims.chunks(50) {
+        let members = claims.iter().map(member).collect();
+        storage.jobs.finish(FinishParams { members, now: None }).await.unwrap();
+    }
+}
+
+/// Keeps lines of a claim's log, as the write of this number.
+pub(crate) async fn log(storage: &Storage, claimed: &Claimed, no: u32, messages: &[&str]) {
+    let line = |message: &&str| LogLine {
+        at: Timestamp::now(),
+        level: LogLevel::Info,
+        target: "shop".into(),
+        message: (*message).to_owned(),
+        fields: serde_json::Map::from_iter([("password".to_owned(), "hunter2".into())]),
+    };
+    let lines = messages.iter().map(line).collect();
+    let chunk = LogChunk { lease: claimed.lease, no, lines, left_out: LeftOut::default() };
+    storage.history.record_logs(RecordLogsParams { chunks: vec![chunk] }).await.unwrap();
+}
+
+/// Jobs that died of errors of two sorts: gives the numbers of these.
+async fn fail(storage: &Storage, process: ProcessId) -> [String; 2] {
+    for (queue, kind, jobs) in [("odd", "odd.row", 3), ("even", "even.row", 2)] {
+        for n in 0..jobs {
+            enqueue(storage, EnqueueRequest::new(kind, n).on_queue(queue)).await;
+        }
+        let claims = claim(storage, process, queue, 10).await;
+        assert_eq!(claims.len(), jobs);
+        kill(storage, &claims, &format!("row 7 is {queue}")).await;
+    }
+    let params = forge_jobs::storage::ErrorGroupsParams { limit: 10, ..Default::default() };
+    let groups = storage.history.error_groups(params).await.unwrap().groups;
+    ["odd.row", "even.row"].map(|kind| groups.iter().find(|g| g.kind == kind).unwrap().id.to_string())
 }
 
 /// A schedule that a program's code declares.
@@ -65,7 +121,15 @@ pub(crate) async fn fill(rig: &Rig) -> Names {
         let id = enqueue(storage, EnqueueRequest::new("slow", n).on_queue("held")).await;
         names.insert(format!("running-{n}"), id.to_string());
     }
-    names.insert("process".into(), hold(storage).await.to_string());
+    let process = register(storage, None).await;
+    let held = claim(storage, process, "held", 10).await;
+    assert_eq!(held.len(), 2);
+    let first = held.iter().find(|c| c.job.id.to_string() == names["running-1"]).unwrap();
+    log(storage, first, 1, &["step 1", "step 2"]).await;
+    names.insert("process".into(), process.to_string());
+    let [odd, even] = fail(storage, process).await;
+    names.insert("odd".into(), odd);
+    names.insert("even".into(), even);
     names.insert("unknown".into(), JobId::new().to_string());
     rig.api.edit_queue("mail", &QueueEdit { workers: Some(3), ..QueueEdit::default() }, None).await.unwrap();
     for name in ["nightly", "old", "a/b"] {

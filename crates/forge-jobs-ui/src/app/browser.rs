@@ -61,7 +61,11 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(target: EventTarget, name: &'static str, heard: impl FnMut(web_sys::Event) + 'static) -> Self {
+    pub(crate) fn new(
+        target: EventTarget,
+        name: &'static str,
+        heard: impl FnMut(web_sys::Event) + 'static,
+    ) -> Self {
         let callback = Closure::new(heard);
         // Names of events are accepted whatever they are.
         let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
@@ -71,7 +75,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = self.target.remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
+        let _ = self
+            .target
+            .remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
     }
 }
 

@@ -74,11 +74,6 @@ impl Ctx {
         }
     }
 
-    /// That of the panel around.
-    pub(crate) fn get() -> Self {
-        expect_context()
-    }
-
     pub(crate) fn ipc(self) -> Rc<dyn QueueIpc> {
         self.ipc.get_value()
     }
@@ -89,7 +84,9 @@ impl Ctx {
     }
 
     pub(crate) fn here(self) -> Place {
-        let Some(location) = browser::window().map(|w| w.location()) else { return self.place.get_untracked() };
+        let Some(location) = browser::window().map(|w| w.location()) else {
+            return self.place.get_untracked();
+        };
         let path = location.pathname().unwrap_or_default();
         let search = location.search().unwrap_or_default();
         self.base.with_value(|base| Place::parse(base, &path, &search))

@@ -61,7 +61,8 @@ pub(super) fn listen(ctx: Ctx) {
                 }
             }
             "n" => {
-                let news = browser::document().and_then(|d| d.query_selector(".fp-news button").ok().flatten());
+                let news =
+                    browser::document().and_then(|d| d.query_selector(".fp-news button").ok().flatten());
                 if let Some(button) = news.and_then(|n| n.dyn_into::<web_sys::HtmlElement>().ok()) {
                     button.click();
                 }

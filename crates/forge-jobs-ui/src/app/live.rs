@@ -17,7 +17,8 @@ pub(super) fn start(ctx: Ctx) {
     let round = StoredValue::new(0_u32);
     let visible = RwSignal::new(browser::is_visible());
     if let Some(document) = browser::document() {
-        let listener = Listener::new(document.into(), "visibilitychange", move |_| visible.set(browser::is_visible()));
+        let listener =
+            Listener::new(document.into(), "visibilitychange", move |_| visible.set(browser::is_visible()));
         let _keep = StoredValue::new_local(listener);
     }
     let paused = Memo::new(move |_| ctx.live.get() == Live::Paused);

@@ -52,7 +52,12 @@ impl<T: Serialize + Send + Sync + 'static> Remote<T> {
         let query = Memo::new(move |_| query());
         let seen = Memo::new(move |_| {
             let changes = ctx.changes.get();
-            Topic::ALL.into_iter().zip(changes).filter(|(t, _)| topics.contains(t)).map(|(_, n)| n).sum::<u64>()
+            Topic::ALL
+                .into_iter()
+                .zip(changes)
+                .filter(|(t, _)| topics.contains(t))
+                .map(|(_, n)| n)
+                .sum::<u64>()
         });
         Effect::new(move |before: Option<Option<Q>>| {
             let (asked_for, _, _) = (query.get(), seen.get(), this.again.get());

@@ -102,7 +102,9 @@ fn routed(ctx: Ctx) -> AnyView {
         let (tab, open) = at.get();
         match (tab, open) {
             (Some(Tab::Overview), None) => pages::overview::page(ctx),
-            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), None) => pages::jobs::page(ctx, tab),
+            (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), None) => {
+                pages::jobs::page(ctx, tab)
+            }
             (Some(tab @ (Tab::Jobs | Tab::Scheduled | Tab::Retries | Tab::Dead)), Some(id)) => {
                 pages::job::page(ctx, tab, id)
             }
@@ -114,10 +116,9 @@ fn routed(ctx: Ctx) -> AnyView {
             (Some(Tab::Limits), None) => pages::limits::page(ctx),
             (Some(Tab::Database), None) => pages::database::page(ctx),
             (Some(Tab::Audit), None) => pages::audit::page(ctx),
-            (Some(tab @ (Tab::Resources | Tab::Metrics)), None) => parts::page(
-                tab.name(),
-                parts::empty("This server does not show it yet", "It comes with the routes of metrics."),
-            ),
+            (Some(Tab::Metrics), None) => pages::metrics::page(ctx),
+            (Some(Tab::Metrics), Some(name)) => pages::metrics::of_queue(ctx, name),
+            (Some(Tab::Resources), None) => pages::resources::page(ctx),
             _ => parts::page(
                 "Not found",
                 parts::empty("There is no such page", "The address may be of another version of the panel."),
@@ -131,12 +132,15 @@ fn nav(ctx: Ctx) -> AnyView {
     let tab = Memo::new(move |_| ctx.place.with(|place| place.tab));
     let link = move |to: Tab| {
         let current = move || (tab.get() == Some(to)).then_some("page");
-        let hidden = move || to == Tab::Audit && ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role < Role::Operator));
+        let hidden = move || {
+            to == Tab::Audit && ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role < Role::Operator))
+        };
         view! {
             <li hidden=hidden><a href=ctx.href(&Place::of(to)) aria-current=current>{to.name()}</a></li>
         }
     };
-    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }.into_any()
+    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
+        .into_any()
 }
 
 fn live_state(ctx: Ctx) -> AnyView {

@@ -47,7 +47,10 @@ impl IpcError {
         match self {
             Self::Offline => true,
             Self::Refused(detail) => {
-                matches!(detail.code, ErrorCode::Unavailable | ErrorCode::TooManyRequests | ErrorCode::TimedOut)
+                matches!(
+                    detail.code,
+                    ErrorCode::Unavailable | ErrorCode::TooManyRequests | ErrorCode::TimedOut
+                )
             }
             Self::Unreadable(_) => false,
         }
@@ -69,7 +72,9 @@ impl IpcError {
         match self {
             Self::Offline => Some("It is tried again by itself; what you see may be old.".into()),
             Self::Refused(detail) => detail.remedy.as_deref().map(sentence),
-            Self::Unreadable(_) => Some("Reload the page: it may be of another version than the server.".into()),
+            Self::Unreadable(_) => {
+                Some("Reload the page: it may be of another version than the server.".into())
+            }
         }
     }
 

@@ -4,10 +4,11 @@ use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use crate::model::route::{encode, query_text};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode,
-    JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me, Overview, ProcessList,
-    Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
-    TickQuery, VerbReport, Why,
+    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody,
+    ErrorCode, ErrorList, ErrorQuery, GroupBatch, GroupVerb, JobDetail, JobIds, JobPage, JobQuery, Limit,
+    LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue,
+    QueueEdit, QueueList, ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,7 +71,8 @@ impl HttpIpc {
             init.set_body(&JsValue::from_str(&body));
         }
         let address = format!("{}{path}", self.api);
-        let request = web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
+        let request =
+            web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
         let all = request.headers();
         // Names and values are ours, and are such.
         if with_body {
@@ -79,7 +81,8 @@ impl HttpIpc {
         for (name, value) in headers {
             let _ = all.set(name, value);
         }
-        let answer = JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
+        let answer =
+            JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
         let answer: Response = answer.dyn_into().map_err(|_| IpcError::Offline)?;
         let text = JsFuture::from(answer.text().map_err(|_| IpcError::Offline)?).await;
         let text = text.ok().and_then(|text| text.as_string()).ok_or(IpcError::Offline)?;
@@ -99,7 +102,10 @@ fn refusal(status: u16, text: &str) -> IpcError {
                 502..=504 => ErrorCode::Unavailable,
                 _ => ErrorCode::Failed,
             };
-            IpcError::refused(code, format!("the server, or a proxy before it, answered with status {status}"))
+            IpcError::refused(
+                code,
+                format!("the server, or a proxy before it, answered with status {status}"),
+            )
         }
     }
 }
@@ -145,6 +151,22 @@ impl QueueIpc for HttpIpc {
     }
     async fn overview(&self) -> Answer<Overview> {
         self.get("/overview".into()).await
+    }
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline> {
+        self.ask("/metrics/timeline", query).await
+    }
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources> {
+        self.ask("/metrics/resources", query).await
+    }
+    async fn log(&self, id: &str, query: &LogQuery) -> Answer<LogPage> {
+        self.ask(&format!("/jobs/{}/logs", encode(id)), query).await
+    }
+    async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList> {
+        self.ask("/errors", query).await
+    }
+    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb> {
+        let body = json(&GroupBatch { after: after.map(str::to_owned) })?;
+        self.call("POST", format!("/errors/{}/{}", encode(group), verb.slug()), body, &[]).await
     }
     async fn processes(&self) -> Answer<ProcessList> {
         self.get("/processes".into()).await
@@ -252,7 +274,7 @@ impl QueueIpc for HttpIpc {
 struct Stream {
     source: EventSource,
     _told: [Closure<dyn FnMut(MessageEvent)>; 2],
-    _broke: Closure<dyn FnMut()>,
+    _state: [Closure<dyn FnMut()>; 2],
 }
 
 impl Stream {
@@ -268,12 +290,15 @@ impl Stream {
                 tell(Heard::Changed(topics));
             }
         });
+        let again = Rc::clone(&heard);
+        let opened = Closure::<dyn FnMut()>::new(move || again(Heard::Open));
         let broke = Closure::<dyn FnMut()>::new(move || heard(Heard::Lost));
         // Names of events are accepted whatever they are.
         let _ = source.add_event_listener_with_callback("ready", ready.as_ref().unchecked_ref());
         let _ = source.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
+        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
         source.set_onerror(Some(broke.as_ref().unchecked_ref()));
-        Self { source, _told: [ready, changed], _broke: broke }
+        Self { source, _told: [ready, changed], _state: [opened, broke] }
     }
 }
 

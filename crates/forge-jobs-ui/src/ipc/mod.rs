@@ -15,9 +15,11 @@ pub use mock::MockIpc;
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, JobDetail, JobPage, JobQuery,
-    Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit, QueueList, Role, Schedule,
-    ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Topic, VerbReport, Why,
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorList,
+    ErrorQuery, GroupVerb, JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage,
+    LogQuery, Me, Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role,
+    Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
+    Timeline, TimelineQuery, Topic, VerbReport, Why,
 };
 use std::any::Any;
 
@@ -93,6 +95,16 @@ pub trait QueueIpc {
     async fn log_out(&self) -> Answer<()>;
     /// The state of all queues together.
     async fn overview(&self) -> Answer<Overview>;
+    /// What happened to jobs over a range of time.
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline>;
+    /// What processes used over a range of time.
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources>;
+    /// What a job's handler logged.
+    async fn log(&self, id: &str, query: &LogQuery) -> Answer<LogPage>;
+    /// What goes wrong, by sort.
+    async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList>;
+    /// Retries or drops a part of the dead jobs of a group of errors; `after` is the `next` of the answer before.
+    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb>;
     /// All registered processes.
     async fn processes(&self) -> Answer<ProcessList>;
     /// Everything that is wrong.

@@ -6,7 +6,15 @@ pub fn curve(enabled: bool, base_seconds: f64, max_seconds: f64, failures: u32) 
     let good = |value: f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
     let (base, max) = (good(base_seconds), good(max_seconds));
     (0..failures)
-        .map(|n| if enabled { (base * 2.0_f64.powi(i32::try_from(n).unwrap_or(i32::MAX))).min(max) } else { 0.0 })
+        .map(
+            |n| {
+                if enabled {
+                    (base * 2.0_f64.powi(i32::try_from(n).unwrap_or(i32::MAX))).min(max)
+                } else {
+                    0.0
+                }
+            },
+        )
         .collect()
 }
 

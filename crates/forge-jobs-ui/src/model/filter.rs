@@ -79,8 +79,11 @@ pub fn text(query: &[(String, String)]) -> String {
     let shown = query.iter().filter_map(|(name, value)| {
         let (qualifier, ..) = QUALIFIERS.iter().find(|(_, param, _)| param == name)?;
         let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
-        let value =
-            if plain { value.clone() } else { format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")) };
+        let value = if plain {
+            value.clone()
+        } else {
+            format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        };
         Some(format!("{qualifier}:{value}"))
     });
     shown.collect::<Vec<_>>().join(" ")
@@ -89,13 +92,15 @@ pub fn text(query: &[(String, String)]) -> String {
 /// What could be meant by the last word of the bar: whole qualifiers, or values of one that is there already.
 #[must_use]
 pub fn suggestions(text: &str, values: &dyn Fn(&str) -> Vec<String>) -> Vec<String> {
-    let last = if text.ends_with(char::is_whitespace) { "" } else { text.split_whitespace().last().unwrap_or("") };
+    let last =
+        if text.ends_with(char::is_whitespace) { "" } else { text.split_whitespace().last().unwrap_or("") };
     let Some((name, begun)) = last.split_once(':') else {
         let fits = QUALIFIERS.iter().filter(|(qualifier, ..)| qualifier.starts_with(last));
         return fits.map(|(qualifier, ..)| format!("{qualifier}:")).collect();
     };
     let begun = begun.trim_start_matches('"').to_lowercase();
-    let mut found: Vec<String> = values(name).into_iter().filter(|value| value.to_lowercase().contains(&begun)).collect();
+    let mut found: Vec<String> =
+        values(name).into_iter().filter(|value| value.to_lowercase().contains(&begun)).collect();
     // What begins alike comes first.
     found.sort_by_key(|value| !value.to_lowercase().starts_with(&begun));
     found.truncate(8);

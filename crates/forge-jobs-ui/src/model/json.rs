@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn numbers_keys_and_their_order_stay_as_they_were_written() {
-        let node = parse(r#"{ "b" :1.0, "a": 123456789012345678901234567890, "b": 1e400, "s":"\u00e4\n\ud83d\ude00" }"#);
+        let node = parse(
+            r#"{ "b" :1.0, "a": 123456789012345678901234567890, "b": 1e400, "s":"\u00e4\n\ud83d\ude00" }"#,
+        );
         let Some(Node::Map(entries)) = node else { panic!("{node:?}") };
         let word = |text: &str| Node::Word(text.to_owned());
         assert_eq!(

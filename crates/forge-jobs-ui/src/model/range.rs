@@ -75,7 +75,10 @@ mod tests {
         let six = preset(place, "6h");
         assert_eq!(Range::of(&six), Range::Last("6h", 21_600.0));
         let zoom = zoomed(six, Some((1_000_000, 5_000_000)));
-        assert_eq!(Range::of(&zoom), Range::Fixed("1970-01-01T00:00:01Z".into(), "1970-01-01T00:00:05Z".into()));
+        assert_eq!(
+            Range::of(&zoom),
+            Range::Fixed("1970-01-01T00:00:01Z".into(), "1970-01-01T00:00:05Z".into())
+        );
         assert_eq!(Range::of(&zoomed(zoom, None)), Range::Last("6h", 21_600.0));
         for bad in ["?from=x&to=y", "?range=2y", "?from=1970-01-01T00:00:05Z&to=1970-01-01T00:00:01Z"] {
             assert_eq!(Range::of(&Place::parse("", "/", bad)), Range::Last("1h", 3_600.0), "{bad}");

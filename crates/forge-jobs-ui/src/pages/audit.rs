@@ -8,8 +8,12 @@ use leptos::prelude::*;
 use std::sync::Arc;
 
 /// What the address may ask for, and the words beside the fields.
-const FIELDS: [(&str, &str); 4] =
-    [("actor", "Who"), ("action", "Action, as queue.pause"), ("what", "Sort of thing, as job"), ("target", "Name or id")];
+const FIELDS: [(&str, &str); 4] = [
+    ("actor", "Who"),
+    ("action", "Action, as queue.pause"),
+    ("what", "Sort of thing, as job"),
+    ("target", "Name or id"),
+];
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
     let may = Memo::new(move |_| ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role >= Role::Operator)));
@@ -30,11 +34,15 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             })
         })
     };
-    let actions: Remote<AuditPage> =
-        Remote::new(ctx, &[], query, |ipc, query: AuditQuery| Box::pin(async move { ipc.audit(&query).await }));
+    let actions: Remote<AuditPage> = Remote::new(ctx, &[], query, |ipc, query: AuditQuery| {
+        Box::pin(async move { ipc.audit(&query).await })
+    });
     let draw = move |page: Arc<AuditPage>| {
         if page.actions.is_empty() {
-            return parts::empty("Nothing was done", "Whatever a person changes is written down here, with who did it.");
+            return parts::empty(
+                "Nothing was done",
+                "Whatever a person changes is written down here, with who did it.",
+            );
         }
         let items = page.actions.iter().map(|action| one(ctx, action)).collect_view();
         let next = page.next.map(|next| {
@@ -47,7 +55,10 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         if may.get() {
             parts::shown(actions, 6, draw)
         } else {
-            parts::empty("The audit is for operators", "Your role lets you look at the queue, not at who did what.")
+            parts::empty(
+                "The audit is for operators",
+                "Your role lets you look at the queue, not at who did what.",
+            )
         }
     };
     let again = move |_| actions.reload();

@@ -22,7 +22,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         });
         if list.schedules.is_empty() {
             let hint = view! { "A program declares them, or a person does: "
-                <code>"forge cron set nightly --cron '0 3 * * *' --kind report"</code> };
+            <code>"forge cron set nightly --cron '0 3 * * *' --kind report"</code> };
             return view! { {unreadable} {parts::empty("There is no schedule yet", hint)} }.into_any();
         }
         let rows = list.schedules.iter().map(|s| row(ctx, doing, schedules, s)).collect_view();
@@ -71,7 +71,10 @@ fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Sched
 }
 
 fn last(ctx: Ctx, schedule: &Schedule) -> AnyView {
-    let job = schedule.last_job.as_ref().map(|job| view! { " " <a href=ctx.href(&Place::opened(Tab::Jobs, job))>"job"</a> });
+    let job = schedule
+        .last_job
+        .as_ref()
+        .map(|job| view! { " " <a href=ctx.href(&Place::opened(Tab::Jobs, job))>"job"</a> });
     view! { {parts::stamp_or(ctx, schedule.last_fire_at.as_deref())}{job} }.into_any()
 }
 
@@ -85,8 +88,9 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, schedule: &Schedule, then: Callback
     let (name, enabled) = (schedule.name.clone(), schedule.enabled);
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
-        let answer =
-            Box::pin(async move { if enabled { ipc.pause_schedule(&name).await } else { ipc.resume_schedule(&name).await } });
+        let answer = Box::pin(async move {
+            if enabled { ipc.pause_schedule(&name).await } else { ipc.resume_schedule(&name).await }
+        });
         doing.run(answer, move |_| then.run(()));
     };
     parts::button(ctx, Role::Operator, if enabled { "Pause" } else { "Resume" }, "", doing.busy, press)

@@ -1,5 +1,6 @@
-//! How the database does: what a check finds, when somebody asks for it.
+//! How the database does: what processes measured of it, and what a check finds when somebody asks for it.
 
+use super::resources;
 use crate::app::{Ctx, Doing, Remote};
 use crate::parts;
 use forge_jobs_api::wire::{Doctor, Role};
@@ -15,7 +16,8 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         |ipc, ()| Box::pin(async move { ipc.check_up().await }),
     );
     let doing = Doing::new(ctx);
-    let again = parts::button(ctx, Role::Operator, "Check again", "fp-primary", doing.busy, move || found.reload());
+    let again =
+        parts::button(ctx, Role::Operator, "Check again", "fp-primary", doing.busy, move || found.reload());
     let inside = move || {
         if may.get() {
             parts::shown(found, 6, view_of)
@@ -23,7 +25,10 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             parts::empty("A check reads everything", "It needs the role operator.")
         }
     };
-    parts::page("DB health", view! { <div class="fp-actions">{again}</div> {inside} })
+    parts::page(
+        "DB health",
+        view! { {resources::of_database(ctx)} <h2>"Check"</h2> <div class="fp-actions">{again}</div> {inside} },
+    )
 }
 
 fn view_of(found: Arc<Doctor>) -> AnyView {

@@ -30,9 +30,12 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
             _ => Vec::new(),
         }
     };
-    let suggestions = Memo::new(move |_| {
-        if open.get() { text.with(|text| filter::suggestions(text, &values)) } else { Vec::new() }
-    });
+    let suggestions =
+        Memo::new(
+            move |_| {
+                if open.get() { text.with(|text| filter::suggestions(text, &values)) } else { Vec::new() }
+            },
+        );
     let apply = move || {
         let parts = text.with_untracked(|text| filter::parse(text));
         let mut query: Vec<(String, String)> = Vec::new();

@@ -1,6 +1,6 @@
 //! One job: where it stands, why it does not run, what happened to it, and what can be done.
 
-use super::{enqueue, job_history, verbs};
+use super::{enqueue, job_history, logs, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::format;
@@ -32,11 +32,14 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let copying = RwSignal::new(false);
     let head = move || job.get().map(|job| head(ctx, &job.0, reload, copying));
     // Made once: what is typed into it must survive what happens to the job.
-    let first = Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
+    let first =
+        Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
     let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
-    let is_loading = Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
+    let status = detail.part(|d| d.job.status);
+    let is_loading =
+        Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     let back = Place::of(tab);
     view! {
         <p class="fp-crumb"><a href=ctx.href(&back)>{tab.name()}</a></p>
@@ -48,6 +51,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {move || payload.get().map(|(payload, partial)| parts::card("Payload", data(ctx, &payload, &partial)))}
         {move || output.get().flatten().map(|output| parts::card("Result", parts::tree::json(ctx, &output)))}
         {job_history::timeline(ctx, detail)}
+        {logs::card(ctx, id, status)}
         {job_history::attempts(ctx, detail)}
     }
     .into_any()
@@ -140,16 +144,21 @@ fn actions(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -
         reload.run(());
     });
     let id = job.id.clone();
-    let offered = [(Verb::Retry, "fp-primary"), (Verb::RunNow, "fp-primary"), (Verb::Cancel, "fp-danger"), (Verb::Drop, "fp-danger")]
-        .into_iter()
-        .filter(|(verb, _)| verbs::fits(*verb, job.status))
-        .map(|(verb, class)| {
-            let id = id.clone();
-            parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
-                verbs::start(ctx, doing, verb, vec![id.clone()], done);
-            })
+    let offered = [
+        (Verb::Retry, "fp-primary"),
+        (Verb::RunNow, "fp-primary"),
+        (Verb::Cancel, "fp-danger"),
+        (Verb::Drop, "fp-danger"),
+    ]
+    .into_iter()
+    .filter(|(verb, _)| verbs::fits(*verb, job.status))
+    .map(|(verb, class)| {
+        let id = id.clone();
+        parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
+            verbs::start(ctx, doing, verb, vec![id.clone()], done);
         })
-        .collect_view();
+    })
+    .collect_view();
     view! {
         <div class="fp-actions">
             {offered}

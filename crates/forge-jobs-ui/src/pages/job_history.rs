@@ -40,9 +40,11 @@ fn line(ctx: Ctx, event: &JobEvent, passed: Option<String>) -> AnyView {
     let words = event.event.replace('_', " ");
     let attempt = event.attempt.map(|n| view! { <span class="fp-small">"attempt " {n}</span> });
     let ran = event.ran_seconds.map(|s| view! { <span class="fp-small">"ran " {parts::seconds(s.0)}</span> });
-    let cause = event.cause.as_ref().map(|c| view! { <span class="fp-small">"by " {c.replace('_', " ")}</span> });
+    let cause =
+        event.cause.as_ref().map(|c| view! { <span class="fp-small">"by " {c.replace('_', " ")}</span> });
     let actor = event.actor.as_ref().map(|a| view! { <strong class="fp-small">{a.clone()}</strong> });
-    let worker = event.worker.as_ref().map(|w| view! { <span class="fp-small">"in " {worker_text(w)}</span> });
+    let worker =
+        event.worker.as_ref().map(|w| view! { <span class="fp-small">"in " {worker_text(w)}</span> });
     let detail = event.detail.as_ref().map(|d| view! { <pre class="fp-pre fp-pre-small">{d.clone()}</pre> });
     view! {
         <li class="fp-event" data-event=event.event.clone()>
@@ -71,10 +73,14 @@ pub(crate) fn attempts(ctx: Ctx, detail: Remote<JobDetail>) -> AnyView {
     (move || {
         attempts.get().map(|attempts| {
             if attempts.is_empty() {
-                return parts::card("Attempts", parts::empty("No attempt has ended yet", "Each one is listed here with its error."));
+                return parts::card(
+                    "Attempts",
+                    parts::empty("No attempt has ended yet", "Each one is listed here with its error."),
+                );
             }
             let latest = attempts.len() - 1;
-            let items = attempts.iter().enumerate().rev().map(|(at, a)| one(ctx, a, at == latest)).collect_view();
+            let items =
+                attempts.iter().enumerate().rev().map(|(at, a)| one(ctx, a, at == latest)).collect_view();
             parts::card("Attempts", view! { <ol class="fp-attempts" reversed=true>{items}</ol> })
         })
     })
@@ -89,13 +95,17 @@ fn one(ctx: Ctx, attempt: &Attempt, open: bool) -> AnyView {
     });
     let chain = (!attempt.chain.is_empty()).then(|| view! { <p class="fp-small">"Caused by, the outermost first"</p><ol class="fp-chain">{chain.collect_view()}</ol> });
     let error = attempt.error.as_ref().map(|e| view! { <pre class="fp-pre">{e.clone()}</pre> });
-    let location = attempt.location.as_ref().map(|l| view! { <p>"Panicked at " <code>{l.clone()}</code></p> });
+    let location =
+        attempt.location.as_ref().map(|l| view! { <p>"Panicked at " <code>{l.clone()}</code></p> });
     let group = attempt.error_group.as_ref().map(|group| {
         let place = Place::of(Tab::Jobs).with("error_group", Some(group));
         view! { <p><a href=ctx.href(&place)>"Other jobs with this error"</a></p> }
     });
     let worker = attempt.worker.as_ref().map(|w| view! { <p class="fp-small">"In " {worker_text(w)}</p> });
-    let next = attempt.next_due_at.as_deref().map(|at| view! { <p class="fp-small">"To come back " {parts::stamp(ctx, at)}</p> });
+    let next = attempt
+        .next_due_at
+        .as_deref()
+        .map(|at| view! { <p class="fp-small">"To come back " {parts::stamp(ctx, at)}</p> });
     view! {
         <li><details open=open>
             <summary>

@@ -1,12 +1,13 @@
 //! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
 
 use super::jobs_table::{self, Table};
-use super::{filter_bar, verbs};
+use super::{errors, filter_bar, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
+use crate::model::filter::QUALIFIERS;
 use crate::model::route::Tab;
 use crate::parts;
-use forge_jobs_api::wire::{DeadReason, Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
+use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
 use leptos::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,43 +24,20 @@ fn fixed_status(tab: Tab) -> Option<JobStatus> {
     }
 }
 
-fn status_of(word: &str) -> Option<JobStatus> {
-    let all = [
-        JobStatus::Pending,
-        JobStatus::Scheduled,
-        JobStatus::Running,
-        JobStatus::Retrying,
-        JobStatus::Done,
-        JobStatus::Dead,
-    ];
-    all.into_iter().find(|status| parts::status_word(*status) == word)
-}
-
-fn reason_of(word: &str) -> Option<DeadReason> {
-    let all = [
-        DeadReason::Exhausted,
-        DeadReason::Discarded,
-        DeadReason::Cancelled,
-        DeadReason::Poison,
-        DeadReason::Undecodable,
-    ];
-    all.into_iter().find(|reason| parts::reason_word(*reason) == word)
-}
-
-/// What the address asks for.
+/// What the address asks for: the names of filters are those of the query.
 fn query(ctx: Ctx, tab: Tab) -> JobQuery {
     ctx.place.with(|place| {
-        let text = |name: &str| place.get(name).map(str::to_owned);
-        JobQuery {
-            queue: text("queue"),
-            status: fixed_status(tab).or_else(|| place.get("status").and_then(status_of)),
-            kind: text("kind"),
-            dead_reason: place.get("dead_reason").and_then(reason_of),
-            tag: text("tag"),
-            error_group: text("error_group"),
-            limit: Some(PAGE),
-            after: text("after"),
+        let is_known = |name: &str| name == "after" || QUALIFIERS.iter().any(|(_, param, _)| *param == name);
+        let pairs = place.query.iter().filter(|(name, _)| is_known(name));
+        let fields =
+            pairs.map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))).collect();
+        let mut query: JobQuery =
+            serde_json::from_value(serde_json::Value::Object(fields)).unwrap_or_default();
+        query.limit = Some(PAGE);
+        if let Some(status) = fixed_status(tab) {
+            query.status = Some(status);
         }
+        query
     })
 }
 
@@ -74,8 +52,12 @@ pub(crate) struct Shown {
 
 impl Shown {
     fn new(fresh: Remote<JobPage>) -> Self {
-        let this =
-            Self { page: RwSignal::new(None), news: RwSignal::new(false), fresh, accept: StoredValue::new(true) };
+        let this = Self {
+            page: RwSignal::new(None),
+            news: RwSignal::new(false),
+            fresh,
+            accept: StoredValue::new(true),
+        };
         Effect::new(move |_| this.follow(fresh.data.get()));
         this
     }
@@ -135,18 +117,24 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
     let table = Table { ctx, tab, chosen: RwSignal::new(BTreeSet::new()) };
     // A choice belongs to the list that it was made in.
     Effect::new(move |_| {
-        ctx.place.with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
+        ctx.place
+            .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
         table.chosen.update(BTreeSet::clear);
     });
     let kinds = Memo::new(move |_| {
-        shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
+        shown
+            .page
+            .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
+    let reload = Callback::new(move |()| shown.reload());
+    let groups = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::groups(ctx, tab, reload));
     parts::page(
         tab.name(),
         view! {
             {about(tab)}
             {filter_bar::bar(ctx, tab, kinds)}
             {unknown(shown)}
+            {groups}
             {bulk(ctx, table, shown)}
             {news(shown)}
             {parts::remote_error(fresh)}
@@ -158,7 +146,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
 
 fn about(tab: Tab) -> AnyView {
     let text = match tab {
-        Tab::Scheduled => "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first.",
+        Tab::Scheduled => {
+            "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first."
+        }
         Tab::Retries => "Jobs that failed and wait for their next attempt. The soonest first.",
         Tab::Dead => "Jobs that do not come back by themselves. Retry gives one a fresh budget of attempts.",
         _ => return ().into_any(),
@@ -208,8 +198,14 @@ fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
     }
     match tab {
         Tab::Scheduled => parts::empty("Nothing is scheduled", "Jobs with a run-at in the future wait here."),
-        Tab::Retries => parts::empty("Nothing waits for another attempt", "A job that fails is here until it is due again."),
-        Tab::Dead => parts::empty("Nobody died", "Jobs that used up their attempts, were given up or cancelled are listed here."),
+        Tab::Retries => parts::empty(
+            "Nothing waits for another attempt",
+            "A job that fails is here until it is due again.",
+        ),
+        Tab::Dead => parts::empty(
+            "Nobody died",
+            "Jobs that used up their attempts, were given up or cancelled are listed here.",
+        ),
         _ => parts::empty(
             "There is no job yet",
             view! { "Enqueue one: " <code>"forge enqueue noop_echo '{\"hello\":\"world\"}'"</code> },
@@ -221,7 +217,11 @@ fn pager(ctx: Ctx, shown: Shown) -> AnyView {
     let after = ctx.param("after");
     let next = Memo::new(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
     let here = move || ctx.place.get().with("peek", None);
-    let first = move || after.get().map(|_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> });
+    let first = move || {
+        after.get().map(
+            |_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> },
+        )
+    };
     let on = move || {
         next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
     };
@@ -246,7 +246,11 @@ fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
     };
     let offered = match table.tab {
         Tab::Dead => vec![verb(Verb::Retry, "fp-primary"), verb(Verb::Drop, "fp-danger")],
-        Tab::Scheduled => vec![verb(Verb::RunNow, "fp-primary"), verb(Verb::Cancel, "fp-danger"), verb(Verb::Drop, "fp-danger")],
+        Tab::Scheduled => vec![
+            verb(Verb::RunNow, "fp-primary"),
+            verb(Verb::Cancel, "fp-danger"),
+            verb(Verb::Drop, "fp-danger"),
+        ],
         Tab::Retries => vec![
             verb(Verb::RunNow, "fp-primary"),
             verb(Verb::Retry, ""),

@@ -48,7 +48,9 @@ fn when(tab: Tab, job: &Job) -> &str {
 
 pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
     let rows = move || shown.page.with(|page| page.as_ref().map(|p| p.jobs.clone()).unwrap_or_default());
-    let all = move || shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.id.clone()).collect::<BTreeSet<_>>()));
+    let all = move || {
+        shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.id.clone()).collect::<BTreeSet<_>>()))
+    };
     let is_all = Memo::new(move |_| {
         all().is_some_and(|all| !all.is_empty() && table.chosen.with(|chosen| all.is_subset(chosen)))
     });
@@ -128,7 +130,8 @@ fn inside(ctx: Ctx, job: &Job) -> Callback<(), AnyView> {
         let note = (!partial.is_empty()).then(|| {
             view! { <p class="fp-small">"Cut or hidden here: " {partial.clone()}</p> }
         });
-        let error = error.clone().map(|error| view! { <h3>"Latest error"</h3><pre class="fp-pre">{error}</pre> });
+        let error =
+            error.clone().map(|error| view! { <h3>"Latest error"</h3><pre class="fp-pre">{error}</pre> });
         view! {
             <tr class="fp-inside"><td></td><td colspan="8">
                 <h3>"Payload"</h3>{note}{parts::tree::json(ctx, &payload)}{error}

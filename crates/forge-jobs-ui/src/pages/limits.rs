@@ -8,8 +8,12 @@ use leptos::prelude::*;
 use std::sync::Arc;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
-    let limits: Remote<LimitList> =
-        Remote::new(ctx, &[Topic::Limits], || Some(()), |ipc, ()| Box::pin(async move { ipc.limits().await }));
+    let limits: Remote<LimitList> = Remote::new(
+        ctx,
+        &[Topic::Limits],
+        || Some(()),
+        |ipc, ()| Box::pin(async move { ipc.limits().await }),
+    );
     let doing = Doing::new(ctx);
     let edited = RwSignal::new(None::<Limit>);
     let draw = move |list: Arc<LimitList>| {
@@ -29,7 +33,13 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     )
 }
 
-fn one(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, edited: RwSignal<Option<Limit>>, limit: &Limit) -> AnyView {
+fn one(
+    ctx: Ctx,
+    doing: Doing,
+    limits: Remote<LimitList>,
+    edited: RwSignal<Option<Limit>>,
+    limit: &Limit,
+) -> AnyView {
     let mode = match limit.mode {
         LimitMode::Sliding => "as they are asked for",
         LimitMode::Smooth => "spread evenly",
@@ -39,14 +49,22 @@ fn one(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, edited: RwSignal<Optio
         Attached::Queue(name) => (Place::opened(Tab::Queues, name), format!("queue {name}")),
         Attached::Kind(name) => (Place::of(Tab::Jobs).with("kind", Some(name)), format!("kind {name}")),
     });
-    let attached = attached.map(|(place, text)| view! { <a class="fp-badge" href=ctx.href(&place)>{text}</a> " " }).collect_view();
+    let attached = attached
+        .map(|(place, text)| view! { <a class="fp-badge" href=ctx.href(&place)>{text}</a> " " })
+        .collect_view();
     let drained = limit.drained_until.as_deref().map(|at| {
         view! { <span class="fp-badge fp-badge-bad">"drained: nothing is given until " {parts::stamp(ctx, at)}</span> }
     });
-    let next = limit.next_at.as_deref().map(|at| view! { <span class="fp-small">"the next one can be given " {parts::stamp(ctx, at)}</span> });
-    let keys = (limit.keys > 0).then(|| view! { <span class="fp-small">{limit.keys} " keys have a count of their own"</span> });
+    let next = limit.next_at.as_deref().map(
+        |at| view! { <span class="fp-small">"the next one can be given " {parts::stamp(ctx, at)}</span> },
+    );
+    let keys = (limit.keys > 0)
+        .then(|| view! { <span class="fp-small">{limit.keys} " keys have a count of their own"</span> });
     let whose = limit.set_by_operator.then(|| view! { <span class="fp-badge">"set by a person"</span> });
-    let from = limit.inherited_from.as_ref().map(|t| view! { <span class="fp-small">"from the template " {t.clone()}</span> });
+    let from = limit
+        .inherited_from
+        .as_ref()
+        .map(|t| view! { <span class="fp-small">"from the template " {t.clone()}</span> });
     let again = Callback::new(move |_: Limit| limits.reload());
     let for_edit = limit.clone();
     let label = format!("{} used", limit.scope);
@@ -89,7 +107,9 @@ fn drain(ctx: Ctx, doing: Doing, limit: &Limit, again: Callback<Limit>) -> AnyVi
             then: Callback::new(move |()| {
                 let (ipc, scope) = (ctx.ipc(), scope.clone());
                 let drain = Drain { seconds: Seconds(300.0) };
-                doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |limit| again.run(limit));
+                doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |limit| {
+                    again.run(limit)
+                });
             }),
         });
     })

@@ -11,10 +11,16 @@ use std::sync::Arc;
 const JOBS: usize = 10;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
-    let running: Remote<JobPage> = Remote::new(ctx, &[Topic::Jobs], || Some(()), |ipc, ()| {
-        let query = JobQuery { status: Some(JobStatus::Running), limit: Some(500), ..JobQuery::default() };
-        Box::pin(async move { ipc.jobs(&query).await })
-    });
+    let running: Remote<JobPage> = Remote::new(
+        ctx,
+        &[Topic::Jobs],
+        || Some(()),
+        |ipc, ()| {
+            let query =
+                JobQuery { status: Some(JobStatus::Running), limit: Some(500), ..JobQuery::default() };
+            Box::pin(async move { ipc.jobs(&query).await })
+        },
+    );
     parts::page("Processes", parts::card("Registered", list(ctx, running)))
 }
 

@@ -101,7 +101,11 @@ impl Form {
             max_seconds: Seconds(fields::parse_seconds(&self.max.get())?),
             done_retention_seconds: parse_retention(&self.done.get())?,
             dead_retention_seconds: parse_retention(&self.dead.get())?,
-            max_running: if max_running.is_empty() { None } else { Some(max_running.parse().ok().filter(|n| *n > 0)?) },
+            max_running: if max_running.is_empty() {
+                None
+            } else {
+                Some(max_running.parse().ok().filter(|n| *n > 0)?)
+            },
         })
     }
 
@@ -138,8 +142,16 @@ fn differences(old: &QueueSettings, new: &QueueSettings) -> Vec<String> {
     line("Backoff", on(old.backoff_enabled), on(new.backoff_enabled));
     line("First delay", parts::seconds(old.base_seconds.0), parts::seconds(new.base_seconds.0));
     line("Longest delay", parts::seconds(old.max_seconds.0), parts::seconds(new.max_seconds.0));
-    line("Done jobs are kept", retention_text(old.done_retention_seconds), retention_text(new.done_retention_seconds));
-    line("Dead jobs are kept", retention_text(old.dead_retention_seconds), retention_text(new.dead_retention_seconds));
+    line(
+        "Done jobs are kept",
+        retention_text(old.done_retention_seconds),
+        retention_text(new.done_retention_seconds),
+    );
+    line(
+        "Dead jobs are kept",
+        retention_text(old.dead_retention_seconds),
+        retention_text(new.dead_retention_seconds),
+    );
     lines
 }
 
@@ -159,7 +171,8 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     // Settings that somebody else changes come into a form that nobody has touched.
     Effect::new(move |_| {
         if let Some(now) = queue.data.get() {
-            let is_new = form.from.with_untracked(|from| from.as_ref().is_none_or(|from| from.version != now.version));
+            let is_new =
+                form.from.with_untracked(|from| from.as_ref().is_none_or(|from| from.version != now.version));
             if is_new && (!dirty.get_untracked() || form.from.with_untracked(Option::is_none)) {
                 form.fill(&now);
             }
@@ -272,10 +285,16 @@ fn settings(
 /// What the edit does: the settings that change, and the curve of delays before and after.
 fn preview(form: Form) -> AnyView {
     let lines = Memo::new(move |_| {
-        form.from.get().zip(form.settings()).map(|(old, new)| differences(&old.settings, &new)).unwrap_or_default()
+        form.from
+            .get()
+            .zip(form.settings())
+            .map(|(old, new)| differences(&old.settings, &new))
+            .unwrap_or_default()
     });
     let frame = Signal::derive(move || {
-        let curve = |s: &QueueSettings| backoff::curve(s.backoff_enabled, s.base_seconds.0, s.max_seconds.0, FAILURES);
+        let curve = |s: &QueueSettings| {
+            backoff::curve(s.backoff_enabled, s.base_seconds.0, s.max_seconds.0, FAILURES)
+        };
         let (Some(from), Some(new)) = (form.from.get(), form.settings()) else { return Frame::empty() };
         let now = curve(&from.settings);
         let then = curve(&new);
@@ -289,7 +308,10 @@ fn preview(form: Form) -> AnyView {
     let kept = move || {
         form.settings().map(|s| {
             let total = backoff::total(s.backoff_enabled, s.base_seconds.0, s.max_seconds.0, 20);
-            format!("A job with 20 attempts that always fails is given up after {} of waiting, ±20 %.", parts::seconds(total))
+            format!(
+                "A job with 20 attempts that always fails is given up after {} of waiting, ±20 %.",
+                parts::seconds(total)
+            )
         })
     };
     let what = move || {

@@ -18,9 +18,13 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     let doing = Doing::new(ctx);
     let draw = move |list: Arc<QueueList>| {
         if list.queues.is_empty() {
-            return parts::empty("There is no queue yet", "The first job that is enqueued into a queue makes it.");
+            return parts::empty(
+                "There is no queue yet",
+                "The first job that is enqueued into a queue makes it.",
+            );
         }
-        let rows = list.queues.iter().map(|queue| row(ctx, doing, queues, queue, &list.processes)).collect_view();
+        let rows =
+            list.queues.iter().map(|queue| row(ctx, doing, queues, queue, &list.processes)).collect_view();
         view! {
             <div class="fp-scroll"><table class="fp-table">
                 <thead><tr><th scope="col">"Queue"</th><th scope="col">"State"</th>
@@ -45,7 +49,8 @@ fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, process
         "off".to_owned()
     };
     let max = settings.max_running.map(|max| view! { <span class="fp-small">" of " {max} " in all"</span> });
-    let nobody = (serving == 0 && !settings.paused).then(|| view! { <span class="fp-badge fp-badge-bad">"nobody"</span> " " });
+    let nobody = (serving == 0 && !settings.paused)
+        .then(|| view! { <span class="fp-badge fp-badge-bad">"nobody"</span> " " });
     view! {
         <tr>
             <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a></th>
@@ -66,7 +71,10 @@ pub(crate) fn state(ctx: Ctx, queue: &Queue) -> AnyView {
     if !queue.settings.paused {
         return view! { <span class="fp-status" data-status="done">"open"</span> }.into_any();
     }
-    let since = queue.paused_at.as_deref().map(|at| view! { " " <span class="fp-small">{parts::stamp(ctx, at)}</span> });
+    let since = queue
+        .paused_at
+        .as_deref()
+        .map(|at| view! { " " <span class="fp-small">{parts::stamp(ctx, at)}</span> });
     let by = queue.paused_by.clone().map(|by| view! { <span class="fp-small">" by " {by}</span> });
     view! { <span class="fp-status" data-status="retrying">"paused"</span>{since}{by} }.into_any()
 }
@@ -76,7 +84,8 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, queue: &Queue, then: Callback<Queue
     let (name, paused) = (queue.name.clone(), queue.settings.paused);
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
-        let said = format!("{} is {}", name, if paused { "open again" } else { "paused: running jobs go on" });
+        let said =
+            format!("{} is {}", name, if paused { "open again" } else { "paused: running jobs go on" });
         let answer = Box::pin(async move {
             if paused { ipc.resume_queue(&name).await } else { ipc.pause_queue(&name).await }
         });

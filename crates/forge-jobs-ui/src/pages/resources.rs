@@ -68,7 +68,8 @@ fn remote(ctx: Ctx) -> Remote<Resources> {
 
 fn frame(processes: &[ProcessResources], pick: Pick) -> Frame {
     let Some(first) = processes.first() else { return Frame::empty() };
-    let xs: Vec<f64> = first.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
+    let xs: Vec<f64> =
+        first.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
     let series = processes.iter().take(LINES).map(|process| {
         let values: Vec<f64> =
             process.points.iter().map(|p| p.sample.as_ref().and_then(pick).unwrap_or(f64::NAN)).collect();
@@ -82,7 +83,9 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
     let zoom = charts::on_zoom(ctx);
     let shown = Signal::stored(None::<(f64, f64)>);
     let chart = move |(title, format, log, pick): Spec| {
-        let data = Signal::derive(move || remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick))));
+        let data = Signal::derive(move || {
+            remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick)))
+        });
         let with = move |chart: Chart| {
             let chart = chart.format(format);
             let chart = if log { chart.scale(YScale::Log) } else { chart };

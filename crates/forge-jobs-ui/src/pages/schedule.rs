@@ -6,7 +6,8 @@ use crate::model::route::{Place, Tab};
 use crate::model::time;
 use crate::parts;
 use forge_jobs_api::wire::{
-    CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleSettings, Tick, TickOutcome, Topic,
+    CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleSettings, Tick,
+    TickOutcome, Topic,
 };
 use leptos::prelude::*;
 
@@ -72,7 +73,9 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
         let name = name.clone();
         ctx.ask(Question {
             title: format!("Delete the schedule {name}?"),
-            text: "It fires no more. Jobs that it has enqueued stay. A program that declares it makes it again.".into(),
+            text:
+                "It fires no more. Jobs that it has enqueued stay. A program that declares it makes it again."
+                    .into(),
             yes: "Delete".into(),
             typed: Some(name.clone()),
             danger: true,
@@ -85,14 +88,20 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
             }),
         });
     };
-    let reset = schedule.overrides_code.then(|| parts::button(ctx, Role::Admin, "Give it back to the code", "", doing.busy, reset));
+    let reset = schedule
+        .overrides_code
+        .then(|| parts::button(ctx, Role::Admin, "Give it back to the code", "", doing.busy, reset));
     let s = &schedule.settings;
     let facts = vec![
         ("Fires", view! { <code>{s.expression.clone()}</code> " in " {s.zone.clone()} }.into_any()),
         ("Next", parts::stamp_or(ctx, schedule.next_fire_at.as_deref())),
         ("Last", parts::stamp_or(ctx, schedule.last_fire_at.as_deref())),
         ("Kind", s.kind.clone().into_any()),
-        ("Queue", view! { <a href=ctx.href(&Place::opened(Tab::Queues, &s.queue))>{s.queue.clone()}</a> }.into_any()),
+        (
+            "Queue",
+            view! { <a href=ctx.href(&Place::opened(Tab::Queues, &s.queue))>{s.queue.clone()}</a> }
+                .into_any(),
+        ),
         ("Missed fires", missed(s.missed, s).into_any()),
         ("While one is unfinished", overlap(s.overlap).into_any()),
         ("Edited", parts::stamp(ctx, &schedule.edited_at)),
@@ -168,7 +177,10 @@ pub(crate) fn fires_view(preview: std::sync::Arc<CronPreview>) -> AnyView {
         })
         .collect();
     if lines.is_empty() {
-        return parts::empty("It never fires again", "The expression has no fire before the end of the year 9999.");
+        return parts::empty(
+            "It never fires again",
+            "The expression has no fire before the end of the year 9999.",
+        );
     }
     view! {
         <p>{preview.description.clone()} <span class="fp-small">" in " {preview.zone.clone()}</span></p>

@@ -5,7 +5,8 @@ use crate::app::{Ctx, Doing, Remote, browser};
 use crate::model::json;
 use crate::parts::{self, fields};
 use forge_jobs_api::wire::{
-    CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleSettings, Seconds,
+    CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleEdit,
+    ScheduleSettings, Seconds,
 };
 use leptos::prelude::*;
 use serde_json::value::RawValue;
@@ -165,8 +166,12 @@ pub(crate) fn form(ctx: Ctx, detail: Remote<ScheduleDetail>) -> AnyView {
         });
     };
     let is_there = Memo::new(move |_| form.version.get() >= 0);
-    (move || is_there.get().then(|| fields_of(ctx, form, saving, theirs, lines, dirty, Callback::new(move |()| send()))))
-        .into_any()
+    (move || {
+        is_there
+            .get()
+            .then(|| fields_of(ctx, form, saving, theirs, lines, dirty, Callback::new(move |()| send())))
+    })
+    .into_any()
 }
 
 fn fields_of(
@@ -194,7 +199,9 @@ fn fields_of(
     };
     let bad = Memo::new(move |_| form.payload.with(|p| json::parse(p).is_none()));
     let needed = |text: &str| text.trim().is_empty().then(|| "It cannot be empty.".to_owned());
-    let time = |text: &str| fields::parse_seconds(text).is_none().then(|| "A time such as 30s, 5 min or 1h.".to_owned());
+    let time = |text: &str| {
+        fields::parse_seconds(text).is_none().then(|| "A time such as 30s, 5 min or 1h.".to_owned())
+    };
     view! {
         <form class="fp-card fp-form" on:submit=sent>
             <h2>"Edit"</h2>
@@ -235,14 +242,19 @@ fn preview(ctx: Ctx, form: Form) -> AnyView {
         let from = form.from.get_value()?.settings;
         (expression.trim() != from.expression || zone.trim() != from.zone).then_some((expression, zone))
     });
-    let fires: Remote<CronPreview> = Remote::new(ctx, &[], move || asked.get(), |ipc, (expression, zone)| {
-        let query = CronQuery { expression, zone: Some(zone), from: None, count: Some(5) };
-        Box::pin(async move {
-            // Not at every key.
-            browser::sleep(250).await;
-            ipc.cron_fires(&query).await
-        })
-    });
+    let fires: Remote<CronPreview> = Remote::new(
+        ctx,
+        &[],
+        move || asked.get(),
+        |ipc, (expression, zone)| {
+            let query = CronQuery { expression, zone: Some(zone), from: None, count: Some(5) };
+            Box::pin(async move {
+                // Not at every key.
+                browser::sleep(250).await;
+                ipc.cron_fires(&query).await
+            })
+        },
+    );
     (move || {
         asked.with(Option::is_some).then(|| {
             view! { <div class="fp-banner fp-banner-info"><strong>"With this edit it fires"</strong>{parts::shown(fires, 2, fires_view)}</div> }
@@ -266,7 +278,8 @@ fn conflict(form: Form, theirs: RwSignal<Option<ScheduleDetail>>, send: Callback
     (move || {
         let now = theirs.get()?.schedule;
         let from = form.from.get_value()?.settings;
-        let items = changes(&from, &now.settings).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+        let items =
+            changes(&from, &now.settings).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
         let take = now.clone();
         // Fields that nobody typed into are not sent: theirs stay.
         let keep = move |_| {

@@ -20,7 +20,11 @@ pub(crate) const fn fits(verb: Verb, status: JobStatus) -> bool {
 }
 
 fn jobs(count: usize) -> String {
-    if count == 1 { "1 job".into() } else { format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX))) }
+    if count == 1 {
+        "1 job".into()
+    } else {
+        format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX)))
+    }
 }
 
 /// Asks where that is due, then does it.
@@ -86,6 +90,49 @@ pub(crate) fn told(report: &VerbReport) -> String {
 /// Whether anything was not done: then it stays on the page.
 pub(crate) fn left_something(report: &VerbReport) -> bool {
     report.results.iter().any(|r| {
-        matches!(r.outcome, VerbOutcome::Refused | VerbOutcome::Duplicate | VerbOutcome::Unknown | VerbOutcome::AlreadyFinished)
+        matches!(
+            r.outcome,
+            VerbOutcome::Refused
+                | VerbOutcome::Duplicate
+                | VerbOutcome::Unknown
+                | VerbOutcome::AlreadyFinished
+        )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_jobs_api::wire::VerbResult;
+
+    fn report(outcomes: &[VerbOutcome]) -> VerbReport {
+        let one = |outcome: &VerbOutcome| VerbResult {
+            id: "x".into(),
+            outcome: *outcome,
+            status: None,
+            dead_reason: None,
+            process: None,
+            claim_no: None,
+            duplicate_of: None,
+        };
+        VerbReport { results: outcomes.iter().map(one).collect() }
+    }
+
+    #[test]
+    fn what_came_of_a_verb_is_told_in_numbers() {
+        let all_well = report(&[VerbOutcome::Retried, VerbOutcome::Retried]);
+        assert_eq!(told(&all_well), "2 retried");
+        assert!(!left_something(&all_well));
+        let mixed = report(&[VerbOutcome::Duplicate, VerbOutcome::Retried, VerbOutcome::Unknown]);
+        assert_eq!(told(&mixed), "1 retried, 1 left, since another job has their dedupe key, 1 gone already");
+        assert!(left_something(&mixed));
+    }
+
+    #[test]
+    fn verbs_are_offered_where_they_make_sense() {
+        assert!(fits(Verb::Retry, JobStatus::Dead) && !fits(Verb::Retry, JobStatus::Done));
+        assert!(fits(Verb::Cancel, JobStatus::Running) && !fits(Verb::Cancel, JobStatus::Dead));
+        assert!(fits(Verb::RunNow, JobStatus::Scheduled) && !fits(Verb::RunNow, JobStatus::Pending));
+        assert!(fits(Verb::Drop, JobStatus::Done) && !fits(Verb::Drop, JobStatus::Running));
+    }
 }

@@ -6,7 +6,12 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 
 /// A dialog that is open while the signal says so. The browser keeps the focus in it, and closes it with Esc.
-pub(crate) fn modal(open: Signal<bool>, close: Callback<()>, label: &'static str, inside: impl IntoView + 'static) -> AnyView {
+pub(crate) fn modal(
+    open: Signal<bool>,
+    close: Callback<()>,
+    label: &'static str,
+    inside: impl IntoView + 'static,
+) -> AnyView {
     let node = NodeRef::<Dialog>::new();
     Effect::new(move |_| {
         let (Some(dialog), open) = (node.get(), open.get()) else { return };

@@ -26,7 +26,8 @@ pub(crate) fn card(title: &'static str, inside: impl IntoView + 'static) -> AnyV
 /// The place of what is on its way: as large as what comes, and still.
 pub(crate) fn skeleton(rows: usize) -> AnyView {
     let bars = (0..rows).map(|_| view! { <div class="fp-bar"></div> }).collect_view();
-    view! { <div class="fp-skeleton" aria-busy="true"><span class="fp-hidden">"Loading"</span>{bars}</div> }.into_any()
+    view! { <div class="fp-skeleton" aria-busy="true"><span class="fp-hidden">"Loading"</span>{bars}</div> }
+        .into_any()
 }
 
 /// Nothing is here, and how something would come.
@@ -36,8 +37,11 @@ pub(crate) fn empty(title: impl Into<String>, text: impl IntoView + 'static) -> 
 
 /// An error, where it happened.
 pub(crate) fn error_view(error: &IpcError, again: Option<Callback<()>>) -> AnyView {
-    let id = error.request_id().map(|id| view! { <p class="fp-small">"Request " <code>{id.to_owned()}</code></p> });
-    let retry = again.map(|again| view! { <button type="button" on:click=move |_| again.run(())>"Try again"</button> });
+    let id = error
+        .request_id()
+        .map(|id| view! { <p class="fp-small">"Request " <code>{id.to_owned()}</code></p> });
+    let retry = again
+        .map(|again| view! { <button type="button" on:click=move |_| again.run(())>"Try again"</button> });
     view! {
         <div class="fp-error" role="alert">
             <p><strong>{error.message()}</strong> " " {error.remedy()}</p>
@@ -81,9 +85,11 @@ pub(crate) fn stamp(ctx: Ctx, text: &str) -> AnyView {
     let exact = browser::local(at);
     let shown = {
         let exact = exact.clone();
-        Memo::new(move |_| {
-            if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) }
-        })
+        Memo::new(
+            move |_| {
+                if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) }
+            },
+        )
     };
     view! { <time datetime=text.to_owned() title=exact>{shown}</time> }.into_any()
 }
@@ -142,11 +148,16 @@ pub(crate) fn copied(ctx: Ctx, text: &str, shown: &str) -> AnyView {
         let whole = whole.clone();
         spawn_local(async move {
             let done = browser::copy(&whole).await;
-            ctx.say(if done { format!("Copied {whole}") } else { "The browser does not let it be copied".into() });
+            ctx.say(if done {
+                format!("Copied {whole}")
+            } else {
+                "The browser does not let it be copied".into()
+            });
         });
     };
     let label = format!("Copy {text}");
-    view! { <button type="button" class="fp-copy" title=label on:click=copy>{shown.to_owned()}</button> }.into_any()
+    view! { <button type="button" class="fp-copy" title=label on:click=copy>{shown.to_owned()}</button> }
+        .into_any()
 }
 
 /// The end of an id: the part in which ids of one second differ.
@@ -174,6 +185,9 @@ pub(crate) fn button(
 
 /// Names and what they have, as a list.
 pub(crate) fn facts(rows: Vec<(&'static str, AnyView)>) -> AnyView {
-    let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view();
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
+        .collect_view();
     view! { <dl class="fp-facts">{rows}</dl> }.into_any()
 }

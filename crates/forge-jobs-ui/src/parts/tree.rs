@@ -19,25 +19,31 @@ pub(crate) fn json(ctx: Ctx, raw: &str) -> AnyView {
         Some(node) => branch(None, &node, 0),
         None => view! { <pre class="fp-pre">{raw.to_owned()}</pre> }.into_any(),
     };
-    view! { <div class="fp-json"><div class="fp-json-copy">{copied(ctx, raw, "Copy JSON")}</div>{tree}</div> }.into_any()
+    view! { <div class="fp-json"><div class="fp-json-copy">{copied(ctx, raw, "Copy JSON")}</div>{tree}</div> }
+        .into_any()
 }
 
 fn branch(name: Option<&str>, node: &Node, depth: usize) -> AnyView {
     let label = name.map(|name| view! { <span class="fp-key">{name.to_owned()}</span> ": " });
     match node {
         Node::Word(word) => {
-            let class = if word.starts_with(|c: char| c.is_ascii_alphabetic()) { "fp-word" } else { "fp-number" };
+            let class =
+                if word.starts_with(|c: char| c.is_ascii_alphabetic()) { "fp-word" } else { "fp-number" };
             view! { <div class="fp-leaf">{label}<span class=class>{word.clone()}</span></div> }.into_any()
         }
         Node::Text(text) => {
             let cut: String = text.chars().take(TEXT).collect();
             let rest = text.chars().count().saturating_sub(TEXT);
-            let more = (rest > 0).then(|| format!(" … {} more characters", format::count(u64::try_from(rest).unwrap_or(u64::MAX))));
-            view! { <div class="fp-leaf">{label}<span class="fp-text">"\"" {cut} "\""</span>{more}</div> }.into_any()
+            let more = (rest > 0).then(|| {
+                format!(" … {} more characters", format::count(u64::try_from(rest).unwrap_or(u64::MAX)))
+            });
+            view! { <div class="fp-leaf">{label}<span class="fp-text">"\"" {cut} "\""</span>{more}</div> }
+                .into_any()
         }
         Node::List(items) => {
             let shown = items.iter().take(CHILDREN).enumerate();
-            let children: Vec<_> = shown.map(|(at, item)| branch(Some(&at.to_string()), item, depth + 1)).collect();
+            let children: Vec<_> =
+                shown.map(|(at, item)| branch(Some(&at.to_string()), item, depth + 1)).collect();
             nested(label.into_any(), format!("[{}]", items.len()), children, items.len(), depth)
         }
         Node::Map(entries) => {
@@ -54,7 +60,8 @@ fn nested(label: AnyView, size: String, children: Vec<AnyView>, all: usize, dept
         return view! { <div class="fp-leaf">{label}<span class="fp-word">{nothing}</span></div> }.into_any();
     }
     let left = all.saturating_sub(children.len());
-    let more = (left > 0).then(|| view! { <div class="fp-leaf">{format!("… {left} more: copy to see all")}</div> });
+    let more =
+        (left > 0).then(|| view! { <div class="fp-leaf">{format!("… {left} more: copy to see all")}</div> });
     view! {
         <details class="fp-node" open=depth < OPEN>
             <summary>{label}<span class="fp-size">{size}</span></summary>

@@ -8,6 +8,7 @@ mod normalise;
 
 pub use normalise::normalise;
 
+use crate::hash::fnv;
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,14 +85,9 @@ impl Fingerprint {
     }
 }
 
-/// FNV-1a of 64 bits. No part holds a line break.
+/// No part holds a line break.
 fn hash(kind: &str, error_type: &str, message: &str) -> ErrorGroupId {
-    let bytes = [kind, "\n", error_type, "\n", message];
-    let bytes = bytes.iter().flat_map(|part| part.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    ErrorGroupId(hash.cast_signed())
+    ErrorGroupId(fnv([kind, "\n", error_type, "\n", message].map(str::as_bytes)).cast_signed())
 }
 
 #[cfg(test)]

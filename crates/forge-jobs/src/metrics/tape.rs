@@ -70,6 +70,10 @@ pub(crate) struct Claim {
 }
 
 /// Where something happens.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "on Postgres functions of the schema write the rest")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In this process.
@@ -79,6 +83,10 @@ pub(crate) enum Place {
 }
 
 /// Writes records.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "on Postgres functions of the schema write the rest")
+)]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tape {
     bytes: Vec<u8>,
@@ -89,6 +97,10 @@ pub(crate) struct Tape {
     off: bool,
 }
 
+#[cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "on Postgres functions of the schema write the rest")
+)]
 impl Tape {
     /// One that keeps nothing.
     pub(crate) fn off() -> Self {

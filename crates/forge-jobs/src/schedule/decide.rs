@@ -3,6 +3,7 @@
 use super::{MissedFires, ScheduleSpec};
 use crate::Timestamp;
 use crate::cron::FireWindow;
+use crate::hash::fnv;
 use crate::limits::{CLOCK_CORRECTION, MAX_CRON_FIRES};
 use std::time::Duration;
 
@@ -82,10 +83,8 @@ pub fn jitter_of(schedule: &str, fire_at: Timestamp, jitter: Duration) -> Durati
     if span == 0 {
         return Duration::ZERO;
     }
-    // FNV-1a, of which the last bytes hardly reach the high bits; the finisher of SplitMix64 spreads them.
-    let bytes = schedule.bytes().chain([0]).chain(fire_at.as_micros().to_le_bytes());
-    let mut hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    // Of FNV the last bytes hardly reach the high bits; the finisher of SplitMix64 spreads them.
+    let mut hash = fnv([schedule.as_bytes(), b"\0", &fire_at.as_micros().to_le_bytes()]);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     Duration::from_micros((hash ^ (hash >> 31)) % span)

@@ -2,6 +2,7 @@
 
 use super::{ClaimMode, KindFilter, QueueRow, StorageError};
 use crate::errors::ErrorGroupId;
+use crate::hash::fnv;
 use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp, Worker};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -38,14 +39,11 @@ impl JobFilter {
             self.tag.as_deref(),
             group.as_deref(),
         ];
-        // FNV-1a. Neither NUL nor SOH is in a name or a tag.
-        let bytes = parts.iter().flat_map(|p| {
+        // Neither NUL nor SOH is in a name or a tag.
+        fnv(parts.iter().flat_map(|p| {
             let mark: &[u8] = if p.is_some() { b"\x01" } else { b"\0" };
             [mark, p.unwrap_or_default().as_bytes(), b"\0"]
-        });
-        bytes.flatten().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        }))
     }
 }
 
@@ -170,6 +168,14 @@ pub struct ProcessRow {
     /// Whether it has certainly died, without a farewell. `false` where that cannot be told: silence for the stale
     /// window decides then.
     pub died: bool,
+}
+
+impl ProcessRow {
+    /// Whether it has died, or has been silent for as long as makes it count as dead.
+    #[must_use]
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.died || now.saturating_since(self.beat_at) > self.stale_after
+    }
 }
 
 /// Due jobs of one kind in one queue: pending, or scheduled or retrying and past their time.

@@ -18,7 +18,7 @@ impl Facts<'_> {
 
     /// Processes that are alive and will go on.
     fn alive(&self) -> impl Iterator<Item = &ProcessRow> {
-        self.around.processes.iter().filter(|p| !p.stopping && !is_gone(p, self.now()))
+        self.around.processes.iter().filter(|p| !p.stopping && !p.is_gone(self.now()))
     }
 
     /// Those of them that can run the job.
@@ -34,11 +34,6 @@ impl Facts<'_> {
         let running = &self.around.line.running;
         running.iter().find(|(id, _)| *id == process).map_or(0, |(_, jobs)| *jobs)
     }
-}
-
-/// Whether a process has died, or has been silent for as long as makes it count as dead.
-fn is_gone(process: &ProcessRow, now: Timestamp) -> bool {
-    process.died || now.saturating_since(process.beat_at) > process.stale_after
 }
 
 pub(super) fn works_on(process: &ProcessRow, queue: &str) -> bool {
@@ -87,7 +82,7 @@ fn running(facts: &Facts<'_>) -> Vec<Reason> {
     let job = facts.job;
     let holder = facts.around.processes.iter().find(|p| Some(p.id) == job.process);
     match holder {
-        Some(process) if !is_gone(process, facts.now()) => vec![Reason::Running {
+        Some(process) if !process.is_gone(facts.now()) => vec![Reason::Running {
             process: job.process,
             since: job.started_at,
             cancel_requested_at: job.cancel_requested_at,

@@ -1,15 +1,12 @@
 //! `forge errors`: what goes wrong, by sort.
 
-use crate::database::Database;
+use crate::desk::{Desk, Where};
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, pairs, say, short, table, when};
 use forge_jobs::errors::ErrorGroupId;
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
-use forge_jobs::storage::{
-    ErrorGroupsParams, ErrorOrder, JobFilter, ListParams, Storage, StorageError, VerbParams,
-};
-use forge_jobs::{JobId, JobStatus};
-use forge_jobs_api::wire::{ErrorGroup, ErrorList, GroupVerb};
+use forge_jobs_api::service::Verb;
+use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, ErrorSort, GroupVerb};
 
 const AFTER_HELP: &str = "\
 Errors are of one sort when kind, type and message are the same but for numbers, names in quotation marks, addresses, \
@@ -76,25 +73,24 @@ enum Sort {
     New,
 }
 
-pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
+pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let desk = at.existing().await?;
     match args.command {
-        None => list(args.list, &storage, out).await,
-        Some(Command::Show(Group { id })) => show(id, &storage, out).await,
-        Some(Command::Retry(Group { id })) => all(id, Verb::Retry, &storage, out).await,
-        Some(Command::Drop(Group { id })) => all(id, Verb::Drop, &storage, out).await,
+        None => list(args.list, &desk, out).await,
+        Some(Command::Show(Group { id })) => show(id, &desk, out).await,
+        Some(Command::Retry(Group { id })) => all(id, Verb::Retry, &desk, out).await,
+        Some(Command::Drop(Group { id })) => all(id, Verb::Drop, &desk, out).await,
     }
 }
 
-async fn list(args: List, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
-    let order = match args.sort {
-        Sort::Last => ErrorOrder::Newest,
-        Sort::Frequent => ErrorOrder::MostFrequent,
-        Sort::New => ErrorOrder::NewestFirstSeen,
+async fn list(args: List, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let sort = match args.sort {
+        Sort::Last => ErrorSort::Last,
+        Sort::Frequent => ErrorSort::Frequent,
+        Sort::New => ErrorSort::New,
     };
-    let params = ErrorGroupsParams { queue: args.queue, kind: args.kind, order, limit: args.limit };
-    let list = storage.history.error_groups(params).await?;
-    out.answer(&ErrorList::from(&list), text)?;
+    let query = ErrorQuery { queue: args.queue, kind: args.kind, sort: Some(sort), limit: Some(args.limit) };
+    out.answer(&desk.errors(&query).await?, text)?;
     Ok(Exit::Ok)
 }
 
@@ -129,13 +125,9 @@ fn text(list: &ErrorList) -> String {
     out
 }
 
-fn unknown(id: ErrorGroupId) -> StorageError {
-    StorageError::NotFound { what: "error group", name: id.to_string() }
-}
-
-async fn show(id: ErrorGroupId, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
-    let group = storage.history.error_group(id).await?.ok_or_else(|| unknown(id))?;
-    out.answer(&ErrorGroup::from(&group), |g| {
+async fn show(id: ErrorGroupId, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let group = desk.error_group(&id.to_string()).await?;
+    out.answer(&group, |g: &ErrorGroup| {
         let queues: Vec<_> = g.queues.iter().map(|q| format!("{} ({})", q.queue, q.count)).collect();
         pairs(&[
             ("group", g.id.clone()),
@@ -153,28 +145,16 @@ async fn show(id: ErrorGroupId, storage: &Storage, out: &mut Output) -> Result<E
     Ok(Exit::Ok)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
-    Retry,
-    Drop,
-}
-
 /// Does something to all jobs that are dead of these errors, a page at a time. Those that die of them meanwhile are
 /// newer than the first page, and left alone.
-async fn all(id: ErrorGroupId, verb: Verb, storage: &Storage, out: &mut Output) -> Result<Exit, Failure> {
-    storage.history.error_group(id).await?.ok_or_else(|| unknown(id))?;
-    let filter = JobFilter { status: Some(JobStatus::Dead), error_group: Some(id), ..JobFilter::default() };
-    let mut report = GroupVerb { group: id.to_string(), changed: 0, left: 0 };
-    let mut after = None;
+async fn all(id: ErrorGroupId, verb: Verb, desk: &Desk, out: &mut Output) -> Result<Exit, Failure> {
+    let mut report = GroupVerb { group: id.to_string(), changed: 0, left: 0, next: None };
     loop {
-        let params = ListParams { filter: filter.clone(), limit: MAX_PAGE, after };
-        let page = storage.inspect.list(params).await?;
-        let ids: Vec<JobId> = page.jobs.iter().map(|job| job.id).collect();
-        let changed = apply(verb, storage, ids).await?;
-        report.changed += changed;
-        report.left += (page.jobs.len() as u64).saturating_sub(changed);
-        after = page.next;
-        if after.is_none() {
+        let batch = desk.act_on_error_group(verb, &report.group, report.next.take()).await?;
+        report.changed += batch.changed;
+        report.left += batch.left;
+        report.next = batch.next;
+        if report.next.is_none() {
             break;
         }
         say(&format!("{} so far", report.changed));
@@ -185,24 +165,4 @@ async fn all(id: ErrorGroupId, verb: Verb, storage: &Storage, out: &mut Output) 
         format!("{} {done}{left}\n", r.changed)
     })?;
     Ok(if report.left > 0 { Exit::Conflict } else { Exit::Ok })
-}
-
-/// How many it was done to.
-async fn apply(verb: Verb, storage: &Storage, ids: Vec<JobId>) -> Result<u64, StorageError> {
-    use forge_jobs::storage::{DropOutcome, RetryOutcome};
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let params = VerbParams { ids, actor: Some(crate::actor::actor()), now: None };
-    let changed = match verb {
-        Verb::Retry => {
-            let outcomes = storage.jobs.retry(params).await?;
-            outcomes.iter().filter(|o| **o == RetryOutcome::Retried).count()
-        }
-        Verb::Drop => {
-            let outcomes = storage.jobs.drop_jobs(params).await?;
-            outcomes.iter().filter(|o| **o == DropOutcome::Dropped).count()
-        }
-    };
-    Ok(changed as u64)
 }

@@ -44,8 +44,8 @@ pub(crate) async fn run(command: Command, at: &Where, out: &mut Output) -> Resul
     match command {
         Command::List(args) => job_list::run(args, at, out).await,
         Command::Show(args) => job_show::run(&args, at, out).await,
-        Command::Events(args) => job_events::run(&args, &at.database("job events")?, out).await,
-        Command::Logs(args) => job_logs::run(&args, &at.database("job logs")?, out).await,
+        Command::Events(args) => job_events::run(&args, at, out).await,
+        Command::Logs(args) => job_logs::run(&args, at, out).await,
         Command::Why(args) => job_why::run(&args, at, out).await,
         Command::Cancel(args) => job_verbs::run(Verb::Cancel, args, at, out).await,
         Command::Retry(args) => job_verbs::run(Verb::Retry, args, at, out).await,

@@ -1,11 +1,10 @@
 //! `forge job events`.
 
 use super::job_show;
-use crate::database::Database;
+use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use forge_jobs::JobId;
-use forge_jobs::storage::StorageError;
 use forge_jobs_api::wire::JobEvents;
 
 /// Show what happened to a job: when, in which process, and who or what made it happen.
@@ -16,13 +15,9 @@ pub(crate) struct Args {
     id: JobId,
 }
 
-pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let inspect = database.open_existing().await?.inspect;
-    let events = inspect.events(args.id).await?;
-    if events.is_empty() {
-        return Err(StorageError::NotFound { what: "job", name: args.id.to_string() }.into());
-    }
-    let answer = JobEvents { id: args.id.to_string(), events: events.iter().map(Into::into).collect() };
-    out.answer(&answer, |said| job_show::events(&said.events))?;
+pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let id = args.id.to_string();
+    let detail = at.existing().await?.job(&id).await?;
+    out.answer(&JobEvents { id, events: detail.events }, |said| job_show::events(&said.events))?;
     Ok(Exit::Ok)
 }

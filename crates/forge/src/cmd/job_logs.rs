@@ -1,13 +1,11 @@
 //! `forge job logs`.
 
-use crate::database::Database;
+use crate::desk::{Desk, Where};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, plain, to_json};
+use forge_jobs::JobId;
 use forge_jobs::limits::MAX_LOG_PAGE;
-use forge_jobs::logs::{LogCursor, LoggedLine};
-use forge_jobs::storage::{LogsParams, Storage, StorageError};
-use forge_jobs::{Job, JobId, JobStatus};
-use forge_jobs_api::wire::{LogLine, LogPage};
+use forge_jobs_api::wire::{JobDetail, JobStatus, LogLevel, LogLine, LogPage, LogQuery};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -42,23 +40,18 @@ pub(crate) struct Args {
     follow: bool,
 }
 
-pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
-    let mut log = Log {
-        storage: &storage,
-        args,
-        after: None,
-        page: LogPage { lines: vec![], next: None, more: false },
-    };
+pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let desk = at.existing().await?;
+    let id = args.id.to_string();
+    let mut log = Log { desk: &desk, args, page: LogPage { lines: vec![], next: None, more: false } };
     loop {
         // Asked first: what it logged before its end is there when the end is seen, or shortly after.
-        let job = job(&storage, args.id).await?;
-        let finished = matches!(job.status, JobStatus::Done | JobStatus::Dead);
+        let detail = desk.job(&id).await?;
+        let finished = matches!(detail.job.status, JobStatus::Done | JobStatus::Dead);
         if finished && args.follow {
             tokio::time::sleep(LAST_LOOK).await;
         }
-        let claims = claims(&storage, &job, args.attempt).await?;
-        log.read(claims.as_ref(), out).await?;
+        log.read(claims(&detail, args.attempt).as_ref(), out).await?;
         if finished || !args.follow {
             break;
         }
@@ -70,29 +63,18 @@ pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> R
     Ok(Exit::Ok)
 }
 
-async fn job(storage: &Storage, id: JobId) -> Result<Job, StorageError> {
-    let job = storage.inspect.job(id).await?;
-    job.ok_or_else(|| StorageError::NotFound { what: "job", name: id.to_string() })
-}
-
 /// The claims under which an attempt of this number ran: a throttle makes another one of the same number.
-async fn claims(
-    storage: &Storage,
-    job: &Job,
-    attempt: Option<u32>,
-) -> Result<Option<BTreeSet<i64>>, StorageError> {
-    let Some(attempt) = attempt else { return Ok(None) };
-    let ended = storage.inspect.attempts(job.id).await?;
+fn claims(JobDetail { job, attempts, .. }: &JobDetail, attempt: Option<u32>) -> Option<BTreeSet<i64>> {
+    let attempt = attempt?;
     let running = (job.status == JobStatus::Running && job.attempt == attempt).then_some(job.claim_no);
-    let ended = ended.iter().filter(|a| a.attempt == attempt).map(|a| a.claim_no);
-    Ok(Some(ended.chain(running).collect()))
+    let ended = attempts.iter().filter(|a| a.attempt == attempt).map(|a| a.claim_no);
+    Some(ended.chain(running).collect())
 }
 
 /// A log, as far as it was shown.
 struct Log<'a> {
-    storage: &'a Storage,
+    desk: &'a Desk,
     args: &'a Args,
-    after: Option<LogCursor>,
     /// What the one document holds.
     page: LogPage,
 }
@@ -100,26 +82,24 @@ struct Log<'a> {
 impl Log<'_> {
     /// Shows what there is after what was shown.
     async fn read(&mut self, claims: Option<&BTreeSet<i64>>, out: &mut Output) -> Result<(), Failure> {
+        let id = self.args.id.to_string();
         loop {
-            let params =
-                LogsParams { job: self.args.id, claim_no: None, after: self.after, limit: MAX_LOG_PAGE };
-            let page = self.storage.history.logs(params).await?;
-            let wanted = |l: &&LoggedLine| claims.is_none_or(|claims| claims.contains(&l.at.claim_no));
-            for line in page.lines.iter().filter(wanted) {
+            let query = LogQuery { claim_no: None, after: self.page.next.clone(), limit: Some(MAX_LOG_PAGE) };
+            let page = self.desk.job_log(&id, &query).await?;
+            let wanted = |l: &LogLine| claims.is_none_or(|claims| claims.contains(&l.claim_no));
+            for line in page.lines.into_iter().filter(wanted) {
                 self.show(line, out)?;
             }
-            self.after = page.lines.last().map(|line| line.at).or(self.after);
-            self.page.next = self.after.map(forge_jobs_api::convert::log_cursor);
+            self.page.next = page.next;
             if !page.more {
                 return Ok(());
             }
         }
     }
 
-    fn show(&mut self, logged: &LoggedLine, out: &mut Output) -> Result<(), Failure> {
-        let line = LogLine::from(logged);
+    fn show(&mut self, line: LogLine, out: &mut Output) -> Result<(), Failure> {
         if !out.is_json() {
-            return out.text(&text(logged, &line)?);
+            return out.text(&text(&line)?);
         }
         if self.args.follow {
             return out.json(&line);
@@ -129,17 +109,22 @@ impl Log<'_> {
     }
 }
 
-fn text(logged: &LoggedLine, line: &LogLine) -> Result<String, Failure> {
-    if logged.left_out {
+const fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "ERROR",
+        LogLevel::Warn => "WARN",
+        LogLevel::Info => "INFO",
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Trace => "TRACE",
+        LogLevel::Unknown => "?",
+    }
+}
+
+fn text(line: &LogLine) -> Result<String, Failure> {
+    if line.left_out {
         return Ok(format!("… {}\n", line.message));
     }
-    let mut text = format!(
-        "{} {:5} {}: {}",
-        line.at,
-        logged.line.level.as_str().to_uppercase(),
-        line.target,
-        line.message
-    );
+    let mut text = format!("{} {:5} {}: {}", line.at, level(line.level), line.target, line.message);
     for (name, value) in &line.fields {
         let value = match value.as_str() {
             Some(text) => text.to_owned(),

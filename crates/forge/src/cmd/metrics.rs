@@ -1,14 +1,15 @@
 //! `forge metrics`.
 
-use crate::database::Database;
+use crate::desk::Where;
 use crate::duration::parse_duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Align, Output, table};
-use forge_jobs::limits::DEFAULT_POINTS;
-use forge_jobs::metrics::{Range, Source};
-use forge_jobs::{Timestamp, timeline};
-use forge_jobs_api::convert;
-use forge_jobs_api::wire::{Latency, Resources, Sample, Seconds, Tally, Timeline, TimelineLine, TimelineOf};
+use forge_jobs::limits::{DEFAULT_POINTS, MAX_METRIC_QUEUES};
+use forge_jobs_api::convert::seconds;
+use forge_jobs_api::wire::{
+    Latency, ResourceQuery, Resources, Sample, Seconds, Tally, Timeline, TimelineBy, TimelineLine,
+    TimelineOf, TimelineQuery,
+};
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -58,25 +59,28 @@ enum By {
     Kind,
 }
 
-pub(crate) async fn run(args: &Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
-    let storage = database.open_existing().await?;
-    let now = Timestamp::now();
-    // A moment more: hosts' clocks differ, and the minute under way is wanted.
-    let range =
-        Range::new(now.saturating_sub(args.last), now.saturating_add(Duration::from_secs(1)), args.points);
+pub(crate) async fn run(args: &Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let desk = at.existing().await?;
+    let (last_seconds, points) = (Some(seconds(args.last)), Some(args.points));
     if args.resources {
-        let lines = timeline::resources(&storage, range).await?;
-        out.answer(&convert::resources(&range, &lines), resources)?;
+        let query = ResourceQuery { last_seconds, points, ..ResourceQuery::default() };
+        out.answer(&desk.resources(&query).await?, resources)?;
         return Ok(Exit::Ok);
     }
-    let source = match args.by {
-        By::All => Source::All,
-        By::Queue => Source::Queues,
-        By::Kind => Source::Kinds,
+    let query = TimelineQuery {
+        by: Some(match args.by {
+            By::All => TimelineBy::All,
+            By::Queue => TimelineBy::Queue,
+            By::Kind => TimelineBy::Kind,
+        }),
+        host: (!args.host.is_empty()).then(|| args.host.join(",")),
+        last_seconds,
+        points,
+        // All that there can be: those beyond that are counted together, in one more.
+        lines: u32::try_from(MAX_METRIC_QUEUES + 1).ok(),
+        ..TimelineQuery::default()
     };
-    let hosts = (!args.host.is_empty()).then_some(args.host.as_slice());
-    let lines = timeline::lines(&storage, source, hosts, range).await?;
-    out.answer(&convert::timeline(&range, &lines), text)?;
+    out.answer(&desk.timeline(&query).await?, text)?;
     Ok(Exit::Ok)
 }
 
@@ -97,7 +101,12 @@ fn text(timeline: &Timeline) -> String {
         ("life p95", Align::Right),
         ("oldest", Align::Right),
     ];
-    table(&head, &timeline.lines.iter().map(row).collect::<Vec<_>>())
+    let mut out = table(&head, &timeline.lines.iter().map(row).collect::<Vec<_>>());
+    if timeline.left_out > 0 {
+        let n = timeline.left_out;
+        out.extend(["\n", &n.to_string(), " more were left out: ask for fewer points, or a shorter time\n"]);
+    }
+    out
 }
 
 fn row(line: &TimelineLine) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Where commands do their work: on a database, or at a server. Both give the same answers, in the same types.
 
+mod look;
 mod remote;
 
 use crate::actor::actor;

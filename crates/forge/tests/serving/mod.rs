@@ -16,10 +16,19 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// On the home's database.
     pub(crate) fn start(home: &Home, args: &[&str]) -> Self {
+        Self::start_with(home, args, None)
+    }
+
+    /// On the database of this URL, if there is one.
+    pub(crate) fn start_with(home: &Home, args: &[&str], database: Option<&str>) -> Self {
         let all = [&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"], args].concat();
-        let mut child = home
-            .command(all)
+        let mut command = home.command(all);
+        if let Some(url) = database {
+            command.env("FORGE_DATABASE_URL", url);
+        }
+        let mut child = command
             .env("FORGE_LOG", "debug")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -42,9 +51,16 @@ impl Serving {
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> String {
+        self.ask("GET", path, token, "")
+    }
+
+    /// With a body of JSON, unless it is empty.
+    pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.addr).unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-        write!(stream, "{head}Authorization: Bearer {token}\r\n\r\n").unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        let content = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let content = if body.is_empty() { "" } else { &content };
+        write!(stream, "{head}{content}Authorization: Bearer {token}\r\n\r\n{body}").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text

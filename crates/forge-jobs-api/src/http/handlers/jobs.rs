@@ -20,6 +20,10 @@ pub(in crate::http) async fn why(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&call.api().why(call.param("job")).await?)
 }
 
+pub(in crate::http) async fn log(call: Call) -> Result<Reply, ApiError> {
+    Reply::ok(&call.api().job_log(call.param("job"), &call.query()?).await?)
+}
+
 pub(in crate::http) async fn enqueue(mut call: Call) -> Result<Reply, ApiError> {
     let key = call.idempotency_key()?;
     let line: EnqueueLine = call.json().await?;

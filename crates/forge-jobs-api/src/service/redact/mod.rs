@@ -7,7 +7,7 @@
 mod json;
 mod text;
 
-use crate::wire::{Attempt, Job, JobEvent, Schedule};
+use crate::wire::{Attempt, ErrorGroup, Job, JobEvent, LogLine, Schedule};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -166,7 +166,32 @@ impl Redaction {
 
     pub(super) fn attempt(&self, mut attempt: Attempt) -> Attempt {
         attempt.error = attempt.error.map(|error| self.text(&error).into_owned());
+        for cause in &mut attempt.chain {
+            self.mask_text(&mut cause.message);
+        }
         attempt
+    }
+
+    pub(super) fn error_group(&self, mut group: ErrorGroup) -> ErrorGroup {
+        self.mask_text(&mut group.message);
+        group
+    }
+
+    /// A line of a log: what it says, and what it says besides.
+    pub(super) fn log_line(&self, mut line: LogLine) -> LogLine {
+        self.mask_text(&mut line.message);
+        if line.fields.is_empty() || self.rules.is_none() {
+            return line;
+        }
+        // What has no JSON form cannot be looked through, and is not shown.
+        line.fields = serde_json::value::to_raw_value(&line.fields)
+            .ok()
+            .and_then(|raw| {
+                let masked = self.json(&raw).unwrap_or(raw);
+                serde_json::from_str(masked.get()).ok()
+            })
+            .unwrap_or_default();
+        line
     }
 
     pub(super) fn event(&self, mut event: JobEvent) -> JobEvent {

@@ -1,15 +1,17 @@
 //! A queue in the same page: made up from a seed, and changed by what is done to it.
 
+mod lines;
 mod made;
 mod world;
 
 use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode,
-    JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit,
-    QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
-    Topic, VerbReport, Why,
+    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued,
+    ErrorCode, ErrorList, ErrorQuery, GroupVerb, JobDetail, JobPage, JobQuery, JobStatus, Limit,
+    LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview, ProcessList, Queue, QueueEdit,
+    QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -100,6 +102,34 @@ impl QueueIpc for MockIpc {
     async fn overview(&self) -> Answer<Overview> {
         Ok(self.world.borrow().overview())
     }
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline> {
+        lines::timeline(self.world.borrow().now, query)
+    }
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources> {
+        lines::resources(self.world.borrow().now, query)
+    }
+    async fn log(&self, _: &str, query: &LogQuery) -> Answer<LogPage> {
+        lines::log(self.world.borrow().now, query)
+    }
+    async fn errors(&self, _: &ErrorQuery) -> Answer<ErrorList> {
+        lines::errors(self.world.borrow().now)
+    }
+    async fn act_on_group(&self, group: &str, verb: Verb, _: Option<&str>) -> Answer<GroupVerb> {
+        self.change(Topic::Jobs, |world| {
+            let dead =
+                world.jobs.iter().filter(|j| j.job.status == JobStatus::Dead).map(|j| j.job.id.clone());
+            let ids: Vec<String> = dead.collect();
+            let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
+            let left = results.iter().filter(|r| r.outcome == VerbOutcome::Refused).count();
+            let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            Ok(GroupVerb {
+                group: group.into(),
+                changed: size(results.len() - left),
+                left: size(left),
+                next: None,
+            })
+        })
+    }
     async fn processes(&self) -> Answer<ProcessList> {
         Ok(ProcessList { processes: self.world.borrow().processes.clone() })
     }
@@ -109,7 +139,11 @@ impl QueueIpc for MockIpc {
     async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage> {
         let world = self.world.borrow();
         let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
-        let actions = world.audit.iter().rev().filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
+        let actions = world
+            .audit
+            .iter()
+            .rev()
+            .filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
         Ok(AuditPage { actions: actions.cloned().collect(), next: None })
     }
     async fn queues(&self) -> Answer<QueueList> {
@@ -131,7 +165,7 @@ impl QueueIpc for MockIpc {
         self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
-        Ok(self.world.borrow().page(query))
+        self.world.borrow().page(query)
     }
     async fn job(&self, id: &str) -> Answer<JobDetail> {
         self.world.borrow().jobs.iter().find(|j| j.job.id == id).cloned().map_or_else(|| unknown("job"), Ok)
@@ -145,7 +179,9 @@ impl QueueIpc for MockIpc {
         })
     }
     async fn enqueue(&self, job: &EnqueueLine, _: &str) -> Answer<Enqueued> {
-        self.change(Topic::Jobs, |world| Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted }))
+        self.change(Topic::Jobs, |world| {
+            Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted })
+        })
     }
     async fn schedules(&self) -> Answer<ScheduleList> {
         Ok(ScheduleList { schedules: self.world.borrow().schedules.clone(), unreadable: Vec::new() })
@@ -153,7 +189,10 @@ impl QueueIpc for MockIpc {
     async fn schedule(&self, name: &str) -> Answer<ScheduleDetail> {
         let world = self.world.borrow();
         let found = world.schedules.iter().find(|s| s.name == name).cloned();
-        found.map_or_else(|| unknown("schedule"), |schedule| Ok(ScheduleDetail { schedule, ticks: world.ticks.clone() }))
+        found.map_or_else(
+            || unknown("schedule"),
+            |schedule| Ok(ScheduleDetail { schedule, ticks: world.ticks.clone() }),
+        )
     }
     async fn ticks(&self, _: &str, _: &TickQuery) -> Answer<TickPage> {
         Ok(TickPage { ticks: self.world.borrow().ticks.clone(), next: None })
@@ -165,10 +204,14 @@ impl QueueIpc for MockIpc {
         self.change(Topic::Schedules, |world| world.edit_schedule(name, None, edit, None))
     }
     async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false)))
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false))
+        })
     }
     async fn resume_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true)))
+        self.change(Topic::Schedules, |world| {
+            world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true))
+        })
     }
     async fn reset_schedule(&self, name: &str) -> Answer<Schedule> {
         self.resume_schedule(name).await

@@ -3,10 +3,11 @@
 use super::{Answer, IpcError, Verb, unknown};
 use crate::model::time::rfc3339;
 use forge_jobs_api::wire::{
-    AuditAction, BoundedCount, Counts, DeadReason, Doctor, EnqueueLine, ErrorCode, Fact, Job, JobDetail, JobEvent,
-    JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit, Schedule, ScheduleEdit, Tick, TickOutcome,
-    VerbOutcome, VerbResult, Why, WhyReason,
+    Alert, AlertSort, AuditAction, BoundedCount, Counts, DeadReason, Doctor, EnqueueLine, ErrorCode, Fact,
+    Job, JobDetail, JobEvent, JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit,
+    Recent, Schedule, ScheduleEdit, Tick, TickOutcome, VerbOutcome, VerbResult, Why, WhyReason,
 };
+use serde_json::json;
 
 /// The made-up queue.
 pub(super) struct World {
@@ -51,7 +52,16 @@ impl World {
             paused_queues: size(self.settings.iter().filter(|q| q.settings.paused).count()),
             schedules: size(self.schedules.len()),
             live_processes: size(self.processes.iter().filter(|p| p.live).count()),
+            stale_processes: 0,
             counts: count_of(self.jobs.iter().map(|j| &j.job)),
+            recent: Recent::default(),
+            by_queue: Vec::new(),
+            alerts: vec![Alert {
+                alert: AlertSort::ScheduleFailing,
+                subject: "weekly".into(),
+                text: "the latest job of schedule weekly is dead".into(),
+                remedy: "see its error, and retry it".into(),
+            }],
         }
     }
 
@@ -77,7 +87,7 @@ impl World {
         }
     }
 
-    pub(super) fn page(&self, query: &JobQuery) -> JobPage {
+    pub(super) fn page(&self, query: &JobQuery) -> Answer<JobPage> {
         let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
         let mut jobs: Vec<Job> = self
             .jobs
@@ -100,12 +110,15 @@ impl World {
         if !known(&query.kind, |j| &j.kind) {
             unknown.push("kind".to_owned());
         }
-        let from = query.after.as_ref().and_then(|id| jobs.iter().position(|j| j.id == *id)).map_or(0, |at| at + 1);
+        let from =
+            query.after.as_ref().and_then(|id| jobs.iter().position(|j| j.id == *id)).map_or(0, |at| at + 1);
         let limit = usize::try_from(query.limit.unwrap_or(50)).unwrap_or(50);
         let rest = jobs.len().saturating_sub(from + limit);
         let jobs: Vec<Job> = jobs.into_iter().skip(from).take(limit).collect();
         let next = jobs.last().filter(|_| rest > 0).map(|j| j.id.clone());
-        JobPage { jobs, next, unknown }
+        let mut page: JobPage = super::made::wire(&json!({"jobs": [], "next": next, "unknown": unknown}))?;
+        page.jobs = jobs;
+        Ok(page)
     }
 
     pub(super) fn why(&self, id: &str) -> Option<Why> {
@@ -118,7 +131,8 @@ impl World {
             _ => ("in_line", "Others are before it in line.", false),
         };
         let until = holds.then(|| job.due_at.clone()).filter(|_| job.finished_at.is_none());
-        let reason = WhyReason { reason: reason.into(), text: text.into(), holds, until, ..WhyReason::default() };
+        let reason =
+            WhyReason { reason: reason.into(), text: text.into(), holds, until, ..WhyReason::default() };
         Some(Why {
             id: id.into(),
             status: job.status,
@@ -137,7 +151,15 @@ impl World {
         if outcome == VerbOutcome::Dropped {
             self.jobs.retain(|j| j.job.id != id);
         }
-        VerbResult { id: id.into(), outcome, status: None, dead_reason: None, process: None, claim_no: None, duplicate_of: None }
+        VerbResult {
+            id: id.into(),
+            outcome,
+            status: None,
+            dead_reason: None,
+            process: None,
+            claim_no: None,
+            duplicate_of: None,
+        }
     }
 
     pub(super) fn enqueue(&mut self, line: &EnqueueLine) -> Answer<String> {
@@ -178,7 +200,9 @@ impl World {
         edit: &ScheduleEdit,
         enabled: Option<bool>,
     ) -> Answer<Schedule> {
-        let Some(schedule) = self.schedules.iter_mut().find(|s| s.name == name) else { return unknown("schedule") };
+        let Some(schedule) = self.schedules.iter_mut().find(|s| s.name == name) else {
+            return unknown("schedule");
+        };
         if version.is_some_and(|version| version != schedule.version) {
             return Err(IpcError::refused(ErrorCode::PreconditionFailed, "the schedule has changed since"));
         }
@@ -203,7 +227,9 @@ impl World {
     }
 
     pub(super) fn run_schedule(&mut self, name: &str) -> Answer<Tick> {
-        let Some(schedule) = self.schedules.iter().find(|s| s.name == name).cloned() else { return unknown("schedule") };
+        let Some(schedule) = self.schedules.iter().find(|s| s.name == name).cloned() else {
+            return unknown("schedule");
+        };
         let id = format!("0195f001-0000-7000-8000-{:012x}", self.jobs.len() + 1);
         let s = schedule.settings;
         let job = super::made::job(self.now, &id, &s.kind, &s.queue, "pending", s.payload.get())?;

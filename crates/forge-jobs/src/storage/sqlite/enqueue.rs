@@ -11,6 +11,7 @@ use super::queues::bump_settings;
 use super::state::{JobRow, SCHEDULED, put_deferred, put_ready};
 use super::unique::{self, Key};
 use super::writer::{Cx, time};
+use crate::hash::Fnv;
 use crate::limits::MAX_ENQUEUE_BATCH;
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::{EnqueueParams, Inserted};
@@ -189,23 +190,18 @@ impl Asked {
         let numbers = [Some(self.queue), Some(self.kind), Some(self.priority), Some(self.max_attempts)];
         let numbers = numbers.into_iter().chain([self.us, Some(self.delay.into()), states, self.dedupe_us]);
         let texts = [self.dedupe_key.as_deref(), self.concurrency_key.as_deref(), self.tags.as_deref()];
-        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-        // FNV-1a. The length in front keeps two texts from running together.
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
+        let mut hash = Fnv::new();
         for number in numbers {
-            add(&[number.is_some().into()]);
-            add(&number.unwrap_or_default().to_le_bytes());
+            hash.add(&[number.is_some().into()]);
+            hash.add(&number.unwrap_or_default().to_le_bytes());
         }
+        // The length in front keeps two texts from running together.
         for text in texts.into_iter().chain([Some(payload)]) {
-            add(&[text.is_some().into()]);
-            add(&text.map_or(0, str::len).to_le_bytes());
-            add(text.unwrap_or_default().as_bytes());
+            hash.add(&[text.is_some().into()]);
+            hash.add(&text.map_or(0, str::len).to_le_bytes());
+            hash.add(text.unwrap_or_default().as_bytes());
         }
-        hash.cast_signed()
+        hash.value().cast_signed()
     }
 
     fn read(r: &Row<'_>) -> rusqlite::Result<Self> {

@@ -33,7 +33,6 @@ const COMES_BACK: &str = "UPDATE forge_jobs SET due_at = ?2, attempts = ?3, thro
 const RELEASED: &str = "UPDATE forge_jobs SET last_claim_no = ?2, progress = NULL WHERE seq = ?1";
 
 const FACTS: &str = "SELECT kind, due_at, created_at FROM forge_jobs WHERE seq = ?1";
-const KIND: &str = "SELECT kind FROM forge_jobs WHERE seq = ?1";
 const END_ALONE: &str = "UPDATE forge_running SET flags = ?2 WHERE seq = ?1";
 
 const STALE: FinishResult = FinishResult::StaleLease;
@@ -358,16 +357,14 @@ fn come_back(
 /// Puts a claimed job back into its old place, uncharged; or ends it, if a cancel was requested.
 pub(super) fn give_back(cx: &mut Cx<'_, '_>, claim: &RunningRow, now: i64) -> Result<FinishResult, Fault> {
     take_running(cx, claim)?;
+    let job = JobRow::by_seq(cx, claim.seq)?;
     if claim.cancel_at.is_some() && cx.guards(Guard::Cancel) {
         let span = Span { started_at: claim.claimed_at, ended_at: now.max(claim.claimed_at), now };
-        if !cx.tape.is_off() {
-            let kind = cx.conn.prepare_cached(KIND)?.query_row([claim.seq], |r| r.get(0)).optional()?;
-            cx.at_process(now, claim.process);
-            cx.tape.died(claim.queue, kind.unwrap_or(0), DeadReason::Cancelled);
-        }
+        cx.at_process(now, claim.process);
+        cx.tape.died(claim.queue, job.map_or(0, |job| job.kind), DeadReason::Cancelled);
         return die(cx, claim, &span, DeadReason::Cancelled, None, None);
     }
-    let Some(job) = JobRow::by_seq(cx, claim.seq)? else { return Ok(STALE) };
+    let Some(job) = job else { return Ok(STALE) };
     cx.conn.prepare_cached(RELEASED)?.execute(params![claim.seq, claim.claim_no])?;
     note(cx, claim.seq, now, "released", Some(claim))?;
     unique::comes_back(cx, &job, now)?;

@@ -141,12 +141,11 @@ fn gauges(cx: &mut Cx<'_, '_>, params: &RollParams, now: i64, sums: &mut Sums) -
     if params.oldest.is_empty() {
         return Ok(());
     }
-    let known: HashSet<i64> =
-        pairs::<String>(cx.conn, QUEUES, Some(MAX_METRIC_QUEUES))?.into_iter().map(|(no, _)| no).collect();
+    let known = Known::read(cx.conn)?;
     for (queue, waited) in &params.oldest {
         sums.oldest(now, None, *waited);
         if let Some(no) = cx.names.queue(cx.conn, queue)? {
-            sums.oldest(now, Some(if known.contains(&no) { no } else { 0 }), *waited);
+            sums.oldest(now, Some(known.queue(no)), *waited);
         }
     }
     Ok(())
