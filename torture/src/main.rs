@@ -5,7 +5,7 @@ mod on_postgres;
 use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{
     Clock, CronLeader, CronTexts, Crowd, Cuts, Depth, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory,
-    Poison, Power, Races, Spin, Synchronous,
+    Poison, Power, Races, Reads, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use on_postgres::OnPostgres;
@@ -62,13 +62,15 @@ enum Campaign {
     CronTexts,
     /// 50 schedules of each minute on three processes for 10 minutes, the leader killed every 3 s
     CronLeader,
+    /// Overview, timelines and pages of every list beside a million jobs
+    Reads,
     /// 2,000 slow connections, 200 streams, a body of 5 GiB and 10,000 broken requests, beside an honest client
     HttpAbuse,
     #[command(flatten)]
     OnPostgres(OnPostgres),
 }
 
-const ALL: [Campaign; 16] = [
+const ALL: [Campaign; 17] = [
     Campaign::Kill,
     Campaign::Keys,
     Campaign::Poison,
@@ -84,6 +86,7 @@ const ALL: [Campaign; 16] = [
     Campaign::Limits,
     Campaign::CronTexts,
     Campaign::CronLeader,
+    Campaign::Reads,
     Campaign::HttpAbuse,
 ];
 
@@ -189,6 +192,10 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         Campaign::HttpAbuse => {
             let campaign = if cli.short { HttpAbuse::short() } else { HttpAbuse::long() };
             campaign.run(&Site::new(program)?).await
+        }
+        Campaign::Reads => {
+            let reads = if cli.short { Reads::short() } else { Reads::long() };
+            reads.run(&Site::new(program)?).await
         }
         Campaign::OnPostgres(campaign) => campaign.run(seed, cli.short, program).await,
     }

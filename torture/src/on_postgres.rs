@@ -2,7 +2,7 @@
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{CronLeader, Crowd, Failure, Freeze, Kill, Limits};
+use forge_torture::campaigns::{CronLeader, Crowd, Failure, Freeze, Kill, Limits, Reads};
 use forge_torture::fleet::Site;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,10 +51,13 @@ pub(crate) enum OnPostgres {
     /// On Postgres: 50 schedules of each minute on three replicas for 10 minutes, the leader killed every 3 s
     #[command(name = "pg-cron-leader")]
     CronLeader,
+    /// On Postgres: overview, timelines and pages of every list beside a million jobs
+    #[command(name = "pg-reads")]
+    Reads,
 }
 
 impl OnPostgres {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Kill,
         Self::Keys,
         Self::Freeze,
@@ -67,6 +70,7 @@ impl OnPostgres {
         Self::Limits,
         Self::Demo,
         Self::CronLeader,
+        Self::Reads,
     ];
 
     pub(crate) async fn run(self, seed: u64, short: bool, program: &Path) -> Result<String, Failure> {
@@ -122,6 +126,10 @@ impl OnPostgres {
             Self::Depth => {
                 let others = if short { 50_000 } else { 1_000_000 };
                 Backlog { others, claims: 200 }.run(program, &cluster).await
+            }
+            Self::Reads => {
+                let reads = if short { Reads::short() } else { Reads::long() };
+                reads.run(&site()?).await
             }
             Self::Limits => {
                 let limits = if short { Limits::short(seed) } else { Limits::long(seed) };

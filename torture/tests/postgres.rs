@@ -4,7 +4,7 @@ mod support;
 
 use forge_test_cluster::{Cluster, Options};
 use forge_torture::campaigns::server::{Backlog, Demo, Restart, Skew, Snapshot};
-use forge_torture::campaigns::{CronLeader, Failure, Freeze, Kill, Limits};
+use forge_torture::campaigns::{CronLeader, Failure, Freeze, Kill, Limits, Reads};
 use forge_torture::fleet::Site;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +106,14 @@ async fn a_claim_finds_ready_jobs_by_their_order_beside_many_others() -> Result<
     let cluster = Cluster::start(&Options::default().with("autovacuum", "off"))?;
     let report = Backlog { others: 50_000, claims: 200 }.run(&program()?, &cluster).await?;
     println!("{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn overview_and_timelines_do_not_read_the_jobs_and_lists_go_on_to_their_end() -> Result<(), Failure> {
+    let _turn = turn().await;
+    let cluster = Cluster::start(&Options::default())?;
+    println!("{}", Reads::short().run(&Site::on(&program()?, cluster.url("postgres"))?).await?);
     Ok(())
 }
 

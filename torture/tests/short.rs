@@ -5,7 +5,7 @@ mod support;
 
 use forge_torture::campaigns::{
     Clock, CronLeader, CronTexts, Disk, Failure, Freeze, HttpAbuse, Kill, Limits, Memory, Poison, Power,
-    Spin, Synchronous,
+    Reads, Spin, Synchronous,
 };
 use forge_torture::fleet::Site;
 use std::path::Path;
@@ -130,5 +130,12 @@ fn no_text_makes_the_reader_of_cron_expressions_panic_or_hang() -> Result<(), Fa
 async fn each_fire_of_a_schedule_is_one_job_though_every_leader_is_killed() -> Result<(), Failure> {
     let _turn = turn().await;
     println!("{}", CronLeader::short().run(&Site::new(&program()?)?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn overview_and_timelines_do_not_read_the_jobs_and_lists_go_on_to_their_end() -> Result<(), Failure> {
+    let _turn = turn().await;
+    println!("{}", Reads::short().run(&Site::new(&program()?)?).await?);
     Ok(())
 }

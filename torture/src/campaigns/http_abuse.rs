@@ -3,8 +3,9 @@
 //! All at once: connections that send a byte now and then, streams of events of which half are never read, a body without
 //! an end, and requests that are broken off. Meanwhile a client at another address asks for the overview again and again.
 
-use super::{Failure, open, verdict, wait};
+use super::{Failure, enqueue, open, verdict, wait};
 use crate::fleet::{Site, Worker};
+use forge_jobs::EnqueueRequest;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,8 @@ const HONEST_P99: Duration = Duration::from_millis(300);
 const MOST_MEMORY: u64 = 300 << 10;
 /// How often the worker in the server beats, and the silence that is too long.
 const BEAT: Duration = Duration::from_secs(10);
+/// Longest time that another process's write takes when nobody holds the database.
+const WRITE: Duration = Duration::from_secs(5);
 const START: Duration = Duration::from_secs(30);
 
 const HONEST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -120,6 +123,14 @@ impl HttpAbuse {
         if sent >= self.body_mib {
             problems.push(format!("a body of {sent} MiB was read to its end"));
         }
+        // A transaction that a broken request left open would be in the way of this.
+        let written =
+            tokio::time::timeout(WRITE, enqueue(&storage, vec![EnqueueRequest::new("noop_echo", 1)]));
+        match written.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) => problems.push(format!("a job cannot be enqueued afterwards: {e}")),
+            Err(_) => problems.push(format!("a job is not enqueued within {WRITE:?} afterwards")),
+        }
         let status = server.stop(Duration::from_secs(60))?;
         if !status.success() {
             problems.push(format!("the server ended with {status}: {}", site.last_words()));
@@ -147,13 +158,16 @@ impl HttpAbuse {
         }
         let token = String::from_utf8(made.stdout)?.trim().to_owned();
         let most = (self.slow + self.streams + 500).to_string();
-        let mut command = site.command(&["serve", "--listen", "127.0.0.1:0", "--worker", "--tokens"]);
-        command.arg(&tokens);
+        let tokens = tokens.to_str().ok_or("the path of the tokens is no UTF-8")?;
+        let mut command = site.command(&["serve", "--listen", "127.0.0.1:0", "--worker", "--tokens", tokens]);
         for bound in ["--connections", "--connections-per-peer", "--streams", "--streams-per-peer"] {
             command.args([bound, &most]);
         }
-        let server = site.start(&mut command)?;
+        let mut server = site.start(&mut command)?;
         let addr = wait("the server", START, async || {
+            if server.has_exited()?.is_some() {
+                return Err(format!("the server has ended: {}", site.last_words()).into());
+            }
             let words = site.words()?;
             let addr = words.split_once(" on http://").and_then(|(_, rest)| rest.split_once(';'));
             Ok(addr.and_then(|(addr, _)| addr.parse().ok()))

@@ -153,8 +153,14 @@ impl Limits {
 
     async fn set(&self, storage: &Storage, scope: &str, permits: u32) -> Result<(), Failure> {
         let limit = RateLimit::new(permits, self.window);
-        let params =
-            SetLimitParams { scope: Scope::new(scope)?, limit, by: SetBy::Operator, actor: None, now: None };
+        let params = SetLimitParams {
+            scope: Scope::new(scope)?,
+            limit,
+            by: SetBy::Operator,
+            expected_version: None,
+            actor: None,
+            now: None,
+        };
         storage.rate_limits.set_limit(params).await?;
         Ok(())
     }
@@ -169,8 +175,14 @@ impl Limits {
     async fn now(storage: &Storage) -> Result<i64, Failure> {
         let scope = Scope::new("clock")?;
         let limit = RateLimit::new(1, Duration::from_secs(1));
-        let params =
-            SetLimitParams { scope: scope.clone(), limit, by: SetBy::Operator, actor: None, now: None };
+        let params = SetLimitParams {
+            scope: scope.clone(),
+            limit,
+            by: SetBy::Operator,
+            expected_version: None,
+            actor: None,
+            now: None,
+        };
         storage.rate_limits.set_limit(params).await?;
         let drain = DrainParams { scope, wait: Duration::ZERO, actor: None, now: None };
         Ok(storage.rate_limits.drain(drain).await?.as_micros())

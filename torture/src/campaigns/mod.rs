@@ -15,6 +15,7 @@ mod memory;
 mod poison;
 mod power;
 mod races;
+mod reads;
 pub mod server;
 mod spin;
 
@@ -33,6 +34,7 @@ pub use memory::Memory;
 pub use poison::Poison;
 pub use power::{Power, Synchronous};
 pub use races::Races;
+pub use reads::Reads;
 pub use spin::Spin;
 
 use crate::fleet::Site;

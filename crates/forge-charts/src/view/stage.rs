@@ -54,7 +54,7 @@ struct Mounted {
     picture: Option<Rc<Scene>>,
     over: Vec<Node>,
     tip: Vec<Node>,
-    listener: Closure<dyn FnMut(web_sys::Event)>,
+    listener: Closure<dyn Fn(web_sys::Event)>,
     /// Where the stage is once it is drawn.
     stage: Option<HtmlElement>,
     watch: Option<Watch>,
@@ -86,7 +86,8 @@ impl Stage {
         if self.core.borrow().mounted.is_some() {
             return;
         }
-        let listener = Closure::<dyn FnMut(web_sys::Event)>::new({
+        // Not `FnMut`: an event can be caused while another one is handled.
+        let listener = Closure::<dyn Fn(web_sys::Event)>::new({
             let stage = Rc::downgrade(self);
             move |event: web_sys::Event| {
                 if let Some(stage) = Weak::upgrade(&stage) {

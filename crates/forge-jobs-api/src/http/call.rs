@@ -58,12 +58,13 @@ impl Call {
         body::parse(&bytes)
     }
 
-    /// The version that the caller has seen: `If-Match: "3"`.
+    /// The version that the caller has seen: `If-Match: "3"`. Other forms have no meaning here: a tag that no answer of
+    /// this server ever had is a mistake, and not a version that has passed.
     pub(super) fn if_match(&self) -> Result<Option<i64>, ApiError> {
         let Some(value) = only(&self.parts, &IF_MATCH)? else { return Ok(None) };
         let version = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).and_then(|v| v.parse().ok());
         let unknown = || {
-            let error = ApiError::new(ErrorCode::PreconditionFailed, "If-Match is no version of this");
+            let error = ApiError::new(ErrorCode::Malformed, "If-Match is no version of this");
             error.on("If-Match").with_remedy("send the ETag of the answer before, quotes included")
         };
         version.map(Some).ok_or_else(unknown)

@@ -337,6 +337,7 @@ fn of_limits() -> Vec<Route> {
                 to!(limits::set),
             )
             .any_name()
+            .if_match()
             .body::<LimitEdit>(),
         ),
         delete(

@@ -49,12 +49,18 @@ impl Api {
         Ok(Limit::of(&row, &attachments))
     }
 
-    /// Gives a scope a limit, or another one; it holds at once.
+    /// Gives a scope a limit, or another one; it holds at once. If `expected_version` is given, only if the limit that
+    /// holds for it, its own or its template's, has that version.
     ///
     /// # Errors
     ///
-    /// `invalid`, and what the storage gave. Nothing is changed then.
-    pub async fn set_limit(&self, name: &str, edit: LimitEdit) -> Result<Limit, ApiError> {
+    /// `invalid`, `precondition_failed`, and what the storage gave. Nothing is changed then.
+    pub async fn set_limit(
+        &self,
+        name: &str,
+        edit: LimitEdit,
+        expected_version: Option<i64>,
+    ) -> Result<Limit, ApiError> {
         let scope = scope(name)?;
         let limit = RateLimit::new(edit.permits, duration("window_seconds", edit.window_seconds)?);
         let limit = match edit.mode {
@@ -68,10 +74,12 @@ impl Api {
             scope: scope.clone(),
             limit,
             by: SetBy::Operator,
+            expected_version,
             actor: self.actor(),
             now: None,
         };
-        self.storage.rate_limits.set_limit(params).await?;
+        let set = self.storage.rate_limits.set_limit(params).await;
+        set.map_err(|e| ApiError::from(e).if_match(expected_version))?;
         self.shown(&scope).await
     }
 

@@ -95,7 +95,7 @@ fn of_queues() -> Vec<Case> {
         ask("edit_queue", "mail")
             .body(r#"{"max_running":null}"#)
             .with(&[("If-Match", "W/x")])
-            .gives(412, "If-Match"),
+            .gives(400, "If-Match"),
         ask("edit_queue", "mail")
             .body(r#"{"max_running":null,"done_retention_seconds":"forever"}"#)
             .gives(200, r#""max_running":null"#),
@@ -288,6 +288,14 @@ fn of_limits() -> Vec<Case> {
             .gives(422, r#""field":"scope""#),
         ask("set_limit", "sms")
             .body(r#"{"permits":1,"window_seconds":1}"#)
+            .with(&[("If-Match", "\"9\"")])
+            .gives(412, r#""field":"If-Match""#),
+        ask("set_limit", "sms")
+            .body(r#"{"permits":601,"window_seconds":60}"#)
+            .with(&[("If-Match", "\"1\"")])
+            .gives(200, r#""permits":601"#),
+        ask("drain_limit", "slack")
+            .body(r#"{"seconds":60}"#)
             .with(&[("If-Match", "\"1\"")])
             .gives(400, "if-match"),
         ask("drain_limit", "slack").body(r#"{"seconds":60}"#).gives(200, r#""drained_until":"2"#),

@@ -143,7 +143,7 @@ pub(crate) async fn fill(rig: &Rig) -> Names {
     declare(storage, "coded").await;
     for scope in ["slack", "github", "old"] {
         let edit = LimitEdit { permits: 10, window_seconds: Seconds(1.0), mode: None };
-        rig.api.set_limit(scope, edit).await.unwrap();
+        rig.api.set_limit(scope, edit, None).await.unwrap();
     }
     let queue = rig.api.queue("mail").await.unwrap();
     names.insert("mail-version".into(), queue.version.to_string());

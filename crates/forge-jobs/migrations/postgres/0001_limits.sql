@@ -242,9 +242,9 @@ CREATE FUNCTION {schema}.limits_edited() RETURNS void LANGUAGE sql VOLATILE AS $
     SELECT {schema}.bump_settings(), {schema}.tell('wb')
 $$;
 
--- Gives a scope a limit: 0 as it was, 1 changed, 2 one scope too many.
+-- Gives a scope a limit: 0 as it was, 1 changed, 2 one scope too many, 3 what holds has another version.
 CREATE FUNCTION {schema}.set_limit(p_scope text, p_permits integer, p_window bigint, p_smooth boolean,
-    p_operator boolean, p_by text, p_now bigint)
+    p_operator boolean, p_by text, p_now bigint, p_expected bigint)
 RETURNS smallint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_own {schema}.limits;
@@ -252,6 +252,11 @@ BEGIN
     -- What may be waited for comes first: a host program's open transaction may have made a queue.
     PERFORM FROM {schema}.settings FOR UPDATE;
     PERFORM pg_advisory_xact_lock({limit_lock}, 0);
+    IF p_expected IS DISTINCT FROM (SELECT l.version FROM {schema}.limits l
+        WHERE p_expected IS NOT NULL AND l.scope IN (p_scope, split_part(p_scope, ':', 1))
+        ORDER BY l.scope = p_scope DESC LIMIT 1) THEN
+        RETURN 3;
+    END IF;
     SELECT l.* INTO v_own FROM {schema}.limits l WHERE l.scope = p_scope;
     IF FOUND AND (v_own.by_operator AND NOT p_operator
                   OR (v_own.permits, v_own.window_us, v_own.smooth, v_own.by_operator)

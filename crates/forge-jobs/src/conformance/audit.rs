@@ -158,6 +158,7 @@ pub async fn edits_of_limits_are_written_down(rig: &Rig) {
         scope: scope.clone(),
         limit: RateLimit::new(permits, secs(1)),
         by: SetBy::Operator,
+        expected_version: None,
         actor: Some(actor("ada")),
         now: rig.now(),
     };

@@ -22,7 +22,8 @@ pub(super) fn scope(name: &str) -> Scope {
 }
 
 async fn try_set(rig: &Rig, name: &str, limit: RateLimit, by: SetBy) -> Result<LimitRow, StorageError> {
-    let params = SetLimitParams { scope: scope(name), limit, by, actor: None, now: rig.now() };
+    let params =
+        SetLimitParams { scope: scope(name), limit, by, expected_version: None, actor: None, now: rig.now() };
     rig.storage.rate_limits.set_limit(params).await
 }
 
@@ -119,6 +120,36 @@ pub async fn a_limit_follows_the_code_until_an_operator_sets_it(rig: &Rig) {
     let edited = set(rig, SCOPE, per_window(9)).await;
     assert!(edited.set_by_operator);
     assert_eq!(code(4).await.expect("a limit can be set"), edited);
+}
+
+/// Protects: an edit that begins with what somebody saw does not overwrite what somebody else made of it since.
+pub async fn an_edit_that_expects_another_version_changes_nothing(rig: &Rig) {
+    let edit = async |name: &str, n, expected| {
+        let (scope, limit) = (scope(name), per_window(n));
+        let params = SetLimitParams {
+            scope,
+            limit,
+            by: SetBy::Operator,
+            expected_version: Some(expected),
+            actor: None,
+            now: rig.now(),
+        };
+        rig.storage.rate_limits.set_limit(params).await
+    };
+    let refused =
+        |r: Result<LimitRow, StorageError>| assert!(matches!(r, Err(StorageError::Conflict { .. })), "{r:?}");
+    refused(edit(SCOPE, 3, 1).await);
+    let seen = set(rig, SCOPE, per_window(3)).await;
+    let edited = edit(SCOPE, 4, seen.version).await.expect("it is as it was seen");
+    assert_eq!(edited.limit.permits, 4);
+    refused(edit(SCOPE, 5, seen.version).await);
+    assert_eq!(get(rig, SCOPE).await.as_ref(), Some(&edited));
+    // A key begins with what its template has.
+    let key = format!("{SCOPE}:team");
+    refused(edit(&key, 9, seen.version).await);
+    let own = edit(&key, 9, edited.version).await.expect("it is as it was seen");
+    assert_eq!((own.limit.permits, own.inherited_from), (9, None));
+    assert_eq!(get(rig, SCOPE).await.as_ref(), Some(&edited));
 }
 
 /// Protects: a mistyped scope is not taken for one without a limit.

@@ -395,6 +395,7 @@ macro_rules! __conformance_rules {
             limits {
                 a_limit_comes_back_as_it_was_set
                 absurd_limits_are_refused_and_change_nothing
+                an_edit_that_expects_another_version_changes_nothing
                 a_limit_follows_the_code_until_an_operator_sets_it
                 a_scope_without_a_limit_gives_nothing
                 a_budget_gives_its_limit_and_no_more_in_a_window

@@ -144,7 +144,14 @@ impl QueueRuntime {
     /// [`StorageError::Invalid`] for a bad name.
     pub async fn ensure_limit(&self, scope: &str, limit: RateLimit) -> Result<LimitRow, StorageError> {
         let (scope, by) = (Scope::new(scope)?, SetBy::Code);
-        let params = SetLimitParams { scope, limit, by, actor: None, now: self.clock.storage_now() };
+        let params = SetLimitParams {
+            scope,
+            limit,
+            by,
+            expected_version: None,
+            actor: None,
+            now: self.clock.storage_now(),
+        };
         self.storage.rate_limits.set_limit(params).await
     }
 

@@ -94,6 +94,8 @@ pub struct SetLimitParams {
     pub limit: RateLimit,
     /// Who wants it.
     pub by: SetBy,
+    /// Only if the limit that holds for the scope, its own or its template's, has this version; `None`: whatever it has.
+    pub expected_version: Option<i64>,
     /// Who does it, for the audit; `None`: a program, for itself.
     pub actor: Option<Actor>,
     /// The time to act at.
@@ -212,6 +214,19 @@ pub(super) mod common {
     use crate::rate_limit::{Budget, RateLimit, Scope};
     use crate::storage::{InvalidValue, StorageError};
     use std::time::Duration;
+
+    /// The limit that holds for a scope has another version by now, or there is none.
+    pub(in crate::storage) fn another_version(
+        scope: &Scope,
+        there: Option<i64>,
+        expected: i64,
+    ) -> StorageError {
+        let detail = there.map_or_else(
+            || format!("no limit holds for {scope} now: look at it again"),
+            |there| format!("the limit of {scope} has version {there} now, not {expected}: look at it again"),
+        );
+        StorageError::Conflict { what: "limit", detail }
+    }
 
     pub(in crate::storage) fn no_limit(scope: &str) -> StorageError {
         StorageError::NotFound { what: "limit for the scope", name: scope.to_owned() }

@@ -215,6 +215,7 @@ async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
             scope: Scope::new(scope).unwrap(),
             limit,
             by: SetBy::Operator,
+            expected_version: None,
             actor: None,
             now: None,
         };

@@ -19,8 +19,14 @@ fn scope(name: &str) -> Scope {
 
 impl Db {
     async fn limit(&self, name: &str, limit: RateLimit) {
-        let params =
-            SetLimitParams { scope: scope(name), limit, by: SetBy::Operator, actor: None, now: None };
+        let params = SetLimitParams {
+            scope: scope(name),
+            limit,
+            by: SetBy::Operator,
+            expected_version: None,
+            actor: None,
+            now: None,
+        };
         self.storage.rate_limits.set_limit(params).await.unwrap();
     }
 }
@@ -117,7 +123,14 @@ async fn a_raised_limit_and_an_ended_drain_wake_those_that_wait() {
     let handle = runtime.start().await.unwrap();
     until("one to be served", || async { grants.lock().unwrap().len() == 1 }).await;
     let limit = RateLimit::new(2, HOUR);
-    let params = SetLimitParams { scope: scope("up"), limit, by: SetBy::Operator, actor: None, now: None };
+    let params = SetLimitParams {
+        scope: scope("up"),
+        limit,
+        by: SetBy::Operator,
+        expected_version: None,
+        actor: None,
+        now: None,
+    };
     elsewhere.rate_limits.set_limit(params).await.unwrap();
     until("another to be served", || async { grants.lock().unwrap().len() == 2 }).await;
     let drain = DrainParams { scope: scope("up"), wait: HOUR, actor: None, now: None };

@@ -254,7 +254,7 @@ impl Desk {
 
     pub(crate) async fn set_limit(&self, scope: &str, edit: LimitEdit) -> Result<Limit, Failure> {
         match self {
-            Self::Here(api) => Ok(api.set_limit(scope, edit).await?),
+            Self::Here(api) => Ok(api.set_limit(scope, edit, None).await?),
             Self::There(server) => server.send(Method::PUT, &["limits", scope], Some(&edit), None).await,
         }
     }

@@ -3,19 +3,25 @@
 use crate::http::call::Call;
 use crate::http::reply::Reply;
 use crate::service::ApiError;
-use crate::wire::{Attachment, Drain, LimitEdit};
+use crate::wire::{Attachment, Drain, Limit, LimitEdit};
+
+/// A scope, with the version of the limit that holds for it.
+fn shown(limit: &Limit) -> Result<Reply, ApiError> {
+    Ok(Reply::ok(limit)?.version(limit.version))
+}
 
 pub(in crate::http) async fn list(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&call.api().limits().await?)
 }
 
 pub(in crate::http) async fn show(call: Call) -> Result<Reply, ApiError> {
-    Reply::ok(&call.api().limit(call.param("scope")).await?)
+    shown(&call.api().limit(call.param("scope")).await?)
 }
 
 pub(in crate::http) async fn set(mut call: Call) -> Result<Reply, ApiError> {
+    let version = call.if_match()?;
     let edit: LimitEdit = call.json().await?;
-    Reply::ok(&call.api().set_limit(call.param("scope"), edit).await?)
+    shown(&call.api().set_limit(call.param("scope"), edit, version).await?)
 }
 
 pub(in crate::http) async fn remove(call: Call) -> Result<Reply, ApiError> {

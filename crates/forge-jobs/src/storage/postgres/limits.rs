@@ -10,7 +10,7 @@ use crate::rate_limit::{Budget, RateLimit, RateMode, Scope};
 use crate::storage::audit_entry::{attach_action, limit as facts};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::rate_limit_storage::common::{
-    Seen, check_limited, no_limit, still_attached, too_many_budgets, too_many_scopes, wait,
+    Seen, another_version, check_limited, no_limit, still_attached, too_many_budgets, too_many_scopes, wait,
 };
 use crate::storage::{
     AcquireParams, Acquired, Actor, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-const SET: &str = "SELECT {schema}.set_limit($1, $2, $3, $4, $5, $6, $7)";
+const SET: &str = "SELECT {schema}.set_limit($1, $2, $3, $4, $5, $6, $7, $8)";
 const REMOVE: &str = "SELECT removed, what, name FROM {schema}.remove_limit($1, $2)";
 const NAME_KIND: &str = "INSERT INTO {schema}.kinds (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
 const ATTACH: &str = "SELECT {schema}.attach($1, $2, $3, $4)";
@@ -50,6 +50,7 @@ const LIMIT: &str = "limit";
 /// What came of an edit.
 const CHANGED: i16 = 1;
 const TOO_MANY_SCOPES: i16 = 2;
+const ANOTHER_VERSION: i16 = 3;
 const NO_LIMIT: i16 = 2;
 const NO_QUEUE: i16 = 3;
 /// What came of a wish.
@@ -73,9 +74,14 @@ pub(super) async fn set(hub: Arc<Hub>, params: SetLimitParams) -> Result<LimitRo
         (&operator as _, Type::BOOL),
         (&by as _, Type::TEXT),
         (&now as _, Type::INT8),
+        (&params.expected_version as _, Type::INT8),
     ];
     match code(&hub, SET, &values).await? {
         TOO_MANY_SCOPES => return Err(too_many_scopes()),
+        ANOTHER_VERSION => {
+            let there = get(hub, params.scope.clone(), params.now).await?.map(|row| row.version);
+            return Err(another_version(&params.scope, there, params.expected_version.unwrap_or_default()));
+        }
         CHANGED => hub.announce(Effects::BUDGETS),
         _ => {}
     }

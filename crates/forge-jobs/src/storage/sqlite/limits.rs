@@ -11,7 +11,7 @@ use crate::storage::audit_entry::{attach_action, limit as facts};
 use crate::storage::checks::{check_batch, micros};
 use crate::storage::guard::Guard;
 use crate::storage::rate_limit_storage::common::{
-    Seen, check_limited, no_limit, serve, still_attached, too_many_budgets, too_many_scopes,
+    Seen, another_version, check_limited, no_limit, serve, still_attached, too_many_budgets, too_many_scopes,
 };
 use crate::storage::{
     AcquireParams, Acquired, Actor, AttachParams, DrainParams, LimitRow, Limited, SetBy, SetLimitParams,
@@ -207,7 +207,12 @@ pub(super) fn set(cx: &mut Cx<'_, '_>, params: &SetLimitParams) -> Result<LimitR
     params.limit.validate().map_err(StorageError::from)?;
     let now = time(params.now);
     let (scope, limit) = (&params.scope, params.limit);
-    let own = holds(cx.conn, scope)?.filter(|h| h.of == *scope);
+    let there = holds(cx.conn, scope)?;
+    let version = there.as_ref().map(|there| there.version);
+    if let Some(expected) = params.expected_version.filter(|expected| version != Some(*expected)) {
+        return Err(another_version(scope, version, expected).into());
+    }
+    let own = there.filter(|h| h.of == *scope);
     let by_operator = params.by == SetBy::Operator || own.as_ref().is_some_and(|h| h.by_operator);
     let unchanged = own.as_ref().is_some_and(|own| {
         let is_theirs = params.by == SetBy::Code && own.by_operator;
