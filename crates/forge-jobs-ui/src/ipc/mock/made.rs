@@ -127,7 +127,7 @@ pub(super) fn world(now: i64) -> World {
     }
     let process = |n: u32, live: bool, late: bool| {
         wire(
-            json!({"id": format!("0195e000-0000-7000-8000-{n:012x}"), "host": format!("web-{n}"), "pid": 4710 + n,
+            &json!({"id": format!("0195e000-0000-7000-8000-{n:012x}"), "host": format!("web-{n}"), "pid": 4710 + n,
             "version": "1.4.0", "kinds": ["mail.send", "mail.digest", "image.resize", "report.nightly"], "queues": null,
             "started_at": at(-86_400), "beat_at": at(if late { -25 } else { -4 }), "heartbeat_seconds": 10,
             "stale_seconds": 45, "stopping": false, "late": late, "live": live,
@@ -147,20 +147,20 @@ pub(super) fn world(now: i64) -> World {
     };
     let tick = |hours: i64, outcome: &str| {
         wire(
-            json!({"first_at": at(-hours * 3_600), "last_at": at(-hours * 3_600), "count": 1, "outcome": outcome,
+            &json!({"first_at": at(-hours * 3_600), "last_at": at(-hours * 3_600), "count": 1, "outcome": outcome,
             "job": null, "recorded_at": at(-hours * 3_600)}),
         )
     };
     let limit = |scope: &str, used: u32| {
         wire(
-            json!({"scope": scope, "permits": 60, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
+            &json!({"scope": scope, "permits": 60, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
             "set_by_operator": false, "version": 1, "used": used, "free": 60 - used,
             "next_at": (used == 60).then(|| at(12)), "drained_until": null, "keys": 0, "attached": [{"queue": "mail"}]}),
         )
     };
     let action = |no: i64, actor: &str, action: &str, outcome: &str| {
         wire(
-            json!({"no": no, "at": at(-600 * (5 - no)), "actor": actor, "role": "operator", "source": "panel",
+            &json!({"no": no, "at": at(-600 * (5 - no)), "actor": actor, "role": "operator", "source": "panel",
             "address": "192.0.2.7", "action": action, "what": "queue", "target": "reports", "count": 1,
             "before": {"paused": false}, "after": {"paused": true}, "detail": null, "outcome": outcome}),
         )
