@@ -7,6 +7,7 @@
 //! With the feature `serve` a server has the built panel as bytes, and a service that answers requests for it.
 
 #[cfg(feature = "panel")]
+#[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
 mod app;
 #[cfg(feature = "panel")]
 pub mod ipc;

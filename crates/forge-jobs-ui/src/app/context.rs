@@ -39,6 +39,8 @@ pub(crate) struct Ctx {
     ipc: StoredValue<Rc<dyn QueueIpc>, LocalStorage>,
     base: StoredValue<String>,
     pub(crate) place: RwSignal<Place>,
+    /// Whether a link led here, and not the way back.
+    pub(crate) went: StoredValue<bool>,
     pub(crate) me: RwSignal<Option<Me>>,
     pub(crate) login: RwSignal<bool>,
     pub(crate) live: RwSignal<Live>,
@@ -61,6 +63,7 @@ impl Ctx {
             ipc: StoredValue::new_local(ipc),
             base: StoredValue::new(base),
             place: RwSignal::new(place),
+            went: StoredValue::new(false),
             me: RwSignal::new(None),
             login: RwSignal::new(false),
             live: RwSignal::new(Live::Connecting),
@@ -95,6 +98,7 @@ impl Ctx {
     /// Goes somewhere; back comes here again.
     pub(crate) fn go(self, place: Place) {
         self.write(&place, false);
+        self.went.set_value(true);
         self.place.set(place);
     }
 

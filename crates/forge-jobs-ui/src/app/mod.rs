@@ -35,7 +35,10 @@ pub fn Panel(
     let place = Place::parse(&base, &at, &search);
     let ctx = Ctx::new(ipc, base, place);
     if let Some(window) = browser::window() {
-        let back = Listener::new(window.into(), "popstate", move |_| ctx.place.set(ctx.here()));
+        let back = Listener::new(window.into(), "popstate", move |_| {
+            ctx.went.set_value(false);
+            ctx.place.set(ctx.here());
+        });
         let _keep = StoredValue::new_local(back);
     }
     keys::listen(ctx);

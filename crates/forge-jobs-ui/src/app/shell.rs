@@ -89,7 +89,8 @@ fn follow_place(ctx: Ctx) {
         }
         if before.is_some() {
             browser::focus("#fp-main");
-            if let Some(window) = browser::window() {
+            // The way back leads to where it was left.
+            if let Some(window) = browser::window().filter(|_| ctx.went.get_value()) {
                 window.scroll_to_with_x_and_y(0.0, 0.0);
             }
         }

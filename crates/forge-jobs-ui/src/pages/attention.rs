@@ -97,7 +97,12 @@ mod tests {
 
     #[test]
     fn each_alert_leads_to_where_it_is_dealt_with() {
-        let alert = |alert, subject: &str| Alert { alert, subject: subject.into(), text: "t".into(), remedy: "r".into() };
+        let alert = |alert, subject: &str| Alert {
+            alert,
+            subject: subject.into(),
+            text: "t".into(),
+            remedy: "r".into(),
+        };
         let found = alerts(&[
             alert(AlertSort::QueueWithoutWorker, "mail"),
             alert(AlertSort::ScheduleFailing, "nightly"),

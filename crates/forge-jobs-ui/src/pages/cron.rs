@@ -22,7 +22,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         });
         if list.schedules.is_empty() {
             let hint = view! { "A program declares them, or a person does: "
-            <code>"forge cron set nightly --cron '0 3 * * *' --kind report"</code> };
+            <code>"forge cron set nightly --expression '0 3 * * *' --kind report"</code> };
             return view! { {unreadable} {parts::empty("There is no schedule yet", hint)} }.into_any();
         }
         let rows = list.schedules.iter().map(|s| row(ctx, doing, schedules, s)).collect_view();

@@ -37,8 +37,8 @@ world.bulk([
   { kind: 't.dead', queue: 'errors', payload: {} },
   { kind: 't.echo', queue: 'default', payload: { big: 1 } },
 ]);
-world.cli('cron', 'set', 'nightly', '30 2 * * *', 'report', '--zone', 'Europe/Berlin');
-world.cli('limit', 'set', 'slack', '--permits', '60', '--per', '1m');
+world.cli('cron', 'set', 'nightly', '--expression', '30 2 * * *', '--kind', 'report', '--zone', 'Europe/Berlin');
+world.cli('limit', 'set', 'slack', '60', '--per', '1m');
 let server = await world.serve('--worker', '--test-handlers');
 
 // Runs one check on a page of its own. An error on the page fails it, and so does a payload that became more than text.
@@ -381,6 +381,31 @@ await check('a server that fails is shown where it fails, and the rest goes on',
   await page.locator('.fp-error', { hasText: 'cannot be read' }).waitFor();
   await page.locator('.fp-tile-count', { hasText: /\d/ }).first().waitFor();
 }, { expect: ['500'] });
+
+await check('with tokens one logs in, and who may only look is told so', async (page) => {
+  const file = join(world.dir, 'tokens');
+  const { token } = world.cli('token', 'vera', '--role', 'viewer', '--file', file);
+  const guarded = await world.serve('--tokens', file);
+  await page.goto(`${guarded.url}/panel/jobs?queue=mail`);
+  await page.locator('.fp-login input').fill('not-a-token');
+  await page.locator('.fp-login .fp-primary').click();
+  await page.locator('.fp-login .fp-error').waitFor();
+  await page.locator('.fp-login input').fill(token);
+  await page.locator('.fp-login .fp-primary').click();
+  await jobs(page).first().waitFor();
+  assert.match(await page.locator('.fp-who').textContent(), /vera · viewer/);
+  await jobs(page).first().locator('input').check();
+  const cancel = page.locator('.fp-bulk button', { hasText: 'Cancel' });
+  assert.ok(await cancel.isDisabled());
+  assert.match(await cancel.getAttribute('title'), /needs the role operator/);
+  assert.ok(!(await page.locator('.fp-nav a', { hasText: 'Audit' }).isVisible()));
+  assert.equal(await page.evaluate(() => document.cookie), '');
+  await page.reload();
+  await jobs(page).first().waitFor();
+  await page.locator('button', { hasText: 'Log out' }).click();
+  await page.locator('.fp-login').waitFor();
+  await guarded.stop();
+}, { expect: ['401'] });
 
 await check('a server that dies is told of, and the panel comes back by itself', async (page) => {
   await go(page, '/jobs?queue=mail');
