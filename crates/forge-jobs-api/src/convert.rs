@@ -1,10 +1,12 @@
 //! Domain ↔ wire: the only module that knows both.
 
 mod audit;
+mod database;
 mod history;
 mod metrics;
 mod why;
 
+pub use database::database;
 pub use history::{log_cursor, parse_log_cursor};
 pub use metrics::{latency, resources, timeline, totals};
 
@@ -183,6 +185,8 @@ impl From<&storage::JobPage> for wire::JobPage {
             jobs: page.jobs.iter().map(Into::into).collect(),
             next: page.next.map(cursor),
             unknown: page.unknown.iter().map(|field| (*field).to_owned()).collect(),
+            scanned: page.scanned,
+            complete: page.complete,
         }
     }
 }

@@ -170,7 +170,7 @@ fn the_json_of_a_jobs_story_is_the_one_on_record() {
     };
     let events = vec![event];
     check("job_events", &JobEvents { id: ID.into(), events: events.clone() });
-    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events });
+    check("job_detail", &JobDetail { job: job(), attempts: vec![attempt], events, version: 7 });
 }
 
 #[test]
@@ -181,6 +181,8 @@ fn the_json_of_each_type_is_the_one_on_record() {
             jobs: vec![job()],
             next: Some(format!("1764000000000001.{ID}")),
             unknown: vec!["kind".into()],
+            scanned: 10_000,
+            complete: false,
         },
     );
     let action = AuditAction {

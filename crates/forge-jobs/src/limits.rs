@@ -242,6 +242,14 @@ pub const MAX_PAGE: u32 = 500;
 pub const DEFAULT_PAGE: u32 = 50;
 /// Counts shown to people stop here ("10 000+"): an exact count of a huge table would hurt the workers.
 pub const COUNT_CAP: u64 = 10_000;
+/// Rows that a list or a count looks at for what no index tells, before it says how far it came.
+pub const SCAN_ROWS: u32 = 10_000;
+/// Bytes of payloads that a list or a count searches, likewise.
+pub const SCAN_BYTES: u64 = 16 << 20;
+/// Most queues that a filter may name.
+pub const MAX_FILTER_QUEUES: usize = 50;
+/// Longest text that a filter may look for in payloads in bytes.
+pub const MAX_FILTER_TEXT_BYTES: usize = 256;
 /// Longest time that one call to a storage may take.
 pub const STORAGE_CALL_LIMIT: Duration = Duration::from_secs(30);
 
@@ -277,7 +285,7 @@ const _: () = assert!(BACKOFF_BASE.as_secs() <= BACKOFF_MAX.as_secs());
 const _: () = assert!(BACKOFF_MAX.as_secs() <= MAX_BACKOFF_SETTING.as_secs());
 const _: () = assert!(MAX_CLAIM_BATCH as usize <= MAX_FINISH_BATCH);
 const _: () = assert!(ALONE_WINDOW.as_secs() <= ALONE_WINDOW_MAX.as_secs());
-const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE);
+const _: () = assert!(DEFAULT_PAGE <= MAX_PAGE && MAX_PAGE < SCAN_ROWS);
 const _: () = assert!(DEFAULT_MAX_ATTEMPTS <= MAX_MAX_ATTEMPTS);
 const _: () = assert!(
     // One of N + 1 sub-windows is lost.

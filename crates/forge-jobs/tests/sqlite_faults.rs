@@ -24,7 +24,7 @@ async fn a_job_put_off_for_ever_is_listed_once() {
     let jobs =
         vec![request.clone().validate(&DefaultRouter).unwrap(), request.validate(&DefaultRouter).unwrap()];
     storage.jobs.enqueue(EnqueueParams { jobs, now: None }).await.unwrap();
-    let filter = JobFilter { status: Some(JobStatus::Scheduled), ..JobFilter::default() };
+    let filter = JobFilter { statuses: vec![JobStatus::Scheduled], ..JobFilter::default() };
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page =
@@ -223,8 +223,8 @@ async fn every_filter_holds_on_the_list_of_every_status() {
             [(Some(k), Some(q), None), (Some(k), None, Some(tag.clone())), (None, Some(q), Some(tag))]
         }) {
             let filter = JobFilter {
-                status: Some(status),
-                queue: queue.map(str::to_owned),
+                statuses: vec![status],
+                queues: queue.map(str::to_owned).into_iter().collect(),
                 kind: kind.map(str::to_owned),
                 tag: tag.clone(),
                 ..JobFilter::default()

@@ -118,6 +118,9 @@ enum Command {
     Bench(cmd::bench::Args),
     /// Create the database, or bring it to this program's version
     Migrate(cmd::migrate::Args),
+    /// See how the database is
+    #[command(subcommand)]
+    Db(cmd::db::Command),
     /// Check the database, the worker processes and what waits in vain
     Doctor(cmd::doctor::Args),
 }
@@ -174,6 +177,7 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Worker(args) => cmd::worker::run(args, &at.database("worker")?, out).await,
         Command::Bench(args) => cmd::bench::run(args, &at.database("bench")?, out).await,
         Command::Migrate(args) => cmd::migrate::run(&args, &at.database("migrate")?, out).await,
+        Command::Db(command) => cmd::db::run(command, at, out).await,
         Command::Doctor(args) => cmd::doctor::run(&args, at, out).await,
     }
 }

@@ -188,7 +188,7 @@ async fn storage(home: &Home) -> Storage {
 }
 
 async fn count(storage: &Storage, kind: &str, status: JobStatus) -> usize {
-    let filter = JobFilter { kind: Some(kind.into()), status: Some(status), ..JobFilter::default() };
+    let filter = JobFilter { kind: Some(kind.into()), statuses: vec![status], ..JobFilter::default() };
     storage.inspect.list(ListParams { filter, limit: 500, after: None }).await.unwrap().jobs.len()
 }
 

@@ -169,7 +169,7 @@ async fn killed_three_times_it_ends_with_the_manifest_of_an_undisturbed_run() {
     assert!(checkup.problems.is_empty(), "{checkup:?}");
     assert!(!storage.inspect.has_unfinished(None).await.unwrap());
     let filter =
-        JobFilter { kind: Some("demo.file".into()), status: Some(JobStatus::Dead), ..JobFilter::default() };
+        JobFilter { kind: Some("demo.file".into()), statuses: vec![JobStatus::Dead], ..JobFilter::default() };
     let params = forge_jobs::storage::ListParams { filter, limit: 10, after: None };
     assert!(storage.inspect.list(params).await.unwrap().jobs.is_empty());
 }

@@ -15,6 +15,8 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "enqueue",
         "job",
         "job list",
+        "job count",
+        "job edit",
         "job show",
         "job events",
         "job logs",
@@ -53,6 +55,8 @@ fn the_help_of_every_command_is_the_one_on_record() {
         "worker",
         "bench",
         "migrate",
+        "db",
+        "db health",
         "doctor",
     ] {
         let ended = home.run(command.split_whitespace().chain(["--help"]));

@@ -78,6 +78,9 @@ fn looks_give_the_same_json_from_both() {
         &["job", "list"][..],
         &["job", "list", "--tag", "ü", "--status", "scheduled", "--limit", "1"],
         &["job", "list", "--queue", "nosuch"],
+        &["job", "list", "--kind", "k*", "--status", "scheduled,dead", "--payload", "1e400"],
+        &["job", "count", "--created-from", "2026-01-01T00:00:00Z"],
+        &["job", "drop", "--tag", "ü"],
         &["job", "show", ID],
         &["queue", "list"],
         &["cron", "list"],
@@ -88,6 +91,8 @@ fn looks_give_the_same_json_from_both() {
         assert_eq!(twice.same(args).code, 0, "{args:?}");
     }
     assert!(twice.there(&["job", "why", ID], "viewer").stdout.contains("not_due"));
+    let health = twice.there(&["db", "health"], "viewer");
+    assert!(health.stdout.contains(r#""tables""#), "{health:?}");
     let doctor = twice.there(&["doctor"], "admin");
     assert!(doctor.stdout.contains(r#""schema_version""#), "{doctor:?}");
 }
@@ -142,6 +147,9 @@ fn changes_have_their_effect_and_their_exit_code() {
     let again = twice.same(&["enqueue", "k", "1", "--id", ID]);
     assert!(again.stdout.contains("already_there"), "{again:?}");
     twice.same(&["enqueue", "k", "2", "--id", ID]).check(4, &["another job"]);
+    twice.there(&["job", "edit", ID, "--priority", "5"], "admin").check(0, &[]);
+    twice.same(&["job", "edit", ID, "--priority", "5", "--if-version", "1"]).check(4, &["changed since"]);
+    twice.there(&["job", "run-now", "--queue", "nosuch", "--yes"], "admin").check(3, &["no queue"]);
     twice.there(&["queue", "pause", "default"], "admin").check(0, &[]);
     let set = ["queue", "set", "default", "--workers", "4", "--max-running", "none"];
     assert!(twice.there(&set, "admin").stdout.contains(r#""paused":true"#));

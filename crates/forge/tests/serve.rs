@@ -93,13 +93,14 @@ fn prometheus_reads_metrics_with_a_token_or_without_if_told_so() {
     serving.stop();
 }
 
-/// Starts on an empty database of a server, does what it is asked to, and stops in good order with a job under way.
+/// Starts on a database of a server, does what it is asked to, and stops in good order with a job under way.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_serves_a_database_on_postgres_and_stops_in_good_order() {
     let databases =
         tokio::task::spawn_blocking(forge_test_cluster::Databases::shared).await.unwrap().unwrap();
     let database = databases.fresh(None).await.unwrap();
     let home = Home::new();
+    home.run(["migrate", "--database", database.url()]).check(0, &[]);
     let admin = token(&home, "admin");
     let args = ["--tokens", "tokens", "--worker", "--test-handlers"];
     let serving = Serving::start_with(&home, &args, Some(database.url()));

@@ -219,7 +219,7 @@ fn errors(route: &Route) -> Vec<(ErrorCode, &'static str)> {
     let everybody = matches!(route.access, Access::Anybody | Access::Needs(Role::Viewer));
     add(route.changes() || !everybody, ErrorCode::Forbidden, "The caller may not do this");
     add(
-        (has_names && !route.any_name) || route.id == "log_in",
+        (has_names && !route.any_name) || route.names_in_body || route.id == "log_in",
         ErrorCode::NotFound,
         "There is nothing of that name",
     );

@@ -53,6 +53,8 @@ pub(super) struct Route {
     pub(super) conflicts: bool,
     /// What its path names need not be there.
     pub(super) any_name: bool,
+    /// What its body names must be there.
+    pub(super) names_in_body: bool,
     /// It takes `If-Match`: 412.
     pub(super) takes_if_match: bool,
     /// It takes `Idempotency-Key`.
@@ -88,6 +90,7 @@ impl Route {
             answers: Vec::new(),
             conflicts: false,
             any_name: false,
+            names_in_body: false,
             takes_if_match: false,
             takes_key: false,
             handler,
@@ -115,6 +118,11 @@ impl Route {
 
     pub(super) const fn conflicts(mut self) -> Self {
         self.conflicts = true;
+        self
+    }
+
+    pub(super) const fn names_in_body(mut self) -> Self {
+        self.names_in_body = true;
         self
     }
 

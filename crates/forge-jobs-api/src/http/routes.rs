@@ -31,6 +31,7 @@ macro_rules! to {
 }
 
 mod look;
+mod many;
 
 pub(super) use look::scrape;
 
@@ -62,6 +63,7 @@ pub(super) fn all() -> Vec<Route> {
         of_queues(),
         of_jobs(),
         of_job_verbs(),
+        many::all(),
         look::errors(),
         of_schedules(),
         of_limits(),
@@ -186,7 +188,7 @@ fn of_jobs() -> Vec<Route> {
             ("get_job", "A job with its attempts and what happened to it"),
             to!(jobs::show),
         )
-        .gives::<JobDetail>(200, "The job"),
+        .gives::<JobDetail>(200, "The job; the header `ETag` is its version"),
         get("/jobs/{job}/logs", VIEWER, ("get_job_log", "What a job's handler logged"), to!(jobs::log))
             .query::<LogQuery>()
             .gives::<LogPage>(200, "The lines, oldest attempt first, also while it runs"),

@@ -6,7 +6,7 @@ use forge_jobs::Timestamp;
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
 use forge_jobs::storage::{AuditFilter, AuditListParams};
 
-fn moment(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, ApiError> {
+pub(super) fn moment(field: &'static str, text: Option<String>) -> Result<Option<Timestamp>, ApiError> {
     let parse = |text: String| {
         text.parse().map_err(|e| ApiError::invalid(field, format!("{field} {text:?} is no time: {e}")))
     };

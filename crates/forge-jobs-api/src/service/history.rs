@@ -110,7 +110,7 @@ impl Api {
             return Err(ApiError::not_found("error group", id));
         }
         let filter =
-            JobFilter { status: Some(JobStatus::Dead), error_group: Some(group), ..JobFilter::default() };
+            JobFilter { statuses: vec![JobStatus::Dead], error_group: Some(group), ..JobFilter::default() };
         let page = self.storage.inspect.list(ListParams { filter, limit: MAX_PAGE, after }).await?;
         let ids: Vec<JobId> = page.jobs.iter().map(|job| job.id).collect();
         let results = if ids.is_empty() { Ok(Vec::new()) } else { self.apply(verb, &ids).await };

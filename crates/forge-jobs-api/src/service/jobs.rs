@@ -1,13 +1,11 @@
-//! Jobs: lists, one job with all that is known of it, and the operator's verbs.
+//! Jobs: one job with all that is known of it, and the operator's verbs.
 
+use super::filter::domain_status;
 use super::{Api, ApiError};
-use crate::convert;
-use crate::wire::{
-    DeadReason, Job, JobDetail, JobPage, JobQuery, JobStatus, VerbOutcome, VerbReport, VerbResult, Why,
-};
-use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_TAG_BYTES, MAX_VERB_BATCH};
-use forge_jobs::storage::{JobFilter, ListParams, StorageError, VerbParams};
-use forge_jobs::{JobId, check_name};
+use crate::wire::{Job, JobDetail, VerbOutcome, VerbReport, VerbResult, Why};
+use forge_jobs::JobId;
+use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_VERB_BATCH};
+use forge_jobs::storage::{StorageError, VerbParams, job_version};
 
 /// What to do with jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,62 +18,6 @@ pub enum Verb {
     RunNow,
     /// They are deleted, running ones excepted.
     Drop,
-}
-
-fn domain_status(status: JobStatus) -> Option<forge_jobs::JobStatus> {
-    forge_jobs::JobStatus::ALL.into_iter().find(|s| JobStatus::from(*s) == status)
-}
-
-fn domain_reason(reason: DeadReason) -> Option<forge_jobs::DeadReason> {
-    forge_jobs::DeadReason::ALL.into_iter().find(|r| DeadReason::from(*r) == reason)
-}
-
-/// The filter of a query.
-fn filter(query: JobQuery) -> Result<JobFilter, ApiError> {
-    let status = query.status.map(|status| {
-        domain_status(status).ok_or_else(|| {
-            ApiError::invalid(
-                "status",
-                "status is none of pending, scheduled, running, retrying, done and dead",
-            )
-        })
-    });
-    let dead_reason = query.dead_reason.map(|reason| {
-        domain_reason(reason).ok_or_else(|| {
-            let words = "dead_reason is none of exhausted, discarded, cancelled, poison and undecodable";
-            ApiError::invalid("dead_reason", words)
-        })
-    });
-    for (field, name) in [("queue", &query.queue), ("kind", &query.kind)] {
-        if let Some(name) = name {
-            check_name(field, name)?;
-        }
-    }
-    if let Some(tag) = &query.tag
-        && (tag.is_empty() || tag.len() > MAX_TAG_BYTES || tag.chars().any(char::is_control))
-    {
-        let text = format!("tag is none: use 1 to {MAX_TAG_BYTES} bytes of text without control characters");
-        return Err(ApiError::invalid("tag", text));
-    }
-    let (status, dead_reason) = (status.transpose()?, dead_reason.transpose()?);
-    if let (Some(reason), Some(status)) = (dead_reason, status.filter(|s| *s != forge_jobs::JobStatus::Dead))
-    {
-        let text = format!("a job that is {status} has no dead reason {reason}: leave one of the two out");
-        return Err(ApiError::invalid("dead_reason", text));
-    }
-    let error_group = query
-        .error_group
-        .map(|text| text.parse().map_err(|e| ApiError::invalid("error_group", format!("error_group: {e}"))));
-    let error_group = error_group.transpose()?;
-    Ok(JobFilter {
-        queue: query.queue,
-        // Only dead jobs have a reason.
-        status: status.or_else(|| dead_reason.map(|_| forge_jobs::JobStatus::Dead)),
-        kind: query.kind,
-        dead_reason,
-        tag: query.tag,
-        error_group,
-    })
 }
 
 /// Rows of a page.
@@ -93,36 +35,6 @@ pub(super) fn job_id(text: &str) -> Result<JobId, ApiError> {
 }
 
 impl Api {
-    /// A page of jobs. With a filter by a queue or a kind that never had a job, `unknown` names the field.
-    ///
-    /// Long payloads are cut, see [`Redaction`](super::redact::Redaction): the job by itself has all of it.
-    ///
-    /// # Errors
-    ///
-    /// `invalid`, and what reading the storage gave.
-    pub async fn jobs(&self, query: JobQuery) -> Result<JobPage, ApiError> {
-        let mut left = page(query.limit)?;
-        let mut after = query.after.as_deref().map(convert::parse_cursor).transpose()?;
-        let filter = filter(query)?;
-        let mut all = JobPage { jobs: Vec::new(), next: None, unknown: Vec::new() };
-        // In pieces, so that a page of the longest payloads is never in memory as a whole.
-        while left > 0 {
-            let limit = left.min(PIECE);
-            let params = ListParams { filter: filter.clone(), limit, after };
-            let piece = self.storage.inspect.list(params).await?;
-            left -= limit;
-            all.jobs.extend(piece.jobs.iter().map(|job| self.redaction.listed(job.into())));
-            all.unknown.extend(piece.unknown.iter().map(|field| (*field).to_owned()));
-            all.unknown.dedup();
-            after = piece.next;
-            all.next = after.map(convert::cursor);
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(all)
-    }
-
     /// A job with its attempts and what happened to it.
     ///
     /// # Errors
@@ -135,6 +47,7 @@ impl Api {
         let attempts = inspect.attempts(parsed).await?;
         let events = inspect.events(parsed).await?;
         Ok(JobDetail {
+            version: job_version(&job, &events),
             job: self.redaction.job(Job::from(&job)),
             attempts: attempts.iter().map(|a| self.redaction.attempt(a.into())).collect(),
             events: events.iter().map(|e| self.redaction.event(e.into())).collect(),
@@ -218,9 +131,6 @@ impl Api {
         })
     }
 }
-
-/// Jobs that are read from the storage at a time.
-const PIECE: u32 = 50;
 
 fn refusal(verb: Verb, id: &str, status: &str) -> String {
     let allowed = match verb {

@@ -249,7 +249,7 @@ impl Api {
     }
 
     /// The metrics of the cluster in the text format 0.0.4 of Prometheus, at most half a second old. Its content type is
-    /// [`prometheus::CONTENT_TYPE`](forge_jobs::prometheus::CONTENT_TYPE).
+    /// [`prometheus::CONTENT_TYPE`].
     ///
     /// # Errors
     ///

@@ -6,13 +6,18 @@
 
 mod alerts;
 mod audit;
+mod bulk;
 mod checkup;
+mod database;
+mod edit;
 mod enqueue;
 mod error;
+mod filter;
 mod freshness;
 mod history;
 mod jobs;
 mod limits;
+mod lists;
 mod metrics;
 mod overview;
 mod queues;

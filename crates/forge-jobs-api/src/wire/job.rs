@@ -133,6 +133,9 @@ pub struct JobDetail {
     pub attempts: Vec<Attempt>,
     /// What happened to it, oldest first.
     pub events: Vec<JobEvent>,
+    /// Its version, as the `ETag`: another one when anything has happened to it.
+    #[serde(default)]
+    pub version: i64,
 }
 
 /// The program that a process runs.
@@ -221,7 +224,7 @@ pub struct JobEvent {
     /// When.
     pub at: String,
     /// What: `enqueued`, `started`, `failed`, `throttled`, `crashed`, `done`, `dead`, `cancel_requested`,
-    /// `cancelled`, `retried`, `replaced`, `run_now`, `released`.
+    /// `cancelled`, `retried`, `replaced`, `run_now`, `released`, `edited`.
     pub event: String,
     /// Which attempt.
     pub attempt: Option<u32>,

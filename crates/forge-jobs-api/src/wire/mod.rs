@@ -4,7 +4,9 @@
 
 mod audit;
 mod bench;
+mod bulk;
 mod cron;
+mod database;
 mod doctor;
 mod enqueue;
 mod error;
@@ -25,7 +27,12 @@ mod why;
 
 pub use audit::{AuditAction, AuditPage, AuditQuery};
 pub use bench::{Floor, Measurement, MeasurementSettings, WalBytes};
+pub use bulk::{BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, OutcomeCount, RefusedJobs};
 pub use cron::CronPreview;
+pub use database::{
+    DatabaseConnections, DatabaseHealth, DatabaseLog, IndexHealth, OpenTransaction, PoolHealth, RowCount,
+    RowCountBy, TableHealth,
+};
 pub use doctor::{Doctor, Fact, Migrated, WaitingKind};
 pub use enqueue::{BulkResult, EnqueueLine, EnqueueOutcome, Enqueued, OnDuplicate};
 pub use error::{ErrorBody, ErrorCode, ErrorDetail};
@@ -41,12 +48,12 @@ pub use metrics::{
     TimelineOf, TimelinePoint, Total, Totals,
 };
 pub use overview::{Alert, AlertSort, Overview, QueueGlance, Recent};
-pub use page::JobPage;
+pub use page::{JobCount, JobPage};
 pub use process::{Process, Stopped};
 pub use queue::{BoundedCount, Counts, Forever, Queue, QueueList, QueueSettings, Retention};
 pub use request::{
-    Attachment, CronQuery, Drain, EnqueueBatch, JobIds, JobQuery, LimitEdit, Login, QueueEdit, ScheduleEdit,
-    TickQuery,
+    Attachment, CronQuery, Drain, EnqueueBatch, JobEdit, JobIds, JobQuery, LimitEdit, Login, QueueEdit,
+    ScheduleEdit, TickQuery,
 };
 pub use schedule::{
     MissedFires, Overlap, Schedule, ScheduleDetail, ScheduleList, ScheduleOwner, ScheduleRemoved,

@@ -9,13 +9,16 @@ use serde_json::value::RawValue;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobQuery {
-    /// Only of this queue.
+    /// Only of this queue, or of these: names with commas between, at most 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     /// Only with this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<JobStatus>,
-    /// Only of this kind.
+    /// Only with one of these statuses: words with commas between. In place of `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<String>,
+    /// Only of this kind; with a `*` at its end, of kinds that begin so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Only dead for this reason.
@@ -27,6 +30,27 @@ pub struct JobQuery {
     /// Only those whose latest error is of this group: 16 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_group: Option<String>,
+    /// Only those that were enqueued from this time on, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_from: Option<String>,
+    /// Only those that were enqueued before this time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_until: Option<String>,
+    /// Only those that were due, or are, from this time on, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_from: Option<String>,
+    /// Only those that were due, or are, before this time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_until: Option<String>,
+    /// Only those that were done or dead from this time on, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_from: Option<String>,
+    /// Only those that were done or dead before this time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_until: Option<String>,
+    /// Only those whose payload holds this text, byte for byte as its JSON is shown; 1 to 256 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
     /// Jobs of the page, 1 to 500; default 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
@@ -54,6 +78,28 @@ pub struct JobIds {
     /// 1 to 1,000 ids.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
     pub ids: Vec<String>,
+}
+
+/// What to change of a job that waits; what is left out stays as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct JobEdit {
+    /// The data: any JSON but `null`, kept byte for byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Box<RawValue>>,
+    /// Lower runs first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i16>,
+    /// When it is due, RFC 3339; a time in the past means now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<String>,
+    /// The lane, which must be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// For people to search by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
 }
 
 /// What to change of a queue's settings; what is left out stays as it is.

@@ -25,7 +25,7 @@ impl Case {
         self
     }
 
-    const fn with(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+    pub(crate) const fn with(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
         self.headers = headers;
         self
     }
@@ -51,6 +51,7 @@ pub(crate) fn all() -> Vec<Case> {
         crate::look_cases::all(),
         of_queues(),
         of_jobs(),
+        crate::bulk_cases::all(),
         of_verbs(),
         of_schedules(),
         of_limits(),

@@ -4,6 +4,8 @@
 
 mod abuse;
 mod auth_matrix;
+mod bulk;
+mod bulk_cases;
 mod cases;
 mod document;
 mod events;

@@ -4,11 +4,12 @@ use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use crate::model::route::{encode, query_text};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody,
-    ErrorCode, ErrorList, ErrorQuery, GroupBatch, GroupVerb, JobDetail, JobIds, JobPage, JobQuery, Limit,
-    LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue,
-    QueueEdit, QueueList, ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
-    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
+    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, Changed, CronPreview, CronQuery,
+    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode, ErrorList, ErrorQuery,
+    GroupBatch, GroupVerb, JobCount, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit,
+    LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
+    TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -195,6 +196,18 @@ impl QueueIpc for HttpIpc {
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
         self.ask("/jobs", query).await
+    }
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount> {
+        self.ask("/jobs/count", query).await
+    }
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview> {
+        self.call("POST", "/jobs/bulk/preview".into(), json(query)?, &[]).await
+    }
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport> {
+        self.call("POST", format!("/jobs/bulk/{}", verb.slug()), json(run)?, &[]).await
+    }
+    async fn database(&self) -> Answer<DatabaseHealth> {
+        self.get("/database".into()).await
     }
     async fn job(&self, id: &str) -> Answer<JobDetail> {
         self.get(format!("/jobs/{}", encode(id))).await

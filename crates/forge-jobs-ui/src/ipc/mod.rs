@@ -15,11 +15,12 @@ pub use mock::MockIpc;
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorList,
-    ErrorQuery, GroupVerb, JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage,
-    LogQuery, Me, Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role,
-    Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery,
-    Timeline, TimelineQuery, Topic, VerbReport, Why,
+    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
+    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorList, ErrorQuery, GroupVerb, JobCount,
+    JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview,
+    ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail,
+    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic,
+    VerbReport, Why,
 };
 use std::any::Any;
 
@@ -123,6 +124,14 @@ pub trait QueueIpc {
     async fn resume_queue(&self, name: &str) -> Answer<Queue>;
     /// A page of jobs.
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage>;
+    /// How many jobs a filter lets through.
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount>;
+    /// What a verb on many jobs would come to.
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview>;
+    /// Does something to a part of the jobs of a filter.
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport>;
+    /// How the database is.
+    async fn database(&self) -> Answer<DatabaseHealth>;
     /// A job with its history.
     async fn job(&self, id: &str) -> Answer<JobDetail>;
     /// Why a job is not running.

@@ -1,7 +1,7 @@
 //! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
 
 use super::jobs_table::{self, Table};
-use super::{errors, filter_bar, verbs};
+use super::{bulk as many, errors, filter_bar, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::filter::QUALIFIERS;
@@ -127,6 +127,8 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
     let reload = Callback::new(move |()| shown.reload());
+    let filter = Memo::new(move |_| query(ctx, tab));
+    let all = many::bar(ctx, verbs_of(tab), filter, reload);
     let groups = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::groups(ctx, tab, reload));
     parts::page(
         tab.name(),
@@ -136,6 +138,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             {unknown(shown)}
             {groups}
             {bulk(ctx, table, shown)}
+            {all}
             {news(shown)}
             {parts::remote_error(fresh)}
             {list(table, shown, fresh)}
@@ -226,6 +229,15 @@ fn pager(ctx: Ctx, shown: Shown) -> AnyView {
         next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
     };
     view! { <nav class="fp-pager" aria-label="Pages of the list">{first}{on}</nav> }.into_any()
+}
+
+/// What makes sense for all jobs of a page.
+const fn verbs_of(tab: Tab) -> &'static [Verb] {
+    match tab {
+        Tab::Dead => &[Verb::Retry, Verb::Drop],
+        Tab::Scheduled => &[Verb::RunNow, Verb::Cancel, Verb::Drop],
+        _ => &[Verb::Retry, Verb::RunNow, Verb::Cancel, Verb::Drop],
+    }
 }
 
 /// What can be done to the chosen ones.

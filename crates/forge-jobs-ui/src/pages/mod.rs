@@ -2,6 +2,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod charts;
 pub(crate) mod cron;
 pub(crate) mod database;

@@ -95,12 +95,18 @@ fn strip(ctx: Ctx, overview: Remote<Overview>) -> AnyView {
     let queues = overview.part(|o| (o.queues, o.paused_queues, o.schedules, o.live_processes));
     let line = move || {
         queues.get().map(|(queues, paused, schedules, live)| {
+            let some =
+                |n: u64, one: &str| format!("{} {one}{}", format::count(n), if n == 1 { "" } else { "s" });
+            let live = if live == 1 {
+                "1 live process".to_owned()
+            } else {
+                format!("{} live processes", format::count(live))
+            };
             format!(
-                "{} queues, {} paused · {} schedules · {} live processes",
-                format::count(queues),
+                "{}, {} paused · {} · {live}",
+                some(queues, "queue"),
                 format::count(paused),
-                format::count(schedules),
-                format::count(live)
+                some(schedules, "schedule")
             )
         })
     };

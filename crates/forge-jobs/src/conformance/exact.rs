@@ -186,7 +186,7 @@ pub async fn a_dedupe_key_is_compared_exactly(rig: &Rig) {
 }
 
 async fn listed(rig: &Rig, status: JobStatus) -> Vec<JobId> {
-    let filter = JobFilter { status: Some(status), ..JobFilter::default() };
+    let filter = JobFilter { statuses: vec![status], ..JobFilter::default() };
     let params = ListParams { filter, limit: 100, after: None };
     let page = rig.storage.inspect.list(params).await.expect("jobs can be listed");
     page.jobs.iter().map(|j| j.id).collect()

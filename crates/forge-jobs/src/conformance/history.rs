@@ -367,7 +367,8 @@ pub async fn jobs_are_listed_by_the_sort_of_their_latest_error(rig: &Rig) {
     finish(rig, good.lease, done(), None).await;
     let id = Fingerprint::of("k", "", "no 1").group;
     let listed = async |status, error_group| {
-        let filter = JobFilter { status, error_group: Some(error_group), ..JobFilter::default() };
+        let statuses = Option::into_iter(status).collect();
+        let filter = JobFilter { statuses, error_group: Some(error_group), ..JobFilter::default() };
         let page = rig.storage.inspect.list(ListParams { filter, limit: 10, after: None }).await;
         let mut ids: Vec<_> = page.expect("jobs can be listed").jobs.iter().map(|j| j.id).collect();
         ids.sort_unstable();
@@ -399,7 +400,7 @@ pub async fn a_job_dead_of_its_crashes_is_listed_with_them(rig: &Rig) {
     assert_eq!(rig.job(id).await.dead_reason, Some(DeadReason::Poison));
     let group = Fingerprint::of_crash("k").group;
     let filter =
-        JobFilter { status: Some(JobStatus::Dead), error_group: Some(group), ..JobFilter::default() };
+        JobFilter { statuses: vec![JobStatus::Dead], error_group: Some(group), ..JobFilter::default() };
     let page = rig.storage.inspect.list(ListParams { filter, limit: 10, after: None }).await;
     assert_eq!(page.expect("jobs can be listed").jobs.len(), 1);
     assert_eq!(all_groups(rig).await[0].count, 4);

@@ -35,10 +35,10 @@ pub async fn a_cursor_of_another_list_is_refused(rig: &Rig) {
     }
     let filters = [
         JobFilter::default(),
-        JobFilter { queue: Some("default".into()), ..JobFilter::default() },
+        JobFilter { queues: vec!["default".into()], ..JobFilter::default() },
         JobFilter { kind: Some("k".into()), ..JobFilter::default() },
         JobFilter { tag: Some("t".into()), ..JobFilter::default() },
-        JobFilter { status: Some(JobStatus::Pending), ..JobFilter::default() },
+        JobFilter { statuses: vec![JobStatus::Pending], ..JobFilter::default() },
     ];
     for from in &filters {
         let after = page(rig, from.clone(), 1, None).await.1;
@@ -66,9 +66,9 @@ pub async fn a_list_names_what_no_job_ever_had(rig: &Rig) {
         (Some("qq"), Some("knwon"), vec!["queue", "kind"]),
     ] {
         let filter = JobFilter {
-            queue: queue.map(Into::into),
+            queues: queue.map(Into::into).into_iter().collect(),
             kind: kind.map(Into::into),
-            status: Some(JobStatus::Dead),
+            statuses: vec![JobStatus::Dead],
             ..JobFilter::default()
         };
         let page = rig.storage.inspect.list(ListParams { filter, limit: 1, after: None }).await;
@@ -119,16 +119,16 @@ pub async fn lists_filter_by_each_field(rig: &Rig) {
     let other = rig.put(EnqueueRequest::new("other", 1).on_queue("q2").with_tag("y")).await;
     let base = JobFilter::default;
     for (filter, expected) in [
-        (JobFilter { queue: Some("q2".into()), ..base() }, vec![other]),
+        (JobFilter { queues: vec!["q2".into()], ..base() }, vec![other]),
         (JobFilter { kind: Some("other".into()), ..base() }, vec![other]),
         (JobFilter { tag: Some("x%".into()), ..base() }, vec![tagged]),
         (JobFilter { tag: Some("x".into()), ..base() }, vec![]),
         (JobFilter { tag: Some("y".into()), ..base() }, vec![other, tagged]),
         (JobFilter { dead_reason: Some(DeadReason::Discarded), ..base() }, vec![died]),
         (JobFilter { dead_reason: Some(DeadReason::Poison), ..base() }, vec![]),
-        (JobFilter { status: Some(JobStatus::Dead), kind: Some("k".into()), ..base() }, vec![died]),
-        (JobFilter { status: Some(JobStatus::Dead), queue: Some("q2".into()), ..base() }, vec![]),
-        (JobFilter { queue: Some("unknown".into()), ..base() }, vec![]),
+        (JobFilter { statuses: vec![JobStatus::Dead], kind: Some("k".into()), ..base() }, vec![died]),
+        (JobFilter { statuses: vec![JobStatus::Dead], queues: vec!["q2".into()], ..base() }, vec![]),
+        (JobFilter { queues: vec!["unknown".into()], ..base() }, vec![]),
         (base(), vec![other, tagged, died]),
     ] {
         assert_eq!(all(rig, filter.clone(), 10).await, expected, "{filter:?}");
@@ -179,7 +179,8 @@ pub async fn pages_of_each_status_show_every_job_once(rig: &Rig) {
     rig.claim(process, 7).await;
     for (s, queue) in JobStatus::ALL.into_iter().flat_map(|s| [(s, None), (s, Some("default".to_owned()))]) {
         let expected = if s == JobStatus::Scheduled && queue.is_some() { 0 } else { 7 };
-        let filter = JobFilter { status: Some(s), queue, ..JobFilter::default() };
+        let queues: Vec<String> = queue.into_iter().collect();
+        let filter = JobFilter { statuses: vec![s], queues, ..JobFilter::default() };
         let whole = all(rig, filter.clone(), 100).await;
         assert_eq!(whole.len(), expected, "{filter:?}");
         for limit in [1, 2, 3] {

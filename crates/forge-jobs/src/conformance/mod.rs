@@ -28,9 +28,12 @@ pub mod batches;
 pub mod cancel;
 pub mod claim;
 pub mod cron;
+pub mod edits;
 pub mod enqueue;
 pub mod exact;
+pub mod filters;
 pub mod finish;
+pub mod health;
 pub mod history;
 pub mod inspect;
 pub mod keys;
@@ -241,6 +244,17 @@ macro_rules! __conformance_rules {
                 verbs_on_unknown_jobs_say_so
                 a_verb_on_too_many_jobs_is_refused
             }
+            edits {
+                an_edit_changes_what_it_names
+                an_edit_moves_a_job_in_time
+                what_runs_or_is_finished_is_not_edited
+                an_edit_of_a_job_that_was_changed_since_changes_nothing
+                an_edited_job_keeps_its_keys
+                the_request_of_an_edited_job_is_known
+                an_edit_is_written_down_without_the_payload
+                an_edit_out_of_bounds_is_refused
+                an_edit_and_a_claim_at_once_agree
+            }
             processes {
                 an_identity_registers_once
                 a_heartbeat_is_seen
@@ -306,6 +320,18 @@ macro_rules! __conformance_rules {
                 unfinished_tells_the_truth_per_queue
                 events_tell_a_jobs_story_in_order
                 a_page_without_rows_or_too_many_is_refused
+            }
+            filters {
+                fields_of_a_filter_all_count
+                pages_of_several_statuses_show_every_job_once
+                pending_jobs_of_any_kind_and_priority_are_listed_by_due_time
+                a_look_that_goes_far_stops_and_says_so
+                a_filter_out_of_bounds_is_refused
+                a_count_names_what_no_job_ever_had
+            }
+            health {
+                health_names_every_table_with_its_rows
+                health_is_the_same_when_nothing_happens
             }
             history {
                 each_attempt_tells_its_worker_its_time_and_its_cause
@@ -612,9 +638,12 @@ mod tests {
             include_str!("cancel.rs"),
             include_str!("claim.rs"),
             include_str!("cron.rs"),
+            include_str!("edits.rs"),
             include_str!("enqueue.rs"),
             include_str!("exact.rs"),
+            include_str!("filters.rs"),
             include_str!("finish.rs"),
+            include_str!("health.rs"),
             include_str!("history.rs"),
             include_str!("inspect.rs"),
             include_str!("keys.rs"),

@@ -13,6 +13,8 @@ mod trace;
 pub use dedupe::{Dedupe, DedupeError, DedupeStates};
 pub use failure::{AttemptCause, ErrorCause, Failure, Told};
 pub use id::{JobId, JobIdParseError, ProcessId, ProcessIdParseError};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use name::check_tags;
 pub use name::{NameError, check_name};
 pub use outcome::JobOutcome;
 pub use payload::{Payload, PayloadError};

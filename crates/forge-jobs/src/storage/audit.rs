@@ -203,6 +203,7 @@ pub struct AuditRow {
     /// Who.
     pub actor: Actor,
     /// What was done: `queue.pause`, `queue.resume`, `queue.set`, `job.cancel`, `job.retry`, `job.run_now`, `job.drop`,
+    /// `job.edit`,
     /// `schedule.put`, `schedule.resume`, `schedule.pause`, `schedule.reset`, `schedule.remove`, `schedule.run`,
     /// `limit.set`, `limit.remove`, `limit.attach`, `limit.detach`, `limit.drain`, `limit.lift`; a host's own words too.
     pub action: String,

@@ -19,12 +19,13 @@ pub(super) fn check_batch(field: &'static str, count: usize, limit: usize) -> Re
         .into())
 }
 
-/// A page's size, and that its cursor belongs to this list. Gives the filter's fingerprint.
+/// A page's size, its filter, and that its cursor belongs to this list. Gives the filter's fingerprint.
 pub(super) fn check_page(params: &ListParams) -> Result<u64, StorageError> {
     if params.limit == 0 || params.limit > MAX_PAGE {
         let remedy = format!("use 1 to {MAX_PAGE}");
         return Err(InvalidValue { field: "limit", value: params.limit.to_string(), remedy }.into());
     }
+    params.filter.check()?;
     let filter = params.filter.fingerprint();
     if let Some(after) = params.after.filter(|after| after.filter != filter) {
         let remedy = "pass the filter of the page before with it, or leave it out".into();

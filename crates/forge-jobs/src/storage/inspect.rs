@@ -1,51 +1,9 @@
 //! `Inspect`: reads for people. Apart from the traits that carry the runtime, so that those stay small (ADR 0001).
 
-use super::{ClaimMode, KindFilter, QueueRow, StorageError};
-use crate::errors::ErrorGroupId;
-use crate::hash::fnv;
-use crate::{Attempt, DeadReason, Job, JobId, JobStatus, ProcessId, Timestamp, Worker};
+use super::{ClaimMode, Health, JobFilter, KindFilter, QueueRow, StorageError};
+use crate::{Attempt, Job, JobId, JobStatus, ProcessId, Timestamp, Worker};
 use async_trait::async_trait;
 use std::time::Duration;
-
-/// Which jobs to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// Only of this queue.
-    pub queue: Option<String>,
-    /// Only with this status.
-    pub status: Option<JobStatus>,
-    /// Only of this kind.
-    pub kind: Option<String>,
-    /// Only dead for this reason.
-    pub dead_reason: Option<DeadReason>,
-    /// Only with this tag.
-    pub tag: Option<String>,
-    /// Only those whose latest error is of this group.
-    pub error_group: Option<ErrorGroupId>,
-}
-
-impl JobFilter {
-    /// A number that two different filters do not share, but for chance; the same in all versions and processes.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        let status = self.status.map(JobStatus::as_str);
-        let reason = self.dead_reason.map(DeadReason::as_str);
-        let group = self.error_group.map(|group| group.to_string());
-        let parts = [
-            self.queue.as_deref(),
-            status,
-            self.kind.as_deref(),
-            reason,
-            self.tag.as_deref(),
-            group.as_deref(),
-        ];
-        // Neither NUL nor SOH is in a name or a tag.
-        fnv(parts.iter().flat_map(|p| {
-            let mark: &[u8] = if p.is_some() { b"\x01" } else { b"\0" };
-            [mark, p.unwrap_or_default().as_bytes(), b"\0"]
-        }))
-    }
-}
 
 /// Where the next page begins: opaque to callers, in the list's own order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +28,22 @@ pub struct JobPage {
     pub next: Option<PageCursor>,
     /// The fields of the filter, `queue` or `kind`, whose value no job ever had: a slip, most likely.
     pub unknown: Vec<&'static str>,
+    /// Rows that were looked at.
+    pub scanned: u64,
+    /// Whether the page is all that there is at its place. `false`: the look stopped after
+    /// [`SCAN_ROWS`](crate::limits::SCAN_ROWS), with fewer jobs than asked for or none; [`next`](Self::next) goes on
+    /// from there.
+    pub complete: bool,
+}
+
+/// How many jobs a filter lets through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobCount {
+    /// Up to [`COUNT_CAP`](crate::limits::COUNT_CAP); `more` also when the look stopped after
+    /// [`SCAN_ROWS`](crate::limits::SCAN_ROWS).
+    pub count: BoundedCount,
+    /// As in [`JobPage`].
+    pub unknown: Vec<&'static str>,
 }
 
 /// For [`Inspect::list`].
@@ -90,7 +64,7 @@ pub struct JobEvent {
     /// When.
     pub at: Timestamp,
     /// What: `enqueued`, `started`, `failed`, `throttled`, `crashed`, `done`, `dead`, `cancel_requested`,
-    /// `cancelled`, `retried`, `replaced`, `run_now`, `released`.
+    /// `cancelled`, `retried`, `replaced`, `run_now`, `released`, `edited`.
     pub event: String,
     /// Which attempt.
     pub attempt: Option<u32>,
@@ -241,9 +215,22 @@ pub trait Inspect: Send + Sync + 'static {
     /// One job; `None` if there is none.
     async fn job(&self, id: JobId) -> Result<Option<Job>, StorageError>;
 
-    /// A page of jobs; [`StorageError::Invalid`] for a cursor of another list. Order: the last that came in first; with a status, by what matters there: pending in claim
-    /// order by due time, scheduled and retrying by due time, done and dead by finish, newest first.
+    /// A page of jobs. Order: the last that came in first; with a status, by what matters there: pending, scheduled and
+    /// retrying by due time, done and dead by finish, newest first. With several of different sorts: as without.
+    ///
+    /// What no index tells is looked for in a bounded number of rows: see [`JobPage::complete`].
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Invalid`] for a cursor of another list, and for a limit or a filter out of bounds.
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError>;
+
+    /// How many jobs a filter lets through, as far as that is cheap.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Invalid`] for a filter out of bounds.
+    async fn count(&self, filter: JobFilter) -> Result<JobCount, StorageError>;
 
     /// The attempts of a job that have ended, oldest first. Of those that did not end in `done` only the last
     /// [`MAX_ATTEMPT_RECORDS`](crate::limits::MAX_ATTEMPT_RECORDS) are kept.
@@ -268,6 +255,9 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// All registered processes, oldest first.
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError>;
+
+    /// How the database is: its size, what it is made of, who holds it up. Cheap: it reads no large table.
+    async fn health(&self) -> Result<Health, StorageError>;
 
     /// Checks the database as a whole: its own integrity check and this crate's invariants. Reads everything: for
     /// people who ask, not for a timer.

@@ -1,9 +1,9 @@
 //! `JobQueue`: the job row's whole life.
 
 use super::{
-    CancelOutcome, ClaimBatch, ClaimParams, DropOutcome, EnqueueParams, FinishParams, FinishResult, Inserted,
-    Lease, ProgressParams, PromoteParams, Promoted, ReleaseParams, RetryOutcome, RunNowOutcome, StorageError,
-    SweepParams, SweepReport, VerbParams,
+    CancelOutcome, ClaimBatch, ClaimParams, DropOutcome, EditJobParams, EditOutcome, EnqueueParams,
+    FinishParams, FinishResult, Inserted, Lease, ProgressParams, PromoteParams, Promoted, ReleaseParams,
+    RetryOutcome, RunNowOutcome, StorageError, SweepParams, SweepReport, VerbParams,
 };
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -81,6 +81,14 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Deletes jobs for good, running ones excepted.
     async fn drop_jobs(&self, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError>;
+
+    /// Changes a job that waits. Its keys stay as they are, and a job that was made by a request stays known by it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::NotFound`] for a queue that is not there, [`StorageError::Invalid`] for an empty patch and for
+    /// values out of their bounds. Nothing was changed then.
+    async fn edit(&self, params: EditJobParams) -> Result<EditOutcome, StorageError>;
 
     /// Deletes finished jobs past their queue's window. Idempotent.
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError>;

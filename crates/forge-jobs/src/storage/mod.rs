@@ -9,9 +9,12 @@ mod audit_entry;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod checks;
 mod cron_storage;
+mod edit;
 mod error;
+mod filter;
 #[cfg(any(feature = "sqlite", all(feature = "postgres", feature = "conformance")))]
 mod guard;
+mod health;
 mod history;
 mod inspect;
 mod job_queue;
@@ -41,13 +44,16 @@ pub use cron_storage::{
     FireParams, FireResult, NewTick, PutScheduleParams, RunScheduleParams, ScheduleFire, ScheduleRow,
     TickRow, TicksParams, UndeclareParams,
 };
+pub use edit::{EditJobParams, EditOutcome, JobPatch, job_version};
 pub use error::{InvalidValue, StorageError};
+pub use filter::{JobFilter, TimeRange};
+pub use health::{Connections, Health, IndexHealth, LogHealth, OpenTransaction, RowCount, TableHealth};
 pub use history::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, ErrorOrder, ErrorQueue, History, LeftOut, LogChunk,
     LogPage, LogsParams, Over, RecordLogsParams, TendErrorsParams, TendErrorsReport,
 };
 pub use inspect::{
-    BoundedCount, Checkup, DueKind, Inspect, JobEvent, JobFilter, JobPage, Line, LineParams, ListParams,
+    BoundedCount, Checkup, DueKind, Inspect, JobCount, JobEvent, JobPage, Line, LineParams, ListParams,
     PageCursor, ProcessRow, QueueCounts,
 };
 pub use job_queue::{Changes, JobQueue};

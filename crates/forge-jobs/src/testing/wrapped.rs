@@ -12,11 +12,11 @@ use crate::storage::{
 use crate::storage::{Actor, Audit, AuditListParams, AuditPage, RecordParams, SweepAuditParams};
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
-    EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams, Inserted,
-    Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow,
-    ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport,
-    RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams,
-    SweepReport, UpdateQueueParams, VerbParams,
+    EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Health,
+    Heartbeat, HeartbeatParams, Inserted, Inspect, JobCount, JobEvent, JobFilter, JobPage, JobQueue, Lease,
+    Line, LineParams, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams, Promoted,
+    QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams, RetryOutcome,
+    RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams, VerbParams,
 };
 use crate::storage::{
     ErrorGroup, ErrorGroupList, ErrorGroupsParams, History, LogPage, LogsParams, RecordLogsParams,
@@ -50,6 +50,7 @@ pub enum Operation {
     Retry,
     RunNow,
     Drop,
+    Edit,
     Sweep,
     Register,
     Heartbeat,
@@ -162,6 +163,10 @@ impl<H: Hook> JobQueue for Wrapped<H> {
 
     async fn drop_jobs(&self, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
         self.around(Operation::Drop, self.inner.jobs.drop_jobs(params)).await
+    }
+
+    async fn edit(&self, params: EditJobParams) -> Result<EditOutcome, StorageError> {
+        self.around(Operation::Edit, self.inner.jobs.edit(params)).await
     }
 
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
@@ -377,6 +382,10 @@ impl<H: Hook> Inspect for Wrapped<H> {
         self.around(Operation::Read, self.inner.inspect.list(params)).await
     }
 
+    async fn count(&self, filter: JobFilter) -> Result<JobCount, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.count(filter)).await
+    }
+
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
         self.around(Operation::Read, self.inner.inspect.attempts(id)).await
     }
@@ -403,6 +412,10 @@ impl<H: Hook> Inspect for Wrapped<H> {
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
         self.around(Operation::Read, self.inner.inspect.processes()).await
+    }
+
+    async fn health(&self) -> Result<Health, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.health()).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

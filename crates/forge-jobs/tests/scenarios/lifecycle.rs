@@ -388,7 +388,7 @@ async fn thousands_of_jobs_on_many_queues_each_run_once() {
     let runs = runs.lock().unwrap().clone();
     assert_eq!(runs.len(), ids.len());
     assert!(runs.values().all(|n| *n == 1));
-    let filter = JobFilter { status: Some(JobStatus::Dead), ..Default::default() };
+    let filter = JobFilter { statuses: vec![JobStatus::Dead], ..Default::default() };
     let params = forge_jobs::storage::ListParams { filter, limit: 1, after: None };
     assert_eq!(db.storage.inspect.list(params).await.unwrap().jobs, []);
 }

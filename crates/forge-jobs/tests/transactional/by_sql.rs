@@ -3,6 +3,7 @@
 use crate::databases::{fresh, open};
 use crate::{HANG, enqueuer, next, worker};
 use forge_jobs::limits::{MAX_MAX_ATTEMPTS, MAX_TAGS};
+use forge_jobs::storage::RowCount;
 use forge_jobs::storage::postgres::PostgresStorage;
 use forge_jobs::storage::postgres::tokio_postgres::Client;
 use forge_jobs::{
@@ -320,4 +321,47 @@ async fn a_role_needs_these_rights_and_no_more() {
     assert_eq!(db.call(replacing).await.unwrap(), (id, "replaced".into()));
     db.client.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(db.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_sees_the_health_of_the_database() {
+    let db = Db::new().await;
+    db.put("'k'").await;
+    let role = format!("forge_test_look_{}", db.database.name());
+    let make = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA forge TO {role};
+         GRANT SELECT ON ALL TABLES IN SCHEMA forge TO {role}; REVOKE SELECT ON forge.audit FROM {role}"
+    );
+    db.client.batch_execute(&make).await.unwrap();
+    // Somebody else's, which such a role does not see.
+    db.client.batch_execute("BEGIN; SELECT 1").await.unwrap();
+    let mut looked = Vec::new();
+    for grant in ["SELECT 1".to_owned(), format!("GRANT pg_read_all_stats TO {role}")] {
+        let other = connect(db.database.url()).await.unwrap();
+        other.batch_execute(&grant).await.unwrap();
+        let storage = open(&with_user(db.database.url(), &role)).await.into_bundle();
+        looked.push(storage.inspect.health().await);
+    }
+    db.client.batch_execute("ROLLBACK").await.unwrap();
+    let other = connect(db.database.url()).await.unwrap();
+    let end = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}';
+         DROP OWNED BY {role}; DROP ROLE {role}"
+    );
+    other.batch_execute(&end).await.unwrap();
+    let [plain, trusted] = looked.try_into().unwrap();
+    let (plain, trusted) = (plain.unwrap(), trusted.unwrap());
+    assert!(!plain.sees_all_transactions && plain.oldest_transaction.is_none(), "{plain:?}");
+    assert!(trusted.sees_all_transactions && trusted.oldest_transaction.is_some(), "{trusted:?}");
+    let rows = |name: &str| plain.tables.iter().find(|table| table.name == name).unwrap().rows;
+    assert_eq!(rows("jobs"), RowCount::Exact(1));
+    assert!(matches!(rows("audit"), RowCount::Estimate(_)), "what it may not read is not counted");
+    assert!(plain.bytes.is_some() && plain.connections.is_some());
+}
+
+/// The same URL for another role.
+fn with_user(url: &str, user: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let at = rest.split_once('@').map_or(rest, |(_, at)| at);
+    format!("{scheme}://{user}@{at}")
 }

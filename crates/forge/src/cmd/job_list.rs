@@ -1,50 +1,32 @@
 //! `forge job list`.
 
+use super::job_filter::{Filter, tell_unknown};
 use crate::desk::Where;
 use crate::exit::{Exit, Failure};
-use crate::output::{Align, Output, say, short, table, when};
-use forge_jobs::errors::ErrorGroupId;
+use crate::output::{Align, Output, short, table, when};
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE};
-use forge_jobs::{DeadReason, JobStatus};
 use forge_jobs_api::convert;
-use forge_jobs_api::wire::{ErrorCode, Job, JobPage, JobQuery, JobStatus as WireStatus};
+use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus as WireStatus};
 use serde::Serialize;
 
 const AFTER_HELP: &str = "\
 Newest first. With --status in the order that matters there: pending, scheduled and retrying by the time they are \
-due, done and dead by the time they finished, newest first.
+due, done and dead by the time they finished, newest first. What no index tells, such as --payload, is looked for in \
+10,000 jobs at a time: --after goes on.
 
 Examples:
   forge job list --status dead --queue mail
   forge job list --kind mail.send --tag welcome --limit 500 --json";
 
+/// Looks that go on by themselves while nothing is found.
+const LOOKS: u32 = 50;
+
 /// List jobs, a page at a time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Only of this queue
-    #[arg(long)]
-    queue: Option<String>,
-
-    /// Only with this status: pending, scheduled, running, retrying, done, dead
-    #[arg(long)]
-    status: Option<JobStatus>,
-
-    /// Only of this kind
-    #[arg(long)]
-    kind: Option<String>,
-
-    /// Only dead for this reason: exhausted, discarded, cancelled, poison, undecodable
-    #[arg(long, value_name = "REASON")]
-    dead_reason: Option<DeadReason>,
-
-    /// Only with this tag
-    #[arg(long)]
-    tag: Option<String>,
-
-    /// Only those whose latest error is of this group: see `forge errors`
-    #[arg(long, value_name = "GROUP")]
-    error_group: Option<ErrorGroupId>,
+    #[command(flatten)]
+    filter: Filter,
 
     /// Rows of the page, 1 to 500
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = DEFAULT_PAGE,
@@ -57,34 +39,29 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
-    if let (Some(reason), Some(status)) = (args.dead_reason, args.status.filter(|s| *s != JobStatus::Dead)) {
-        let message = format!("a job that is {status} has no dead reason {reason}: leave one of the two out");
-        return Err(Failure::new(ErrorCode::Invalid, message));
-    }
     // Before anything is opened, so that a slip is told at once.
     args.after.as_deref().map(convert::parse_cursor).transpose()?;
-    let query = JobQuery {
-        queue: args.queue,
-        status: args.status.map(Into::into),
-        kind: args.kind,
-        dead_reason: args.dead_reason.map(Into::into),
-        tag: args.tag,
-        error_group: args.error_group.map(|group| group.to_string()),
-        limit: Some(args.limit),
-        after: args.after,
-    };
-    let page = at.existing().await?.jobs(query.clone()).await?;
-    for field in &page.unknown {
-        let value = if field == "queue" { &query.queue } else { &query.kind };
-        say(&format!("note: no job was ever of the {field} {:?}", value.as_deref().unwrap_or_default()));
+    let query = JobQuery { limit: Some(args.limit), after: args.after, ..args.filter.query()? };
+    let desk = at.existing().await?;
+    let mut page = desk.jobs(query.clone()).await?;
+    for _ in 0..LOOKS {
+        // Nothing yet, and there is more to look through.
+        let (true, Some(next)) = (page.jobs.is_empty() && !page.complete, page.next.take()) else { break };
+        let scanned = page.scanned;
+        page = desk.jobs(JobQuery { after: Some(next), ..query.clone() }).await?;
+        page.scanned = page.scanned.saturating_add(scanned);
     }
+    tell_unknown(&page.unknown, &query);
     out.answer(&page, text)?;
     Ok(Exit::Ok)
 }
 
 fn text(page: &JobPage) -> String {
     if page.jobs.is_empty() {
-        return "no jobs\n".into();
+        return match &page.next {
+            Some(next) => format!("none among {} jobs\n\nmore: --after {next}\n", page.scanned),
+            None => "no jobs\n".into(),
+        };
     }
     let head = [
         ("id", Align::Left),

@@ -1,22 +1,43 @@
-//! `forge job cancel`, `retry`, `run-now`, `drop`: one answer per job.
+//! `forge job cancel`, `retry`, `run-now`, `drop`: one answer per job. With a filter see `job_bulk`.
 
+use super::job_bulk;
+use super::job_filter::Filter;
 use crate::desk::Where;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, plain};
 use forge_jobs::JobId;
 use forge_jobs::limits::MAX_VERB_BATCH;
 use forge_jobs_api::service::Verb;
-use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport, VerbResult};
+use forge_jobs_api::wire::{ErrorCode, JobStatus, VerbOutcome, VerbReport, VerbResult};
 
 /// The jobs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The jobs' ids
-    #[arg(required = true, value_name = "ID")]
+    #[arg(value_name = "ID")]
     ids: Vec<JobId>,
+
+    #[command(flatten)]
+    filter: Filter,
+
+    /// With a filter: do it. Without this it is told what would be done
+    #[arg(long)]
+    yes: bool,
+
+    /// With a filter: stop after so many jobs; default: as many as match at first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    at_most: Option<u64>,
 }
 
 pub(crate) async fn run(verb: Verb, args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
+    let by_filter = !args.filter.is_empty();
+    if by_filter == !args.ids.is_empty() {
+        let text = "give ids, or a filter such as --queue or --status: one of the two";
+        return Err(Failure::new(ErrorCode::Invalid, text));
+    }
+    if by_filter {
+        return job_bulk::run(verb, (args.filter, args.yes, args.at_most), at, out).await;
+    }
     let desk = at.existing().await?;
     let ids: Vec<String> = args.ids.iter().map(ToString::to_string).collect();
     let mut results = Vec::with_capacity(ids.len());

@@ -105,8 +105,8 @@ impl WriteManifest {
     /// What the run's files came to.
     async fn results(&self, run: &RunId) -> Result<Results, StorageError> {
         let filter = JobFilter {
-            queue: Some(run.files_queue()),
-            status: Some(JobStatus::Done),
+            queues: vec![run.files_queue()],
+            statuses: vec![JobStatus::Done],
             ..JobFilter::default()
         };
         let mut results = Results::default();

@@ -136,7 +136,7 @@ impl Run {
         if !self.resumed {
             return Ok((0, 0));
         }
-        let filter = JobFilter { queue: Some(self.walk.run.files_queue()), ..JobFilter::default() };
+        let filter = JobFilter { queues: vec![self.walk.run.files_queue()], ..JobFilter::default() };
         let (mut finished, mut found) = (0, 0);
         each_job(&*self.storage.inspect, filter, |job| {
             found += 1;
@@ -170,7 +170,7 @@ impl Run {
 /// The latest walk over these directories. Walks are few: one for each run.
 async fn latest_walk(storage: &Storage, key: &str) -> Result<Option<WalkJob>, StorageError> {
     let filter = JobFilter {
-        queue: Some(RUN_QUEUE.into()),
+        queues: vec![RUN_QUEUE.into()],
         kind: Some(WalkJob::KIND.into()),
         tag: Some(RunId::directories_tag(key)),
         ..JobFilter::default()
@@ -207,8 +207,8 @@ async fn is_finished(storage: &Storage, walk: &WalkJob, upstream: Upstream) -> R
 async fn revive(storage: &Storage, run: &RunId) -> Result<(), StorageError> {
     for queue in [RUN_QUEUE.to_owned(), run.files_queue(), UPSTREAM_QUEUE.to_owned()] {
         let filter = JobFilter {
-            queue: Some(queue),
-            status: Some(JobStatus::Dead),
+            queues: vec![queue],
+            statuses: vec![JobStatus::Dead],
             dead_reason: Some(DeadReason::Poison),
             ..JobFilter::default()
         };
@@ -225,7 +225,7 @@ async fn revive(storage: &Storage, run: &RunId) -> Result<(), StorageError> {
 /// them. Its walk and its manifest job stay.
 async fn drop_jobs_of(storage: &Storage, run: &RunId) -> Result<(), StorageError> {
     for queue in [run.files_queue(), UPSTREAM_QUEUE.to_owned()] {
-        let filter = JobFilter { queue: Some(queue), tag: Some(run.tag()), ..JobFilter::default() };
+        let filter = JobFilter { queues: vec![queue], tag: Some(run.tag()), ..JobFilter::default() };
         let mut ids = Vec::new();
         each_job(&*storage.inspect, filter, |job| ids.push(job.id)).await?;
         for ids in ids.chunks(MAX_PAGE as usize) {

@@ -230,8 +230,8 @@ async fn dead_files(
     run: &RunId,
 ) -> Result<(BTreeMap<&'static str, u64>, Vec<DeadFile>), StorageError> {
     let filter = JobFilter {
-        queue: Some(run.files_queue()),
-        status: Some(JobStatus::Dead),
+        queues: vec![run.files_queue()],
+        statuses: vec![JobStatus::Dead],
         tag: Some(run.tag()),
         ..JobFilter::default()
     };
@@ -256,7 +256,7 @@ async fn dead_files(
 
 async fn calls(inspect: &dyn Inspect, run: &RunId) -> Result<Calls, StorageError> {
     let filter =
-        JobFilter { queue: Some(UPSTREAM_QUEUE.into()), tag: Some(run.tag()), ..JobFilter::default() };
+        JobFilter { queues: vec![UPSTREAM_QUEUE.into()], tag: Some(run.tag()), ..JobFilter::default() };
     let mut calls = Calls::default();
     let mut ids = Vec::new();
     each_job(inspect, filter, |job| {

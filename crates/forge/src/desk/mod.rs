@@ -1,20 +1,22 @@
 //! Where commands do their work: on a database, or at a server. Both give the same answers, in the same types.
 
+mod jobs;
 mod look;
 mod remote;
 
 use crate::actor::actor;
 use crate::database::Database;
 use crate::exit::Failure;
+use forge_jobs_api::service::Api;
 use forge_jobs_api::service::redact::Redaction;
-use forge_jobs_api::service::{Api, Verb};
 use forge_jobs_api::wire::{
-    Attachment, AuditPage, AuditQuery, BulkResult, Doctor, Drain, EnqueueBatch, EnqueueLine, EnqueueReport,
-    Enqueued, ErrorCode, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
-    Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
-    TickPage, TickQuery, VerbReport, Why,
+    Attachment, AuditPage, AuditQuery, BulkResult, DatabaseHealth, Doctor, Drain, EnqueueBatch, EnqueueLine,
+    EnqueueReport, Enqueued, ErrorCode, Limit, LimitChanged, LimitEdit, LimitList, Queue, QueueEdit,
+    QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery,
 };
 use http::Method;
+use jobs::word;
 use remote::Remote;
 use std::path::PathBuf;
 
@@ -81,51 +83,11 @@ pub(crate) enum Desk {
     There(Remote),
 }
 
-const fn word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Cancel => "cancel",
-        Verb::Retry => "retry",
-        Verb::RunNow => "run-now",
-        Verb::Drop => "drop",
-    }
-}
-
 impl Desk {
-    pub(crate) async fn jobs(&self, query: JobQuery) -> Result<JobPage, Failure> {
-        match self {
-            Self::Here(api) => Ok(api.jobs(query).await?),
-            Self::There(server) => server.get_with(&["jobs"], &query).await,
-        }
-    }
-
     pub(crate) async fn audit(&self, query: AuditQuery) -> Result<AuditPage, Failure> {
         match self {
             Self::Here(api) => Ok(api.audit(query).await?),
             Self::There(server) => server.get_with(&["audit"], &query).await,
-        }
-    }
-
-    pub(crate) async fn job(&self, id: &str) -> Result<JobDetail, Failure> {
-        match self {
-            Self::Here(api) => Ok(api.job(id).await?),
-            Self::There(server) => server.get(&["jobs", id]).await,
-        }
-    }
-
-    pub(crate) async fn why(&self, id: &str) -> Result<Why, Failure> {
-        match self {
-            Self::Here(api) => Ok(api.why(id).await?),
-            Self::There(server) => server.get(&["jobs", id, "why"]).await,
-        }
-    }
-
-    pub(crate) async fn act_on_jobs(&self, verb: Verb, ids: &[String]) -> Result<VerbReport, Failure> {
-        match self {
-            Self::Here(api) => Ok(api.act_on_jobs(verb, ids).await?),
-            Self::There(server) => {
-                let ids = JobIds { ids: ids.to_vec() };
-                server.send(Method::POST, &["jobs", word(verb)], Some(&ids), None).await
-            }
         }
     }
 
@@ -191,6 +153,13 @@ impl Desk {
         match self {
             Self::Here(api) => Ok(api.resume_queue(name, None).await?),
             Self::There(server) => server.post(&["queues", name, "resume"]).await,
+        }
+    }
+
+    pub(crate) async fn database(&self) -> Result<DatabaseHealth, Failure> {
+        match self {
+            Self::Here(api) => Ok(api.database().await?),
+            Self::There(server) => server.get(&["database"]).await,
         }
     }
 

@@ -13,7 +13,8 @@ pub(in crate::http) async fn list(call: Call) -> Result<Reply, ApiError> {
 }
 
 pub(in crate::http) async fn show(call: Call) -> Result<Reply, ApiError> {
-    Reply::ok(&call.api().job(call.param("job")).await?)
+    let detail = call.api().job(call.param("job")).await?;
+    Ok(Reply::ok(&detail)?.version(detail.version))
 }
 
 pub(in crate::http) async fn why(call: Call) -> Result<Reply, ApiError> {

@@ -1,5 +1,6 @@
 //! From a request to a call of [`Api`](crate::service::Api), and from its answer to a reply. No logic of their own.
 
+pub(super) mod bulk;
 pub(super) mod errors;
 pub(super) mod events;
 pub(super) mod jobs;

@@ -46,3 +46,7 @@ pub(in crate::http) async fn openapi(call: Call) -> Result<Reply, ApiError> {
 pub(in crate::http) async fn audit(call: Call) -> Result<Reply, ApiError> {
     Reply::ok(&call.api().audit(call.query()?).await?)
 }
+
+pub(in crate::http) async fn database(call: Call) -> Result<Reply, ApiError> {
+    Reply::ok(&call.api().database().await?)
+}

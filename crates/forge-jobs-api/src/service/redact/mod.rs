@@ -96,6 +96,11 @@ impl Redaction {
         self
     }
 
+    /// Whether it hides anything of anybody's.
+    pub(super) const fn hides(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// A text without what looks secret.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {

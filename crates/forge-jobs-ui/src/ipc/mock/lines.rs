@@ -5,7 +5,8 @@ use super::made::wire;
 use crate::app::browser::{whole, wide};
 use crate::model::time::{micros, rfc3339};
 use forge_jobs_api::wire::{
-    ErrorList, LogPage, LogQuery, ResourceQuery, Resources, Timeline, TimelineBy, TimelineQuery,
+    DatabaseHealth, ErrorList, LogPage, LogQuery, ResourceQuery, Resources, Timeline, TimelineBy,
+    TimelineQuery,
 };
 use serde_json::{Value, json};
 
@@ -111,4 +112,17 @@ pub(super) fn errors(now: i64) -> Answer<ErrorList> {
     };
     wire(&json!({"groups": [group("00c0ffee00c0ffee", "connection refused", 412),
         group("00c0ffee00c0ffef", "<img src=x onerror=window.hacked=1>", 3)], "more": false}))
+}
+
+pub(super) fn database(now: i64) -> Answer<DatabaseHealth> {
+    let table = |name: &str, rows: u64| {
+        json!({"name": name, "bytes": 8_400_000, "rows": {"count": rows, "by": "count"}, "dead_rows": null,
+            "vacuumed_at": null, "analyzed_at": null, "indexes": [{"name": format!("{name}_pkey"), "bytes": 900_000}]})
+    };
+    wire(
+        &json!({"at": rfc3339(now), "engine": "none", "bytes": 12_000_000, "free_bytes": 40_000, "connections": null,
+        "oldest_transaction": null, "sees_all_transactions": true, "log": null, "busy_waits": 0,
+        "tables": [table("forge_jobs", 114), table("forge_attempts", 15)], "measured_seconds": 300,
+        "reads": latency(0.0004), "writes": latency(0.002), "pools": []}),
+    )
 }

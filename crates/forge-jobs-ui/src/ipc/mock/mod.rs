@@ -7,11 +7,12 @@ mod world;
 use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued,
-    ErrorCode, ErrorList, ErrorQuery, GroupVerb, JobDetail, JobPage, JobQuery, JobStatus, Limit,
-    LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview, ProcessList, Queue, QueueEdit,
-    QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
-    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
+    AuditPage, AuditQuery, BoundedCount, BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, CronPreview,
+    CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode, ErrorList,
+    ErrorQuery, GroupVerb, JobCount, JobDetail, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit,
+    LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved,
+    Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -82,6 +83,10 @@ impl MockIpc {
         }
         answer
     }
+}
+
+fn bounded(count: usize) -> BoundedCount {
+    BoundedCount { count: u64::try_from(count).unwrap_or(u64::MAX), more: false }
 }
 
 fn unknown<T>(what: &str) -> Answer<T> {
@@ -166,6 +171,53 @@ impl QueueIpc for MockIpc {
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
         self.world.borrow().page(query)
+    }
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount> {
+        let all = JobQuery { limit: Some(10_000), after: None, ..query.clone() };
+        let page = self.world.borrow().page(&all)?;
+        Ok(JobCount { jobs: bounded(page.jobs.len()), unknown: page.unknown })
+    }
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview> {
+        let all = JobQuery { limit: Some(10_000), after: None, ..query.filter.clone().unwrap_or_default() };
+        let mut page = self.world.borrow().page(&all)?;
+        let fits = |status: JobStatus| match query.verb {
+            BulkVerb::Retry => matches!(status, JobStatus::Dead | JobStatus::Retrying),
+            BulkVerb::RunNow => matches!(status, JobStatus::Scheduled | JobStatus::Retrying),
+            BulkVerb::Cancel => !matches!(status, JobStatus::Done | JobStatus::Dead),
+            BulkVerb::Drop => status != JobStatus::Running,
+        };
+        page.jobs.retain(|job| fits(job.status));
+        let jobs = bounded(page.jobs.len());
+        page.jobs.truncate(5);
+        Ok(BulkPreview {
+            verb: query.verb,
+            jobs,
+            sample: page.jobs,
+            refused: Vec::new(),
+            unknown: Vec::new(),
+        })
+    }
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport> {
+        self.change(Topic::Jobs, |world| {
+            let all = JobQuery { limit: Some(10_000), after: None, ..run.filter.clone() };
+            let ids: Vec<String> = world.page(&all)?.jobs.into_iter().map(|job| job.id).collect();
+            let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
+            let done: Vec<_> = results.iter().filter(|r| r.outcome != VerbOutcome::Refused).collect();
+            let tried = bounded(done.len()).count;
+            let outcomes =
+                done.first().map(|r| OutcomeCount { outcome: r.outcome, jobs: tried }).into_iter().collect();
+            Ok(BulkReport {
+                tried,
+                tried_in_all: tried,
+                outcomes,
+                unchanged: Vec::new(),
+                next: None,
+                stopped: false,
+            })
+        })
+    }
+    async fn database(&self) -> Answer<DatabaseHealth> {
+        lines::database(self.world.borrow().now)
     }
     async fn job(&self, id: &str) -> Answer<JobDetail> {
         self.world.borrow().jobs.iter().find(|j| j.job.id == id).cloned().map_or_else(|| unknown("job"), Ok)

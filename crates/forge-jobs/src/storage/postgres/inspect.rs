@@ -5,10 +5,7 @@ use super::hub::{Hub, Lane, only};
 use super::queues;
 use super::rows;
 use crate::limits::COUNT_CAP;
-use crate::storage::checks::check_page;
-use crate::storage::{
-    BoundedCount, DueKind, JobEvent, JobPage, ListParams, PageCursor, ProcessRow, QueueCounts, StorageError,
-};
+use crate::storage::{BoundedCount, DueKind, JobEvent, ProcessRow, QueueCounts, StorageError};
 use crate::{Attempt, Job, JobId, JobStatus, ProcessId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +73,11 @@ pub(super) async fn attempts(hub: Arc<Hub>, id: JobId) -> Result<Vec<Attempt>, S
 
 /// What happened to a job, oldest first.
 pub(super) async fn events(hub: Arc<Hub>, id: JobId) -> Result<Vec<JobEvent>, StorageError> {
+    events_of(&hub, id).await
+}
+
+/// The same.
+pub(super) async fn events_of(hub: &Hub, id: JobId) -> Result<Vec<JobEvent>, StorageError> {
     let read = |r: &Row| -> Result<JobEvent, tokio_postgres::Error> {
         let process: Option<Uuid> = r.try_get(4)?;
         Ok(JobEvent {
@@ -227,24 +229,4 @@ async fn deferred(hub: &Hub, status: i16) -> Answer<Deferred> {
     }
     let cut = per_queue.values().sum::<u64>() >= DEFERRED_SCAN;
     Ok(Deferred { per_queue, cut })
-}
-
-/// A page of jobs.
-pub(super) async fn list(hub: Arc<Hub>, params: ListParams) -> Result<JobPage, StorageError> {
-    let filter = check_page(&params)?;
-    let page: Answer<JobPage> = async {
-        let (mut found, unknown) = super::list::find(&hub, &params).await?;
-        let more = found.len() > params.limit as usize;
-        found.truncate(params.limit as usize);
-        let next = found.last().filter(|_| more).map(|last| PageCursor {
-            at: last.at,
-            id: JobId::from_bytes(*last.id.as_bytes()),
-            row: 0,
-            filter,
-        });
-        let ids: Vec<Uuid> = found.iter().map(|f| f.id).collect();
-        Ok(JobPage { jobs: rows::jobs(&hub, &ids).await?, next, unknown })
-    }
-    .await;
-    seen(page)
 }

@@ -10,11 +10,14 @@ mod checkup;
 mod claim;
 mod connect;
 mod driver;
+mod edits;
 mod enqueue;
 mod error;
+mod filters;
 mod finish;
 #[cfg(feature = "conformance")]
 mod guards;
+mod health;
 mod history;
 mod hub;
 mod inspect;
@@ -60,11 +63,12 @@ use crate::storage::{
 };
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
-    DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
-    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry,
-    ProcessRow, ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams,
-    ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
-    SweepParams, SweepReport, UpdateQueueParams, VerbParams,
+    DueKind, EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult,
+    Health, Heartbeat, HeartbeatParams, Inserted, Inspect, JobCount, JobEvent, JobFilter, JobPage, JobQueue,
+    Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
+    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
+    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
+    VerbParams,
 };
 use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
@@ -249,6 +253,10 @@ impl JobQueue for PostgresStorage {
         self.run(|hub| verbs::drop_jobs(hub, params)).await
     }
 
+    async fn edit(&self, params: EditJobParams) -> Result<EditOutcome, StorageError> {
+        self.run(|hub| edits::edit(hub, params)).await
+    }
+
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
         self.run(|hub| upkeep::sweep(hub, params)).await
     }
@@ -391,7 +399,11 @@ impl Inspect for PostgresStorage {
     }
 
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError> {
-        self.run(|hub| inspect::list(hub, params)).await
+        self.run(|hub| list::page(hub, params)).await
+    }
+
+    async fn count(&self, filter: JobFilter) -> Result<JobCount, StorageError> {
+        self.run(|hub| list::count(hub, filter)).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
@@ -421,6 +433,10 @@ impl Inspect for PostgresStorage {
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
         self.run(inspect::processes).await
+    }
+
+    async fn health(&self) -> Result<Health, StorageError> {
+        self.run(health::health).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

@@ -26,6 +26,7 @@ pub(super) const STEPS: [&[&str]; 1] = [&[
     include_str!("../../../migrations/postgres/0001_limits.sql"),
     include_str!("../../../migrations/postgres/0001_schedules.sql"),
     include_str!("../../../migrations/postgres/0001_audit.sql"),
+    include_str!("../../../migrations/postgres/0001_edits.sql"),
     include_str!("../../../migrations/postgres/0001_views.sql"),
     include_str!("../../../migrations/postgres/0001_public.sql"),
 ]];

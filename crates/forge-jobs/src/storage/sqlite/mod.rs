@@ -8,17 +8,21 @@ mod audit_ends;
 mod changes;
 mod checkup;
 mod claim;
+mod edits;
 mod enqueue;
 mod error;
 mod error_groups;
+mod filters;
 mod finish;
 mod guards;
+mod health;
 mod history;
 mod hot;
 mod identity;
 mod inspect;
 mod limits;
 mod line;
+mod list;
 mod locks;
 mod looks;
 mod metrics;
@@ -68,11 +72,12 @@ use crate::storage::{
 };
 use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
-    DueKind, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Heartbeat, HeartbeatParams,
-    Inserted, Inspect, JobEvent, JobPage, JobQueue, Lease, Line, LineParams, ListParams, ProcessRegistry,
-    ProcessRow, ProgressParams, PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams,
-    ReapReport, RegisterParams, ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError,
-    SweepParams, SweepReport, UpdateQueueParams, VerbParams,
+    DueKind, EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult,
+    Health, Heartbeat, HeartbeatParams, Inserted, Inspect, JobCount, JobEvent, JobFilter, JobPage, JobQueue,
+    Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
+    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
+    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
+    VerbParams,
 };
 use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
@@ -90,6 +95,9 @@ use tokio::sync::watch;
 
 /// Longest time of a check-up, which reads everything.
 const CHECKUP_LIMIT: Duration = Duration::from_secs(600);
+
+/// Longest time of a look at the database's health, which takes milliseconds.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Longest time of a look at the settings: one statement, which needs no snapshot.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(5);
@@ -344,6 +352,10 @@ impl JobQueue for SqliteStorage {
         self.write(Lane::Bulk, move |cx| verbs::drop_jobs(cx, &params)).await
     }
 
+    async fn edit(&self, params: EditJobParams) -> Result<EditOutcome, StorageError> {
+        self.write(Lane::Bulk, move |cx| edits::edit(cx, &params)).await
+    }
+
     async fn sweep(&self, params: SweepParams) -> Result<SweepReport, StorageError> {
         let looked = move |cx: &mut Cx<'_, '_>| looks::sweep(cx, &params);
         self.look_or_write(Lane::Bulk, looked, move |cx| sweep::sweep(cx, &params)).await
@@ -544,7 +556,11 @@ impl Inspect for SqliteStorage {
     }
 
     async fn list(&self, params: ListParams) -> Result<JobPage, StorageError> {
-        self.read(None, move |conn| inspect::list(conn, &params)).await
+        self.read(None, move |conn| list::page(conn, &params)).await
+    }
+
+    async fn count(&self, filter: JobFilter) -> Result<JobCount, StorageError> {
+        self.read(None, move |conn| list::count(conn, &filter)).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, StorageError> {
@@ -581,6 +597,12 @@ impl Inspect for SqliteStorage {
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
         let locks = self.locks.clone();
         self.read(None, move |conn| inspect::processes(conn, &locks)).await
+    }
+
+    async fn health(&self) -> Result<Health, StorageError> {
+        let file = self.file.clone();
+        // Without a snapshot, in which SQLite does not look at its log.
+        self.read(Some(HEALTH_LIMIT), move |conn| health::health(conn, file.as_deref())).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

@@ -149,14 +149,19 @@ pub(super) fn became(
 
 /// Remembers what a job was asked to be, and what it becomes.
 fn remember(cx: &Cx<'_, '_>, job: &JobRow, (new, asked): (&NewJob, &Asked), now: i64) -> Result<(), Fault> {
+    remember_first(cx, job)?;
     let mut remember = cx.conn.prepare_cached(REMEMBER)?;
-    if let Some((first, payload)) = enqueue::as_asked(cx, job.id)? {
-        remember.execute(params![&job.id[..], job.seq, 0, first.digest(&payload)])?;
-    }
     let digest = asked.digest(new.payload.as_str());
     remember.execute(params![&new.id.as_bytes()[..], job.seq, now, digest])?;
     cx.conn.prepare_cached(FORGET_OLDEST)?.execute(params![job.seq, MAX_REPLACEMENTS - 1])?;
     Ok(())
+}
+
+/// Remembers what a job was asked to be at first, before it becomes something else.
+pub(super) fn remember_first(cx: &Cx<'_, '_>, job: &JobRow) -> rusqlite::Result<()> {
+    let Some((first, payload)) = enqueue::as_asked(cx, job.id)? else { return Ok(()) };
+    let values = params![&job.id[..], job.seq, 0, first.digest(&payload)];
+    cx.conn.prepare_cached(REMEMBER)?.execute(values).map(drop)
 }
 
 /// Makes a job another one, if it waits; says whether it did. It stays a suspect: nobody knows what its process died of.
