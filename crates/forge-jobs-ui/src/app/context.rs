@@ -146,7 +146,8 @@ impl Ctx {
 
     /// What every failed request means for the whole panel.
     pub(crate) fn note(self, error: &IpcError) {
-        if error.needs_login() {
+        // A login that is open stays as it is, with what it says.
+        if error.needs_login() && !self.login.get_untracked() {
             self.login.set(true);
         }
     }

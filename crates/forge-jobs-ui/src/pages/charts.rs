@@ -104,7 +104,7 @@ pub(crate) fn ranged(chart: Chart, from: &str, to: &str, step: f64) -> Chart {
 }
 
 /// The columns of a line.
-fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, fn(&Tally) -> Option<f64>)]) -> Frame {
+fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, Pick)]) -> Frame {
     let Some(line) = line else { return Frame::empty() };
     let xs: Vec<f64> =
         line.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();

@@ -54,7 +54,7 @@ fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Sched
     let s = &schedule.settings;
     let place = Place::opened(Tab::Cron, &schedule.name);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&s.kind));
-    let reload = Callback::new(move |_| schedules.reload());
+    let reload = Callback::new(move |()| schedules.reload());
     let whose = owner(schedule).map(|text| view! { <div class="fp-small">{text}</div> });
     view! {
         <tr>

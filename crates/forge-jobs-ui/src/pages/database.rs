@@ -80,7 +80,7 @@ fn health_view(ctx: Ctx, health: &DatabaseHealth) -> AnyView {
     };
     view! {
         {oldest}{parts::facts(facts)}
-        <div class="fp-scroll"><table class="fp-table">
+        <div class="fp-scroll" tabindex="0" role="region" aria-label="Tables of the queue"><table class="fp-table">
             <thead><tr><th scope="col">"Table"</th><th scope="col" class="fp-num">"Rows"</th><th scope="col" class="fp-num">"Dead rows"</th>
                 <th scope="col" class="fp-num">"Size"</th><th scope="col" class="fp-num">"Indexes"</th><th scope="col">"Vacuumed"</th></tr></thead>
             <tbody>{health.tables.iter().map(row).collect_view()}</tbody></table></div>

@@ -63,7 +63,7 @@ fn row(
         let group = group.clone();
         (tab == Tab::Dead).then(|| {
             parts::button(ctx, needs, label, class, doing.busy, move || {
-                ask(ctx, doing, verb, &group, done, found)
+                ask(ctx, doing, verb, &group, done, found);
             })
         })
     };

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Jobs on a page.
 const PAGE: u32 = 50;
 
-fn fixed_status(tab: Tab) -> Option<JobStatus> {
+const fn fixed_status(tab: Tab) -> Option<JobStatus> {
     match tab {
         Tab::Scheduled => Some(JobStatus::Scheduled),
         Tab::Retries => Some(JobStatus::Retrying),

@@ -92,7 +92,7 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
                 <span class="fp-small">{parts::stamp(ctx, &line.at)}</span>
                 <span class="fp-status" data-status=colour>{word}</span>
                 <span class="fp-small" title=line.target.clone()>"claim " {line.claim_no}</span>
-                <span>{line.message.clone()}</span> <span class="fp-small">{fields}</span>
+                <span>{line.message}</span> <span class="fp-small">{fields}</span>
             </li>
         }
     };

@@ -11,11 +11,7 @@ use forge_jobs_api::wire::{
 use leptos::prelude::*;
 use serde_json::value::RawValue;
 
-const MISSED: [(&str, &str); 3] = [
-    ("once", "One job for all"),
-    ("skip", "None"),
-    ("catch_up", "The latest"),
-];
+const MISSED: [(&str, &str); 3] = [("once", "One job for all"), ("skip", "None"), ("catch_up", "The latest")];
 const OVERLAP: [(&str, &str); 2] = [("skip", "It does not fire"), ("allow", "It fires all the same")];
 
 /// What is typed.

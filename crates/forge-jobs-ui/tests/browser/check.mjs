@@ -189,6 +189,27 @@ await check('deleting many needs their number, and deletes them alone', async (p
   assert.equal((await world.cli('job', 'list', '--queue', 'mail', '--limit', '500')).jobs.length, 117);
 });
 
+await check('all that a filter lets through: the number first, some of them, then what came of it', async (page) => {
+  world.bulk(Array.from({ length: 30 }, (_, n) => ({ kind: 'later', queue: 'bulk', payload: { n }, run_at: later })));
+  await go(page, '/scheduled?queue=bulk');
+  await page.locator('.fp-all', { hasText: '30 match' }).waitFor();
+  await page.locator('.fp-all button', { hasText: 'Cancel all' }).click();
+  const dialog = page.locator('dialog[open]');
+  await dialog.locator('strong', { hasText: '30' }).waitFor();
+  assert.match(await dialog.textContent(), /queue:bulk/);
+  await dialog.locator('.fp-danger').click();
+  await page.locator('.fp-said', { hasText: '30 cancelled' }).waitFor();
+  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'scheduled').jobs.length, 0);
+  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'dead', '--limit', '100').jobs.length, 30);
+});
+
+await check('a text of the payload finds jobs', async (page) => {
+  await go(page, '/jobs');
+  await page.locator('#fp-filter').fill('queue:mail payload:"user-77"');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('.fp-row').length === 1);
+});
+
 await check('a dead job tells its story and is retried', async (page) => {
   await go(page, '/dead?dead_reason=discarded');
   await jobs(page).first().waitFor();
@@ -351,7 +372,7 @@ for (const theme of ['light', 'dark']) {
     await check(`axe finds nothing: ${theme}, ${width} pixels`, async (page) => {
       const dead = world.cli('job', 'list', '--status', 'dead').jobs[0].id;
       for (const path of ['/', '/jobs', '/scheduled', '/retries', '/dead', `/dead/${dead}`, '/cron', '/cron/nightly', '/queues',
-        '/queues/mail', '/processes', '/limits', '/metrics', '/resources', '/database', '/audit', '/nowhere']) {
+        '/queues/mail', '/processes', '/limits', '/metrics', '/metrics/mail', '/resources', '/database', '/audit', '/nowhere']) {
         await go(page, path);
         await settled(page);
         await page.waitForTimeout(150);

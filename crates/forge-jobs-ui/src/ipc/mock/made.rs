@@ -92,6 +92,7 @@ pub(super) fn job(
 }
 
 /// The whole queue as of a moment.
+#[allow(clippy::too_many_lines, reason = "one table of what there is")]
 pub(super) fn world(now: i64) -> World {
     let at = |seconds: i64| rfc3339(now + seconds * SECOND);
     let queue = |name: &str, paused: bool| {
