@@ -51,9 +51,10 @@ usage: cargo xtask <command>
   alerts           play Prometheus's alert rules, and have a Prometheus scrape a running server
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
-  bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
-                   (--quick: large, and built in seconds; --check: use it in a headless Chromium)
+                   (--quick: large, and built in seconds; --check: use it in a headless Chromium; --mock: the one on a queue
+                   that is made up)
+  bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
 ";

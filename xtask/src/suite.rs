@@ -2,7 +2,8 @@
 
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, charts, conformance, cron_cases, features, guards, postgres, root, schemathesis, tidy, wasm,
+    alerts, charts, conformance, cron_cases, features, guards, panel, postgres, root, schemathesis, tidy,
+    wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
@@ -43,6 +44,7 @@ const STEPS: [Step; 12] = [
     ("alerts", || alerts::run().map(|()| End::Done)),
     ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
+    ("panel", || panel::check().map(|()| End::Done)),
     ("cargo-deny", deny),
 ];
 

@@ -122,7 +122,12 @@ pub(crate) fn build_panel(program: &str, build: Build, directory: &Path) -> Resu
     bind(&root::target().join(TARGET).join(products).join(format!("{program}.wasm")), &made)?;
     let crates = root::workspace().join("crates");
     tool()
-        .args([Path::new("--pack"), &made, Path::new(program), directory])
+        .args([
+            Path::new(if build == Build::Shipped { "--pack" } else { "--pack-plain" }),
+            &made,
+            Path::new(program),
+            directory,
+        ])
         .args([crates.join("forge-charts/src/style.css"), crates.join("forge-jobs-ui/src/style/panel.css")])
         .run()
 }
@@ -157,6 +162,11 @@ fn find() -> Result<Toolchain, String> {
         install_debian()?;
     }
     debian_toolchain().map(Toolchain::Debian)
+}
+
+/// Whether the default compiler builds for wasm32 as it is.
+pub(crate) fn is_ready() -> bool {
+    has_std()
 }
 
 /// Whether the default compiler has a standard library for the target.

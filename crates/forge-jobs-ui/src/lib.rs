@@ -6,7 +6,14 @@
 //!
 //! With the feature `serve` a server has the built panel as bytes, and a service that answers requests for it.
 
+#![allow(clippy::future_not_send, reason = "a page has one thread")]
+#![allow(clippy::needless_pass_by_value, reason = "a page is given what it shows")]
+#![allow(clippy::option_if_let_else, clippy::single_match_else, reason = "views read better in arms")]
+#![allow(clippy::similar_names, reason = "what is typed and its type, a part and the whole")]
+#![allow(clippy::suboptimal_flops, reason = "wasm has no fused multiply")]
+
 #[cfg(feature = "panel")]
+#[allow(unreachable_pub, reason = "the macro writes a public function that only its own type names")]
 mod app;
 #[cfg(feature = "panel")]
 pub mod ipc;

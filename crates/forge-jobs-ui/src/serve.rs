@@ -251,7 +251,13 @@ mod tests {
         for asset in ASSETS {
             let response = get(&format!("/assets/{}", asset.name));
             assert_eq!(response.status(), 200);
-            assert_eq!(response.headers()["content-encoding"], "gzip", "{}", asset.name);
+            // A quick build has no compressed forms.
+            assert_eq!(
+                response.headers().contains_key("content-encoding"),
+                asset.gz.is_some(),
+                "{}",
+                asset.name
+            );
             assert!(response.headers()["cache-control"].to_str().unwrap().contains("immutable"));
         }
     }

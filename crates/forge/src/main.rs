@@ -108,7 +108,7 @@ enum Command {
     Cron(cmd::cron::Command),
     /// Show what people did, and who
     Audit(cmd::audit::Args),
-    /// Serve the HTTP API
+    /// Serve the HTTP API and the panel
     Serve(cmd::serve::Args),
     /// Make a token for callers of the HTTP API
     Token(cmd::token::Args),

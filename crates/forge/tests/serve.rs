@@ -57,6 +57,25 @@ fn it_serves_until_sigterm_and_says_whether_it_is_ready() {
 }
 
 #[test]
+fn the_panel_is_beside_the_api_and_needs_no_token_to_be_loaded() {
+    let home = Home::new();
+    token(&home, "viewer");
+    let serving = Serving::start(&home, &["--tokens", "tokens"]);
+    let root = serving.get("/", "");
+    assert!(root.starts_with("HTTP/1.1 303") && root.contains("location: /panel/"), "{root}");
+    for path in ["/panel", "/panel/", "/panel/jobs?queue=mail", "/panel/queues/a%2Fb"] {
+        let page = serving.get(path, "");
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("<!doctype html>"), "{path}: {page}");
+        assert!(page.contains("frame-ancestors 'none'") && !page.contains("unsafe-inline"), "{path}: {page}");
+    }
+    assert!(serving.get("/panel/assets/none.js", "").starts_with("HTTP/1.1 404"));
+    // What is not the panel's is behind the same door as before.
+    assert!(serving.get("/nowhere", "").starts_with("HTTP/1.1 401"));
+    assert!(serving.get("/api/v1/jobs", "").starts_with("HTTP/1.1 401"));
+    serving.stop();
+}
+
+#[test]
 fn prometheus_reads_metrics_with_a_token_or_without_if_told_so() {
     let home = Home::new();
     home.enqueue(&["k", "1", "--queue", "mail"]);

@@ -1,6 +1,7 @@
 //! `forge-bindgen MODULE.wasm DIRECTORY`: writes the module and the JavaScript that starts it into a directory.
 //!
-//! `forge-bindgen --pack MADE STEM DIRECTORY STYLE…` makes files to be served of what was written into `MADE`.
+//! `forge-bindgen --pack MADE STEM DIRECTORY STYLE…` makes files to be served of what was written into `MADE`, each with
+//! its compressed forms; with `--pack-plain` without them.
 
 mod pack;
 
@@ -10,9 +11,9 @@ use wasm_bindgen_cli_support::Bindgen;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, made, stem, directory, styles @ ..] = args.as_slice()
-        && flag == "--pack"
+        && (flag == "--pack" || flag == "--pack-plain")
     {
-        return match pack::pack(made.as_ref(), stem, styles, directory.as_ref()) {
+        return match pack::pack(made.as_ref(), stem, styles, directory.as_ref(), flag == "--pack") {
             Ok(()) => ExitCode::SUCCESS,
             Err(e) => {
                 eprintln!("error: {e}");

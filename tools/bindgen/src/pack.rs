@@ -5,10 +5,17 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// What the page loads: it loads the rest. No inline script is needed, so none has to be allowed.
-const START: &str = "import init from './PANEL.js';\ninit({ module_or_path: new URL('./PANEL.wasm', import.meta.url) });\n";
+const START: &str =
+    "import init from './PANEL.js';\ninit({ module_or_path: new URL('./PANEL.wasm', import.meta.url) });\n";
 
 /// Packs what bindgen made of `stem`, with style sheets, into a directory that holds nothing else.
-pub(crate) fn pack(made: &Path, stem: &str, styles: &[String], directory: &Path) -> Result<(), String> {
+pub(crate) fn pack(
+    made: &Path,
+    stem: &str,
+    styles: &[String],
+    directory: &Path,
+    small: bool,
+) -> Result<(), String> {
     let read = |path: &Path| fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
     let wasm = read(&made.join(format!("{stem}_bg.wasm")))?;
     let js = read(&made.join(format!("{stem}.js")))?;
@@ -26,14 +33,20 @@ pub(crate) fn pack(made: &Path, stem: &str, styles: &[String], directory: &Path)
         (format!("{}.css", named("panel", &css)), css.clone()),
         (format!("{}.js", named("start", start.as_bytes())), start.into_bytes()),
     ];
-    let (mut raw, mut small) = (0, 0);
+    let (mut raw, mut packed) = (0, 0);
     for (name, body) in &files {
-        let (r, s) = write(directory, name, body)?;
-        raw += r;
-        small += s;
-        println!("{name}: {r} bytes, {s} with brotli");
+        fs::write(directory.join(name), body).map_err(|e| format!("{name} cannot be written: {e}"))?;
+        if !small {
+            continue;
+        }
+        let size = compress(directory, name, body)?;
+        raw += body.len();
+        packed += size;
+        println!("{name}: {} bytes, {size} with brotli", body.len());
     }
-    println!("in all: {raw} bytes, {small} with brotli");
+    if small {
+        println!("in all: {raw} bytes, {packed} with brotli");
+    }
     Ok(())
 }
 
@@ -58,9 +71,9 @@ fn named(stem: &str, body: &[u8]) -> String {
     format!("{stem}-{hash:016x}")
 }
 
-fn write(directory: &Path, name: &str, body: &[u8]) -> Result<(usize, usize), String> {
+/// Writes both compressed forms; gives the size of the smaller one.
+fn compress(directory: &Path, name: &str, body: &[u8]) -> Result<usize, String> {
     let said = |e: std::io::Error| format!("{name} cannot be written: {e}");
-    fs::write(directory.join(name), body).map_err(said)?;
     let mut br = Vec::new();
     {
         let mut out = brotli::CompressorWriter::new(&mut br, 1 << 16, 11, 22);
@@ -70,5 +83,5 @@ fn write(directory: &Path, name: &str, body: &[u8]) -> Result<(usize, usize), St
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     out.write_all(body).map_err(said)?;
     fs::write(directory.join(format!("{name}.gz")), out.finish().map_err(said)?).map_err(said)?;
-    Ok((body.len(), br.len()))
+    Ok(br.len())
 }

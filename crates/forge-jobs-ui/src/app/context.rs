@@ -39,6 +39,8 @@ pub(crate) struct Ctx {
     ipc: StoredValue<Rc<dyn QueueIpc>, LocalStorage>,
     base: StoredValue<String>,
     pub(crate) place: RwSignal<Place>,
+    /// Whether a link led here, and not the way back.
+    pub(crate) went: StoredValue<bool>,
     pub(crate) me: RwSignal<Option<Me>>,
     pub(crate) login: RwSignal<bool>,
     pub(crate) live: RwSignal<Live>,
@@ -61,6 +63,7 @@ impl Ctx {
             ipc: StoredValue::new_local(ipc),
             base: StoredValue::new(base),
             place: RwSignal::new(place),
+            went: StoredValue::new(false),
             me: RwSignal::new(None),
             login: RwSignal::new(false),
             live: RwSignal::new(Live::Connecting),
@@ -72,11 +75,6 @@ impl Ctx {
             help: RwSignal::new(false),
             said: RwSignal::new(None),
         }
-    }
-
-    /// That of the panel around.
-    pub(crate) fn get() -> Self {
-        expect_context()
     }
 
     pub(crate) fn ipc(self) -> Rc<dyn QueueIpc> {
@@ -100,6 +98,7 @@ impl Ctx {
     /// Goes somewhere; back comes here again.
     pub(crate) fn go(self, place: Place) {
         self.write(&place, false);
+        self.went.set_value(true);
         self.place.set(place);
     }
 
@@ -147,7 +146,8 @@ impl Ctx {
 
     /// What every failed request means for the whole panel.
     pub(crate) fn note(self, error: &IpcError) {
-        if error.needs_login() {
+        // A login that is open stays as it is, with what it says.
+        if error.needs_login() && !self.login.get_untracked() {
             self.login.set(true);
         }
     }

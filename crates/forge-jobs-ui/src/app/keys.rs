@@ -55,11 +55,7 @@ pub(super) fn listen(ctx: Ctx) {
         match name.as_str() {
             "g" => going.set_value(true),
             "?" => ctx.help.set(true),
-            "/" => {
-                if browser::focus("#fp-filter") {
-                    event.prevent_default();
-                }
-            }
+            "/" if browser::focus("#fp-filter") => event.prevent_default(),
             "n" => {
                 let news =
                     browser::document().and_then(|d| d.query_selector(".fp-news button").ok().flatten());

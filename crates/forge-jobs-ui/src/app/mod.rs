@@ -13,6 +13,7 @@ pub(crate) use remote::{Doing, Pending, Remote};
 use crate::ipc::QueueIpc;
 use crate::model::route::Place;
 use browser::Listener;
+use leptos::mount::mount_to;
 use leptos::prelude::*;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
@@ -33,9 +34,11 @@ pub fn Panel(
     });
     let place = Place::parse(&base, &at, &search);
     let ctx = Ctx::new(ipc, base, place);
-    provide_context(ctx);
     if let Some(window) = browser::window() {
-        let back = Listener::new(window.into(), "popstate", move |_| ctx.place.set(ctx.here()));
+        let back = Listener::new(window.into(), "popstate", move |_| {
+            ctx.went.set_value(false);
+            ctx.place.set(ctx.here());
+        });
         let _keep = StoredValue::new_local(back);
     }
     keys::listen(ctx);
@@ -46,7 +49,7 @@ pub fn Panel(
 /// Mounts a panel into an element, for as long as the page lives.
 pub fn mount(into: web_sys::HtmlElement, ipc: Rc<dyn QueueIpc>, base: impl Into<String>) {
     let base = base.into();
-    leptos::mount::mount_to(into, move || view! { <Panel ipc base/> }).forget();
+    mount_to(into, move || view! { <Panel ipc base/> }).forget();
 }
 
 /// Where a click on a link leads, if that is a place of the panel and the click is a plain one.

@@ -89,7 +89,8 @@ fn follow_place(ctx: Ctx) {
         }
         if before.is_some() {
             browser::focus("#fp-main");
-            if let Some(window) = browser::window() {
+            // The way back leads to where it was left.
+            if let Some(window) = browser::window().filter(|_| ctx.went.get_value()) {
                 window.scroll_to_with_x_and_y(0.0, 0.0);
             }
         }
@@ -116,10 +117,9 @@ fn routed(ctx: Ctx) -> AnyView {
             (Some(Tab::Limits), None) => pages::limits::page(ctx),
             (Some(Tab::Database), None) => pages::database::page(ctx),
             (Some(Tab::Audit), None) => pages::audit::page(ctx),
-            (Some(tab @ (Tab::Resources | Tab::Metrics)), None) => parts::page(
-                tab.name(),
-                parts::empty("This server does not show it yet", "It comes with the routes of metrics."),
-            ),
+            (Some(Tab::Metrics), None) => pages::metrics::page(ctx),
+            (Some(Tab::Metrics), Some(name)) => pages::metrics::of_queue(ctx, name),
+            (Some(Tab::Resources), None) => pages::resources::page(ctx),
             _ => parts::page(
                 "Not found",
                 parts::empty("There is no such page", "The address may be of another version of the panel."),

@@ -4,10 +4,12 @@ use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use crate::model::route::{encode, query_text};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, Changed, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody,
-    ErrorCode, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Login, Me,
-    Overview, ProcessList, Queue, QueueEdit, QueueList, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
-    ScheduleRemoved, Tick, TickPage, TickQuery, VerbReport, Why,
+    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, Changed, CronPreview, CronQuery,
+    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode, ErrorList, ErrorQuery,
+    GroupBatch, GroupVerb, JobCount, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit,
+    LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
+    TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -151,6 +153,22 @@ impl QueueIpc for HttpIpc {
     async fn overview(&self) -> Answer<Overview> {
         self.get("/overview".into()).await
     }
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline> {
+        self.ask("/metrics/timeline", query).await
+    }
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources> {
+        self.ask("/metrics/resources", query).await
+    }
+    async fn log(&self, id: &str, query: &LogQuery) -> Answer<LogPage> {
+        self.ask(&format!("/jobs/{}/logs", encode(id)), query).await
+    }
+    async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList> {
+        self.ask("/errors", query).await
+    }
+    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb> {
+        let body = json(&GroupBatch { after: after.map(str::to_owned) })?;
+        self.call("POST", format!("/errors/{}/{}", encode(group), verb.slug()), body, &[]).await
+    }
     async fn processes(&self) -> Answer<ProcessList> {
         self.get("/processes".into()).await
     }
@@ -178,6 +196,18 @@ impl QueueIpc for HttpIpc {
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
         self.ask("/jobs", query).await
+    }
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount> {
+        self.ask("/jobs/count", query).await
+    }
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview> {
+        self.call("POST", "/jobs/bulk/preview".into(), json(query)?, &[]).await
+    }
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport> {
+        self.call("POST", format!("/jobs/bulk/{}", verb.slug()), json(run)?, &[]).await
+    }
+    async fn database(&self) -> Answer<DatabaseHealth> {
+        self.get("/database".into()).await
     }
     async fn job(&self, id: &str) -> Answer<JobDetail> {
         self.get(format!("/jobs/{}", encode(id))).await
@@ -257,7 +287,7 @@ impl QueueIpc for HttpIpc {
 struct Stream {
     source: EventSource,
     _told: [Closure<dyn FnMut(MessageEvent)>; 2],
-    _broke: Closure<dyn FnMut()>,
+    _state: [Closure<dyn FnMut()>; 2],
 }
 
 impl Stream {
@@ -273,12 +303,15 @@ impl Stream {
                 tell(Heard::Changed(topics));
             }
         });
+        let again = Rc::clone(&heard);
+        let opened = Closure::<dyn FnMut()>::new(move || again(Heard::Open));
         let broke = Closure::<dyn FnMut()>::new(move || heard(Heard::Lost));
         // Names of events are accepted whatever they are.
         let _ = source.add_event_listener_with_callback("ready", ready.as_ref().unchecked_ref());
         let _ = source.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
+        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
         source.set_onerror(Some(broke.as_ref().unchecked_ref()));
-        Self { source, _told: [ready, changed], _broke: broke }
+        Self { source, _told: [ready, changed], _state: [opened, broke] }
     }
 }
 

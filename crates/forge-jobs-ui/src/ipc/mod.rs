@@ -15,10 +15,12 @@ pub use mock::MockIpc;
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, Enqueued, JobDetail, JobPage,
-    JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview, ProcessList, Queue, QueueEdit,
-    QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
-    TickQuery, Topic, VerbReport, Why,
+    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
+    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorList, ErrorQuery, GroupVerb, JobCount,
+    JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview,
+    ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail,
+    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic,
+    VerbReport, Why,
 };
 use std::any::Any;
 
@@ -94,6 +96,16 @@ pub trait QueueIpc {
     async fn log_out(&self) -> Answer<()>;
     /// The state of all queues together.
     async fn overview(&self) -> Answer<Overview>;
+    /// What happened to jobs over a range of time.
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline>;
+    /// What processes used over a range of time.
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources>;
+    /// What a job's handler logged.
+    async fn log(&self, id: &str, query: &LogQuery) -> Answer<LogPage>;
+    /// What goes wrong, by sort.
+    async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList>;
+    /// Retries or drops a part of the dead jobs of a group of errors; `after` is the `next` of the answer before.
+    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb>;
     /// All registered processes.
     async fn processes(&self) -> Answer<ProcessList>;
     /// Everything that is wrong.
@@ -112,6 +124,14 @@ pub trait QueueIpc {
     async fn resume_queue(&self, name: &str) -> Answer<Queue>;
     /// A page of jobs.
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage>;
+    /// How many jobs a filter lets through.
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount>;
+    /// What a verb on many jobs would come to.
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview>;
+    /// Does something to a part of the jobs of a filter.
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport>;
+    /// How the database is.
+    async fn database(&self) -> Answer<DatabaseHealth>;
     /// A job with its history.
     async fn job(&self, id: &str) -> Answer<JobDetail>;
     /// Why a job is not running.

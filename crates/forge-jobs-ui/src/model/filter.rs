@@ -1,13 +1,16 @@
 //! The filter bar: `queue:mail status:dead payload:"alice"` as text, and as pairs of the address.
 
 /// What a list can be narrowed by: the word in the bar, the name in the address, and what it means.
-pub const QUALIFIERS: [(&str, &str, &str); 6] = [
+pub const QUALIFIERS: [(&str, &str, &str); 9] = [
     ("queue", "queue", "of this queue"),
     ("status", "status", "with this status"),
     ("kind", "kind", "of this kind"),
     ("reason", "dead_reason", "dead for this reason"),
     ("tag", "tag", "with this tag"),
     ("error", "error_group", "whose latest error is of this group"),
+    ("payload", "payload", "whose payload holds this text; the newest are searched"),
+    ("since", "created_from", "enqueued from this time on, as 2026-11-24T08:00:00Z"),
+    ("until", "created_until", "enqueued before this time"),
 ];
 
 /// The statuses, as the bar suggests them.

@@ -20,7 +20,6 @@ pub fn micros(text: &str) -> Option<i64> {
     let (fraction, zone) = rest.split_at(zone_at);
     let fraction = match fraction.strip_prefix('.') {
         None if fraction.is_empty() => 0,
-        None => return None,
         Some(f) if !f.is_empty() && f.bytes().all(|b| b.is_ascii_digit()) => {
             let mut six: String = f.chars().take(6).collect();
             while six.len() < 6 {
@@ -28,7 +27,7 @@ pub fn micros(text: &str) -> Option<i64> {
             }
             six.parse::<i64>().ok()?
         }
-        Some(_) => return None,
+        None | Some(_) => return None,
     };
     let offset = match zone {
         "Z" | "z" => 0,

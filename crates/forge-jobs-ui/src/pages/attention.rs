@@ -2,7 +2,7 @@
 
 use crate::model::format;
 use crate::model::route::{Place, Tab};
-use forge_jobs_api::wire::{Process, Queue};
+use forge_jobs_api::wire::{Alert, AlertSort, Process, Queue};
 
 /// How urgent it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,51 +23,92 @@ fn of_queue(name: &str, tab: Tab) -> Place {
     Place::of(tab).with("queue", Some(name))
 }
 
-/// Everything, the most urgent first.
+/// What the server says needs a person.
+pub(crate) fn alerts(alerts: &[Alert]) -> Vec<Need> {
+    let need = |alert: &Alert| {
+        let subject = alert.subject.as_str();
+        let place = match alert.alert {
+            AlertSort::QueueWithoutWorker => of_queue(subject, Tab::Jobs).with("status", Some("pending")),
+            AlertSort::StaleProcess => Place::of(Tab::Processes),
+            AlertSort::ScheduleOverdue | AlertSort::ScheduleFailing | AlertSort::ScheduleUnreadable => {
+                Place::opened(Tab::Cron, subject)
+            }
+            AlertSort::DiskNearlyFull => Place::of(Tab::Resources),
+            AlertSort::SnapshotHeld | AlertSort::Unknown => Place::of(Tab::Database),
+        };
+        Need { urgency: Urgency::Bad, text: format!("{}: {}", alert.text, alert.remedy), place }
+    };
+    alerts.iter().map(need).collect()
+}
+
+/// What is worth a look, besides.
 pub(crate) fn needs(queues: &[Queue], processes: &[Process]) -> Vec<Need> {
     let mut needs = Vec::new();
-    let live: Vec<&Process> = processes.iter().filter(|p| p.live).collect();
-    let mut waiting_in_vain = 0;
     for queue in queues {
-        let pending = queue.counts.map_or(0, |c| c.pending.count);
-        let count =
-            queue.counts.map_or_else(String::new, |c| format::bounded_count(c.pending.count, c.pending.more));
-        if pending == 0 {
-            continue;
-        }
-        let place = of_queue(&queue.name, Tab::Jobs).with("status", Some("pending"));
-        if queue.settings.paused {
-            let text = format!("Queue {} is paused, and {count} jobs wait in it.", queue.name);
-            needs.push(Need { urgency: Urgency::Warn, text, place: Place::opened(Tab::Queues, &queue.name) });
-        } else if !live.is_empty() && !live.iter().any(|p| serves(p, &queue.name)) {
-            let text = format!("No process works on queue {}: {count} jobs wait in vain.", queue.name);
-            needs.push(Need { urgency: Urgency::Bad, text, place });
+        let Some(pending) = queue.counts.map(|c| c.pending).filter(|p| p.count > 0) else { continue };
+        let count = format::bounded_count(pending.count, pending.more);
+        let text = if queue.settings.paused {
+            format!("Queue {} is paused, and {count} jobs wait in it.", queue.name)
         } else if queue.settings.workers == 0 {
-            let text = format!("Queue {} has no workers: {count} jobs wait in vain.", queue.name);
-            needs.push(Need { urgency: Urgency::Bad, text, place: Place::opened(Tab::Queues, &queue.name) });
-        }
-        waiting_in_vain += pending;
+            format!("Queue {} has no workers: {count} jobs wait in vain.", queue.name)
+        } else {
+            continue;
+        };
+        needs.push(Need { urgency: Urgency::Warn, text, place: Place::opened(Tab::Queues, &queue.name) });
     }
-    if live.is_empty() && waiting_in_vain > 0 {
-        let text = format!("No worker process is alive, and {} jobs wait.", format::count(waiting_in_vain));
-        needs.push(Need { urgency: Urgency::Bad, text, place: Place::of(Tab::Processes) });
+    for process in processes.iter().filter(|p| p.late && p.live) {
+        let text = format!(
+            "Process {}:{} was not heard of for more than two heartbeats.",
+            process.host, process.pid
+        );
+        needs.push(Need { urgency: Urgency::Warn, text, place: Place::of(Tab::Processes) });
     }
-    for process in processes {
-        let name = format!("{}:{}", process.host, process.pid);
-        let place = Place::of(Tab::Processes);
-        if !process.live && process.holds.count > 0 {
-            let text = format!("Process {name} is dead and still holds {} jobs.", process.holds.count);
-            needs.push(Need { urgency: Urgency::Bad, text, place });
-        } else if process.late {
-            let text = format!("Process {name} was not heard of for more than two heartbeats.");
-            needs.push(Need { urgency: Urgency::Warn, text, place });
-        }
-    }
-    needs.sort_by_key(|need| need.urgency);
     needs
 }
 
 /// Whether a process works on a queue.
 pub(crate) fn serves(process: &Process, queue: &str) -> bool {
     !process.stopping && process.queues.as_ref().is_none_or(|queues| queues.iter().any(|q| q == queue))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn queue(paused: bool, workers: u32, pending: u64) -> Queue {
+        let none = json!({"count": 0, "more": false});
+        let text = json!({"name": "mail", "version": 1, "workers_set_by_operator": false,
+            "settings": {"workers": workers, "paused": paused, "backoff_enabled": true, "base_seconds": 15,
+                "max_seconds": 60, "done_retention_seconds": 60, "dead_retention_seconds": "forever"},
+            "counts": {"pending": {"count": pending, "more": false}, "scheduled": none, "running": none,
+                "retrying": none, "done": none, "dead": none}});
+        serde_json::from_str(&text.to_string()).unwrap()
+    }
+
+    #[test]
+    fn only_what_waits_in_vain_is_worth_a_look() {
+        assert_eq!(needs(&[queue(false, 4, 9), queue(true, 4, 0)], &[]), []);
+        let paused = needs(&[queue(true, 4, 9)], &[]);
+        assert!(paused[0].text.contains("paused, and 9 jobs"), "{paused:?}");
+        let nobody = needs(&[queue(false, 0, 9)], &[]);
+        assert_eq!(nobody[0].place, Place::opened(Tab::Queues, "mail"));
+    }
+
+    #[test]
+    fn each_alert_leads_to_where_it_is_dealt_with() {
+        let alert = |alert, subject: &str| Alert {
+            alert,
+            subject: subject.into(),
+            text: "t".into(),
+            remedy: "r".into(),
+        };
+        let found = alerts(&[
+            alert(AlertSort::QueueWithoutWorker, "mail"),
+            alert(AlertSort::ScheduleFailing, "nightly"),
+            alert(AlertSort::DiskNearlyFull, "web-1"),
+        ]);
+        let addresses: Vec<String> = found.iter().map(|need| need.place.address("")).collect();
+        assert_eq!(addresses, ["/jobs?queue=mail&status=pending", "/cron/nightly", "/resources"]);
+    }
 }

@@ -6,7 +6,8 @@ use crate::ipc::Verb;
 use crate::model::{filter, format};
 use crate::parts::{self, dialog};
 use forge_jobs_api::wire::{
-    BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, JobCount, JobQuery, OutcomeCount, Topic, VerbReport, VerbResult,
+    BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, JobCount, JobQuery, OutcomeCount, Topic,
+    VerbReport, VerbResult,
 };
 use leptos::prelude::*;
 
@@ -33,9 +34,12 @@ const fn word(verb: Verb) -> BulkVerb {
 /// How many match, and what can be done with all of them.
 pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done: Callback<()>) -> AnyView {
     let filter = Memo::new(move |_| JobQuery { limit: None, after: None, ..query.get() });
-    let count: Remote<JobCount> = Remote::new(ctx, &[Topic::Jobs], move || Some(filter.get()), |ipc, query: JobQuery| {
-        Box::pin(async move { ipc.count_jobs(&query).await })
-    });
+    let count: Remote<JobCount> = Remote::new(
+        ctx,
+        &[Topic::Jobs],
+        move || Some(filter.get()),
+        |ipc, query: JobQuery| Box::pin(async move { ipc.count_jobs(&query).await }),
+    );
     let bulk = Bulk {
         ctx,
         asked: RwSignal::new(None),
@@ -61,7 +65,8 @@ pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done:
     let buttons = verbs
         .iter()
         .map(|verb| {
-            let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-quiet fp-danger" } else { "fp-quiet" };
+            let class =
+                if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-quiet fp-danger" } else { "fp-quiet" };
             let label = match verb {
                 Verb::Retry => "Retry all",
                 Verb::Cancel => "Cancel all",
@@ -111,7 +116,14 @@ fn dialog_of(bulk: Bulk, doing: Doing, filter: Memo<JobQuery>, done: Callback<()
     dialog::modal(open, close, "Do it to all that match", inside)
 }
 
-fn confirm(bulk: Bulk, doing: Doing, verb: Verb, filter: Memo<JobQuery>, preview: &BulkPreview, done: Callback<()>) -> AnyView {
+fn confirm(
+    bulk: Bulk,
+    doing: Doing,
+    verb: Verb,
+    filter: Memo<JobQuery>,
+    preview: &BulkPreview,
+    done: Callback<()>,
+) -> AnyView {
     let jobs = preview.jobs;
     let shown = parts::bounded(jobs);
     if jobs.count == 0 {
@@ -135,7 +147,9 @@ fn confirm(bulk: Bulk, doing: Doing, verb: Verb, filter: Memo<JobQuery>, preview
             }
         })
     };
-    let off = move || doing.busy.get() || needs_typing && bulk.typed.with(|t| t.trim() != wanted) || bulk.done.get() > 0;
+    let off = move || {
+        doing.busy.get() || needs_typing && bulk.typed.with(|t| t.trim() != wanted) || bulk.done.get() > 0
+    };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
     let at_most = jobs.count;
     let more = jobs.more.then(|| view! { <p class="fp-small">"There are more: this does it to " {at_most} " of them. Do it again for the rest."</p> });

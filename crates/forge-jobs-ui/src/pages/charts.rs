@@ -23,11 +23,16 @@ pub(crate) fn range(ctx: Ctx) -> Memo<Range> {
 }
 
 /// Asks again now and then while the range moves and nobody has stopped that.
-pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(ctx: Ctx, remote: Remote<T>, range: Memo<Range>) {
+pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(
+    ctx: Ctx,
+    remote: Remote<T>,
+    range: Memo<Range>,
+) {
     let round = Memo::new(move |_| ctx.now.get() / (EVERY * 1_000_000));
     Effect::new(move |before: Option<i64>| {
         let now = round.get();
-        if before.is_some() && range.with_untracked(Range::moves) && ctx.live.get_untracked() != Live::Paused {
+        if before.is_some() && range.with_untracked(Range::moves) && ctx.live.get_untracked() != Live::Paused
+        {
             remote.reload();
         }
         now
@@ -38,8 +43,12 @@ pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(ctx: Ctx, remote
 pub(crate) fn timeline(ctx: Ctx, by: TimelineBy, name: Option<String>) -> Remote<Timeline> {
     let range = range(ctx);
     let query = move || {
-        let mut query =
-            TimelineQuery { by: Some(by), name: name.clone(), points: Some(POINTS), ..TimelineQuery::default() };
+        let mut query = TimelineQuery {
+            by: Some(by),
+            name: name.clone(),
+            points: Some(POINTS),
+            ..TimelineQuery::default()
+        };
         match range.get() {
             Range::Last(_, seconds) => query.last_seconds = Some(Seconds(seconds)),
             Range::Fixed(from, to) => (query.from, query.to) = (Some(from), Some(to)),
@@ -63,9 +72,12 @@ pub(crate) fn ranges(ctx: Ctx) -> AnyView {
     };
     let back = move || {
         if let Range::Fixed(from, to) = now.get() {
-            let shown = [&from, &to].map(|t| time::micros(t).map(browser::local).unwrap_or_default()).join(" to ");
+            let shown =
+                [&from, &to].map(|t| time::micros(t).map(browser::local).unwrap_or_default()).join(" to ");
             let href = ctx.href(&range::zoomed(ctx.place.get(), None));
-            Some(view! { <span class="fp-small">{shown}</span> <a class="fp-button" href=href>"Back to live"</a> })
+            Some(
+                view! { <span class="fp-small">{shown}</span> <a class="fp-button" href=href>"Back to live"</a> },
+            )
         } else {
             None
         }
@@ -92,9 +104,10 @@ pub(crate) fn ranged(chart: Chart, from: &str, to: &str, step: f64) -> Chart {
 }
 
 /// The columns of a line.
-fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, fn(&Tally) -> Option<f64>)]) -> Frame {
+fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, Pick)]) -> Frame {
     let Some(line) = line else { return Frame::empty() };
-    let xs: Vec<f64> = line.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
+    let xs: Vec<f64> =
+        line.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
     let columns = series.iter().map(|(name, slot, pick)| {
         let values: Vec<f64> =
             line.points.iter().map(|p| p.tally.as_ref().and_then(pick).unwrap_or(f64::NAN)).collect();
@@ -143,7 +156,8 @@ const fn p99(l: Option<Latency>) -> Option<f64> {
 
 const WAIT: [(&str, u8, Pick); 3] =
     [("p50", 0, |t| p50(t.wait)), ("p95", 1, |t| p95(t.wait)), ("p99", 3, |t| p99(t.wait))];
-const RUN: [(&str, u8, Pick); 3] = [("p50", 0, |t| p50(t.run)), ("p95", 1, |t| p95(t.run)), ("p99", 3, |t| p99(t.run))];
+const RUN: [(&str, u8, Pick); 3] =
+    [("p50", 0, |t| p50(t.run)), ("p95", 1, |t| p95(t.run)), ("p99", 3, |t| p99(t.run))];
 const LIFE: [(&str, u8, Pick); 3] =
     [("p50", 0, |t| p50(t.life)), ("p95", 1, |t| p95(t.life)), ("p99", 3, |t| p99(t.life))];
 const OLDEST: [(&str, u8, Pick); 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
@@ -174,7 +188,9 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>) -> AnyView {
     // The address decides the range, and the data is of that range: all of it is shown.
     let all = Signal::stored(None::<(f64, f64)>);
     let step = move || {
-        remote.data.with(|t| t.as_ref().map(|t| format!("Work in steps of {}", parts::seconds(t.step_seconds.0))))
+        remote
+            .data
+            .with(|t| t.as_ref().map(|t| format!("Work in steps of {}", parts::seconds(t.step_seconds.0))))
     };
     let title = Signal::derive(move || step().unwrap_or_else(|| "Work".into()));
     view! {

@@ -22,7 +22,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         });
         if list.schedules.is_empty() {
             let hint = view! { "A program declares them, or a person does: "
-            <code>"forge cron set nightly --cron '0 3 * * *' --kind report"</code> };
+            <code>"forge cron set nightly --expression '0 3 * * *' --kind report"</code> };
             return view! { {unreadable} {parts::empty("There is no schedule yet", hint)} }.into_any();
         }
         let rows = list.schedules.iter().map(|s| row(ctx, doing, schedules, s)).collect_view();
@@ -54,7 +54,7 @@ fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Sched
     let s = &schedule.settings;
     let place = Place::opened(Tab::Cron, &schedule.name);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&s.kind));
-    let reload = Callback::new(move |_| schedules.reload());
+    let reload = Callback::new(move |()| schedules.reload());
     let whose = owner(schedule).map(|text| view! { <div class="fp-small">{text}</div> });
     view! {
         <tr>

@@ -1,8 +1,11 @@
-//! How the database does: what a check finds, when somebody asks for it.
+//! How the database does: what processes measured of it, and what a check finds when somebody asks for it.
 
+use super::{charts, resources};
 use crate::app::{Ctx, Doing, Remote};
+use crate::model::format;
 use crate::parts;
-use forge_jobs_api::wire::{Doctor, Role};
+use forge_charts::format::Format;
+use forge_jobs_api::wire::{DatabaseHealth, Doctor, Role, RowCountBy, TableHealth};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -24,7 +27,65 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             parts::empty("A check reads everything", "It needs the role operator.")
         }
     };
-    parts::page("DB health", view! { <div class="fp-actions">{again}</div> {inside} })
+    parts::page(
+        "DB health",
+        view! { {resources::of_database(ctx)} {health(ctx)} <h2>"Check"</h2> <div class="fp-actions">{again}</div> {inside} },
+    )
+}
+
+/// Sizes, rows, and who holds it up.
+fn health(ctx: Ctx) -> AnyView {
+    let found: Remote<DatabaseHealth> =
+        Remote::new(ctx, &[], || Some(()), |ipc, ()| Box::pin(async move { ipc.database().await }));
+    parts::card("State", parts::shown(found, 5, move |health| health_view(ctx, &health)))
+}
+
+fn bytes(value: Option<u64>) -> String {
+    value.map_or_else(|| "–".into(), |b| Format::Bytes.value(charts::count(b)))
+}
+
+fn health_view(ctx: Ctx, health: &DatabaseHealth) -> AnyView {
+    let mut facts = vec![
+        ("Engine", health.engine.clone().into_any()),
+        ("Size", bytes(health.bytes).into_any()),
+        ("Free for new rows", bytes(health.free_bytes).into_any()),
+        ("Read", parts::stamp(ctx, &health.at)),
+    ];
+    if let Some(c) = health.connections {
+        facts.push(("Sessions", format!("{} of {}", c.used, c.limit).into_any()));
+    }
+    if let Some(log) = health.log {
+        facts.push(("Write-ahead log", bytes(Some(log.bytes)).into_any()));
+    }
+    if let Some(waits) = health.busy_waits {
+        facts.push(("Waits for a lock", format::count(waits).into_any()));
+    }
+    let oldest = health.oldest_transaction.as_ref().map(|open| {
+        let who = [&open.user, &open.application, &open.state].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        view! { <p class="fp-banner fp-banner-warn">"A transaction is open since " {parts::seconds(open.age_seconds.0)} " (session " {open.pid} ", " {who} "): dead rows cannot be cleared away meanwhile."</p> }
+    }).filter(|_| health.oldest_transaction.as_ref().is_some_and(|open| open.age_seconds.0 > 60.0));
+    let row = |table: &TableHealth| {
+        let by = match table.rows.by {
+            RowCountBy::Estimate => "about ",
+            RowCountBy::AtLeast => "over ",
+            RowCountBy::Count | RowCountBy::Unknown => "",
+        };
+        let indexes = table.indexes.iter().filter_map(|i| i.bytes).sum::<u64>();
+        view! {
+            <tr><th scope="row"><code>{table.name.clone()}</code></th><td class="fp-num">{by} {format::count(table.rows.count)}</td>
+                <td class="fp-num">{table.dead_rows.map_or_else(|| "–".to_owned(), format::count)}</td>
+                <td class="fp-num">{bytes(table.bytes)}</td><td class="fp-num">{bytes(Some(indexes))}</td>
+                <td>{parts::stamp_or(ctx, table.vacuumed_at.as_deref())}</td></tr>
+        }
+    };
+    view! {
+        {oldest}{parts::facts(facts)}
+        <div class="fp-scroll" tabindex="0" role="region" aria-label="Tables of the queue"><table class="fp-table">
+            <thead><tr><th scope="col">"Table"</th><th scope="col" class="fp-num">"Rows"</th><th scope="col" class="fp-num">"Dead rows"</th>
+                <th scope="col" class="fp-num">"Size"</th><th scope="col" class="fp-num">"Indexes"</th><th scope="col">"Vacuumed"</th></tr></thead>
+            <tbody>{health.tables.iter().map(row).collect_view()}</tbody></table></div>
+    }
+    .into_any()
 }
 
 fn view_of(found: Arc<Doctor>) -> AnyView {

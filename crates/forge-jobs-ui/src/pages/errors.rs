@@ -35,7 +35,8 @@ pub(crate) fn groups(ctx: Ctx, tab: Tab, done: Callback<()>) -> AnyView {
             return ().into_any();
         }
         let rows = list.groups.iter().map(|group| row(ctx, tab, doing, group, done, found)).collect_view();
-        let more = list.more.then(|| view! { <p class="fp-small">"There are more sorts of errors than these."</p> });
+        let more =
+            list.more.then(|| view! { <p class="fp-small">"There are more sorts of errors than these."</p> });
         view! {
             <details class="fp-card" open=true>
                 <summary><strong>"Errors by sort"</strong> <span class="fp-small">" the latest first; counts are of attempts"</span></summary>
@@ -61,10 +62,13 @@ fn row(
     let act = |verb: Verb, label: &'static str, class: &'static str, needs: Role| {
         let group = group.clone();
         (tab == Tab::Dead).then(|| {
-            parts::button(ctx, needs, label, class, doing.busy, move || ask(ctx, doing, verb, &group, done, found))
+            parts::button(ctx, needs, label, class, doing.busy, move || {
+                ask(ctx, doing, verb, &group, done, found);
+            })
         })
     };
-    let kind_of = (!group.error_type.is_empty()).then(|| view! { <code>{group.error_type.clone()}</code> ": " });
+    let kind_of =
+        (!group.error_type.is_empty()).then(|| view! { <code>{group.error_type.clone()}</code> ": " });
     view! {
         <li class="fp-group">
             <div class="fp-group-count">{format::count(group.count)}</div>
@@ -97,7 +101,11 @@ fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()
             Ok(sum)
         });
         doing.run(answer, move |sum: GroupVerb| {
-            let left = if sum.left > 0 { format!(", {} left as they were", format::count(sum.left)) } else { String::new() };
+            let left = if sum.left > 0 {
+                format!(", {} left as they were", format::count(sum.left))
+            } else {
+                String::new()
+            };
             let word = if verb == Verb::Drop { "dropped" } else { "retried" };
             ctx.say(format!("{} {word}{left}", format::count(sum.changed)));
             found.reload();
@@ -110,7 +118,11 @@ fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()
             "{} attempts ended with it: {}. {}",
             format::count(group.count),
             group.message,
-            if verb == Verb::Drop { "Its dead jobs are deleted with their history, for good." } else { "Its dead jobs may run at once." }
+            if verb == Verb::Drop {
+                "Its dead jobs are deleted with their history, for good."
+            } else {
+                "Its dead jobs may run at once."
+            }
         ),
         yes: format!("{} them", verb.label()),
         typed: (verb == Verb::Drop).then(|| "drop".to_owned()),

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use std::collections::BTreeSet;
 
 /// A bar that shows the filter of the address, and changes it.
+#[allow(clippy::too_many_lines, reason = "a combobox is one thing: its field, its list, and their keys")]
 pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView {
     let queues: Remote<QueueList> =
         Remote::new(ctx, &[], || Some(()), |ipc, ()| Box::pin(async move { ipc.queues().await }));

@@ -1,6 +1,6 @@
 //! One job: where it stands, why it does not run, what happened to it, and what can be done.
 
-use super::{enqueue, job_history, verbs};
+use super::{enqueue, job_history, logs, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::format;
@@ -37,6 +37,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
+    let status = detail.part(|d| d.job.status);
     let is_loading =
         Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     let back = Place::of(tab);
@@ -50,6 +51,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {move || payload.get().map(|(payload, partial)| parts::card("Payload", data(ctx, &payload, &partial)))}
         {move || output.get().flatten().map(|output| parts::card("Result", parts::tree::json(ctx, &output)))}
         {job_history::timeline(ctx, detail)}
+        {logs::card(ctx, id, status)}
         {job_history::attempts(ctx, detail)}
     }
     .into_any()

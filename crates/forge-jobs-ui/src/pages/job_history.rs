@@ -48,7 +48,7 @@ fn line(ctx: Ctx, event: &JobEvent, passed: Option<String>) -> AnyView {
     let detail = event.detail.as_ref().map(|d| view! { <pre class="fp-pre fp-pre-small">{d.clone()}</pre> });
     view! {
         <li class="fp-event" data-event=event.event.clone()>
-            <span class="fp-event-at">{parts::stamp(ctx, &event.at)} <span class="fp-small">{passed}</span></span>
+            <span class="fp-event-at">{parts::stamp(ctx, &event.at)} " " <span class="fp-small">{passed}</span></span>
             <span class="fp-event-what"><strong>{words}</strong> " " {attempt} " " {ran} " " {cause} " " {actor} " " {worker}{detail}</span>
         </li>
     }

@@ -1,12 +1,13 @@
 //! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
 
 use super::jobs_table::{self, Table};
-use super::{filter_bar, verbs};
+use super::{bulk as many, errors, filter_bar, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
+use crate::model::filter::QUALIFIERS;
 use crate::model::route::Tab;
 use crate::parts;
-use forge_jobs_api::wire::{DeadReason, Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
+use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
 use leptos::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 /// Jobs on a page.
 const PAGE: u32 = 50;
 
-fn fixed_status(tab: Tab) -> Option<JobStatus> {
+const fn fixed_status(tab: Tab) -> Option<JobStatus> {
     match tab {
         Tab::Scheduled => Some(JobStatus::Scheduled),
         Tab::Retries => Some(JobStatus::Retrying),
@@ -23,44 +24,20 @@ fn fixed_status(tab: Tab) -> Option<JobStatus> {
     }
 }
 
-fn status_of(word: &str) -> Option<JobStatus> {
-    let all = [
-        JobStatus::Pending,
-        JobStatus::Scheduled,
-        JobStatus::Running,
-        JobStatus::Retrying,
-        JobStatus::Done,
-        JobStatus::Dead,
-    ];
-    all.into_iter().find(|status| parts::status_word(*status) == word)
-}
-
-fn reason_of(word: &str) -> Option<DeadReason> {
-    let all = [
-        DeadReason::Exhausted,
-        DeadReason::Discarded,
-        DeadReason::Cancelled,
-        DeadReason::Poison,
-        DeadReason::Undecodable,
-    ];
-    all.into_iter().find(|reason| parts::reason_word(*reason) == word)
-}
-
-/// What the address asks for.
+/// What the address asks for: the names of filters are those of the query.
 fn query(ctx: Ctx, tab: Tab) -> JobQuery {
     ctx.place.with(|place| {
-        let text = |name: &str| place.get(name).map(str::to_owned);
-        JobQuery {
-            queue: text("queue"),
-            status: fixed_status(tab).or_else(|| place.get("status").and_then(status_of)),
-            kind: text("kind"),
-            dead_reason: place.get("dead_reason").and_then(reason_of),
-            tag: text("tag"),
-            error_group: text("error_group"),
-            limit: Some(PAGE),
-            after: text("after"),
-            ..JobQuery::default()
+        let is_known = |name: &str| name == "after" || QUALIFIERS.iter().any(|(_, param, _)| *param == name);
+        let pairs = place.query.iter().filter(|(name, _)| is_known(name));
+        let fields =
+            pairs.map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))).collect();
+        let mut query: JobQuery =
+            serde_json::from_value(serde_json::Value::Object(fields)).unwrap_or_default();
+        query.limit = Some(PAGE);
+        if let Some(status) = fixed_status(tab) {
+            query.status = Some(status);
         }
+        query
     })
 }
 
@@ -149,13 +126,19 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .page
             .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
+    let reload = Callback::new(move |()| shown.reload());
+    let filter = Memo::new(move |_| query(ctx, tab));
+    let all = many::bar(ctx, verbs_of(tab), filter, reload);
+    let groups = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::groups(ctx, tab, reload));
     parts::page(
         tab.name(),
         view! {
             {about(tab)}
             {filter_bar::bar(ctx, tab, kinds)}
             {unknown(shown)}
+            {groups}
             {bulk(ctx, table, shown)}
+            {all}
             {news(shown)}
             {parts::remote_error(fresh)}
             {list(table, shown, fresh)}
@@ -246,6 +229,15 @@ fn pager(ctx: Ctx, shown: Shown) -> AnyView {
         next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
     };
     view! { <nav class="fp-pager" aria-label="Pages of the list">{first}{on}</nav> }.into_any()
+}
+
+/// What makes sense for all jobs of a page.
+const fn verbs_of(tab: Tab) -> &'static [Verb] {
+    match tab {
+        Tab::Dead => &[Verb::Retry, Verb::Drop],
+        Tab::Scheduled => &[Verb::RunNow, Verb::Cancel, Verb::Drop],
+        _ => &[Verb::Retry, Verb::RunNow, Verb::Cancel, Verb::Drop],
+    }
 }
 
 /// What can be done to the chosen ones.

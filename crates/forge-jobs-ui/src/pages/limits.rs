@@ -93,7 +93,9 @@ fn drain(ctx: Ctx, doing: Doing, limit: &Limit, again: Callback<Limit>) -> AnyVi
     if limit.drained_until.is_some() {
         return parts::button(ctx, Role::Operator, "Lift the drain", "", doing.busy, move || {
             let (ipc, scope) = (ctx.ipc(), scope.clone());
-            doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |limit| again.run(limit));
+            doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |limit| {
+                again.run(limit);
+            });
         });
     }
     parts::button(ctx, Role::Operator, "Drain for 5 min", "", doing.busy, move || {
@@ -108,7 +110,7 @@ fn drain(ctx: Ctx, doing: Doing, limit: &Limit, again: Callback<Limit>) -> AnyVi
                 let (ipc, scope) = (ctx.ipc(), scope.clone());
                 let drain = Drain { seconds: Seconds(300.0) };
                 doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |limit| {
-                    again.run(limit)
+                    again.run(limit);
                 });
             }),
         });
@@ -169,7 +171,7 @@ fn edit(ctx: Ctx, limits: Remote<LimitList>, edited: RwSignal<Option<Limit>>) ->
                 number.is_none().then(|| "A whole number from 1 to 1000000.".to_owned())
             };
             let bad_window = |t: &str| {
-                fields::parse_seconds(t).filter(|s| *s >= 0.1).is_none().then(|| "A time from 100ms on, such as 1 min.".to_owned())
+                fields::parse_seconds(t).is_none_or(|s| s < 0.1).then(|| "A time from 100ms on, such as 1 min.".to_owned())
             };
             view! {
                 <form class="fp-card fp-form" on:submit=sent>

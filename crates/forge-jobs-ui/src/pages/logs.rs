@@ -1,6 +1,6 @@
 //! What a job's handler logged, as it logs it.
 
-use crate::app::{Ctx, browser};
+use crate::app::{Ctx, Live, browser};
 use crate::ipc::IpcError;
 use crate::parts;
 use forge_jobs_api::wire::{JobStatus, LogLevel, LogLine, LogQuery};
@@ -20,6 +20,13 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
         let mut after = None;
         let mut number = 0;
         loop {
+            // Nobody looks, or somebody wants it still.
+            if seen.try_get_untracked() == Some(true)
+                && (ctx.live.get_untracked() == Live::Paused || !browser::is_visible())
+            {
+                browser::sleep(EVERY).await;
+                continue;
+            }
             let query = LogQuery { claim_no: None, after: after.clone(), limit: Some(500) };
             match ctx.ipc().log(&id, &query).await {
                 Ok(page) => {
@@ -62,7 +69,10 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
     let inside = move || {
         if lines.with(Vec::is_empty) {
             return seen.get().then(|| {
-                parts::empty("It has logged nothing", "Lines of tracing that a handler writes are kept with its job.")
+                parts::empty(
+                    "It has logged nothing",
+                    "Lines of tracing that a handler writes are kept with its job.",
+                )
             });
         }
         None
@@ -75,13 +85,14 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
             LogLevel::Debug => ("debug", "pending"),
             LogLevel::Trace | LogLevel::Unknown => ("trace", "pending"),
         };
-        let fields = line.fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let fields =
+            line.fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
         view! {
             <li>
                 <span class="fp-small">{parts::stamp(ctx, &line.at)}</span>
                 <span class="fp-status" data-status=colour>{word}</span>
                 <span class="fp-small" title=line.target.clone()>"claim " {line.claim_no}</span>
-                <span>{line.message.clone()}</span> <span class="fp-small">{fields}</span>
+                <span>{line.message}</span> <span class="fp-small">{fields}</span>
             </li>
         }
     };

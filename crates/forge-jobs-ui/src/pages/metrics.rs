@@ -14,7 +14,10 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     let timeline = charts::timeline(ctx, TimelineBy::Queue, None);
     let draw = move |timeline: Arc<Timeline>| {
         if timeline.lines.is_empty() {
-            return parts::empty("Nothing happened in this range", "Take a longer one. What was counted is kept for 90 days.");
+            return parts::empty(
+                "Nothing happened in this range",
+                "Take a longer one. What was counted is kept for 90 days.",
+            );
         }
         let left = (timeline.left_out > 0)
             .then(|| view! { <p class="fp-small">{format::count(timeline.left_out)} " more queues did less than these."</p> });

@@ -1,12 +1,14 @@
 //! What is going on: the first thing that somebody sees at three in the morning.
 
-use super::attention::{Urgency, needs};
-use super::processes;
+use super::attention::{Urgency, alerts, needs};
+use super::{charts, processes};
 use crate::app::{Ctx, Remote};
 use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
-use forge_jobs_api::wire::{BoundedCount, Counts, JobPage, JobQuery, JobStatus, Overview, QueueList, Topic};
+use forge_jobs_api::wire::{
+    BoundedCount, Counts, JobPage, JobQuery, JobStatus, Overview, QueueList, TimelineBy, Topic,
+};
 use leptos::prelude::*;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
@@ -28,12 +30,15 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             Box::pin(async move { ipc.jobs(&query).await })
         },
     );
+    let timeline = charts::timeline(ctx, TimelineBy::All, None);
     parts::page(
         "Overview",
         view! {
-            {attention(ctx, queues)}
+            {attention(ctx, overview, queues)}
             {parts::remote_error(overview)}
             {strip(ctx, overview)}
+            {charts::ranges(ctx)}
+            {charts::of_line(ctx, timeline)}
             {by_queue(ctx, queues)}
             {parts::card("Processes", processes::list(ctx, running))}
         },
@@ -41,10 +46,11 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
 }
 
 /// The banner of what needs a person. Quiet when nothing does.
-fn attention(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
-    let found = queues.part(|list| needs(&list.queues, &list.processes));
+fn attention(ctx: Ctx, overview: Remote<Overview>, queues: Remote<QueueList>) -> AnyView {
+    let told = overview.part(|overview| alerts(&overview.alerts));
+    let seen = queues.part(|list| needs(&list.queues, &list.processes));
     (move || {
-        let found = found.get()?;
+        let found: Vec<_> = told.get().into_iter().chain(seen.get()).flatten().collect();
         if found.is_empty() {
             return None;
         }
@@ -89,12 +95,18 @@ fn strip(ctx: Ctx, overview: Remote<Overview>) -> AnyView {
     let queues = overview.part(|o| (o.queues, o.paused_queues, o.schedules, o.live_processes));
     let line = move || {
         queues.get().map(|(queues, paused, schedules, live)| {
+            let some =
+                |n: u64, one: &str| format!("{} {one}{}", format::count(n), if n == 1 { "" } else { "s" });
+            let live = if live == 1 {
+                "1 live process".to_owned()
+            } else {
+                format!("{} live processes", format::count(live))
+            };
             format!(
-                "{} queues, {} paused · {} schedules · {} live processes",
-                format::count(queues),
+                "{}, {} paused · {} · {live}",
+                some(queues, "queue"),
                 format::count(paused),
-                format::count(schedules),
-                format::count(live)
+                some(schedules, "schedule")
             )
         })
     };

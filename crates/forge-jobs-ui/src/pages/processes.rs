@@ -46,7 +46,7 @@ pub(crate) fn list(ctx: Ctx, running: Remote<JobPage>) -> AnyView {
 }
 
 /// What to think of a process.
-fn state(process: &Process) -> (&'static str, &'static str) {
+const fn state(process: &Process) -> (&'static str, &'static str) {
     match process {
         p if !p.live => ("dead", "dead"),
         p if p.stopping => ("stopping", "scheduled"),

@@ -156,7 +156,7 @@ fn differences(old: &QueueSettings, new: &QueueSettings) -> Vec<String> {
 }
 
 pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
-    let asked = name.clone();
+    let asked = name;
     let queue: Remote<Queue> = Remote::new(
         ctx,
         &[Topic::Queues, Topic::Jobs],

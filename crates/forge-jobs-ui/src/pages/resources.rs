@@ -21,8 +21,8 @@ type Pick = fn(&Sample) -> Option<f64>;
 /// A chart: its title, what its numbers are, whether they spread over magnitudes, and where they come from.
 type Spec = (&'static str, Format, bool, Pick);
 
-fn rate(value: Option<u64>, sample: &Sample) -> Option<f64> {
-    value.map(|v| charts::count(v) / sample.watched_seconds.0.max(1.0))
+fn rate(value: u64, sample: &Sample) -> f64 {
+    charts::count(value) / sample.watched_seconds.0.max(1.0)
 }
 
 const OF_HOSTS: [Spec; 5] = [
@@ -30,8 +30,8 @@ const OF_HOSTS: [Spec; 5] = [
         s.cpu_seconds.map(|c| c.0 / s.watched_seconds.0.max(0.001))
     }),
     ("Memory", Format::Bytes, false, |s| s.memory_bytes.map(charts::count)),
-    ("Read from disks, per second", Format::Bytes, false, |s| rate(s.disk_read_bytes, s)),
-    ("Written to disks, per second", Format::Bytes, false, |s| rate(s.disk_written_bytes, s)),
+    ("Read from disks, per second", Format::Bytes, false, |s| s.disk_read_bytes.map(|v| rate(v, s))),
+    ("Written to disks, per second", Format::Bytes, false, |s| s.disk_written_bytes.map(|v| rate(v, s))),
     ("Free on the volume of the database", Format::Bytes, false, |s| s.disk_free_bytes.map(charts::count)),
 ];
 
@@ -68,7 +68,8 @@ fn remote(ctx: Ctx) -> Remote<Resources> {
 
 fn frame(processes: &[ProcessResources], pick: Pick) -> Frame {
     let Some(first) = processes.first() else { return Frame::empty() };
-    let xs: Vec<f64> = first.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
+    let xs: Vec<f64> =
+        first.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
     let series = processes.iter().take(LINES).map(|process| {
         let values: Vec<f64> =
             process.points.iter().map(|p| p.sample.as_ref().and_then(pick).unwrap_or(f64::NAN)).collect();
@@ -82,7 +83,9 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
     let zoom = charts::on_zoom(ctx);
     let shown = Signal::stored(None::<(f64, f64)>);
     let chart = move |(title, format, log, pick): Spec| {
-        let data = Signal::derive(move || remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick))));
+        let data = Signal::derive(move || {
+            remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick)))
+        });
         let with = move |chart: Chart| {
             let chart = chart.format(format);
             let chart = if log { chart.scale(YScale::Log) } else { chart };

@@ -15,7 +15,7 @@ use leptos::prelude::*;
 const AHEAD: u32 = 10;
 
 pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
-    let asked = name.clone();
+    let asked = name;
     let detail: Remote<ScheduleDetail> = Remote::new(
         ctx,
         &[Topic::Schedules],

@@ -11,11 +11,7 @@ use forge_jobs_api::wire::{
 use leptos::prelude::*;
 use serde_json::value::RawValue;
 
-const MISSED: [(&str, &str); 3] = [
-    ("once", "One job stands for all of them"),
-    ("skip", "Nothing is made up for"),
-    ("catch_up", "The latest are made up for"),
-];
+const MISSED: [(&str, &str); 3] = [("once", "One job for all"), ("skip", "None"), ("catch_up", "The latest")];
 const OVERLAP: [(&str, &str); 2] = [("skip", "It does not fire"), ("allow", "It fires all the same")];
 
 /// What is typed.
@@ -212,7 +208,7 @@ fn fields_of(
                 {fields::text("Queue", "", form.queue, needed)}
                 {fields::choice("Missed fires", &MISSED, form.missed)}
                 {fields::text("Missed within", "Older fires are left out", form.within, time)}
-                {fields::choice("While an earlier job is unfinished", &OVERLAP, form.overlap)}
+                {fields::choice("While one is unfinished", &OVERLAP, form.overlap)}
                 {fields::text("Jitter", "Jobs are spread over so much time", form.jitter, time)}
             </div>
             <label class="fp-field">

@@ -99,3 +99,40 @@ pub(crate) fn left_something(report: &VerbReport) -> bool {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_jobs_api::wire::VerbResult;
+
+    fn report(outcomes: &[VerbOutcome]) -> VerbReport {
+        let one = |outcome: &VerbOutcome| VerbResult {
+            id: "x".into(),
+            outcome: *outcome,
+            status: None,
+            dead_reason: None,
+            process: None,
+            claim_no: None,
+            duplicate_of: None,
+        };
+        VerbReport { results: outcomes.iter().map(one).collect() }
+    }
+
+    #[test]
+    fn what_came_of_a_verb_is_told_in_numbers() {
+        let all_well = report(&[VerbOutcome::Retried, VerbOutcome::Retried]);
+        assert_eq!(told(&all_well), "2 retried");
+        assert!(!left_something(&all_well));
+        let mixed = report(&[VerbOutcome::Duplicate, VerbOutcome::Retried, VerbOutcome::Unknown]);
+        assert_eq!(told(&mixed), "1 retried, 1 left, since another job has their dedupe key, 1 gone already");
+        assert!(left_something(&mixed));
+    }
+
+    #[test]
+    fn verbs_are_offered_where_they_make_sense() {
+        assert!(fits(Verb::Retry, JobStatus::Dead) && !fits(Verb::Retry, JobStatus::Done));
+        assert!(fits(Verb::Cancel, JobStatus::Running) && !fits(Verb::Cancel, JobStatus::Dead));
+        assert!(fits(Verb::RunNow, JobStatus::Scheduled) && !fits(Verb::RunNow, JobStatus::Pending));
+        assert!(fits(Verb::Drop, JobStatus::Done) && !fits(Verb::Drop, JobStatus::Running));
+    }
+}

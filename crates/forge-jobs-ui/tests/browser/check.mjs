@@ -37,8 +37,8 @@ world.bulk([
   { kind: 't.dead', queue: 'errors', payload: {} },
   { kind: 't.echo', queue: 'default', payload: { big: 1 } },
 ]);
-world.cli('cron', 'set', 'nightly', '30 2 * * *', 'report', '--zone', 'Europe/Berlin');
-world.cli('limit', 'set', 'slack', '--permits', '60', '--per', '1m');
+world.cli('cron', 'set', 'nightly', '--expression', '30 2 * * *', '--kind', 'report', '--zone', 'Europe/Berlin');
+world.cli('limit', 'set', 'slack', '60', '--per', '1m');
 let server = await world.serve('--worker', '--test-handlers');
 
 // Runs one check on a page of its own. An error on the page fails it, and so does a payload that became more than text.
@@ -187,6 +187,27 @@ await check('deleting many needs their number, and deletes them alone', async (p
   await page.waitForFunction((id) => !document.querySelector(`[data-id="${id}"]`), ids[0]);
   for (const id of ids) assert.throws(() => world.cli('job', 'show', id));
   assert.equal((await world.cli('job', 'list', '--queue', 'mail', '--limit', '500')).jobs.length, 117);
+});
+
+await check('all that a filter lets through: the number first, some of them, then what came of it', async (page) => {
+  world.bulk(Array.from({ length: 30 }, (_, n) => ({ kind: 'later', queue: 'bulk', payload: { n }, run_at: later })));
+  await go(page, '/scheduled?queue=bulk');
+  await page.locator('.fp-all', { hasText: '30 match' }).waitFor();
+  await page.locator('.fp-all button', { hasText: 'Cancel all' }).click();
+  const dialog = page.locator('dialog[open]');
+  await dialog.locator('strong', { hasText: '30' }).waitFor();
+  assert.match(await dialog.textContent(), /queue:bulk/);
+  await dialog.locator('.fp-danger').click();
+  await page.locator('.fp-said', { hasText: '30 cancelled' }).waitFor();
+  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'scheduled').jobs.length, 0);
+  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'dead', '--limit', '100').jobs.length, 30);
+});
+
+await check('a text of the payload finds jobs', async (page) => {
+  await go(page, '/jobs');
+  await page.locator('#fp-filter').fill('queue:mail payload:"user-77"');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelectorAll('.fp-row').length === 1);
 });
 
 await check('a dead job tells its story and is retried', async (page) => {
@@ -351,7 +372,7 @@ for (const theme of ['light', 'dark']) {
     await check(`axe finds nothing: ${theme}, ${width} pixels`, async (page) => {
       const dead = world.cli('job', 'list', '--status', 'dead').jobs[0].id;
       for (const path of ['/', '/jobs', '/scheduled', '/retries', '/dead', `/dead/${dead}`, '/cron', '/cron/nightly', '/queues',
-        '/queues/mail', '/processes', '/limits', '/metrics', '/resources', '/database', '/audit', '/nowhere']) {
+        '/queues/mail', '/processes', '/limits', '/metrics', '/metrics/mail', '/resources', '/database', '/audit', '/nowhere']) {
         await go(page, path);
         await settled(page);
         await page.waitForTimeout(150);
@@ -381,6 +402,31 @@ await check('a server that fails is shown where it fails, and the rest goes on',
   await page.locator('.fp-error', { hasText: 'cannot be read' }).waitFor();
   await page.locator('.fp-tile-count', { hasText: /\d/ }).first().waitFor();
 }, { expect: ['500'] });
+
+await check('with tokens one logs in, and who may only look is told so', async (page) => {
+  const file = join(world.dir, 'tokens');
+  const { token } = world.cli('token', 'vera', '--role', 'viewer', '--file', file);
+  const guarded = await world.serve('--tokens', file);
+  await page.goto(`${guarded.url}/panel/jobs?queue=mail`);
+  await page.locator('.fp-login input').fill('not-a-token');
+  await page.locator('.fp-login .fp-primary').click();
+  await page.locator('.fp-login .fp-error').waitFor();
+  await page.locator('.fp-login input').fill(token);
+  await page.locator('.fp-login .fp-primary').click();
+  await jobs(page).first().waitFor();
+  assert.match(await page.locator('.fp-who').textContent(), /vera · viewer/);
+  await jobs(page).first().locator('input').check();
+  const cancel = page.locator('.fp-bulk button', { hasText: 'Cancel' });
+  assert.ok(await cancel.isDisabled());
+  assert.match(await cancel.getAttribute('title'), /needs the role operator/);
+  assert.ok(!(await page.locator('.fp-nav a', { hasText: 'Audit' }).isVisible()));
+  assert.equal(await page.evaluate(() => document.cookie), '');
+  await page.reload();
+  await jobs(page).first().waitFor();
+  await page.locator('button', { hasText: 'Log out' }).click();
+  await page.locator('.fp-login').waitFor();
+  await guarded.stop();
+}, { expect: ['401'] });
 
 await check('a server that dies is told of, and the panel comes back by itself', async (page) => {
   await go(page, '/jobs?queue=mail');

@@ -4,6 +4,7 @@ use crate::database::Database;
 use crate::demo::{self, Ending, Options, Upstream};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -48,6 +49,10 @@ pub(crate) struct Args {
     /// Decides what the flaky upstream does [default: a random one; a run that is resumed keeps its own]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u32>,
+
+    /// Serve the API and the panel here, to this machine alone [default: 127.0.0.1:7419, or another port if that is taken; with --exit-when-idle nowhere]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Result<Exit, Failure> {
@@ -57,6 +62,7 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
         ending: if args.exit_when_idle { Ending::WhenIdle } else { Ending::WhenTold },
         upstream: if args.no_upstream { Upstream::Absent } else { Upstream::Present },
         seed: args.seed,
+        listen: args.listen,
     };
     demo::run(options, database, out).await
 }

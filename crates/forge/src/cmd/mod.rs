@@ -28,6 +28,7 @@ pub(crate) mod limit;
 mod limit_set;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
+mod panel;
 pub(crate) mod queue;
 mod queue_list;
 mod queue_set;
@@ -35,3 +36,5 @@ pub(crate) mod serve;
 mod serve_options;
 pub(crate) mod token;
 pub(crate) mod worker;
+
+pub(crate) use panel::with_panel;

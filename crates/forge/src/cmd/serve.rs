@@ -1,6 +1,7 @@
 //! `forge serve`: the HTTP API and the panel, with workers beside them if wanted.
 
 use super::serve_options::{Access, Bounds};
+use super::with_panel;
 use crate::database::Database;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, say};
@@ -9,11 +10,10 @@ use crate::worker::handlers;
 use crate::worker::ledger::Ledger;
 use forge_jobs::limits::SHUTDOWN_TIMEOUT;
 use forge_jobs::{DefaultRouter, HandlerRegistry, NoopEcho, QueueHandle, QueueRuntime, Storage};
-use forge_jobs_api::http::{API_PREFIX, router};
+use forge_jobs_api::http::router;
 use forge_jobs_api::server::{Readiness, Server, health};
 use forge_jobs_api::service::Api;
 use forge_jobs_api::wire::{ErrorCode, Served};
-use forge_jobs_ui::serve::PanelService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +29,6 @@ Examples:
   forge serve
   forge token ada --role operator --file tokens
   forge serve --listen 0.0.0.0:7419 --tokens tokens --host jobs.example.com --worker";
-
-/// Where the panel is.
-const PANEL: &str = "/panel";
 
 /// Serve the HTTP API and the panel until told to stop.
 #[derive(Debug, clap::Args)]
@@ -77,16 +74,12 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
         if args.worker { Some(start_worker(storage.clone(), args.test_handlers).await?) } else { None };
     let api = Api::new(storage);
     let readiness = Readiness::new(api.clone(), closing.clone());
-    let panel = PanelService::new(PANEL, API_PREFIX);
-    let app = router(api, options)
-        .merge(health(readiness))
-        .route_service("/", panel.redirect())
-        .nest_service(PANEL, panel);
+    let app = with_panel(router(api, options).merge(health(readiness)));
     let grace = args.shutdown_ms.map_or(SHUTDOWN_TIMEOUT, Duration::from_millis);
     let serving = tokio::spawn(server.run(app, closing.clone(), grace));
     say(&format!("serving {} on http://{addr}; Ctrl-C stops it", database.describe()?));
     if forge_jobs_ui::serve::is_built() {
-        say(&format!("the panel is at http://{addr}{PANEL}"));
+        say(&format!("the panel is at http://{addr}/panel"));
     }
     signals.next().await;
     say("stopping");

@@ -15,6 +15,7 @@ mod manifest;
 mod pages;
 mod progress;
 mod run;
+mod show;
 mod stats;
 mod summary;
 mod upstream;
@@ -35,6 +36,7 @@ use identity::{RUN_QUEUE, UPSTREAM_QUEUE};
 use progress::Progress;
 use run::{Places, Run, State, files_of_database};
 use stats::Stats;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +68,7 @@ pub(crate) struct Options {
     pub(crate) ending: Ending,
     pub(crate) upstream: Upstream,
     pub(crate) seed: Option<u32>,
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Why the watching ended.
@@ -95,6 +98,12 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
     let enqueuer = runtime.enqueuer();
     run.enqueue(&enqueuer).await?;
     greet(&run, &database.describe()?, options.ending);
+    // Who waits for the end alone needs no server.
+    let shown = if options.ending == Ending::WhenTold || options.listen.is_some() {
+        Some(show::start(storage.clone(), options.listen).await?)
+    } else {
+        None
+    };
     let handle = runtime.start().await?;
 
     let (database, argument) = (database.describe()?, database.argument()?);
@@ -116,6 +125,7 @@ pub(crate) async fn run(options: Options, database: &Database, out: &mut Output)
         }
         Err(failure) => Err(failure),
     };
+    drop(shown);
     stop(&handle, &mut signals, STOP_WITHIN).await;
     told.map(|()| Exit::Ok)
 }

@@ -24,7 +24,7 @@ const PAYLOADS: [&str; 8] = [
 const ERROR: &str = "connection refused (os error 111)\n   at upstream::call (src/upstream.rs:42)";
 const HOSTILE: &str = "<img src=x onerror=window.hacked=1> broke </script><script>window.hacked=1</script>";
 
-fn wire<T: DeserializeOwned>(value: serde_json::Value) -> Answer<T> {
+pub(super) fn wire<T: DeserializeOwned>(value: &serde_json::Value) -> Answer<T> {
     serde_json::from_str(&value.to_string()).map_err(|e| IpcError::Unreadable(e.to_string()))
 }
 
@@ -72,7 +72,7 @@ pub(super) fn job(
     } else {
         json!([])
     };
-    let mut detail: JobDetail = wire(json!({
+    let mut detail: JobDetail = wire(&json!({
         "job": {"id": id, "kind": kind, "queue": queue, "status": status,
             "dead_reason": if status == "dead" { json!("exhausted") } else { json!(null) },
             "priority": 0, "attempt": i32::from(started), "max_attempts": 20, "claim_no": i32::from(started),
@@ -92,10 +92,11 @@ pub(super) fn job(
 }
 
 /// The whole queue as of a moment.
+#[allow(clippy::too_many_lines, reason = "one table of what there is")]
 pub(super) fn world(now: i64) -> World {
     let at = |seconds: i64| rfc3339(now + seconds * SECOND);
     let queue = |name: &str, paused: bool| {
-        wire(json!({"name": name, "version": 3, "workers_set_by_operator": false,
+        wire(&json!({"name": name, "version": 3, "workers_set_by_operator": false,
             "paused_at": paused.then(|| at(-7_200)), "paused_by": paused.then_some("grace"),
             "settings": {"workers": 4, "paused": paused, "backoff_enabled": true, "base_seconds": 15,
                 "max_seconds": 21600, "done_retention_seconds": 604_800, "dead_retention_seconds": "forever",
@@ -127,7 +128,7 @@ pub(super) fn world(now: i64) -> World {
     }
     let process = |n: u32, live: bool, late: bool| {
         wire(
-            json!({"id": format!("0195e000-0000-7000-8000-{n:012x}"), "host": format!("web-{n}"), "pid": 4710 + n,
+            &json!({"id": format!("0195e000-0000-7000-8000-{n:012x}"), "host": format!("web-{n}"), "pid": 4710 + n,
             "version": "1.4.0", "kinds": ["mail.send", "mail.digest", "image.resize", "report.nightly"], "queues": null,
             "started_at": at(-86_400), "beat_at": at(if late { -25 } else { -4 }), "heartbeat_seconds": 10,
             "stale_seconds": 45, "stopping": false, "late": late, "live": live,
@@ -135,30 +136,32 @@ pub(super) fn world(now: i64) -> World {
         )
     };
     let schedule = |name: &str, expression: &str, description: &str, enabled: bool| {
-        wire(json!({"name": name, "version": 5, "enabled": enabled, "owner": "code", "overrides_code": false,
+        wire(
+            &json!({"name": name, "version": 5, "enabled": enabled, "owner": "code", "overrides_code": false,
             "undeclared": false, "settings": {"expression": expression, "zone": "Europe/Berlin",
                 "description": description, "kind": "report.nightly", "queue": "reports", "payload": {"full": true},
                 "priority": 0, "max_attempts": 20, "tags": [], "missed": "once", "catch_up": 1, "within_seconds": 3600,
                 "overlap": "skip", "jitter_seconds": 0},
             "code": null, "next_fire_at": enabled.then(|| at(1_800)), "last_fire_at": at(-84_600), "last_job": null,
-            "created_at": at(-864_000), "edited_at": at(-864_000)}))
+            "created_at": at(-864_000), "edited_at": at(-864_000)}),
+        )
     };
     let tick = |hours: i64, outcome: &str| {
         wire(
-            json!({"first_at": at(-hours * 3_600), "last_at": at(-hours * 3_600), "count": 1, "outcome": outcome,
+            &json!({"first_at": at(-hours * 3_600), "last_at": at(-hours * 3_600), "count": 1, "outcome": outcome,
             "job": null, "recorded_at": at(-hours * 3_600)}),
         )
     };
     let limit = |scope: &str, used: u32| {
         wire(
-            json!({"scope": scope, "permits": 60, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
+            &json!({"scope": scope, "permits": 60, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
             "set_by_operator": false, "version": 1, "used": used, "free": 60 - used,
             "next_at": (used == 60).then(|| at(12)), "drained_until": null, "keys": 0, "attached": [{"queue": "mail"}]}),
         )
     };
     let action = |no: i64, actor: &str, action: &str, outcome: &str| {
         wire(
-            json!({"no": no, "at": at(-600 * (5 - no)), "actor": actor, "role": "operator", "source": "panel",
+            &json!({"no": no, "at": at(-600 * (5 - no)), "actor": actor, "role": "operator", "source": "panel",
             "address": "192.0.2.7", "action": action, "what": "queue", "target": "reports", "count": 1,
             "before": {"paused": false}, "after": {"paused": true}, "detail": null, "outcome": outcome}),
         )

@@ -1,15 +1,18 @@
 //! A queue in the same page: made up from a seed, and changed by what is done to it.
 
+mod lines;
 mod made;
 mod world;
 
 use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, CronPreview, CronQuery, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued,
-    ErrorCode, JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, Me, Overview,
-    ProcessList, Queue, QueueEdit, QueueList, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
-    ScheduleRemoved, Tick, TickPage, TickQuery, Topic, VerbReport, Why,
+    AuditPage, AuditQuery, BoundedCount, BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, CronPreview,
+    CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode, ErrorList,
+    ErrorQuery, GroupVerb, JobCount, JobDetail, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit,
+    LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved,
+    Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -82,6 +85,10 @@ impl MockIpc {
     }
 }
 
+fn bounded(count: usize) -> BoundedCount {
+    BoundedCount { count: u64::try_from(count).unwrap_or(u64::MAX), more: false }
+}
+
 fn unknown<T>(what: &str) -> Answer<T> {
     Err(IpcError::refused(ErrorCode::NotFound, format!("there is no {what} of this name")))
 }
@@ -99,6 +106,34 @@ impl QueueIpc for MockIpc {
     }
     async fn overview(&self) -> Answer<Overview> {
         Ok(self.world.borrow().overview())
+    }
+    async fn timeline(&self, query: &TimelineQuery) -> Answer<Timeline> {
+        lines::timeline(self.world.borrow().now, query)
+    }
+    async fn resources(&self, query: &ResourceQuery) -> Answer<Resources> {
+        lines::resources(self.world.borrow().now, query)
+    }
+    async fn log(&self, _: &str, query: &LogQuery) -> Answer<LogPage> {
+        lines::log(self.world.borrow().now, query)
+    }
+    async fn errors(&self, _: &ErrorQuery) -> Answer<ErrorList> {
+        lines::errors(self.world.borrow().now)
+    }
+    async fn act_on_group(&self, group: &str, verb: Verb, _: Option<&str>) -> Answer<GroupVerb> {
+        self.change(Topic::Jobs, |world| {
+            let dead =
+                world.jobs.iter().filter(|j| j.job.status == JobStatus::Dead).map(|j| j.job.id.clone());
+            let ids: Vec<String> = dead.collect();
+            let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
+            let left = results.iter().filter(|r| r.outcome == VerbOutcome::Refused).count();
+            let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+            Ok(GroupVerb {
+                group: group.into(),
+                changed: size(results.len() - left),
+                left: size(left),
+                next: None,
+            })
+        })
     }
     async fn processes(&self) -> Answer<ProcessList> {
         Ok(ProcessList { processes: self.world.borrow().processes.clone() })
@@ -135,7 +170,54 @@ impl QueueIpc for MockIpc {
         self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
-        Ok(self.world.borrow().page(query))
+        self.world.borrow().page(query)
+    }
+    async fn count_jobs(&self, query: &JobQuery) -> Answer<JobCount> {
+        let all = JobQuery { limit: Some(10_000), after: None, ..query.clone() };
+        let page = self.world.borrow().page(&all)?;
+        Ok(JobCount { jobs: bounded(page.jobs.len()), unknown: page.unknown })
+    }
+    async fn preview_bulk(&self, query: &BulkQuery) -> Answer<BulkPreview> {
+        let all = JobQuery { limit: Some(10_000), after: None, ..query.filter.clone().unwrap_or_default() };
+        let mut page = self.world.borrow().page(&all)?;
+        let fits = |status: JobStatus| match query.verb {
+            BulkVerb::Retry => matches!(status, JobStatus::Dead | JobStatus::Retrying),
+            BulkVerb::RunNow => matches!(status, JobStatus::Scheduled | JobStatus::Retrying),
+            BulkVerb::Cancel => !matches!(status, JobStatus::Done | JobStatus::Dead),
+            BulkVerb::Drop => status != JobStatus::Running,
+        };
+        page.jobs.retain(|job| fits(job.status));
+        let jobs = bounded(page.jobs.len());
+        page.jobs.truncate(5);
+        Ok(BulkPreview {
+            verb: query.verb,
+            jobs,
+            sample: page.jobs,
+            refused: Vec::new(),
+            unknown: Vec::new(),
+        })
+    }
+    async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport> {
+        self.change(Topic::Jobs, |world| {
+            let all = JobQuery { limit: Some(10_000), after: None, ..run.filter.clone() };
+            let ids: Vec<String> = world.page(&all)?.jobs.into_iter().map(|job| job.id).collect();
+            let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
+            let done: Vec<_> = results.iter().filter(|r| r.outcome != VerbOutcome::Refused).collect();
+            let tried = bounded(done.len()).count;
+            let outcomes =
+                done.first().map(|r| OutcomeCount { outcome: r.outcome, jobs: tried }).into_iter().collect();
+            Ok(BulkReport {
+                tried,
+                tried_in_all: tried,
+                outcomes,
+                unchanged: Vec::new(),
+                next: None,
+                stopped: false,
+            })
+        })
+    }
+    async fn database(&self) -> Answer<DatabaseHealth> {
+        lines::database(self.world.borrow().now)
     }
     async fn job(&self, id: &str) -> Answer<JobDetail> {
         self.world.borrow().jobs.iter().find(|j| j.job.id == id).cloned().map_or_else(|| unknown("job"), Ok)

@@ -3,10 +3,11 @@
 use super::{Answer, IpcError, Verb, unknown};
 use crate::model::time::rfc3339;
 use forge_jobs_api::wire::{
-    AuditAction, BoundedCount, Counts, DeadReason, Doctor, EnqueueLine, ErrorCode, Fact, Job, JobDetail,
-    JobEvent, JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit, Schedule,
-    ScheduleEdit, Tick, TickOutcome, VerbOutcome, VerbResult, Why, WhyReason,
+    Alert, AlertSort, AuditAction, BoundedCount, Counts, DeadReason, Doctor, EnqueueLine, ErrorCode, Fact,
+    Job, JobDetail, JobEvent, JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit,
+    Recent, Schedule, ScheduleEdit, Tick, TickOutcome, VerbOutcome, VerbResult, Why, WhyReason,
 };
+use serde_json::json;
 
 /// The made-up queue.
 pub(super) struct World {
@@ -51,7 +52,16 @@ impl World {
             paused_queues: size(self.settings.iter().filter(|q| q.settings.paused).count()),
             schedules: size(self.schedules.len()),
             live_processes: size(self.processes.iter().filter(|p| p.live).count()),
+            stale_processes: 0,
             counts: count_of(self.jobs.iter().map(|j| &j.job)),
+            recent: Recent::default(),
+            by_queue: Vec::new(),
+            alerts: vec![Alert {
+                alert: AlertSort::ScheduleFailing,
+                subject: "weekly".into(),
+                text: "the latest job of schedule weekly is dead".into(),
+                remedy: "see its error, and retry it".into(),
+            }],
         }
     }
 
@@ -77,7 +87,7 @@ impl World {
         }
     }
 
-    pub(super) fn page(&self, query: &JobQuery) -> JobPage {
+    pub(super) fn page(&self, query: &JobQuery) -> Answer<JobPage> {
         let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
         let mut jobs: Vec<Job> = self
             .jobs
@@ -106,8 +116,9 @@ impl World {
         let rest = jobs.len().saturating_sub(from + limit);
         let jobs: Vec<Job> = jobs.into_iter().skip(from).take(limit).collect();
         let next = jobs.last().filter(|_| rest > 0).map(|j| j.id.clone());
-        let scanned = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
-        JobPage { jobs, next, unknown, scanned, complete: true }
+        let mut page: JobPage = super::made::wire(&json!({"jobs": [], "next": next, "unknown": unknown}))?;
+        page.jobs = jobs;
+        Ok(page)
     }
 
     pub(super) fn why(&self, id: &str) -> Option<Why> {
