@@ -109,10 +109,9 @@ impl Api {
 
     /// Whether a job's payload, as it is shown, holds a text.
     fn shows(&self, job: &Job, text: &str) -> bool {
-        match self.redaction.json(&job.payload) {
-            Some(masked) => masked.get().contains(text),
-            None => job.payload.get().contains(text),
-        }
+        self.redaction
+            .json(&job.payload)
+            .map_or_else(|| job.payload.get().contains(text), |masked| masked.get().contains(text))
     }
 
     /// How many jobs a filter lets through.
