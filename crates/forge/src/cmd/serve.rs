@@ -10,7 +10,7 @@ use crate::worker::handlers;
 use crate::worker::ledger::Ledger;
 use forge_jobs::limits::SHUTDOWN_TIMEOUT;
 use forge_jobs::{DefaultRouter, HandlerRegistry, NoopEcho, QueueHandle, QueueRuntime, Storage};
-use forge_jobs_api::http::router;
+use forge_jobs_api::http::{Scrapes, router};
 use forge_jobs_api::server::{Readiness, Server, health};
 use forge_jobs_api::service::Api;
 use forge_jobs_api::wire::{ErrorCode, Served};
@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     bounds: Bounds,
 
+    /// Let anybody who reaches the server read /metrics, without a token
+    #[arg(long, env = "FORGE_OPEN_METRICS")]
+    open_metrics: bool,
+
     /// Run jobs too, as `forge worker` does: of the kind `noop_echo`, in all queues
     #[arg(long, env = "FORGE_WORKER")]
     worker: bool,
@@ -62,7 +66,9 @@ pub(crate) async fn run(args: Args, database: &Database, out: &mut Output) -> Re
     let mut signals = Signals::listen()
         .map_err(|e| Failure::new(ErrorCode::Failed, format!("signals cannot be listened to: {e}")))?;
     let closing = CancellationToken::new();
-    let options = args.access.options()?.with_limits(args.bounds.of_requests()).closing_with(closing.clone());
+    let scrapes = if args.open_metrics { Scrapes::ByAnybody } else { Scrapes::ByCallers };
+    let options = args.access.options()?.with_scrapes(scrapes);
+    let options = options.with_limits(args.bounds.of_requests()).closing_with(closing.clone());
     // Before the database is opened: whoever cannot listen has no business there.
     let server = Server::bind(args.listen, &options, args.access.exposure())
         .await

@@ -1,7 +1,7 @@
 //! Who may call `forge serve`, and under which names.
 
 use crate::exit::Failure;
-use forge_jobs_api::http::{Authenticator, Hosts, HttpLimits, Open, Options, Scrapes, Tokens, Writes};
+use forge_jobs_api::http::{Authenticator, Hosts, HttpLimits, Open, Options, Tokens, Writes};
 use forge_jobs_api::server::{Exposure, ServerLimits};
 use forge_jobs_api::wire::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,6 @@ pub(crate) struct Access {
     /// Change nothing, whoever asks
     #[arg(long, env = "FORGE_READ_ONLY")]
     read_only: bool,
-
-    /// Let anybody who reaches the server read /metrics, without a token
-    #[arg(long, env = "FORGE_OPEN_METRICS")]
-    open_metrics: bool,
 
     /// Browsers send the session cookie over HTTPS alone: for a server behind a proxy that speaks it
     #[arg(long, env = "FORGE_SECURE_COOKIES")]
@@ -91,8 +87,6 @@ impl Access {
         };
         let writes = if self.read_only { Writes::Refused } else { Writes::Allowed };
         let options = Options::new(authenticator, Hosts::Only(self.hosts.clone())).with_writes(writes);
-        let scrapes = if self.open_metrics { Scrapes::ByAnybody } else { Scrapes::ByCallers };
-        let options = options.with_scrapes(scrapes);
         Ok(if self.secure_cookies { options.with_secure_cookies() } else { options })
     }
 }
