@@ -1,5 +1,10 @@
 //! A verb on all jobs that a filter lets through: what it would come to first, then how far it is.
 
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
 use super::verbs;
 use crate::app::{Ctx, Doing, Pending, Remote};
 use crate::ipc::Verb;

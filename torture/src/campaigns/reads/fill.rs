@@ -17,7 +17,7 @@ const QUEUES: u32 = 10;
 const KINDS: u32 = 20;
 /// Of so many jobs one has the tag `vip`.
 const TAGGED: u32 = 50;
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Fills a database: so many jobs of the last day by hand, and a job of each queue in each minute through the front door,
 /// so that it is counted.
@@ -38,7 +38,7 @@ async fn count(storage: &Storage, now: Timestamp, minutes: u32) -> Result<(), Fa
     let process = register(storage).await?;
     let queue = |n: u32| format!("q{}", n % QUEUES);
     for minute in (1..=minutes).rev() {
-        let at = Some(now.saturating_sub(Duration::from_mins(u64::from(minute))));
+        let at = Some(now.saturating_sub(Duration::from_secs(60 * u64::from(minute))));
         let job = |n: u32| {
             EnqueueRequest::new(format!("send_{}", (minute + n) % KINDS), n)
                 .on_queue(queue(n))
@@ -64,7 +64,7 @@ async fn count(storage: &Storage, now: Timestamp, minutes: u32) -> Result<(), Fa
 
 fn on_sqlite(site: &Site, jobs: u32, begin: i64, step: i64) -> Result<(), Failure> {
     let conn = Connection::open(site.database())?;
-    conn.busy_timeout(Duration::from_mins(1))?;
+    conn.busy_timeout(Duration::from_secs(60))?;
     conn.execute_batch(&format!(
         "PRAGMA synchronous = OFF; PRAGMA cache_size = -400000; BEGIN IMMEDIATE;
          CREATE TEMP TABLE made AS
@@ -128,7 +128,7 @@ async fn on_postgres(url: &str, jobs: u32, begin: i64, step: i64) -> Result<(), 
 pub(super) async fn hide_jobs(site: &Site) -> Result<(), Failure> {
     if !site.url().starts_with("postgres") {
         let conn = Connection::open(site.database())?;
-        conn.busy_timeout(Duration::from_mins(1))?;
+        conn.busy_timeout(Duration::from_secs(60))?;
         // Views that name it would be rewritten; this way they break as well.
         conn.execute_batch(
             "PRAGMA legacy_alter_table = ON; ALTER TABLE forge_jobs RENAME TO forge_jobs_hidden",
