@@ -11,6 +11,7 @@ use forge_jobs_api::service::Verb;
 use forge_jobs_api::wire::{
     BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, ErrorCode, JobQuery, OutcomeCount,
 };
+use std::fmt::Write as _;
 
 const fn wire(verb: Verb) -> BulkVerb {
     match verb {
@@ -100,7 +101,8 @@ fn text(preview: &BulkPreview) -> String {
     }
     for refused in &preview.refused {
         let ids = short(&refused.ids.join(" "), 80);
-        out.push_str(&format!("refused: {} {}, such as {ids}\n", many(refused.jobs), word(&refused.status)));
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "refused: {} {}, such as {ids}", many(refused.jobs), word(&refused.status));
     }
     out
 }
@@ -108,7 +110,7 @@ fn text(preview: &BulkPreview) -> String {
 fn told(report: &BulkReport) -> String {
     let mut out = String::new();
     for OutcomeCount { outcome, jobs } in &report.outcomes {
-        out.push_str(&format!("{jobs} {}\n", word(outcome).replace('_', " ")));
+        let _ = writeln!(out, "{jobs} {}", word(outcome).replace('_', " "));
     }
     if report.outcomes.is_empty() {
         out.push_str("no jobs\n");
