@@ -69,7 +69,7 @@ fn standing(filter: &JobFilter, status: Status) -> JobFilter {
     JobFilter { statuses: vec![status], ..filter.clone() }
 }
 
-fn add(a: BoundedCount, b: BoundedCount) -> BoundedCount {
+const fn add(a: BoundedCount, b: BoundedCount) -> BoundedCount {
     BoundedCount { count: a.count.saturating_add(b.count), more: a.more || b.more }
 }
 

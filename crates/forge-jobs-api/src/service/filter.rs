@@ -54,16 +54,12 @@ fn queues(names: Option<&str>) -> Result<Vec<String>, ApiError> {
 /// A kind, or what kinds begin with.
 fn kind(kind: Option<String>) -> Result<(Option<String>, Option<String>), ApiError> {
     let Some(kind) = kind else { return Ok((None, None)) };
-    match kind.strip_suffix('*') {
-        Some(prefix) => {
-            check_name("kind", prefix)?;
-            Ok((None, Some(prefix.to_owned())))
-        }
-        None => {
-            check_name("kind", &kind)?;
-            Ok((Some(kind), None))
-        }
+    if let Some(prefix) = kind.strip_suffix('*') {
+        check_name("kind", prefix)?;
+        return Ok((None, Some(prefix.to_owned())));
     }
+    check_name("kind", &kind)?;
+    Ok((Some(kind), None))
 }
 
 fn range(fields: [&'static str; 2], texts: [Option<String>; 2]) -> Result<TimeRange, ApiError> {

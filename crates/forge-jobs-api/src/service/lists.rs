@@ -70,10 +70,10 @@ impl Api {
         mut after: Option<PageCursor>,
     ) -> Result<Found, ApiError> {
         let search = filter.payload.as_deref().filter(|_| self.searches(filter));
-        let asked = match search {
-            Some(_) => JobFilter { payload: None, ..filter.clone() },
-            None => filter.clone(),
-        };
+        let mut asked = filter.clone();
+        if search.is_some() {
+            asked.payload = None;
+        }
         let mut found = Found {
             jobs: Vec::new(),
             ids: Vec::new(),
@@ -109,10 +109,8 @@ impl Api {
 
     /// Whether a job's payload, as it is shown, holds a text.
     fn shows(&self, job: &Job, text: &str) -> bool {
-        match self.redaction.json(&job.payload) {
-            Some(masked) => masked.get().contains(text),
-            None => job.payload.get().contains(text),
-        }
+        let masked = self.redaction.json(&job.payload);
+        masked.as_ref().unwrap_or(&job.payload).get().contains(text)
     }
 
     /// How many jobs a filter lets through.

@@ -31,11 +31,11 @@ fn sorted(mut ids: Vec<JobId>) -> Vec<JobId> {
     ids
 }
 
-fn from(at: Timestamp) -> TimeRange {
+const fn from(at: Timestamp) -> TimeRange {
     TimeRange { from: Some(at), until: None }
 }
 
-fn until(at: Timestamp) -> TimeRange {
+const fn until(at: Timestamp) -> TimeRange {
     TimeRange { from: None, until: Some(at) }
 }
 

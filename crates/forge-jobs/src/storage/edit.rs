@@ -12,7 +12,7 @@ use {
 };
 
 /// What to change of a job; `None` leaves it as it is.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobPatch {
     /// The data.
     pub payload: Option<Payload>,

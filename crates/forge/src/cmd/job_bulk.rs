@@ -93,25 +93,21 @@ fn sum(mut whole: BulkReport, part: BulkReport) -> BulkReport {
 }
 
 fn text(preview: &BulkPreview) -> String {
-    let mut out = format!("{} would be acted on\n", many(preview.jobs));
+    let mut lines = vec![format!("{} would be acted on\n", many(preview.jobs))];
     for job in &preview.sample {
-        let line = format!("  {} {} {} {}\n", job.id, plain(&job.kind), job.queue, word(&job.status));
-        out.push_str(&line);
+        lines.push(format!("  {} {} {} {}\n", job.id, plain(&job.kind), job.queue, word(&job.status)));
     }
     for refused in &preview.refused {
         let ids = short(&refused.ids.join(" "), 80);
-        out.push_str(&format!("refused: {} {}, such as {ids}\n", many(refused.jobs), word(&refused.status)));
+        lines.push(format!("refused: {} {}, such as {ids}\n", many(refused.jobs), word(&refused.status)));
     }
-    out
+    lines.concat()
 }
 
 fn told(report: &BulkReport) -> String {
-    let mut out = String::new();
-    for OutcomeCount { outcome, jobs } in &report.outcomes {
-        out.push_str(&format!("{jobs} {}\n", word(outcome).replace('_', " ")));
-    }
     if report.outcomes.is_empty() {
-        out.push_str("no jobs\n");
+        return "no jobs\n".into();
     }
-    out
+    let line = |o: &OutcomeCount| format!("{} {}\n", o.jobs, word(&o.outcome).replace('_', " "));
+    report.outcomes.iter().map(line).collect::<Vec<_>>().concat()
 }

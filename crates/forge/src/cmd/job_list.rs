@@ -58,10 +58,8 @@ pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit
 
 fn text(page: &JobPage) -> String {
     if page.jobs.is_empty() {
-        return match &page.next {
-            Some(next) => format!("none among {} jobs\n\nmore: --after {next}\n", page.scanned),
-            None => "no jobs\n".into(),
-        };
+        let far = |next: &String| format!("none among {} jobs\n\nmore: --after {next}\n", page.scanned);
+        return page.next.as_ref().map_or_else(|| "no jobs\n".into(), far);
     }
     let head = [
         ("id", Align::Left),

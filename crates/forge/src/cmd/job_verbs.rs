@@ -31,7 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(verb: Verb, args: Args, at: &Where, out: &mut Output) -> Result<Exit, Failure> {
     let by_filter = !args.filter.is_empty();
-    if by_filter == !args.ids.is_empty() {
+    if by_filter != args.ids.is_empty() {
         let text = "give ids, or a filter such as --queue or --status: one of the two";
         return Err(Failure::new(ErrorCode::Invalid, text));
     }

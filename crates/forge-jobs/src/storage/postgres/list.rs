@@ -93,7 +93,7 @@ enum Sources {
 }
 
 impl Sources {
-    fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         match self {
             Self::Whole => 1,
             Self::Deferred(nos) | Self::Pending([nos, ..]) | Self::Finished([nos, ..]) => nos.len(),
@@ -259,7 +259,7 @@ impl<'a> Look<'a> {
             Walk::Finished | Walk::Group => place.within(values, at, filter.finished),
             Walk::Running => {}
         }
-        if let (Walk::Pending, Sources::Whole) = (self.walk, &self.sources) {
+        if self.walk == Walk::Pending && matches!(self.sources, Sources::Whole) {
             for (column, nos) in [("x.queue", &self.names.queues), ("x.kind", &self.names.kinds)] {
                 if let Some(nos) = nos {
                     place.among(values, column, nos);
@@ -325,19 +325,20 @@ async fn sources(hub: &Hub, walk: Walk, statuses: &[JobStatus], names: &Numbers)
             Sources::Pending(columns)
         }
         Walk::Finished => {
-            let queues: Vec<i32> = match &names.queues {
-                Some(queues) => queues.clone(),
-                None => {
-                    let most = i64::try_from(COUNT_CAP).unwrap_or(i64::MAX);
-                    let rows = hub.look(Lane::Read, ALL_QUEUES, &[(&most as _, Type::INT8)]).await?;
-                    rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>()?
-                }
+            let queues: Vec<i32> = if let Some(queues) = &names.queues {
+                queues.clone()
+            } else {
+                let most = i64::try_from(COUNT_CAP).unwrap_or(i64::MAX);
+                let rows = hub.look(Lane::Read, ALL_QUEUES, &[(&most as _, Type::INT8)]).await?;
+                rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>()?
             };
-            let of = |status: &JobStatus| if *status == JobStatus::Done { 4 } else { 5 };
-            let pairs =
-                statuses.iter().flat_map(|status| queues.iter().map(move |queue| (of(status), *queue)));
-            let (statuses, queues) = pairs.unzip();
-            Sources::Finished([statuses, queues])
+            let mut columns: [Vec<i32>; 2] = Default::default();
+            for status in statuses {
+                let no = if *status == JobStatus::Done { 4 } else { 5 };
+                columns[0].extend(std::iter::repeat_n(no, queues.len()));
+                columns[1].extend(&queues);
+            }
+            Sources::Finished(columns)
         }
     })
 }

@@ -5,6 +5,7 @@ use super::filters::{Conditions, Numbers, json, of_job, of_row};
 use super::inspect::bounded;
 use super::rows;
 use super::state::{DEAD, DONE, RETRYING, SCHEDULED};
+use crate::errors::ErrorGroupId;
 use crate::limits::{COUNT_CAP, SCAN_BYTES, SCAN_ROWS};
 use crate::storage::checks::check_page;
 use crate::storage::filter::{Merged, Scan, Walk, merge};
@@ -138,14 +139,13 @@ impl<'a> Look<'a> {
         };
         match self.walk {
             Walk::Created | Walk::Running => add("1", vec![]),
-            Walk::Pending => match self.stretches(conn)? {
-                Some(stretches) => {
+            Walk::Pending => {
+                if let Some(stretches) = self.stretches(conn)? {
                     for stretch in stretches {
                         let one = "x.queue = ? AND x.lane = ? AND x.kind = ? AND x.priority = ?";
                         add(one, stretch.map(Value::from).to_vec());
                     }
-                }
-                None => {
+                } else {
                     let mut any = Conditions::default();
                     for (column, nos) in [("queue", &self.names.queues), ("kind", &self.names.kinds)] {
                         if let Some(nos) = nos {
@@ -154,7 +154,7 @@ impl<'a> Look<'a> {
                     }
                     add(if any.sql.is_empty() { "1" } else { &any.sql }, any.values);
                 }
-            },
+            }
             Walk::Deferred => {
                 for status in &self.statuses {
                     let no = if *status == JobStatus::Scheduled { SCHEDULED } else { RETRYING };
@@ -162,12 +162,11 @@ impl<'a> Look<'a> {
                 }
             }
             Walk::Finished => {
-                let queues = match &self.names.queues {
-                    Some(queues) => queues.clone(),
-                    None => {
-                        let mut all = conn.prepare_cached(ALL_QUEUES)?;
-                        all.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
-                    }
+                let queues = if let Some(queues) = &self.names.queues {
+                    queues.clone()
+                } else {
+                    let mut all = conn.prepare_cached(ALL_QUEUES)?;
+                    all.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
                 };
                 for status in &self.statuses {
                     let no = if *status == JobStatus::Done { DONE } else { DEAD };
@@ -177,7 +176,7 @@ impl<'a> Look<'a> {
                 }
             }
             Walk::Group => {
-                let group = self.filter.error_group.map_or(0, |group| group.number());
+                let group = self.filter.error_group.map_or(0, ErrorGroupId::number);
                 // Not by the index of statuses.
                 add("x.error_group = ? AND +x.status = 5", vec![Value::from(group)]);
             }
@@ -249,12 +248,12 @@ impl<'a> Look<'a> {
             }
         };
         // In this order, so that rows come as they stand in the index.
-        let join = match self.walk {
-            Walk::Created => "",
-            Walk::Running => " CROSS JOIN forge_jobs j ON j.seq = x.seq",
-            _ if self.of_job.sql.is_empty() => "",
-            _ => " CROSS JOIN forge_jobs j ON j.seq = x.seq",
+        let joined = match self.walk {
+            Walk::Created => false,
+            Walk::Running => true,
+            _ => !self.of_job.sql.is_empty(),
         };
+        let join = if joined { " CROSS JOIN forge_jobs j ON j.seq = x.seq" } else { "" };
         let asked = [&self.of_row, &self.of_job];
         let passes: Vec<&str> = asked.iter().map(|c| c.sql.as_str()).filter(|sql| !sql.is_empty()).collect();
         let passes = if passes.is_empty() { "1".to_owned() } else { format!("({})", passes.join(" AND ")) };
