@@ -72,7 +72,7 @@ fn handlers() -> HandlerRegistry {
     let mut handlers = HandlerRegistry::new();
     handlers.register_fn("good", |ctx| async move {
         ctx.progress(1, Some(2), Some(&secret("progress")));
-        ctx.set_output(&serde_json::json!(secret("output"))).unwrap();
+        ctx.set_output(serde_json::json!(secret("output"))).unwrap();
         JobOutcome::Done
     });
     handlers.register_fn("bad", |ctx| async move {
