@@ -46,6 +46,8 @@ impl World {
     pub(super) fn overview(&self) -> Overview {
         let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Overview {
+            alerts_left_out: 0,
+            queues_left_out: 0,
             version: "mock".into(),
             at: rfc3339(self.now),
             queues: size(self.settings.len()),
