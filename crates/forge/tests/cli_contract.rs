@@ -249,7 +249,7 @@ fn each_verb_answers_for_each_job_and_the_exit_code_for_all() {
     assert_eq!(verb(&home, "run-now", &[&b]), (4, vec![Refused]));
     assert_eq!(verb(&home, "drop", &[&b, ID]), (3, vec![Dropped, Unknown]));
     assert_eq!(verb(&home, "cancel", &[ID, &a]), (3, vec![Unknown, Cancelled]));
-    home.run(["job", "retry"]).check(2, &["ID"]);
+    home.run(["job", "retry"]).check(2, &["ids", "--status"]);
     home.run(["job", "drop", &a, "12"]).check(2, &["12"]);
     // Nothing was done to the good id of a bad command line.
     assert_eq!(home.run(["job", "show", &a]).code, 0);

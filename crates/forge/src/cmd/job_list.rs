@@ -46,7 +46,10 @@ pub(crate) async fn run(args: Args, at: &Where, out: &mut Output) -> Result<Exit
     let mut page = desk.jobs(query.clone()).await?;
     for _ in 0..LOOKS {
         // Nothing yet, and there is more to look through.
-        let (true, Some(next)) = (page.jobs.is_empty() && !page.complete, page.next.take()) else { break };
+        if !page.jobs.is_empty() || page.complete {
+            break;
+        }
+        let Some(next) = page.next.take() else { break };
         let scanned = page.scanned;
         page = desk.jobs(JobQuery { after: Some(next), ..query.clone() }).await?;
         page.scanned = page.scanned.saturating_add(scanned);
