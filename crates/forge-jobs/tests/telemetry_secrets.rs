@@ -77,7 +77,7 @@ fn handlers() -> HandlerRegistry {
     });
     handlers.register_fn("bad", |ctx| async move {
         match ctx.attempt() {
-            1 => JobOutcome::Failed(format!("postgres://user:{}@host/db", secret("error"))),
+            1 => JobOutcome::Failed(format!("postgres://localhost/db?password={}", secret("error"))),
             _ => JobOutcome::Dead(secret("discard")),
         }
     });
