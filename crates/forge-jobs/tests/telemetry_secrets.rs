@@ -136,6 +136,8 @@ async fn nothing_that_a_job_carries_is_in_an_event_a_span_or_a_metric() {
     tokio::time::timeout(Duration::from_secs(60), finished).await.expect("it hangs");
     handle.shutdown_graceful(Duration::from_secs(10)).await;
     handle.ended().await;
+    // From here on a panic is a failure to be seen.
+    drop(std::panic::take_hook());
     let roll = forge_jobs::storage::RollParams { oldest: Vec::new(), now: None };
     plain.metrics.roll(roll).await.unwrap();
     let metrics = forge_jobs::prometheus::text(&plain).await.unwrap();

@@ -136,19 +136,14 @@ fn unescape(text: &str) -> Option<String> {
             'b' => out.push('\u{8}'),
             'f' => out.push('\u{c}'),
             'u' => {
-                let mut unit = || {
-                    let four: String = chars.by_ref().take(4).collect();
-                    u16::from_str_radix(&four, 16).ok()
-                };
-                let first = unit()?;
+                let first = unit(&mut chars)?;
                 if (0xD800..0xDC00).contains(&first) {
                     // The second half of a pair.
                     let (slash, u) = (chars.next()?, chars.next()?);
                     if (slash, u) != ('\\', 'u') {
                         return None;
                     }
-                    let four: String = chars.by_ref().take(4).collect();
-                    let second = u16::from_str_radix(&four, 16).ok()?;
+                    let second = unit(&mut chars)?;
                     out.extend(char::decode_utf16([first, second]).map(|c| c.unwrap_or('\u{FFFD}')));
                 } else {
                     out.push(char::from_u32(u32::from(first)).unwrap_or('\u{FFFD}'));
@@ -158,6 +153,15 @@ fn unescape(text: &str) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// Four hexadecimal digits, no fewer.
+fn unit(chars: &mut std::str::Chars<'_>) -> Option<u16> {
+    let mut unit = 0;
+    for _ in 0..4 {
+        unit = unit * 16 + u16::try_from(chars.next()?.to_digit(16)?).ok()?;
+    }
+    Some(unit)
 }
 
 #[cfg(test)]
