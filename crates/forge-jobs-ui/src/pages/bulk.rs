@@ -12,7 +12,6 @@ use crate::model::{filter, format};
 use crate::parts::{self, dialog};
 use forge_jobs_api::wire::{
     BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, JobCount, JobQuery, OutcomeCount, Topic,
-    VerbReport, VerbResult,
 };
 use leptos::prelude::*;
 
@@ -206,18 +205,5 @@ fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, don
 }
 
 fn told(all: &[OutcomeCount]) -> String {
-    // The same words as for those that were chosen.
-    let results = all.iter().flat_map(|o| {
-        let one = VerbResult {
-            id: String::new(),
-            outcome: o.outcome,
-            status: None,
-            dead_reason: None,
-            process: None,
-            claim_no: None,
-            duplicate_of: None,
-        };
-        std::iter::repeat_n(one, usize::try_from(o.jobs).unwrap_or(0).min(100_000))
-    });
-    verbs::told(&VerbReport { results: results.collect() })
+    verbs::told_of(|outcome| all.iter().filter(|o| o.outcome == outcome).map(|o| o.jobs).sum())
 }

@@ -336,29 +336,20 @@ fn conflict(form: Form, theirs: RwSignal<Option<Queue>>, save: Callback<()>) -> 
         let now = theirs.get()?;
         let from = form.from.get()?;
         let changed = differences(&from.settings, &now.settings);
-        let items = changed.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+        let items = changed.into_iter().map(|line| view! { <li>{line}</li> }).collect_view().into_any();
         let (mine, take) = (now.clone(), now);
-        let keep = move |_| {
+        let keep = move || {
             // Only what was typed here differs from theirs then: the rest of theirs stays.
             let edit = form.edit().unwrap_or_default();
             form.from.set(Some(rebased(&mine, form, &edit)));
             theirs.set(None);
             save.run(());
         };
-        let give = move |_| {
+        let give = move || {
             form.fill(&take);
             theirs.set(None);
         };
-        Some(view! {
-            <div class="fp-banner fp-banner-warn" role="alert">
-                <strong>"Somebody changed this queue while you were editing it"</strong>
-                <ul>{items}</ul>
-                <div class="fp-actions">
-                    <button type="button" on:click=keep>"Save mine on top of it"</button>
-                    <button type="button" on:click=give>"Take theirs"</button>
-                </div>
-            </div>
-        })
+        Some(parts::conflict("Somebody changed this queue while you were editing it", items, keep, give))
     })
     .into_any()
 }

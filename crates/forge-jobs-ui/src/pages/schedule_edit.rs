@@ -274,29 +274,23 @@ fn conflict(form: Form, theirs: RwSignal<Option<ScheduleDetail>>, send: Callback
     (move || {
         let now = theirs.get()?.schedule;
         let from = form.from.get_value()?.settings;
-        let items =
-            changes(&from, &now.settings).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+        let items = changes(&from, &now.settings)
+            .into_iter()
+            .map(|line| view! { <li>{line}</li> })
+            .collect_view()
+            .into_any();
         let take = now.clone();
         // Fields that nobody typed into are not sent: theirs stay.
-        let keep = move |_| {
+        let keep = move || {
             form.version.set(now.version);
             theirs.set(None);
             send.run(());
         };
-        let give = move |_| {
+        let give = move || {
             form.fill(&take);
             theirs.set(None);
         };
-        Some(view! {
-            <div class="fp-banner fp-banner-warn" role="alert">
-                <strong>"Somebody changed this schedule while you were editing it"</strong>
-                <ul>{items}</ul>
-                <div class="fp-actions">
-                    <button type="button" on:click=keep>"Save mine on top of it"</button>
-                    <button type="button" on:click=give>"Take theirs"</button>
-                </div>
-            </div>
-        })
+        Some(parts::conflict("Somebody changed this schedule while you were editing it", items, keep, give))
     })
     .into_any()
 }

@@ -80,8 +80,13 @@ const OUTCOMES: [(VerbOutcome, &str); 10] = [
 
 /// What came of it, in a sentence.
 pub(crate) fn told(report: &VerbReport) -> String {
+    told_of(|outcome| report.results.iter().filter(|r| r.outcome == outcome).map(|_| 1).sum())
+}
+
+/// The same of how many jobs each outcome has.
+pub(crate) fn told_of(count: impl Fn(VerbOutcome) -> u64) -> String {
     let parts = OUTCOMES.iter().filter_map(|(outcome, words)| {
-        let count = report.results.iter().filter(|r| r.outcome == *outcome).count();
+        let count = count(*outcome);
         (count > 0).then(|| format!("{count} {words}"))
     });
     parts.collect::<Vec<_>>().join(", ")

@@ -183,6 +183,26 @@ pub(crate) fn button(
     .into_any()
 }
 
+/// What somebody else changed meanwhile, and both ways out of it.
+pub(crate) fn conflict(
+    title: &'static str,
+    items: AnyView,
+    keep: impl Fn() + 'static,
+    give: impl Fn() + 'static,
+) -> AnyView {
+    view! {
+        <div class="fp-banner fp-banner-warn" role="alert">
+            <strong>{title}</strong>
+            <ul>{items}</ul>
+            <div class="fp-actions">
+                <button type="button" on:click=move |_| keep()>"Save mine on top of it"</button>
+                <button type="button" on:click=move |_| give()>"Take theirs"</button>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
 /// Names and what they have, as a list.
 pub(crate) fn facts(rows: Vec<(&'static str, AnyView)>) -> AnyView {
     let rows = rows
