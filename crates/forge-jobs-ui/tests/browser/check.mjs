@@ -246,7 +246,10 @@ await check('settings: two edits in a row both stick, and what changes is said b
   await page.locator('.fp-said', { hasText: 'Saved' }).waitFor();
   assert.equal(world.cli('queue', 'list').queues.find((q) => q.name === 'mail').settings.workers, 7);
   await page.getByLabel('First delay').fill('2 min');
+  // The button is also off while it saves, and the words of the first time may still stand there.
+  const answered = page.waitForResponse((r) => r.url().includes('/queues/mail') && r.request().method() !== 'GET');
   await page.locator('form .fp-primary').click();
+  assert.equal((await answered).status(), 200);
   await page.waitForFunction(() => document.querySelector('form .fp-primary').disabled);
   const { settings } = world.cli('queue', 'list').queues.find((q) => q.name === 'mail');
   assert.deepEqual([settings.workers, settings.base_seconds], [7, 120]);
