@@ -3,6 +3,7 @@
 mod alerts;
 mod bench_charts;
 mod bench_http;
+mod beside;
 mod browser;
 mod charts;
 mod conformance;
@@ -15,6 +16,7 @@ mod guards;
 mod panel;
 mod peers;
 mod postgres;
+mod programs;
 mod root;
 mod run;
 mod schema;
@@ -79,6 +81,8 @@ fn main() -> ExitCode {
         ("bench-http", _) => bench_http::run(&rest),
         ("bench-charts", _) => bench_charts::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
+        // Not for people: what the step `tests` runs beside a server.
+        ("run-test-programs", []) => programs::run(),
         ("panel", _) => panel::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
