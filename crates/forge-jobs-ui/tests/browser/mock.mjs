@@ -10,6 +10,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import axe from '@axe-core/playwright';
+import * as forms from './forms.mjs';
 import { browser as launch } from './rig.mjs';
 
 const AxeBuilder = axe.default ?? axe;
@@ -118,6 +119,12 @@ await check('a verb changes the list that shows it', async (page) => {
   await page.locator('.fp-row input').first().check();
   await page.locator('.fp-bulk button', { hasText: 'Retry' }).click();
   await page.waitForFunction((before) => document.querySelectorAll('.fp-row').length === before - 1, before);
+});
+
+await check('forms make jobs, limits and schedules, and edit what waits', async (page) => {
+  await forms.editJob(page, go, null);
+  await forms.newLimit(page, go, null);
+  await forms.newSchedule(page, go, null);
 });
 
 await browser.close();
