@@ -3,8 +3,10 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
@@ -76,6 +78,26 @@ export function world() {
     rmSync(dir, { recursive: true, force: true });
   };
   return { dir, database, cli, rows, one, fill, bulk, serve, close };
+}
+
+// The made-up queue as a page: the files of a directory below /assets, and its page everywhere else.
+export async function site(root) {
+  const types = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.css': 'text/css' };
+  const policy =
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url, 'http://localhost').pathname;
+    const file = path.startsWith('/assets/') ? path.slice(8) : 'index.html';
+    try {
+      const body = await readFile(join(root, file));
+      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/html', 'content-security-policy': policy });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  return { url: `http://127.0.0.1:${server.address().port}/ops`, close: () => server.close() };
 }
 
 export const browser = () =>
