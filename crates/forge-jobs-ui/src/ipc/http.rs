@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, Changed, CronPreview, CronQuery,
     DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode, ErrorList, ErrorQuery,
-    GroupBatch, GroupVerb, JobCount, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit,
-    LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    GroupBatch, GroupVerb, JobCount, JobDetail, JobEdit, JobIds, JobPage, JobQuery, Limit, LimitChanged,
+    LimitEdit, LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
     ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
     TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
@@ -214,6 +214,10 @@ impl QueueIpc for HttpIpc {
     }
     async fn why(&self, id: &str) -> Answer<Why> {
         self.get(format!("/jobs/{}/why", encode(id))).await
+    }
+    async fn edit_job(&self, id: &str, version: i64, edit: &JobEdit) -> Answer<JobDetail> {
+        let path = format!("/jobs/{}", encode(id));
+        self.call("PATCH", path, json(edit)?, &[("If-Match", &if_match(version))]).await
     }
     async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
         let body = json(&JobIds { ids: ids.to_vec() })?;
