@@ -20,7 +20,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     );
     let doing = Doing::new(ctx);
     let again = parts::button(ctx, Role::Operator, text::CHECK_AGAIN, "fp-primary", doing.busy, move || {
-        found.reload()
+        found.reload();
     });
     let inside = move || {
         if may.get() {

@@ -128,7 +128,7 @@ fn head(
     let progress = job.progress.as_ref().map(|p| {
         let total = p.total.filter(|total| *total > 0);
         let bar = total.map(|total| view! { <progress aria-label=text::PROGRESS max=total.to_string() value=p.done.to_string()></progress> });
-        let of = total.map(|total| text::of_total(total)).unwrap_or_default();
+        let of = total.map(text::of_total).unwrap_or_default();
         let note = p.note.as_ref().map(|note| format!(" · {note}")).unwrap_or_default();
         view! { <p class="fp-line">{bar} " " {format::count(p.done)} {of} {note}</p> }
     });

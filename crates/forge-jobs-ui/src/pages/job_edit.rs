@@ -59,9 +59,9 @@ impl Form {
         let payload = self.payload.get();
         json::parse(&payload)?;
         now.payload = RawValue::from_string(payload.trim().to_owned()).ok()?;
-        now.queue = self.queue.get().trim().to_owned();
+        self.queue.get().trim().clone_into(&mut now.queue);
         now.priority = self.priority.get().trim().parse().ok()?;
-        now.due_at = self.run_at.get().trim().to_owned();
+        self.run_at.get().trim().clone_into(&mut now.due_at);
         now.tags = tags(&self.tags.get());
         time::micros(&now.due_at)?;
         if now.queue.is_empty() {

@@ -94,7 +94,7 @@ fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
 
 fn line(ctx: Ctx, job: &Job) -> AnyView {
     let progress = job.progress.as_ref().map(|p| {
-        let of = p.total.map(|total| text::of_total(total)).unwrap_or_default();
+        let of = p.total.map(text::of_total).unwrap_or_default();
         let note = p.note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
         view! { <span class="fp-small">{format!("{}{of}{note}", p.done)}</span> }
     });

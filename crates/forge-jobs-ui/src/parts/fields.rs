@@ -1,5 +1,10 @@
 //! Fields of forms: a label, what is typed, and what is wrong with it.
 
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
 use crate::app::{Doing, browser};
 use crate::model::json;
 use crate::text;
@@ -63,12 +68,20 @@ impl Line {
     fn view(self) -> AnyView {
         let Self { label, hint, value, wrong, refused, list } = self;
         let problem = problem(value, wrong, refused);
+        // A form that was just opened does not begin with what is missing.
+        let typed = RwSignal::new(false);
+        let problem =
+            Memo::new(move |_| problem.get().filter(|_| typed.get() || !value.with(String::is_empty)));
         let invalid = move || problem.with(|p| p.is_some().then_some("true"));
+        let changed = move |event: web_sys::Event| {
+            typed.set(true);
+            value.set(browser::value_of(&event));
+        };
         view! {
             <label class="fp-field">
                 <span>{label}</span>
                 <input type="text" autocomplete="off" spellcheck="false" list=list prop:value=value aria-invalid=invalid
-                    on:input=move |e| value.set(browser::value_of(&e))/>
+                    on:input=changed/>
                 <small class="fp-hint">{hint}</small>
                 {said(problem)}
             </label>

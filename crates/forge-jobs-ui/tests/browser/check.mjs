@@ -327,13 +327,14 @@ await check('deploys are marked, and each schedule shows its latest fires', asyn
 
 await check('a budget is drained and its drain lifted', async (page) => {
   await go(page, '/limits');
-  await page.locator('button', { hasText: 'Drain for' }).click();
+  const card = page.locator('section.fp-card', { has: page.locator('h2', { hasText: /^slack$/ }) });
+  await card.locator('button', { hasText: 'Drain for' }).click();
   await page.locator('dialog[open] .fp-danger').click();
-  await page.locator('.fp-badge-bad', { hasText: 'drained' }).waitFor();
+  await card.locator('.fp-badge-bad', { hasText: 'drained' }).waitFor();
   const drained = () => Number(world.one("SELECT drained_until FROM {t}budgets WHERE scope = 'slack'").drained_until ?? 0) / 1000;
   assert.ok(drained() > Date.now());
-  await page.locator('button', { hasText: 'Lift the drain' }).click();
-  await page.locator('button', { hasText: 'Drain for' }).waitFor();
+  await card.locator('button', { hasText: 'Lift the drain' }).click();
+  await card.locator('button', { hasText: 'Drain for' }).waitFor();
   assert.ok(drained() <= Date.now());
 });
 
