@@ -4,13 +4,13 @@ use super::TestError;
 use crate::Storage;
 use crate::config::{OpenError, PathsError, QueuePaths};
 use crate::storage::DatabaseConfig;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A database that is gone when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Place {
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
     schema: Option<DatabaseConfig>,
 }
 
@@ -35,7 +35,12 @@ impl Place {
         // A test's database need not survive a power cut.
         let config = DatabaseConfig::from_url(&url).map_err(OpenError::from)?.with_synchronous_normal();
         let storage = config.open_storage(&Nowhere).await?;
-        Ok((Self { _dir: Some(dir), schema: None }, storage))
+        Ok((Self { dir: Some(dir), schema: None }, storage))
+    }
+
+    /// The directory of the file.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.dir.as_ref().map(TempDir::path)
     }
 
     /// Memory.
@@ -50,7 +55,7 @@ impl Place {
         let config =
             DatabaseConfig::from_url(url).and_then(|c| c.with_schema(&name)).map_err(OpenError::from)?;
         // From here on it is dropped, whatever comes.
-        let place = Self { _dir: None, schema: Some(config.clone()) };
+        let place = Self { dir: None, schema: Some(config.clone()) };
         let storage = config.open_migrated(&Nowhere).await?;
         Ok((place, storage))
     }

@@ -10,11 +10,12 @@ use crate::{
 };
 use std::fmt;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Attempts after which a drain is taken for endless.
-const ENDLESS: usize = 10_000;
+const ENDLESS: usize = 2_000;
 /// Moves of the clock after which [`TestQueue::run_for`] is.
 const MOVES: usize = 100_000;
 
@@ -52,7 +53,7 @@ pub struct TestQueue {
     router: Arc<dyn Router>,
     clock: ManualClock,
     // Last, so that the storage is closed before its database goes away.
-    _place: Place,
+    place: Place,
 }
 
 impl TestQueue {
@@ -102,7 +103,7 @@ impl TestQueue {
         place: Place,
     ) -> Result<Self, TestError> {
         let steps = Arc::new(runtime.by_hand().await?);
-        Ok(Self { runtime, steps, router, clock, _place: place })
+        Ok(Self { runtime, steps, router, clock, place })
     }
 
     /// The clock that all of it follows.
@@ -115,6 +116,12 @@ impl TestQueue {
     #[must_use]
     pub const fn storage(&self) -> &Storage {
         self.runtime.storage()
+    }
+
+    /// The temporary directory that its file is in, for other files of the test; `None` if it is elsewhere.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.place.directory()
     }
 
     /// The runtime, not started: for its queues, limits and schedules. Starting it is allowed; it then works beside the
@@ -193,7 +200,7 @@ impl TestQueue {
     ///
     /// # Errors
     ///
-    /// [`TestError::Endless`] when 10,000 attempts were not enough.
+    /// [`TestError::Endless`] when 2,000 attempts were not enough.
     pub async fn drain(&self) -> Result<DrainReport, TestError> {
         self.drain_without_end(&[]).await
     }
