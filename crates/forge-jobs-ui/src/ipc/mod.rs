@@ -1,17 +1,24 @@
 //! The way to a queue: what the panel asks of its host.
 //!
-//! [`HttpIpc`] asks a server over HTTP. With the feature `mock`, `MockIpc` makes a queue up. A desktop program
-//! implements [`QueueIpc`] over whatever its window speaks.
+//! [`ApiIpc`] asks whoever speaks the API: a server over HTTP ([`HttpWay`]), the desktop program around the page
+//! ([`TauriWay`]), or another [`Way`]. With the feature `mock`, `MockIpc` makes a queue up. A host with another language
+//! implements [`QueueIpc`].
 
 mod error;
+mod fetch;
 mod http;
 #[cfg(feature = "mock")]
 mod mock;
+mod tauri;
+mod way;
 
 pub use error::IpcError;
-pub use http::HttpIpc;
+pub use fetch::HttpWay;
+pub use http::ApiIpc;
 #[cfg(feature = "mock")]
 pub use mock::MockIpc;
+pub use tauri::TauriWay;
+pub use way::{Request, Way};
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
