@@ -284,11 +284,15 @@ pub async fn check_not_enqueued(storage: &Storage, expected: &JobMatch) -> Resul
 #[macro_export]
 macro_rules! assert_enqueued {
     ($queue:expr $(, $field:ident : $value:expr)* $(,)?) => {{
-        let expected = $crate::testing::JobMatch::new()$(.$field($value))*;
-        let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(&$queue);
-        match $crate::testing::check_enqueued(storage, &expected).await {
-            ::core::result::Result::Ok(jobs) => jobs,
-            ::core::result::Result::Err(text) => ::core::panic!("{text}"),
+        // A `match`, so that a queue that the caller makes on the spot lives to the end of it.
+        match (&$queue, $crate::testing::JobMatch::new()$(.$field($value))*) {
+            (queue, expected) => {
+                let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(queue);
+                match $crate::testing::check_enqueued(storage, &expected).await {
+                    ::core::result::Result::Ok(jobs) => jobs,
+                    ::core::result::Result::Err(text) => ::core::panic!("{text}"),
+                }
+            }
         }
     }};
 }
@@ -297,10 +301,14 @@ macro_rules! assert_enqueued {
 #[macro_export]
 macro_rules! refute_enqueued {
     ($queue:expr $(, $field:ident : $value:expr)* $(,)?) => {{
-        let expected = $crate::testing::JobMatch::new()$(.$field($value))*;
-        let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(&$queue);
-        if let ::core::result::Result::Err(text) = $crate::testing::check_not_enqueued(storage, &expected).await {
-            ::core::panic!("{text}");
+        match (&$queue, $crate::testing::JobMatch::new()$(.$field($value))*) {
+            (queue, expected) => {
+                let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(queue);
+                let checked = $crate::testing::check_not_enqueued(storage, &expected).await;
+                if let ::core::result::Result::Err(text) = checked {
+                    ::core::panic!("{text}");
+                }
+            }
         }
     }};
 }
