@@ -21,21 +21,21 @@ const PACKAGES: [&str; 8] = [
 ];
 const PROGRAMS: [&str; 5] = ["WebKitWebDriver", "Xvfb", "xdotool", "dbus-run-session", "sqlite3"];
 
-/// Builds the panel quickly, then the program, and uses both.
+/// Builds the panel, the program with it, and uses both. With `--built` the panel is the one that is there already.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     set_up()?;
+    if let [first, words @ ..] = args
+        && first == "--built"
+    {
+        panel::build_unless_there(Build::Shipped)?;
+        return use_it(words);
+    }
     panel::build(Build::Quick)?;
     use_it(args)
 }
 
-/// The step of `cargo xtask test`, after the one that has built the panel as it is shipped.
-pub(crate) fn check() -> Result<(), String> {
-    panel::build_unless_there(Build::Shipped)?;
-    use_it(&[])
-}
-
 /// Makes sure that the program can be built and shown here.
-pub(crate) fn set_up() -> Result<(), String> {
+fn set_up() -> Result<(), String> {
     let found = || {
         Cmd::new("pkg-config").args(["--exists", "webkit2gtk-4.1", "gtk+-3.0"]).succeeds()
             && PROGRAMS.iter().all(|name| browser::on_path(name).is_some())

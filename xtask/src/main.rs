@@ -56,7 +56,7 @@ usage: cargo xtask <command>
                    (--quick: large, and built in seconds; --check: use it in a headless Chromium; --mock: the one on a queue
                    that is made up)
   desktop [WORD…]  build the desktop example with the panel, and use its window on a display that nobody sees; words pick
-                   the checks whose name holds one of them
+                   the checks whose name holds one of them (--built first: with the panel that is there)
   bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what

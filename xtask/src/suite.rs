@@ -2,8 +2,8 @@
 
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, charts, conformance, cron_cases, desktop, features, guards, panel, postgres, root, schemathesis,
-    tidy, wasm,
+    alerts, charts, conformance, cron_cases, features, guards, panel, postgres, root, schemathesis, tidy,
+    wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 13] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
@@ -45,7 +45,6 @@ const STEPS: [Step; 14] = [
     ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
     ("panel", || panel::check().map(|()| End::Done)),
-    ("desktop", desktop_window),
     ("cargo-deny", deny),
 ];
 
@@ -188,16 +187,6 @@ fn made_up_requests() -> Result<End, String> {
         return Ok(End::Skipped(format!("no requests were made up from the OpenAPI document: {why}")));
     }
     schemathesis::run(&[])?;
-    Ok(End::Done)
-}
-
-/// The desktop example in its window.
-fn desktop_window() -> Result<End, String> {
-    if let Err(why) = desktop::set_up() {
-        println!("{why}");
-        return Ok(End::Skipped(format!("the desktop example was neither built nor used: {why}")));
-    }
-    desktop::check()?;
     Ok(End::Done)
 }
 
