@@ -10,6 +10,7 @@ mod conformance;
 mod cron_cases;
 mod debian;
 mod demo;
+mod desktop;
 mod features;
 mod gallery;
 mod guards;
@@ -57,6 +58,8 @@ usage: cargo xtask <command>
   panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
                    (--quick: large, and built in seconds; --check: use it in a headless Chromium, on both storages;
                    --mock: the one on a queue that is made up)
+  desktop [WORD…]  build the desktop example with the panel, and use its window on a display that nobody sees; words pick
+                   the checks whose name holds one of them (--built first: with the panel that is there)
   bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         // Not for people: what the step `tests` runs beside a server.
         ("run-test-programs", []) => programs::run(),
         ("panel", _) => panel::run(&rest),
+        ("desktop", _) => desktop::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {

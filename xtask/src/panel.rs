@@ -155,14 +155,25 @@ fn use_it(words: &[&String]) -> Result<(), String> {
     })
 }
 
+/// The panel alone, for a program that embeds it.
+pub(crate) fn build(build: Build) -> Result<(), String> {
+    wasm::build_panel("forge-panel", build, &dist())
+}
+
+/// The same, unless a step before has built it.
+pub(crate) fn build_unless_there(how: Build) -> Result<(), String> {
+    if is_there() { Ok(()) } else { build(how) }
+}
+
+/// Whether it is where programs take it from.
+fn is_there() -> bool {
+    let entries = std::fs::read_dir(dist()).into_iter().flatten().filter_map(Result::ok);
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".wasm"))
+}
+
 /// For the demo: built where that needs nothing but a compiler that is here. Else the program says how.
 pub(crate) fn build_if_missing() {
-    let is_there = std::fs::read_dir(dist())
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .any(|entry| entry.file_name().to_string_lossy().ends_with(".wasm"));
-    if is_there {
+    if is_there() {
         return;
     }
     if !wasm::is_ready() {

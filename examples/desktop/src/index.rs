@@ -140,7 +140,7 @@ impl Index {
         {
             let mut seen = transaction.prepare_cached(
                 "INSERT INTO files (path, size, modified, inode, seen) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (path) DO UPDATE SET seen = ?5, size = ?2, modified = ?3, inode = ?4,
+                 ON CONFLICT (path) DO UPDATE SET seen = max(seen, ?5), size = ?2, modified = ?3, inode = ?4,
                      sha256 = CASE WHEN (size, modified, inode) = (?2, ?3, ?4) THEN sha256 END
                  RETURNING sha256 IS NULL",
             )?;

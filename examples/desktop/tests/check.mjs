@@ -60,7 +60,10 @@ const request = (method, path, body, headers = []) =>
 
 // --- In a window that a script drives.
 
-window = await driven(world);
+window = await driven(world).catch((error) => {
+  world.close();
+  throw error;
+});
 
 await check('a folder is chosen, its files are hashed, and what is there twice is shown', async () => {
   await window.seen('#choose');

@@ -26,7 +26,7 @@ impl TauriWay {
     /// `None` where the page is in no window of Tauri.
     #[must_use]
     pub fn find() -> Option<Self> {
-        let internals = Reflect::get(&web_sys::window()?, &"__TAURI_INTERNALS__".into()).ok()?;
+        let internals = Reflect::get(&web_sys::window()?.into(), &"__TAURI_INTERNALS__".into()).ok()?;
         internals.is_object().then_some(Self { internals })
     }
 
