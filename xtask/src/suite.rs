@@ -2,8 +2,8 @@
 
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, charts, conformance, cron_cases, features, guards, panel, postgres, root, schemathesis, tidy,
-    wasm,
+    alerts, book, charts, conformance, cron_cases, features, guards, packages, panel, postgres, root,
+    schemathesis, tidy, wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,12 +32,14 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 15] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("tests", tests),
     ("cron-cases", cron_fires),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
     ("examples", examples),
+    ("book", || book::run(&[]).map(|()| End::Done)),
+    ("packages", || packages::run(&[]).map(|()| End::Done)),
     ("features", single_features),
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
