@@ -3,6 +3,7 @@
 mod alerts;
 mod bench_charts;
 mod bench_http;
+mod beside;
 mod book;
 mod browser;
 mod charts;
@@ -17,6 +18,7 @@ mod packages;
 mod panel;
 mod peers;
 mod postgres;
+mod programs;
 mod root;
 mod run;
 mod schema;
@@ -86,6 +88,8 @@ fn main() -> ExitCode {
         ("packages", _) => packages::run(&rest),
         ("book", _) => book::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
+        // Not for people: what the step `tests` runs beside a server.
+        ("run-test-programs", []) => programs::run(),
         ("panel", _) => panel::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),

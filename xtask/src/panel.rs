@@ -1,6 +1,7 @@
 //! The panel: built for wasm32, packed where `forge` embeds it, and used in a browser.
 
-use crate::run::{Cmd, cargo};
+use crate::postgres::build_as_for_tests;
+use crate::run::Cmd;
 use crate::wasm::{self, Build};
 use crate::{browser, root};
 use std::path::PathBuf;
@@ -38,11 +39,17 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// What [`check`] uses: the panel as it is shipped, and the one on a made-up queue.
+pub(crate) fn build() -> Result<PathBuf, String> {
+    wasm::build_panel("forge-panel", Build::Shipped, &dist())?;
+    mock(Build::Quick)
+}
+
 /// The step of `cargo xtask test`: the panel as it is shipped, used in a browser.
 pub(crate) fn check() -> Result<(), String> {
-    wasm::build_panel("forge-panel", Build::Shipped, &dist())?;
+    let page = build()?;
     use_it(&[])?;
-    use_mock(&mock(Build::Quick)?)
+    use_mock(&page)
 }
 
 /// The panel on a queue that is made up, as a directory to be served: what it needs is below `assets`.
@@ -78,7 +85,7 @@ fn use_mock(page: &std::path::Path) -> Result<(), String> {
 fn use_it(words: &[&String]) -> Result<(), String> {
     let scripts = root::workspace().join("crates/forge-jobs-ui/tests/browser");
     browser::install(&scripts)?;
-    cargo(["build", "--package", "forge", "--bin", "forge"]).run()?;
+    build_as_for_tests("forge")?;
     let forge = root::debug_products()?.join(format!("forge{}", std::env::consts::EXE_SUFFIX));
     Cmd::new("node")
         .args([scripts.join("check.mjs")])

@@ -27,9 +27,16 @@ pub(crate) fn cargo_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = 
     Ok(Cmd::new(program()?).args(["run", "--bouncer", "--"]).args([cargo]).args(args))
 }
 
+/// This very program with these arguments, with a server and a pooler beside it for as long as it runs. The program that
+/// starts them must have been built already.
+pub(crate) fn own_with_pooler<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
+    let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
+    Ok(Cmd::new(program()?).args(["run", "--bouncer", "--"]).args([own]).args(args))
+}
+
 /// This very program with these arguments, with a server beside it for as long as it runs.
 pub(crate) fn own_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
-    cargo(["build", "--quiet", "--package", "forge-test-cluster"]).run()?;
+    build_as_for_tests("forge-test-cluster")?;
     let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
     Ok(Cmd::new(program()?).args(["run", "--"]).args([own]).args(args))
 }
@@ -40,6 +47,12 @@ pub(crate) fn with_durable_server(command: impl AsRef<OsStr>) -> Result<Cmd, Str
     cargo(["build", "--quiet", "--package", "forge-test-cluster"]).run()?;
     let server = ["run", "--durable", "--set", "shared_buffers=1GB", "--set", "max_wal_size=8GB", "--"];
     Ok(Cmd::new(program()?).args(server).args([command]))
+}
+
+/// Builds a program with the features that the tests use, so that it is not built twice: naming a test among what is
+/// built makes cargo choose them.
+pub(crate) fn build_as_for_tests(program: &str) -> Result<(), String> {
+    cargo(["build", "--quiet", "--workspace", "--bin", program, "--test", "guards"]).run()
 }
 
 fn program() -> Result<PathBuf, String> {

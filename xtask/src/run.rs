@@ -119,6 +119,19 @@ impl Cmd {
         }
     }
 
+    /// Shows the command, runs it to its end and gives the lines of its stdout; its stderr is passed through.
+    pub(crate) fn lines(&self) -> Result<Vec<String>, String> {
+        println!("$ {}", self.shown());
+        let mut child = self.spawn(Stdio::piped())?;
+        let stdout = child.stdout.take().ok_or("the output of the command cannot be read")?;
+        let reader =
+            std::thread::spawn(move || BufReader::new(stdout).lines().collect::<std::io::Result<Vec<_>>>());
+        let result = self.finish(child);
+        let lines = reader.join().map_err(|_| "the thread that read the output has panicked")?;
+        result?;
+        lines.map_err(|e| format!("the output of {} cannot be read: {e}", self.shown()))
+    }
+
     /// The command as one would type it.
     pub(crate) fn shown(&self) -> String {
         let program = PathBuf::from(&self.program);
@@ -189,6 +202,16 @@ pub(crate) struct TestCount {
 }
 
 impl TestCount {
+    /// Both together.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            programs: self.programs + other.programs,
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            ignored: self.ignored + other.ignored,
+        }
+    }
+
     /// Adds what one line of output says, if it is a closing line of a test program.
     fn add_line(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ") else { return };

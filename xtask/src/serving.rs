@@ -1,14 +1,15 @@
 //! A running `forge serve` for a check, and a directory for its files.
 
+use crate::postgres::build_as_for_tests;
 use crate::root;
-use crate::run::{Cmd, cargo};
+use crate::run::Cmd;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The program, built without optimisation.
 pub(crate) fn program() -> Result<PathBuf, String> {
-    cargo(["build", "--quiet", "--package", "forge"]).run()?;
+    build_as_for_tests("forge")?;
     Ok(root::debug_products()?.join(format!("forge{}", std::env::consts::EXE_SUFFIX)))
 }
 

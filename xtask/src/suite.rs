@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every test there is.
 
+use crate::beside::Beside;
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, book, charts, conformance, cron_cases, features, guards, packages, panel, postgres, root,
-    schemathesis, tidy, wasm,
+    alerts, book, charts, conformance, cron_cases, features, gallery, guards, packages, panel, programs,
+    root, schemathesis, tidy, wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,13 +15,16 @@ const SEED: &str = "20261129";
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a step ended.
-enum End {
+pub(crate) enum End {
     Done,
     Tests(TestCount),
     /// It could not run here; why, and the remedy.
     Skipped(String),
     Failed(String),
 }
+
+/// What the summary says before the reason.
+pub(crate) const SKIPPED: &str = "SKIPPED: ";
 
 /// A line of the summary.
 struct Line {
@@ -32,8 +36,9 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
+    ("build", build),
     ("tests", tests),
     ("cron-cases", cron_fires),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
@@ -43,6 +48,7 @@ const STEPS: [Step; 15] = [
     ("features", single_features),
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
+    ("pages", pages),
     ("alerts", || alerts::run().map(|()| End::Done)),
     ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
@@ -50,27 +56,41 @@ const STEPS: [Step; 15] = [
     ("cargo-deny", deny),
 ];
 
+/// What only compiles, and so runs beside the test programs where both are asked for. The order is that of [`STEPS`].
+const COMPILING: [&str; 5] = ["features", "docs", "wasm32", "pages", "cargo-deny"];
+/// The step beside which they run.
+const WAITING: &str = "tests";
+
 /// Runs the steps, or those that are named, until one fails, then prints what was run.
 pub(crate) fn run(names: &[String]) -> Result<(), String> {
     if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|(step, _)| step == name)) {
         let steps = STEPS.map(|(name, _)| name).join(", ");
         return Err(format!("there is no step {unknown:?}; the steps are {steps}"));
     }
+    // The tests are those that were built just now, and not some of an earlier day.
+    let is_in = |step: &str| names.iter().any(|name| name == step);
+    let asked = |step: &str| names.is_empty() || is_in(step) || (step == "build" && is_in("tests"));
     let started = Instant::now();
-    let mut lines = Vec::new();
-    for (name, step) in
-        STEPS.into_iter().filter(|(step, _)| names.is_empty() || names.iter().any(|n| n == step))
-    {
+    let (mut lines, mut beside) = (Vec::new(), None);
+    for (name, step) in STEPS.into_iter().filter(|(step, _)| asked(step)) {
         println!("\n=== {name}");
+        if name == WAITING {
+            beside = Some(Beside::start(COMPILING.into_iter().filter(|step| asked(step)).collect()));
+        }
         let at = Instant::now();
-        let end = step().unwrap_or_else(End::Failed);
+        let elsewhere = beside.as_mut().and_then(|beside: &mut Beside| beside.end_of(name));
+        let (took, end) = elsewhere.unwrap_or_else(|| {
+            let end = step().unwrap_or_else(End::Failed);
+            (at.elapsed(), end)
+        });
         let failed = matches!(end, End::Failed(_));
-        lines.push(Line { name, took: at.elapsed(), end });
+        lines.push(Line { name, took, end });
         if failed {
             break;
         }
     }
-    println!("\n{}", summary(&lines, started.elapsed()));
+    drop(beside);
+    println!("\n{}", summary(&lines, started.elapsed(), asked));
     match lines
         .into_iter()
         .find_map(|line| if let End::Failed(e) = line.end { Some((line.name, e)) } else { None })
@@ -80,40 +100,51 @@ pub(crate) fn run(names: &[String]) -> Result<(), String> {
     }
 }
 
-fn summary(lines: &[Line], took: Duration) -> String {
+fn summary(lines: &[Line], took: Duration, asked: impl Fn(&str) -> bool) -> String {
     let row = |name: &str, seconds: &str, result: &str| format!("{name:<14} {seconds:>7}  {result}");
     let shown = |took: Duration| format!("{:.1}", took.as_secs_f64());
     let mut rows = vec![row("step", "seconds", "result")];
     rows.extend(lines.iter().map(|line| {
         let result = match &line.end {
             End::Done | End::Tests(_) => "ok",
-            End::Skipped(why) => &format!("SKIPPED: {why}"),
+            End::Skipped(why) => &format!("{SKIPPED}{why}"),
             End::Failed(_) => "FAILED",
         };
         row(line.name, &shown(line.took), result)
     }));
-    let missing = STEPS.iter().filter(|(name, _)| !lines.iter().any(|line| line.name == *name));
+    let missing =
+        STEPS.iter().filter(|(name, _)| asked(name) && !lines.iter().any(|line| line.name == *name));
     rows.extend(missing.map(|(name, _)| row(name, "-", "not run")));
     rows.push(row("in all", &shown(took), ""));
-    for line in lines {
-        if let End::Tests(TestCount { programs, passed, failed, ignored }) = line.end {
-            rows.push(format!(
-                "tests of {programs} programs: {passed} passed; {failed} failed; {ignored} ignored"
-            ));
-        }
+    let counts =
+        lines.iter().filter_map(|line| if let End::Tests(count) = line.end { Some(count) } else { None });
+    if let Some(TestCount { programs, passed, failed, ignored }) = counts.reduce(TestCount::and) {
+        rows.push(format!(
+            "tests of {programs} programs: {passed} passed; {failed} failed; {ignored} ignored"
+        ));
     }
     rows.join("\n")
 }
 
 /// Everything is built before the server is started: with it the program that starts the server, and a compiler at work
-/// needs no server beside it.
+/// needs no server beside it. Doctests are built when they run, so they are run here.
+fn build() -> Result<End, String> {
+    programs::build()?;
+    Ok(End::Tests(cargo(["test", "--workspace", "--doc"]).run_tests()?))
+}
+
 fn tests() -> Result<End, String> {
-    cargo(["test", "--workspace", "--no-run"]).run()?;
-    let run = postgres::cargo_with_server(["test", "--workspace", "--no-fail-fast"])?
-        .env("PROPTEST_RNG_SEED", SEED);
+    let run = programs::with_server()?.env("PROPTEST_RNG_SEED", SEED);
     let (count, found) = run.run_rules()?;
     conformance::check(&found)?;
     Ok(End::Tests(count))
+}
+
+/// What browsers will use, as it is shipped: this only builds it.
+fn pages() -> Result<End, String> {
+    gallery::build()?;
+    panel::build()?;
+    Ok(End::Done)
 }
 
 /// Runs every example of every crate, each in an empty directory of its own for its files.
@@ -259,6 +290,7 @@ mod tests {
                 line("examples", End::Failed("minimal failed".into())),
             ],
             Duration::from_secs(6),
+            |_| true,
         );
         for words in [
             "tidy               1.5  ok",

@@ -26,7 +26,7 @@ struct Rig {
     storage: Storage,
     client: Client,
     process: ProcessId,
-    _snapshot: Client,
+    snapshot: Client,
     _database: TestDatabase<'static>,
 }
 
@@ -54,7 +54,7 @@ impl Rig {
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM forge.jobs")
             .await
             .unwrap();
-        let rig = Self { storage, client, process, _snapshot: snapshot, _database: database };
+        let rig = Self { storage, client, process, snapshot, _database: database };
         // Names the queue and the kind.
         rig.enqueue(EnqueueRequest::new("k", 0), None).await;
         assert_eq!(rig.claim(1).await.len(), 1);
@@ -138,6 +138,21 @@ async fn until<T>(rig: &Rig, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         }
     };
     tokio::time::timeout(HANG, asked).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_the_oldest_snapshot_is_named_and_an_idle_transaction_that_holds_none_is_not() {
+    let rig = Rig::new().await;
+    let rows = rig.snapshot.query_typed("SELECT pg_backend_pid()::int8", &[]).await.unwrap();
+    // Older than it, and in nobody's way: between statements it has neither read nor written anything that counts.
+    rig.client.batch_execute("BEGIN; SELECT 1").await.unwrap();
+    let open = rig.storage.inspect.oldest_snapshot().await.unwrap().unwrap();
+    assert_eq!(open.pid, rows[0].get::<_, i64>(0));
+    assert_eq!(open.state.as_deref(), Some("idle in transaction"));
+    rig.snapshot.batch_execute("COMMIT").await.unwrap();
+    let after = rig.storage.inspect.oldest_snapshot().await.unwrap();
+    assert!(after.is_none_or(|other| other.pid != open.pid && other.age < open.age));
+    rig.client.batch_execute("ROLLBACK").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@ use forge_jobs::storage::{
 };
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobStatus, Storage, Timestamp};
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,7 +117,7 @@ impl Limits {
         if after <= before {
             problems.push(format!("{after} permits were given after the limit was raised"));
         }
-        problems.extend(self.claimed(&storage).await?);
+        problems.extend(self.claimed(site, &storage).await?);
         problems.extend(storage.inspect.checkup().await?.problems);
         // More jobs were enqueued than permits were given: some wait, and nobody is left.
         let left = |problem: &String| problem.contains("no process is alive");
@@ -220,7 +221,7 @@ impl Limits {
         let begun = Instant::now();
         loop {
             let lines = if site.ledger().exists() { ledger::read(&site.ledger())? } else { Vec::new() };
-            let starts: std::collections::HashMap<_, _> =
+            let starts: HashMap<_, _> =
                 lines.iter().filter(|l| l.ev == "start").map(|l| (l.job.as_str(), l.ts_ns)).collect();
             let times: Option<Vec<_>> = sent
                 .iter()
@@ -298,35 +299,52 @@ impl Limits {
         problems
     }
 
-    /// Claims of the attached queue. A claim's time is taken before it waits for the budget, so the windows are a little
-    /// shorter.
-    async fn claimed(&self, storage: &Storage) -> Result<Vec<String>, Failure> {
+    /// Claims of the attached queue. A job was given its permit after the time that its claim bears, which is taken before
+    /// the claim waits for the budget, and before its handler began: only what lies within a window by both is too much.
+    async fn claimed(&self, site: &Site, storage: &Storage) -> Result<Vec<String>, Failure> {
+        let began = Self::began(&ledger::read(&site.ledger())?);
+        let mut given: Vec<(i64, i64)> = Self::done(storage)
+            .await?
+            .iter()
+            .filter_map(|(job, started)| Some((*began.get(job)?, *started)))
+            .collect();
+        given.sort_unstable();
+        if given.is_empty() {
+            return Ok(vec!["no job of the attached queue has run".into()]);
+        }
+        let limit = usize::try_from(self.permits).unwrap_or(0);
+        let within = |at: usize| {
+            let from = given[at].0 - self.window_us();
+            given[..=at].iter().filter(|(_, started)| *started > from).count()
+        };
+        let most = (0..given.len()).map(within).max().unwrap_or(0);
+        let problem = format!("{most} jobs of {limit} were claimed in a window");
+        Ok((most > limit).then_some(problem).into_iter().collect())
+    }
+
+    /// When the last handler of each job began, in microseconds of the wall clock.
+    fn began(lines: &[Line]) -> HashMap<String, i64> {
+        let boot = Timestamp::now().as_micros() - us(since_boot_ns());
+        lines.iter().filter(|l| l.ev == "start").map(|l| (l.job.clone(), boot + us(l.ts_ns))).collect()
+    }
+
+    /// The done jobs of the attached queue, and the times of their last claims.
+    async fn done(storage: &Storage) -> Result<Vec<(String, i64)>, Failure> {
         let (queues, statuses) = (vec!["attached".into()], vec![JobStatus::Done]);
         let filter = JobFilter { queues, statuses, ..JobFilter::default() };
         let mut params = ListParams { filter, limit: MAX_PAGE, after: None };
-        let mut starts = Vec::new();
+        let mut done = Vec::new();
         loop {
             let page = storage.inspect.list(params.clone()).await?;
-            starts.extend(page.jobs.iter().filter_map(|j| j.started_at).map(Timestamp::as_micros));
-            let Some(next) = page.next else { break };
+            done.extend(page.jobs.iter().filter_map(|j| Some((j.id.to_string(), j.started_at?.as_micros()))));
+            let Some(next) = page.next else { return Ok(done) };
             params.after = Some(next);
         }
-        starts.sort_unstable();
-        if starts.is_empty() {
-            return Ok(vec!["no job of the attached queue has run".into()]);
-        }
-        let window = self.window_us() * 9 / 10;
-        let most = starts
-            .iter()
-            .map(|last| starts.iter().filter(|t| *t <= last && last - **t < window).count())
-            .max();
-        let limit = usize::try_from(self.permits).unwrap_or(0);
-        Ok(most
-            .filter(|most| *most > limit)
-            .map(|most| format!("{most} jobs of {limit} were claimed in a window"))
-            .into_iter()
-            .collect())
     }
+}
+
+fn us(ns: u64) -> i64 {
+    i64::try_from(ns / 1_000).unwrap_or(i64::MAX)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -2,12 +2,14 @@
 
 use super::checkup::{LATE, unreadable};
 use super::overview::{Glance, works_on};
-use crate::wire::{Alert, AlertSort, Process, Queue, QueueGlance};
+use crate::wire::{Alert, AlertSort, OpenTransaction, Process, Queue, QueueGlance};
 use forge_jobs::{DeadReason, JobStatus};
 use std::collections::BTreeMap;
 
 /// A volume with less than one part in so many free is nearly full.
 const FREE_PART: u64 = 20;
+/// In seconds. Reports and backups take minutes; what takes longer was forgotten, or harms.
+const OLD_SNAPSHOT: f64 = 600.0;
 
 fn alert(alert: AlertSort, subject: &str, text: impl Into<String>, remedy: impl Into<String>) -> Alert {
     Alert { alert, subject: subject.to_owned(), text: text.into(), remedy: remedy.into() }
@@ -23,6 +25,7 @@ pub(super) fn find(
     let mut all = Vec::new();
     all.extend(queues.iter().zip(glances).filter_map(|(queue, glance)| of_queue(queue, glance, processes)));
     all.extend(of_disks(glance));
+    all.extend(glance.snapshot.as_ref().and_then(of_snapshot));
     all.extend(processes.iter().filter(|p| !p.live).map(of_process));
     all.extend(of_schedules(glance, processes));
     all
@@ -81,6 +84,26 @@ fn of_disks(glance: &Glance) -> Vec<Alert> {
     latest.into_iter().filter_map(full).collect()
 }
 
+/// A transaction that has been open for long: meanwhile every job that is done leaves a row behind, which each claim and
+/// each look has to step over.
+fn of_snapshot(open: &OpenTransaction) -> Option<Alert> {
+    if open.age_seconds.0 < OLD_SNAPSHOT {
+        return None;
+    }
+    let OpenTransaction { age_seconds, pid, user, application, state, .. } = open;
+    let named =
+        |what: &str, name: &Option<String>| name.as_ref().map(|n| format!("{what}{n}")).unwrap_or_default();
+    let text = format!(
+        "the session {pid}{}{}{} has had a transaction open for {:.0} min: rows that are gone cannot be cleared away",
+        named(" of ", user),
+        named(", ", application),
+        named(", ", state),
+        (age_seconds.0 / 60.0).floor(),
+    );
+    let remedy = format!("end what it does, or end it: SELECT pg_terminate_backend({pid})");
+    Some(alert(AlertSort::SnapshotHeld, &pid.to_string(), text, remedy))
+}
+
 fn of_schedules(glance: &Glance, processes: &[Process]) -> Vec<Alert> {
     let mut all = Vec::new();
     let leads = processes.iter().any(|p| p.live && !p.late && !p.stopping);
@@ -109,4 +132,30 @@ fn of_schedules(glance: &Glance, processes: &[Process]) -> Vec<Alert> {
             .map(|name| alert(AlertSort::ScheduleUnreadable, name, unreadable(name), "upgrade this program")),
     );
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Seconds;
+
+    #[test]
+    fn a_transaction_that_is_open_for_long_is_told_with_who_has_it_and_how_to_end_it() {
+        let open = |seconds| OpenTransaction {
+            age_seconds: Seconds(seconds),
+            pid: 4_711,
+            user: Some("reports".into()),
+            application: None,
+            state: Some("idle in transaction".into()),
+        };
+        assert_eq!(of_snapshot(&open(599.9)), None);
+        let alert = of_snapshot(&open(725.0)).unwrap();
+        assert_eq!(alert.alert, AlertSort::SnapshotHeld);
+        assert!(
+            alert.text.starts_with("the session 4711 of reports, idle in transaction has had"),
+            "{alert:?}"
+        );
+        assert!(alert.text.contains("for 12 min"), "{alert:?}");
+        assert!(alert.remedy.ends_with("SELECT pg_terminate_backend(4711)"), "{alert:?}");
+    }
 }

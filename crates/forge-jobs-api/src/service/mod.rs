@@ -56,7 +56,8 @@ pub struct Api {
     redaction: Arc<Redaction>,
     /// For whom it acts.
     actor: Option<Actor>,
-    /// Counts cost a scan; however many look at them, they are counted twice a second at most.
+    /// Counts cost a scan; however many look at them, they are counted twice a second at most, and where that takes long
+    /// for a twentieth of the time.
     counted: Arc<Fresh<Vec<Queue>>>,
     /// What stands in the overview besides.
     glanced: Arc<Fresh<Arc<Glance>>>,

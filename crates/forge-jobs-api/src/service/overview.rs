@@ -2,7 +2,9 @@
 
 use super::{Api, ApiError, alerts};
 use crate::convert;
-use crate::wire::{BoundedCount, Counts, Overview, Process, Queue, QueueGlance, Recent, Seconds};
+use crate::wire::{
+    BoundedCount, Counts, OpenTransaction, Overview, Process, Queue, QueueGlance, Recent, Seconds,
+};
 use forge_jobs::Timestamp;
 use forge_jobs::metrics::{Level, LineName, Source, Tally};
 use forge_jobs::storage::{AllSchedules, SampleRow, SampleSeriesParams, Series, SeriesParams};
@@ -33,6 +35,8 @@ pub(super) struct Glance {
     pub(super) last_jobs: Vec<(String, Job)>,
     /// What processes used in the last minutes.
     pub(super) samples: Vec<SampleRow>,
+    /// Who has kept dead rows from being cleared away the longest.
+    pub(super) snapshot: Option<OpenTransaction>,
 }
 
 impl Api {
@@ -67,6 +71,7 @@ impl Api {
             last_jobs: self.last_jobs(&schedules).await?,
             schedules,
             samples: metrics.samples(SampleSeriesParams { level, from, to }).await?,
+            snapshot: self.storage.inspect.oldest_snapshot().await?.as_ref().map(Into::into),
         })
     }
 

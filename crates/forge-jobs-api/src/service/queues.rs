@@ -3,6 +3,7 @@
 use super::{Api, ApiError};
 use crate::wire::{Queue, QueueEdit, QueueList, Retention, Seconds};
 use forge_jobs::storage::{self, QueueSettingsPatch, UpdateQueueParams};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A number of seconds as a duration.
@@ -36,14 +37,15 @@ fn patch(edit: &QueueEdit) -> Result<QueueSettingsPatch, ApiError> {
 }
 
 impl Api {
-    /// Queues with their counts, at most half a second old, unless something was changed through this object since.
+    /// Queues with their counts, at most half a second old, or some seconds where counting takes long; never from before
+    /// something was changed through this object.
     pub(super) async fn counted_queues(&self) -> Result<Vec<Queue>, ApiError> {
-        self.counted
-            .get(async || {
-                let rows = self.storage.inspect.queue_counts().await?;
-                Ok(rows.iter().map(Queue::from).collect())
-            })
-            .await
+        let inspect = Arc::clone(&self.storage.inspect);
+        let count = move || async move {
+            let rows = inspect.queue_counts().await?;
+            Ok(rows.iter().map(Queue::from).collect())
+        };
+        self.counted.get_or_renew(count).await
     }
 
     /// All queues with their settings and counts, by name, and the live processes.

@@ -1,6 +1,6 @@
 //! `Inspect`: reads for people. Apart from the traits that carry the runtime, so that those stay small (ADR 0001).
 
-use super::{ClaimMode, Health, JobFilter, KindFilter, QueueRow, StorageError};
+use super::{ClaimMode, Health, JobFilter, KindFilter, OpenTransaction, QueueRow, StorageError};
 use crate::{Attempt, Job, JobId, JobStatus, ProcessId, Timestamp, Worker};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -258,6 +258,10 @@ pub trait Inspect: Send + Sync + 'static {
 
     /// How the database is: its size, what it is made of, who holds it up. Cheap: it reads no large table.
     async fn health(&self) -> Result<Health, StorageError>;
+
+    /// The transaction that has kept dead rows from being cleared away the longest, of those that this role may see. `None`
+    /// also where the database cannot tell, as SQLite. Cheap: it reads no table.
+    async fn oldest_snapshot(&self) -> Result<Option<OpenTransaction>, StorageError>;
 
     /// Checks the database as a whole: its own integrity check and this crate's invariants. Reads everything: for
     /// people who ask, not for a timer.

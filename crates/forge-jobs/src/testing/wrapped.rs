@@ -9,7 +9,9 @@ use crate::storage::{
     Activity, AllSchedules, CronStorage, DueParams, DueSchedules, EditScheduleParams, FireParams, FireResult,
     PutScheduleParams, RunScheduleParams, ScheduleRow, TickRow, TicksParams, UndeclareParams,
 };
-use crate::storage::{Actor, Audit, AuditListParams, AuditPage, RecordParams, SweepAuditParams};
+use crate::storage::{
+    Actor, Audit, AuditListParams, AuditPage, OpenTransaction, RecordParams, SweepAuditParams,
+};
 use crate::storage::{
     CancelOutcome, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome, DueKind,
     EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult, Health,
@@ -416,6 +418,10 @@ impl<H: Hook> Inspect for Wrapped<H> {
 
     async fn health(&self) -> Result<Health, StorageError> {
         self.around(Operation::Read, self.inner.inspect.health()).await
+    }
+
+    async fn oldest_snapshot(&self) -> Result<Option<OpenTransaction>, StorageError> {
+        self.around(Operation::Read, self.inner.inspect.oldest_snapshot()).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

@@ -27,6 +27,10 @@ pub struct Reads {
 
 /// Of a hundred answers of overview and timelines one may take longer.
 const LOOKS: Duration = Duration::from_millis(50);
+/// Counting the jobs of all queues, of which the overview of a server that nobody has looked at waits for.
+const FIRST: Duration = Duration::from_secs(1);
+/// Between two looks of somebody who keeps looking.
+const PACE: Duration = Duration::from_millis(25);
 /// Of twenty pages of a list one may take longer.
 const PAGES: Duration = Duration::from_millis(100);
 
@@ -100,8 +104,10 @@ impl Reads {
             }
             time
         };
-        let mut slowest = Duration::ZERO;
-        for (name, query) in looks() {
+        let (first, watching) = self.watch(&storage).await?;
+        note("overview, the first look", 100, vec![first], FIRST);
+        let mut slowest = note("overview, to who watches", 99, watching, LOOKS);
+        for (name, query) in looks().into_iter().filter(|(_, query)| query.is_some()) {
             let times = self.look(&storage, query.as_ref()).await?;
             slowest = slowest.max(note(name, 99, times, LOOKS));
         }
@@ -122,6 +128,22 @@ impl Reads {
         }
         verdict(&problems).map_err(|e| format!("{}: {e}", report.join("; ")))?;
         Ok(format!("{} jobs: {}", self.jobs, report.join("; ")))
+    }
+
+    /// How long the overview takes at first, and then each time to somebody who keeps looking at the same server.
+    async fn watch(&self, storage: &Storage) -> Result<(Duration, Vec<Duration>), Failure> {
+        let api = Api::new(storage.clone());
+        let (mut first, mut times) = (None, Vec::new());
+        for _ in 0..=self.rounds {
+            let asked = Instant::now();
+            drop(api.overview().await?);
+            match first {
+                None => first = Some(asked.elapsed()),
+                Some(_) => times.push(asked.elapsed()),
+            }
+            tokio::time::sleep(PACE).await;
+        }
+        Ok((first.unwrap_or_default(), times))
     }
 
     async fn look(&self, storage: &Storage, query: Option<&Value>) -> Result<Vec<Duration>, Failure> {

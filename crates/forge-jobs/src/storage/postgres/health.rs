@@ -25,6 +25,12 @@ const TABLES: &str = "SELECT c.relname::text, pg_table_size(c.oid), greatest(c.r
 const INDEXES: &str = "SELECT t.relname::text, i.relname::text, pg_relation_size(i.oid) FROM pg_index x \
      JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid \
      JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = $1 AND t.relkind = 'r' ORDER BY i.relname";
+/// Who holds nothing, and who clears away, is in nobody's way.
+const OLDEST_SNAPSHOT: &str = "SELECT (extract(epoch FROM clock_timestamp() - xact_start) * 1000000)::int8, pid::int8, \
+     usename::text, nullif(application_name, ''), state FROM pg_stat_activity \
+     WHERE xact_start IS NOT NULL AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) \
+     AND pid <> pg_backend_pid() AND datname = current_database() \
+     AND backend_type IS DISTINCT FROM 'autovacuum worker' ORDER BY xact_start LIMIT 1";
 const OLDEST: &str = "SELECT (extract(epoch FROM clock_timestamp() - xact_start) * 1000000)::int8, pid::int8, usename::text, \
      nullif(application_name, ''), state FROM pg_stat_activity \
      WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database() \
@@ -32,6 +38,15 @@ const OLDEST: &str = "SELECT (extract(epoch FROM clock_timestamp() - xact_start)
 
 pub(super) async fn health(hub: Arc<Hub>) -> Result<Health, StorageError> {
     look(&hub).await.map_err(|e| e.into_storage(false))
+}
+
+pub(super) async fn oldest_snapshot(hub: Arc<Hub>) -> Result<Option<OpenTransaction>, StorageError> {
+    let oldest: Result<_, Fault> = async {
+        let rows = hub.look(Lane::Read, OLDEST_SNAPSHOT, &[]).await?;
+        Ok(rows.first().map(open).transpose()?)
+    }
+    .await;
+    oldest.map_err(|e| e.into_storage(false))
 }
 
 async fn look(hub: &Hub) -> Result<Health, Fault> {

@@ -65,10 +65,10 @@ use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult,
     Health, Heartbeat, HeartbeatParams, Inserted, Inspect, JobCount, JobEvent, JobFilter, JobPage, JobQueue,
-    Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
-    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
-    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
-    VerbParams,
+    Lease, Line, LineParams, ListParams, OpenTransaction, ProcessRegistry, ProcessRow, ProgressParams,
+    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
+    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
+    UpdateQueueParams, VerbParams,
 };
 use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
@@ -437,6 +437,10 @@ impl Inspect for PostgresStorage {
 
     async fn health(&self) -> Result<Health, StorageError> {
         self.run(health::health).await
+    }
+
+    async fn oldest_snapshot(&self) -> Result<Option<OpenTransaction>, StorageError> {
+        self.run(health::oldest_snapshot).await
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {

@@ -74,10 +74,10 @@ use crate::storage::{
     CancelOutcome, Capabilities, Changes, Checkup, ClaimBatch, ClaimParams, DeregisterParams, DropOutcome,
     DueKind, EditJobParams, EditOutcome, EnqueueParams, EnsureQueueParams, FinishParams, FinishResult,
     Health, Heartbeat, HeartbeatParams, Inserted, Inspect, JobCount, JobEvent, JobFilter, JobPage, JobQueue,
-    Lease, Line, LineParams, ListParams, ProcessRegistry, ProcessRow, ProgressParams, PromoteParams,
-    Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams,
-    RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport, UpdateQueueParams,
-    VerbParams,
+    Lease, Line, LineParams, ListParams, OpenTransaction, ProcessRegistry, ProcessRow, ProgressParams,
+    PromoteParams, Promoted, QueueConfig, QueueCounts, QueueRow, ReapParams, ReapReport, RegisterParams,
+    ReleaseParams, RetryOutcome, RunNowOutcome, Storage, StorageError, SweepParams, SweepReport,
+    UpdateQueueParams, VerbParams,
 };
 use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
@@ -603,6 +603,10 @@ impl Inspect for SqliteStorage {
         let file = self.file.clone();
         // Without a snapshot, in which SQLite does not look at its log.
         self.read(Some(HEALTH_LIMIT), move |conn| health::health(conn, file.as_deref())).await
+    }
+
+    async fn oldest_snapshot(&self) -> Result<Option<OpenTransaction>, StorageError> {
+        Ok(None)
     }
 
     async fn checkup(&self) -> Result<Checkup, StorageError> {
