@@ -57,10 +57,10 @@ fn shapes(files: &str) -> BTreeSet<String> {
     let own = [".cargo_vcs_info.json", "Cargo.toml.orig", "Cargo.lock"];
     let shape = |file: &str| match file.split_once('/') {
         None => file.to_owned(),
-        Some((dir, rest)) => match Path::new(rest).extension() {
-            Some(ending) => format!("{dir}/**.{}", ending.to_string_lossy()),
-            None => file.to_owned(),
-        },
+        Some((dir, rest)) => {
+            let ending = Path::new(rest).extension();
+            ending.map_or_else(|| file.to_owned(), |e| format!("{dir}/**.{}", e.to_string_lossy()))
+        }
     };
     files.lines().filter(|file| !own.contains(file) && !file.starts_with("dist/")).map(shape).collect()
 }

@@ -8,7 +8,7 @@ const FOLLOWED: &str = "docs/tutorial.md";
 
 pub(super) fn check(files: &[File]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for document in files.iter().filter(|file| is_document(&file.path)) {
+    for document in files.iter().filter(|file| is_document(file)) {
         let tested = is_tested(files, &document.path);
         for block in blocks(&document.text) {
             let said = match block.mark.map(Mark::of) {
@@ -26,8 +26,8 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
 }
 
 /// Decisions show what was thought of, which need not compile.
-fn is_document(path: &str) -> bool {
-    path.ends_with(".md") && !path.starts_with("docs/adr/") && !path.starts_with("benches/")
+fn is_document(file: &File) -> bool {
+    file.has_extension("md") && !["docs/adr/", "benches/"].iter().any(|dir| file.path.starts_with(dir))
 }
 
 /// Whether rustdoc compiles it as a part of its crate's documentation.
@@ -121,12 +121,11 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
 
 /// The lines of a source file, those in documentation as a reader sees them.
 fn code(text: &str) -> Vec<&str> {
-    let shown = |line| match ["//!", "///"].iter().find_map(|mark| str::trim_start(line).strip_prefix(mark)) {
-        None => Some(line),
-        Some(text) => {
-            let text = text.strip_prefix(' ').unwrap_or(text);
-            (text != "#" && !text.starts_with("# ")).then_some(text)
-        }
+    let shown = |line| {
+        let text = ["//!", "///"].iter().find_map(|mark| str::trim_start(line).strip_prefix(mark));
+        let Some(text) = text else { return Some(line) };
+        let text = text.strip_prefix(' ').unwrap_or(text);
+        (text != "#" && !text.starts_with("# ")).then_some(text)
     };
     text.lines().filter_map(shown).collect()
 }

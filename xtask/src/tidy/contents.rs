@@ -9,7 +9,7 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
         return vec![Problem::new(CONTENTS, 0, "the contents of the book are missing")];
     };
     let mut problems = Vec::new();
-    for (file, page) in files.iter().filter_map(|f| Some((f, page(&f.path)?))) {
+    for (file, page) in files.iter().filter_map(|f| Some((f, page(f)?))) {
         if !contents.text.contains(&format!("]({page})")) {
             problems.push(Problem::new(CONTENTS, 0, format!("{page} is not among the contents")));
         }
@@ -21,9 +21,9 @@ pub(super) fn check(files: &[File]) -> Vec<Problem> {
     problems
 }
 
-fn page(path: &str) -> Option<&str> {
-    path.strip_prefix("docs/")
-        .filter(|name| !name.contains('/') && name.ends_with(".md") && *name != "README.md")
+fn page(file: &File) -> Option<&str> {
+    let name = file.path.strip_prefix("docs/").filter(|name| !name.contains('/') && *name != "README.md");
+    name.filter(|_| file.has_extension("md"))
 }
 
 #[cfg(test)]
