@@ -41,6 +41,7 @@ impl Found {
         let rules: usize = self.0.values().map(BTreeMap::len).sum();
         let mut page = format!(
             "# Conformance\n\n\
+             [Contents](README.md) · before: [Comparison](comparison.md) · next: [Glossary](glossary.md)\n\n\
              Written by `cargo xtask conformance`, out of the results of the tests; do not edit. {rules} rules define \
              what a storage is\n(`forge_jobs::conformance`), and each is tried on every storage: none is skipped for one \
              of them. What truly differs is\ndeclared in `forge_jobs::storage::Capabilities`. After each rule the \

@@ -4,6 +4,7 @@ mod alerts;
 mod bench_charts;
 mod bench_http;
 mod beside;
+mod book;
 mod browser;
 mod charts;
 mod conformance;
@@ -14,6 +15,7 @@ mod desktop;
 mod features;
 mod gallery;
 mod guards;
+mod packages;
 mod panel;
 mod peers;
 mod postgres;
@@ -38,13 +40,16 @@ usage: cargo xtask <command>
   demo [ARGS]      build and run `forge demo` on the current directory; ARGS go to it (try --help)
   test [STEP …]    run every test there is, or the steps that are named, cheapest first; stops at the first step that
                    fails
-  tidy             check the text rules: rings, module docs, links, ADRs, attributes, the README's snippet
+  tidy             check the text rules: rings, module docs, links, ADRs, attributes, blocks of Rust in documents
   mutate-guards    remove one guard of the storage after the other and show which rule goes red
   conformance      try every rule on every storage and write docs/conformance.md
   cron-cases       compare the fires in crates/forge-jobs/tests/cron/*.json with Python's (--write: write them anew)
   schema           write crates/forge-jobs/tests/schema/*.sql anew from a fresh database
   schemathesis     send what the OpenAPI document allows, and what it does not, to servers on both storages (--seconds N
                    each; 20 unless told otherwise)
+  book             do what docs/tutorial.md and docs/on-call.md tell readers to do, and compare what is printed (--real:
+                   Cargo builds the tutorial's program as it does for a reader; takes minutes)
+  packages         compare what `cargo package` would take along with xtask/packages.txt (--write: write that anew)
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help);
@@ -84,6 +89,8 @@ fn main() -> ExitCode {
         ("charts", []) => charts::run(),
         ("bench-http", _) => bench_http::run(&rest),
         ("bench-charts", _) => bench_charts::run(&rest),
+        ("packages", _) => packages::run(&rest),
+        ("book", _) => book::run(&rest),
         ("schemathesis", _) => schemathesis::run(&rest),
         // Not for people: what the step `tests` runs beside a server.
         ("run-test-programs", []) => programs::run(),

@@ -3,8 +3,8 @@
 use crate::beside::Beside;
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, charts, conformance, cron_cases, features, gallery, guards, panel, programs, root, schemathesis,
-    tidy, wasm,
+    alerts, book, charts, conformance, cron_cases, features, gallery, guards, packages, panel, programs,
+    root, schemathesis, tidy, wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -36,13 +36,15 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("build", build),
     ("tests", tests),
     ("cron-cases", cron_fires),
     ("mutate-guards", || guards::run().map(|()| End::Done)),
     ("examples", examples),
+    ("book", || book::run(&[]).map(|()| End::Done)),
+    ("packages", || packages::run(&[]).map(|()| End::Done)),
     ("features", single_features),
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),

@@ -1,6 +1,21 @@
 //! A picture as text: a whole SVG document, the same on every machine, with fixed colours and without scripts.
 //!
 //! For pictures in documents and mail, on the command line, and in tests.
+//!
+//! ```
+//! use forge_charts::chart::{Chart, Showing};
+//! use forge_charts::data::{Frame, Series};
+//! use forge_charts::svg::Document;
+//! use forge_charts::theme::Theme;
+//!
+//! let waiting = Series::new("waiting", [120.0, 80.0, 260.0]);
+//! let chart = Chart::bars("Waiting jobs by queue", Frame::buckets(0.0, 1.0, vec![waiting]))
+//!     .names(["mail", "reports", "images"]);
+//! let scene = chart.scene((640.0, 220.0), &Showing::default());
+//! assert!(scene.description.contains("highest 260 at images"));
+//! let svg = Document::default().theme(Theme::dark()).write(&scene);
+//! assert!(svg.starts_with("<svg"));
+//! ```
 
 use crate::scene::{Colour, Node, Paints, Scene};
 use crate::theme::{Theme, legend_rows};

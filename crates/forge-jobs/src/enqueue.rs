@@ -11,6 +11,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// Puts jobs into a storage. A runtime has one; programs that only enqueue make their own.
+///
+/// ```no_run
+/// # use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
+/// # use std::sync::Arc;
+/// # async fn shop(storage: Storage) -> Result<(), forge_jobs::EnqueueError> {
+/// let enqueuer = Enqueuer::new(storage, Arc::new(DefaultRouter));
+/// let job = enqueuer.enqueue(EnqueueRequest::new("order.ship", 12)).await?;
+/// println!("{job}");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Enqueuer {
     jobs: Arc<dyn JobQueue>,

@@ -3,6 +3,16 @@
 use std::borrow::Cow;
 
 /// Says which queue a kind goes to when the request does not.
+///
+/// A function is a router:
+///
+/// ```
+/// use forge_jobs::Router;
+///
+/// // mail.send goes to the queue mail.
+/// let router = |kind: &str| kind.split('.').next().unwrap_or(kind).to_owned();
+/// assert_eq!(router.route("mail.send"), "mail");
+/// ```
 pub trait Router: Send + Sync + 'static {
     /// The queue for `kind`. `[A-Za-z0-9._:/-]{1,128}`; anything else makes the enqueue fail.
     fn route<'a>(&'a self, kind: &'a str) -> Cow<'a, str>;

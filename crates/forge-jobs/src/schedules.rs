@@ -14,6 +14,16 @@ use std::sync::Arc;
 ///
 /// No call is cancel safe: one that is dropped may take effect all the same. An edit takes effect at once in the process
 /// that leads, also if that is another one.
+///
+/// ```no_run
+/// # use forge_jobs::{EnqueueRequest, QueueRuntime, Schedule, ScheduleError};
+/// # async fn edit(runtime: &QueueRuntime) -> Result<(), ScheduleError> {
+/// let schedules = runtime.schedules();
+/// schedules.put(Schedule::new("nightly", "0 3 * * *", EnqueueRequest::new("report", 1))).await?;
+/// schedules.run_now("nightly").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Schedules {
     storage: Storage,

@@ -2,13 +2,14 @@
 
 mod adr;
 mod attributes;
+mod blocks;
 mod code;
+mod contents;
 mod lockfile;
 mod manifests;
 mod markdown;
 mod rings;
 mod sizes;
-mod snippet;
 mod words;
 
 use crate::root;
@@ -63,7 +64,7 @@ impl File {
 
 type Rule = (&'static str, fn(&[File]) -> Vec<Problem>);
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     ("rings", rings::check),
     ("manifests", manifests::check),
     ("lock file", lockfile::check),
@@ -74,7 +75,8 @@ const RULES: [Rule; 11] = [
     ("paths to documents", markdown::document_paths),
     ("ADRs", adr::check),
     ("words", words::check),
-    ("README snippet", snippet::check),
+    ("blocks of Rust", blocks::check),
+    ("contents", contents::check),
 ];
 
 /// Checks the whole workspace.

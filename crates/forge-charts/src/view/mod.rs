@@ -1,18 +1,25 @@
 //! The components for Leptos: they draw a [`Scene`] into a page and hand what the user does to [`reduce`].
 //!
 //! ```no_run
-//! use forge_charts::chart::Chart;
-//! use forge_charts::data::Frame;
+//! use forge_charts::chart::{Chart, Mark};
+//! use forge_charts::data::{Frame, Series};
 //! use forge_charts::view::{AreaChart, Group, Styles};
 //! use leptos::prelude::*;
 //!
 //! #[component]
-//! fn Throughput(data: Signal<Frame>) -> impl IntoView {
+//! fn Throughput(done: Signal<Vec<f64>>, failed: Signal<Vec<f64>>) -> impl IntoView {
+//!     let (first, minute) = (1_795_959_000e6, 60e6);
+//!     let data = Signal::derive(move || {
+//!         let series = vec![Series::new("completed", done.get()), Series::new("failed", failed.get())];
+//!         Frame::buckets(first, minute, series)
+//!     });
 //!     let group = Group::new();
 //!     view! {
 //!         <Styles/>
 //!         <AreaChart title="Jobs per minute" data stacked=true group
-//!             with=|chart: Chart| chart.open_last(true)/>
+//!             with=move |chart: Chart| chart
+//!                 .open_last(true)
+//!                 .marks(vec![Mark::at(first + 12.0 * minute, "deploy 1.4.0")])/>
 //!     }
 //! }
 //! ```

@@ -45,6 +45,21 @@ pub const API_PREFIX: &str = "/api/v1";
 ///
 /// All of it is behind the [`Authenticator`] of the options, unknown paths too. Who reads metrics adds up first what
 /// happened since, see [`Api::rolling`].
+///
+/// In an application that has logged its callers in already, by a layer that puts a [`Principal`] into the extensions of
+/// requests:
+///
+/// ```no_run
+/// use axum::Router;
+/// use forge_jobs_api::http::{Hosts, Options, router, trusting};
+/// use forge_jobs_api::service::Api;
+///
+/// # fn application(storage: forge_jobs::Storage) -> Router {
+/// let options = Options::new(trusting(), Hosts::Any).mounted_at("/ops/jobs");
+/// let app = Router::new().nest("/ops/jobs", router(Api::new(storage), options));
+/// # app
+/// # }
+/// ```
 pub fn router(api: Api, options: Options) -> Router {
     let mut sites: BTreeMap<&'static str, Site> = BTreeMap::new();
     for route in routes::all() {

@@ -3,6 +3,24 @@
 use std::path::PathBuf;
 
 /// Says where a program keeps its configuration and its data. The host program knows; this crate does not guess.
+///
+/// ```
+/// use forge_jobs::storage::{PathsError, QueuePaths};
+/// use std::path::PathBuf;
+///
+/// struct Paths;
+///
+/// impl QueuePaths for Paths {
+///     fn config_dir(&self) -> Result<PathBuf, PathsError> {
+///         Ok(PathBuf::from("/etc/app"))
+///     }
+///
+///     fn data_dir(&self) -> Result<PathBuf, PathsError> {
+///         let dir = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+///         dir.ok_or_else(|| PathsError::new("data", "set STATE_DIRECTORY"))
+///     }
+/// }
+/// ```
 pub trait QueuePaths: Send + Sync {
     /// The directory with `forge.toml`, if there is one. It need not exist.
     ///

@@ -61,6 +61,34 @@ pub trait JobHandler: Send + Sync + 'static {
 
 /// Runs jobs whose payload is a type. A payload that does not decode makes the job dead as `undecodable`, without
 /// running anything.
+///
+/// ```
+/// use forge_jobs::{HandlerRegistry, JobContext, JobOutcome, JobPayload, TypedHandler};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct SendMail {
+///     to: String,
+/// }
+///
+/// impl JobPayload for SendMail {
+///     const KIND: &'static str = "mail.send";
+/// }
+///
+/// struct Mailer;
+///
+/// impl TypedHandler for Mailer {
+///     type Payload = SendMail;
+///
+///     async fn run(&self, _ctx: JobContext, mail: SendMail) -> JobOutcome {
+///         println!("to {}", mail.to);
+///         JobOutcome::Done
+///     }
+/// }
+///
+/// let mut handlers = HandlerRegistry::new();
+/// handlers.register_typed(Mailer);
+/// ```
 pub trait TypedHandler: Send + Sync + 'static {
     /// The payload, which names the kind.
     type Payload: JobPayload;

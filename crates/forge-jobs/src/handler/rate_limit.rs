@@ -27,6 +27,20 @@ const SPREAD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 ///
 /// A caller that waits holds its worker slot. To hold jobs up without one, attach their queue or kind to the scope
 /// ([`QueueRuntime::limit_queue`](crate::QueueRuntime::limit_queue)). Cloning is cheap.
+///
+/// ```
+/// # use forge_jobs::{AcquireError, JobContext};
+/// # use std::time::Duration;
+/// # async fn run(ctx: JobContext, minute: Duration) -> Result<(), AcquireError> {
+/// ctx.rate_limit.acquire("slack").await?; // waits as long as it takes
+/// ctx.rate_limit.acquire_n("slack", 5).await?; // five together, or none
+/// ctx.rate_limit.acquire_within("slack", 1, minute).await?; // or AcquireError::NotInTime
+/// if ctx.rate_limit.try_acquire("slack").await?.is_none() {
+///     ctx.rate_limit.drain("slack", minute).await?; // the upstream said 429
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RateLimits {
     shared: Arc<Shared>,

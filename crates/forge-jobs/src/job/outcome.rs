@@ -7,12 +7,27 @@ use std::time::Duration;
 /// What came of one attempt, as the handler sees it.
 ///
 /// What becomes of the job is decided from it by [`decide`](crate::retry::decide).
+///
+/// ```
+/// use forge_jobs::JobOutcome;
+/// use std::time::Duration;
+///
+/// fn of(status: u16) -> JobOutcome {
+///     match status {
+///         200..=299 => JobOutcome::Done,
+///         429 => JobOutcome::throttled(Duration::from_secs(30)),
+///         400..=499 => JobOutcome::Dead(format!("the request is wrong: {status}")),
+///         _ => JobOutcome::Failed(format!("the upstream said {status}")),
+///     }
+/// }
+/// assert_eq!(of(204), JobOutcome::Done);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum JobOutcome {
     /// It worked. The job is done.
     Done,
-    /// It did not work this time. Burns an attempt; the job comes back after the queue's backoff until its
+    /// It did not work this time; the text is cut at 16 KiB. Burns an attempt; the job comes back after the queue's backoff until its
     /// attempts are used up, then it is dead as `exhausted`. A panic counts as this.
     Failed(String),
     /// Not now: an upstream asked to wait. Burns no attempt; the job comes back after `retry_after` or the queue's

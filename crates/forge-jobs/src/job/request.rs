@@ -57,7 +57,8 @@ enum PayloadSource {
 }
 
 impl EnqueueRequest {
-    /// A job of `kind` with any serialisable payload: a `serde_json::Value`, a struct, a string.
+    /// A job of `kind` (`[A-Za-z0-9._:/-]{1,128}`) with any serialisable payload: a `serde_json::Value`, a struct, a
+    /// string. Its JSON may have 1 MiB and 128 levels.
     pub fn new(kind: impl Into<String>, payload: impl Serialize) -> Self {
         let payload = match serde_json::to_string(&payload) {
             Ok(text) => PayloadSource::Text(text.into()),
@@ -99,7 +100,7 @@ impl EnqueueRequest {
     }
 
     /// The queue; default: what the runtime's [`Router`] says for the kind. A queue nobody configured is created
-    /// with default settings.
+    /// with default settings. `[A-Za-z0-9._:/-]{1,128}`.
     pub fn on_queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
@@ -118,7 +119,7 @@ impl EnqueueRequest {
         self
     }
 
-    /// Lower runs first. Default 0.
+    /// Lower runs first. Default 0; -32,768 to 32,767.
     pub const fn with_priority(mut self, priority: i16) -> Self {
         self.priority = priority;
         self
@@ -131,7 +132,7 @@ impl EnqueueRequest {
     }
 
     /// At most one unfinished job of this kind has this key: a second one is not inserted, and the outcome names
-    /// the first. The key is free again once the job is done or dead.
+    /// the first. The key is free again once the job is done or dead. 1 to 512 bytes of text.
     pub fn with_dedupe_key(self, key: impl Into<String>) -> Self {
         self.with_dedupe(Dedupe::new(key))
     }
@@ -152,7 +153,7 @@ impl EnqueueRequest {
         self
     }
 
-    /// Adds a tag, for people to search by. At most 16.
+    /// Adds a tag, for people to search by. At most 16, of 1 to 128 bytes each.
     pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self

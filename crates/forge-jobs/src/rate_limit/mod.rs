@@ -34,6 +34,15 @@ pub enum RateMode {
 }
 
 /// At most so many permits in any window of this length.
+///
+/// ```
+/// use forge_jobs::rate_limit::RateLimit;
+/// use std::time::Duration;
+///
+/// let limit = RateLimit::new(100, Duration::from_secs(10)).smooth();
+/// assert!(limit.validate().is_ok());
+/// assert!(RateLimit::new(0, Duration::from_secs(10)).validate().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RateLimit {
     /// Permits per window, 1 to 1,000,000.

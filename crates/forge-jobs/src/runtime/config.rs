@@ -14,6 +14,16 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// Intervals, and which queues to run. Read once, when a runtime starts.
 ///
 /// Every interval can be set in milliseconds, for tests and for people with other needs; range 1 ms to 1 day.
+///
+/// ```
+/// use forge_jobs::RuntimeConfig;
+/// use std::time::Duration;
+///
+/// // Two queues only, the first with four workers whatever its settings say.
+/// let mut config = RuntimeConfig::default().with_queue("mail", Some(4)).with_queue("reports", None);
+/// config.cancel_grace = Duration::from_secs(2);
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuntimeConfig {
@@ -38,7 +48,8 @@ pub struct RuntimeConfig {
     pub poll_idle: Duration,
     /// How often lines that handlers log are stored, with the feature `logs`. Default 1 s; also when an attempt ends.
     pub log_interval: Duration,
-    /// Time for handlers to stop after they were told to, at shutdown and after their time limit. Default 5 s.
+    /// Time for handlers to stop after they were told to, at shutdown and after their time limit. Default 5 s, range 0 to
+    /// 1 day.
     pub cancel_grace: Duration,
     /// How long a job whose process died while it ran runs alone at first. Default 30 s; see
     /// [`ALONE_WINDOW`](limits::ALONE_WINDOW).

@@ -46,6 +46,17 @@ impl Counted {
 
 /// A running runtime. Cloning is cheap.
 ///
+/// ```no_run
+/// # use forge_jobs::{JobId, QueueHandle};
+/// # use std::time::Duration;
+/// # async fn stop(handle: QueueHandle, job: JobId) -> Result<(), Box<dyn std::error::Error>> {
+/// println!("{:?}", handle.request_cancel(&job).await?);
+/// let report = handle.shutdown_graceful(Duration::from_secs(25)).await;
+/// println!("{} ended, {} handed back", report.finished, report.handed_back);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// When the last clone is dropped without [`Self::shutdown_graceful`], the runtime stops in the background as if
 /// shut down with no time to finish.
 #[derive(Clone)]
