@@ -40,14 +40,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 }
 
 /// What [`check`] uses: the panel as it is shipped, and the one on a made-up queue.
-pub(crate) fn build() -> Result<PathBuf, String> {
+pub(crate) fn build_all() -> Result<PathBuf, String> {
     wasm::build_panel("forge-panel", Build::Shipped, &dist())?;
     mock(Build::Quick)
 }
 
 /// The step of `cargo xtask test`: the panel as it is shipped, used in a browser.
 pub(crate) fn check() -> Result<(), String> {
-    let page = build()?;
+    let page = build_all()?;
     use_it(&[])?;
     scale_short()?;
     use_mock(&page)

@@ -143,7 +143,7 @@ fn tests() -> Result<End, String> {
 /// What browsers will use, as it is shipped: this only builds it.
 fn pages() -> Result<End, String> {
     gallery::build()?;
-    panel::build()?;
+    panel::build_all()?;
     Ok(End::Done)
 }
 

@@ -195,7 +195,10 @@ fn listed(expected: &JobMatch, jobs: &[Job]) -> String {
     };
     for job in jobs.iter().take(LISTED) {
         let payload = job.payload.as_str();
-        let cut = payload.floor_char_boundary(SHOWN.min(payload.len()));
+        let mut cut = SHOWN.min(payload.len());
+        while !payload.is_char_boundary(cut) {
+            cut -= 1;
+        }
         let more = if cut < payload.len() { " …" } else { "" };
         let _ = write!(
             text,
@@ -262,8 +265,10 @@ pub async fn check_not_enqueued(storage: &Storage, expected: &JobMatch) -> Resul
     Err(format!("expected no job like this, found {}:{described}\n  {listed}", such.len()))
 }
 
-/// Asserts that a job is enqueued, and gives the jobs that are such. The fields are the methods of
-/// [`JobMatch`](crate::testing::JobMatch); on failure it lists what is enqueued, and what differs. Inside async code.
+/// Asserts that a job is enqueued, and gives the jobs that are such.
+///
+/// The fields are the methods of [`JobMatch`](crate::testing::JobMatch); on failure it lists what is enqueued, and what
+/// differs. Inside async code.
 ///
 /// ```
 /// use forge_jobs::testing::{TestQueue, assert_enqueued, refute_enqueued};

@@ -45,8 +45,10 @@ impl Call {
     }
 }
 
-/// A handler whose outcomes are a script, one call after the other, whichever job they are for; when that is used up,
-/// calls are `Done`, or what [`always`](Self::always) says. Clones share script and calls: keep one, register the other.
+/// A handler whose outcomes are a script, one call after the other, whichever job they are for.
+///
+/// When that is used up, calls are `Done`, or what [`always`](Self::always) says. Clones share script and calls: keep one,
+/// register the other.
 ///
 /// ```
 /// use forge_jobs::HandlerRegistry;
