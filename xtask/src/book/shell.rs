@@ -79,6 +79,8 @@ impl Shell {
             return Err("only one command can be in the background".into());
         }
         println!("$ {text} &");
+        // The shell empties the log when it comes to it; what stands in it of an earlier command must be gone before.
+        let _ = std::fs::remove_file(&self.log);
         self.send(&format!("{text} >'{}' 2>&1 &\nbackground=$!", self.log.display()))?;
         let expected = prints.unwrap_or_default();
         let began = Instant::now();
