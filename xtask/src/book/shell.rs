@@ -131,7 +131,7 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         // Something may be in the background still, when a page fails half-way.
-        let _ = writeln!(self.input, "[ -z \"$background\" ] || kill \"$background\"; exit");
+        let _ = writeln!(self.input, "[ -z \"$background\" ] || kill \"$background\" 2>/dev/null; exit");
         let _ = self.input.flush();
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
