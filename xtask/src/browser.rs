@@ -54,7 +54,8 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))
 }
 
-fn on_path(name: &str) -> Option<OsString> {
+/// Where the search path has a program.
+pub(crate) fn on_path(name: &str) -> Option<OsString> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file()).map(Into::into)
 }

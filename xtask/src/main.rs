@@ -11,6 +11,7 @@ mod conformance;
 mod cron_cases;
 mod debian;
 mod demo;
+mod desktop;
 mod features;
 mod gallery;
 mod guards;
@@ -52,15 +53,18 @@ usage: cargo xtask <command>
   postgres [ARGS]  run a fresh PostgreSQL and PgBouncer until Ctrl-C, and print their URLs (--durable: commits survive
                    the loss of power; --set NAME=VALUE: a setting of the server)
   torture [ARGS]   do harm to real worker processes for minutes, and audit what they leave behind (try --help);
-                   `torture charts-live` moves a chart ten times a second for ten minutes in a browser
+                   `torture charts-live` moves a chart ten times a second for ten minutes in a browser, and
+                   `torture panel` keeps the panel open for half an hour beside a million jobs (--short: seconds)
   peers [ARGS]     measure `forge bench` and other job queues in turns (--rounds N, --quick, --dir DIR), and print one
                    table; `peers postgres [ARGS]` does so on a durable PostgreSQL of its own
   alerts           play Prometheus's alert rules, and have a Prometheus scrape a running server
   charts           use the gallery in a headless Chromium, and weigh what the charts add to a page
   bench-charts     measure the charts and other libraries in turns (--rounds N), and print one table
   panel [ARGS]     build the panel into forge-jobs-ui's directory, from where the next build of `forge` takes it
-                   (--quick: large, and built in seconds; --check: use it in a headless Chromium; --mock: the one on a queue
-                   that is made up)
+                   (--quick: large, and built in seconds; --check: use it in a headless Chromium, on both storages;
+                   --mock: the one on a queue that is made up)
+  desktop [WORD…]  build the desktop example with the panel, and use its window on a display that nobody sees; words pick
+                   the checks whose name holds one of them (--built first: with the panel that is there)
   bench-http       measure the read routes of `forge serve` with wrk, and print one table (--program FILE: built already)
   gallery          build the page with each chart and each state, and say where it is
   wasm-toolchain   make sure that code for wasm32 can be built here, and say with what
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         // Not for people: what the step `tests` runs beside a server.
         ("run-test-programs", []) => programs::run(),
         ("panel", _) => panel::run(&rest),
+        ("desktop", _) => desktop::run(&rest),
         ("gallery", []) => gallery::run(),
         ("wasm-toolchain", []) => wasm::show(),
         ("" | "help" | "-h" | "--help", _) => {

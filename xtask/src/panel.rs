@@ -49,7 +49,23 @@ pub(crate) fn build() -> Result<PathBuf, String> {
 pub(crate) fn check() -> Result<(), String> {
     let page = build()?;
     use_it(&[])?;
+    scale_short()?;
     use_mock(&page)
+}
+
+/// The panel beside a great many jobs while work is done, in the form of seconds: what it may have on the page, and how long
+/// it may be busy at a time.
+fn scale_short() -> Result<(), String> {
+    let programs = Programs::build()?;
+    programs.script("scale.mjs", Storage::Sqlite)?.args(["--short"]).within(LIMIT).run()
+}
+
+/// The long form: a million jobs, and half an hour of work.
+pub(crate) fn scale(args: &[String]) -> Result<(), String> {
+    wasm::build_panel("forge-panel", Build::Shipped, &dist())?;
+    browser::install(&scripts())?;
+    let programs = Programs::build()?;
+    programs.script("scale.mjs", Storage::Sqlite)?.args(args).within(Duration::from_secs(3_600)).run()
 }
 
 /// The panel on a queue that is made up, as a directory to be served: what it needs is below `assets`.
@@ -76,34 +92,88 @@ fn mock(build: Build) -> Result<PathBuf, String> {
 }
 
 fn use_mock(page: &std::path::Path) -> Result<(), String> {
-    let scripts = root::workspace().join("crates/forge-jobs-ui/tests/browser");
-    browser::install(&scripts)?;
-    let args = [scripts.join("mock.mjs"), page.to_owned()];
+    browser::install(&scripts())?;
+    let args = [scripts().join("mock.mjs"), page.to_owned()];
     Cmd::new("node").args(args).env("CHROMIUM", browser::find()?).within(LIMIT).run()
 }
 
+/// The programs that the checks start, as `cargo build` leaves them.
+pub(crate) struct Programs {
+    forge: PathBuf,
+    database: PathBuf,
+    cluster: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn build() -> Result<Self, String> {
+        build_as_for_tests(&["forge", "forge-db", "forge-test-cluster"])?;
+        let products = root::debug_products()?;
+        let program = |name: &str| products.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        Ok(Self {
+            forge: program("forge"),
+            database: program("forge-db"),
+            cluster: program("forge-test-cluster"),
+        })
+    }
+
+    /// A script on a storage; on PostgreSQL with a server beside it.
+    pub(crate) fn script(&self, name: &str, storage: Storage) -> Result<Cmd, String> {
+        let script = scripts().join(name);
+        let (cmd, word) = match storage {
+            Storage::Sqlite => (Cmd::new("node").args([script]), "sqlite"),
+            Storage::Postgres => {
+                let server = Cmd::new(self.cluster.as_os_str()).args(["run", "--", "node"]);
+                (server.args([script]), "postgres")
+            }
+        };
+        let cmd = cmd.env("STORAGE", word).env("CHROMIUM", browser::find()?);
+        Ok(cmd.env("FORGE", &self.forge).env("FORGE_DB", &self.database))
+    }
+}
+
+/// Where the checked server has its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    Sqlite,
+    Postgres,
+}
+
+fn scripts() -> PathBuf {
+    root::workspace().join("crates/forge-jobs-ui/tests/browser")
+}
+
+/// The same checks on both storages, side by side: much of a check is waiting.
 fn use_it(words: &[&String]) -> Result<(), String> {
-    let scripts = root::workspace().join("crates/forge-jobs-ui/tests/browser");
-    browser::install(&scripts)?;
-    build_as_for_tests("forge")?;
-    let forge = root::debug_products()?.join(format!("forge{}", std::env::consts::EXE_SUFFIX));
-    Cmd::new("node")
-        .args([scripts.join("check.mjs")])
-        .args(words)
-        .env("CHROMIUM", browser::find()?)
-        .env("FORGE", forge)
-        .within(LIMIT)
-        .run()
+    browser::install(&scripts())?;
+    let programs = Programs::build()?;
+    let check =
+        |storage| programs.script("check.mjs", storage)?.args(words).env("SHARED", "1").within(LIMIT).run();
+    std::thread::scope(|scope| {
+        let postgres = scope.spawn(|| check(Storage::Postgres));
+        let sqlite = check(Storage::Sqlite);
+        sqlite.and(postgres.join().map_err(|_| "the thread with PostgreSQL has panicked")?)
+    })
+}
+
+/// The panel alone, for a program that embeds it.
+pub(crate) fn build(build: Build) -> Result<(), String> {
+    wasm::build_panel("forge-panel", build, &dist())
+}
+
+/// The same, unless a step before has built it.
+pub(crate) fn build_unless_there(how: Build) -> Result<(), String> {
+    if is_there() { Ok(()) } else { build(how) }
+}
+
+/// Whether it is where programs take it from.
+fn is_there() -> bool {
+    let entries = std::fs::read_dir(dist()).into_iter().flatten().filter_map(Result::ok);
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".wasm"))
 }
 
 /// For the demo: built where that needs nothing but a compiler that is here. Else the program says how.
 pub(crate) fn build_if_missing() {
-    let is_there = std::fs::read_dir(dist())
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .any(|entry| entry.file_name().to_string_lossy().ends_with(".wasm"));
-    if is_there {
+    if is_there() {
         return;
     }
     if !wasm::is_ready() {

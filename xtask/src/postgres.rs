@@ -36,7 +36,7 @@ pub(crate) fn own_with_pooler<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>
 
 /// This very program with these arguments, with a server beside it for as long as it runs.
 pub(crate) fn own_with_server<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> Result<Cmd, String> {
-    build_as_for_tests("forge-test-cluster")?;
+    build_as_for_tests(&["forge-test-cluster"])?;
     let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
     Ok(Cmd::new(program()?).args(["run", "--"]).args([own]).args(args))
 }
@@ -49,10 +49,11 @@ pub(crate) fn with_durable_server(command: impl AsRef<OsStr>) -> Result<Cmd, Str
     Ok(Cmd::new(program()?).args(server).args([command]))
 }
 
-/// Builds a program with the features that the tests use, so that it is not built twice: naming a test among what is
+/// Builds programs with the features that the tests use, so that nothing is built twice: naming a test among what is
 /// built makes cargo choose them.
-pub(crate) fn build_as_for_tests(program: &str) -> Result<(), String> {
-    cargo(["build", "--quiet", "--workspace", "--bin", program, "--test", "guards"]).run()
+pub(crate) fn build_as_for_tests(programs: &[&str]) -> Result<(), String> {
+    let named = programs.iter().flat_map(|program| ["--bin", program]);
+    cargo(["build", "--quiet", "--workspace", "--test", "guards"]).args(named).run()
 }
 
 fn program() -> Result<PathBuf, String> {

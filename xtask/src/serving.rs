@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 /// The program, built without optimisation.
 pub(crate) fn program() -> Result<PathBuf, String> {
-    build_as_for_tests("forge")?;
+    build_as_for_tests(&["forge"])?;
     Ok(root::debug_products()?.join(format!("forge{}", std::env::consts::EXE_SUFFIX)))
 }
 

@@ -16,6 +16,8 @@ const VIEWS: &str = "forge-charts/leptos,forge-jobs-ui/mock";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "rust-web-src", "rust-web-clippy"];
 /// The profile that pages are shipped with.
 const PROFILE: &str = "wasm-release";
+/// Has Leptos erase the types of views and of their attributes: an eighth less to load, after brotli.
+const ERASED: &str = "--cfg erase_components";
 /// Longest time for rustup to fetch the target; without a way to its server it should fail at once.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(180);
 
@@ -117,7 +119,11 @@ pub(crate) fn build_panel(program: &str, build: Build, directory: &Path) -> Resu
         TARGET,
         "--bin",
     ];
-    find()?.cargo("build").args(args).args([program]).run()?;
+    let mut cargo = find()?.cargo("build").args(args).args([program]);
+    if build == Build::Shipped {
+        cargo = cargo.env("RUSTFLAGS", ERASED);
+    }
+    cargo.run()?;
     let made = root::target().join("panel").join(program);
     bind(&root::target().join(TARGET).join(products).join(format!("{program}.wasm")), &made)?;
     let crates = root::workspace().join("crates");

@@ -26,4 +26,7 @@ mod parts;
 pub mod serve;
 
 #[cfg(feature = "panel")]
+mod text;
+
+#[cfg(feature = "panel")]
 pub use app::{Panel, PanelProps, mount};

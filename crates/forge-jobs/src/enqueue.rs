@@ -3,7 +3,7 @@
 mod transaction;
 
 use crate::limits::MAX_ENQUEUE_BATCH;
-use crate::storage::{EnqueueParams, Inserted, Storage, StorageError};
+use crate::storage::{EnqueueParams, Inserted, JobQueue, Storage, StorageError};
 use crate::{Clock, EnqueueRequest, InvalidRequest, JobId, NewJob, Router};
 use std::fmt;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ use std::task::Poll;
 /// ```
 #[derive(Clone)]
 pub struct Enqueuer {
-    storage: Storage,
+    jobs: Arc<dyn JobQueue>,
     router: Arc<dyn Router>,
     clock: Arc<dyn Clock>,
 }
@@ -39,7 +39,12 @@ impl Enqueuer {
     /// One with a clock of its own, for tests.
     #[must_use]
     pub fn with_clock(storage: Storage, router: Arc<dyn Router>, clock: Arc<dyn Clock>) -> Self {
-        Self { storage, router, clock }
+        Self::on_jobs(storage.jobs, router, clock)
+    }
+
+    /// All that it needs of a storage is where jobs go.
+    pub(crate) fn on_jobs(jobs: Arc<dyn JobQueue>, router: Arc<dyn Router>, clock: Arc<dyn Clock>) -> Self {
+        Self { jobs, router, clock }
     }
 
     /// Checks and inserts a job. It is durable when this returns. Callers that arrive while a commit is under way
@@ -55,7 +60,7 @@ impl Enqueuer {
         let job = self.check(request)?;
         let id = job.id;
         let params = EnqueueParams { jobs: vec![job], now: self.clock.storage_now() };
-        let inserted = self.storage.jobs.enqueue(params).await?.first().copied().ok_or_else(no_answer)?;
+        let inserted = self.jobs.enqueue(params).await?.first().copied().ok_or_else(no_answer)?;
         enqueued(id, inserted)
     }
 
@@ -128,7 +133,7 @@ impl Enqueuer {
 
     async fn insert(&self, chunk: Chunk) -> Written {
         let params = EnqueueParams { jobs: chunk.jobs, now: self.clock.storage_now() };
-        Written { places: chunk.places, end: self.storage.jobs.enqueue(params).await }
+        Written { places: chunk.places, end: self.jobs.enqueue(params).await }
     }
 }
 
@@ -177,7 +182,7 @@ const fn enqueued(id: JobId, inserted: Inserted) -> Result<Enqueued, EnqueueErro
 
 impl fmt::Debug for Enqueuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enqueuer").field("storage", &self.storage).finish_non_exhaustive()
+        f.debug_struct("Enqueuer").finish_non_exhaustive()
     }
 }
 

@@ -49,6 +49,11 @@ pub mod testing;
 mod runtime;
 mod service;
 
+/// What the page shows is run with the examples of the documentation. It lies outside of the package.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/testing.md")]
+mod testing_page {}
+
 pub use clock::{Clock, SystemClock};
 pub use enqueue::{EnqueueError, EnqueueOutcome, Enqueued, Enqueuer};
 pub use handler::{AcquireError, RateLimits};

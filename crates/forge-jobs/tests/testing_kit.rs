@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "testing_queue/alone.rs"]
+mod alone;
+#[path = "testing_queue/expect.rs"]
+mod expect;
+#[path = "testing_queue/queue.rs"]
+mod queue;
+
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{EnqueueParams, Inserted, PromoteParams};
 use forge_jobs::testing::{

@@ -34,7 +34,7 @@ pub use memory::Memory;
 pub use poison::Poison;
 pub use power::{Power, Synchronous};
 pub use races::Races;
-pub use reads::Reads;
+pub use reads::{Reads, fill};
 pub use spin::Spin;
 
 use crate::fleet::Site;

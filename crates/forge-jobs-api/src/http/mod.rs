@@ -12,6 +12,7 @@ mod events;
 mod handlers;
 mod headers;
 mod hosts;
+mod local;
 mod openapi;
 mod options;
 mod origin;
@@ -23,6 +24,7 @@ pub use auth::{
     Authenticator, NewToken, Open, Principal, Proof, Refused, Session, TokenFileError, Tokens, trusting,
 };
 pub use hosts::Hosts;
+pub use local::{Local, LocalAnswer, LocalRequest};
 pub use openapi::document;
 pub use options::{HttpLimits, Options, Scrapes, Writes};
 pub use route::Access;

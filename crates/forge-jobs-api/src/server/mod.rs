@@ -210,7 +210,8 @@ const fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
-async fn tower_call(
+/// What a router answers. It never fails: errors are answers too.
+pub(crate) async fn tower_call(
     router: Router,
     request: http::Request<axum::body::Body>,
 ) -> Result<axum::response::Response, std::convert::Infallible> {

@@ -11,6 +11,7 @@ mod document;
 mod events;
 mod http;
 mod idempotency;
+mod local;
 mod look;
 mod look_cases;
 mod pages;

@@ -3,6 +3,7 @@
 use super::browser;
 use crate::ipc::{IpcError, QueueIpc};
 use crate::model::route::Place;
+use crate::text;
 use forge_jobs_api::wire::{Me, Role, Topic};
 use leptos::prelude::*;
 use std::rc::Rc;
@@ -127,10 +128,8 @@ impl Ctx {
     /// Why the caller may not do what needs this role; `None` if the caller may.
     pub(crate) fn denied(self, needs: Role) -> Option<String> {
         self.me.with(|me| match me {
-            Some(me) if me.read_only => Some("This server changes nothing: it is read-only.".into()),
-            Some(me) if me.role < needs => {
-                Some(format!("This needs the role {}; you have {}.", needs.as_str(), me.role.as_str()))
-            }
+            Some(me) if me.read_only => Some(text::THIS_SERVER_CHANGES_NOTHING.into()),
+            Some(me) if me.role < needs => Some(text::needs_role(needs.as_str(), me.role.as_str())),
             _ => None,
         })
     }

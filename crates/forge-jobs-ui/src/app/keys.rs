@@ -3,6 +3,7 @@
 use super::browser::{self, Listener};
 use super::context::{Ctx, Live};
 use crate::model::route::{Place, Tab};
+use crate::text;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use web_sys::KeyboardEvent;
@@ -26,12 +27,12 @@ pub(crate) const GO: [(&str, Tab); 13] = [
 
 /// The other keys, and what they do.
 pub(crate) const OTHERS: [(&str, &str); 6] = [
-    ("?", "This sheet"),
-    ("/", "To the filter"),
-    ("n", "Show what has changed in a list"),
-    ("t", "Times as they are, or from now"),
-    ("p", "Stop and go on with live updates"),
-    ("Esc", "Close what is open"),
+    ("?", text::THIS_SHEET),
+    ("/", text::TO_THE_FILTER),
+    ("n", text::SHOW_WHAT_HAS_CHANGED),
+    ("t", text::TIMES_AS_THEY_ARE_OR_FROM),
+    ("p", text::STOP_AND_GO_ON_WITH_LIVE_2),
+    ("Esc", text::CLOSE_WHAT_IS_OPEN),
 ];
 
 pub(super) fn listen(ctx: Ctx) {
@@ -79,5 +80,5 @@ pub(crate) fn toggle_times(ctx: Ctx) {
 pub(crate) fn toggle_live(ctx: Ctx) {
     let paused = ctx.live.get_untracked() == Live::Paused;
     ctx.live.set(if paused { Live::Connecting } else { Live::Paused });
-    ctx.say(if paused { "Live updates go on" } else { "Live updates are paused" });
+    ctx.say(if paused { text::LIVE_UPDATES_GO_ON } else { text::LIVE_UPDATES_ARE_PAUSED });
 }

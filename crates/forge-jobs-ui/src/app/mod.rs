@@ -49,12 +49,12 @@ pub fn Panel(
 /// Mounts a panel into an element, for as long as the page lives.
 ///
 /// ```no_run
-/// use forge_jobs_ui::ipc::HttpIpc;
+/// use forge_jobs_ui::ipc::ApiIpc;
 /// use forge_jobs_ui::mount;
 /// use std::rc::Rc;
 ///
 /// fn show(into: web_sys::HtmlElement) {
-///     mount(into, Rc::new(HttpIpc::new("/api/v1")), "/panel");
+///     mount(into, Rc::new(ApiIpc::http("/api/v1")), "/panel");
 /// }
 /// ```
 pub fn mount(into: web_sys::HtmlElement, ipc: Rc<dyn QueueIpc>, base: impl Into<String>) {

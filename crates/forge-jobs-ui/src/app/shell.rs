@@ -4,6 +4,7 @@ use super::{Ctx, Live, browser, followed, keys};
 use crate::ipc::IpcError;
 use crate::model::format;
 use crate::model::route::{Place, Tab};
+use crate::text;
 use crate::{pages, parts};
 use forge_jobs_api::wire::Role;
 use leptos::prelude::*;
@@ -39,9 +40,9 @@ pub(super) fn shell(ctx: Ctx) -> AnyView {
     };
     view! {
         <div class="fp" data-theme=themed on:click=clicked>
-            <a class="fp-skip" href="#fp-main">"Skip to the page"</a>
+            <a class="fp-skip" href="#fp-main">{text::SKIP_TO_THE_PAGE}</a>
             <header class="fp-top">
-                <a class="fp-brand" href=ctx.href(&Place::of(Tab::Overview))>"Mission Control"</a>
+                <a class="fp-brand" href=ctx.href(&Place::of(Tab::Overview))>{text::MISSION_CONTROL}</a>
                 {live_state(ctx)}
                 <span class="fp-fill"></span>
                 {tools(ctx, theme)}
@@ -82,10 +83,9 @@ fn follow_place(ctx: Ctx) {
     let at = Memo::new(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
     Effect::new(move |before: Option<()>| {
         let (tab, open) = at.get();
-        let name = tab.map_or("Not found", Tab::name);
+        let name = tab.map_or(text::NOT_FOUND, Tab::name);
         if let Some(document) = browser::document() {
-            let open = open.map(|open| format!("{open} · ")).unwrap_or_default();
-            document.set_title(&format!("{open}{name} · Mission Control"));
+            document.set_title(&text::page_title(open.as_deref(), name));
         }
         if before.is_some() {
             browser::focus("#fp-main");
@@ -121,8 +121,8 @@ fn routed(ctx: Ctx) -> AnyView {
             (Some(Tab::Metrics), Some(name)) => pages::metrics::of_queue(ctx, name),
             (Some(Tab::Resources), None) => pages::resources::page(ctx),
             _ => parts::page(
-                "Not found",
-                parts::empty("There is no such page", "The address may be of another version of the panel."),
+                text::NOT_FOUND,
+                parts::empty(text::THERE_IS_NO_SUCH_PAGE, text::THE_ADDRESS_MAY_BE_OF_ANOTHER),
             ),
         }
     })
@@ -140,21 +140,21 @@ fn nav(ctx: Ctx) -> AnyView {
             <li hidden=hidden><a href=ctx.href(&Place::of(to)) aria-current=current>{to.name()}</a></li>
         }
     };
-    view! { <nav class="fp-nav" aria-label="Pages"><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
+    view! { <nav class="fp-nav" aria-label=text::PAGES><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
         .into_any()
 }
 
 fn live_state(ctx: Ctx) -> AnyView {
     let state = move || match ctx.live.get() {
-        Live::Connecting => ("connecting", "Connecting"),
-        Live::On => ("on", "Live"),
-        Live::Lost(_) => ("lost", "No connection"),
-        Live::Paused => ("paused", "Paused"),
+        Live::Connecting => ("connecting", text::CONNECTING),
+        Live::On => ("on", text::LIVE),
+        Live::Lost(_) => ("lost", text::NO_CONNECTION),
+        Live::Paused => ("paused", text::PAUSED_2),
     };
     let pressed = move || if ctx.live.get() == Live::Paused { "true" } else { "false" };
     view! {
         <button type="button" class="fp-live" data-live=move || state().0 aria-pressed=pressed
-            title="Stop and go on with live updates (p)" on:click=move |_| keys::toggle_live(ctx)>
+            title=text::STOP_AND_GO_ON_WITH_LIVE on:click=move |_| keys::toggle_live(ctx)>
             <span class="fp-dot" aria-hidden="true"></span>{move || state().1}
         </button>
     }
@@ -169,8 +169,8 @@ fn stale(ctx: Ctx) -> AnyView {
             let age = move || format::relative(since, ctx.now.get());
             view! {
                 <div class="fp-banner fp-banner-bad" role="status">
-                    <strong>"The server does not answer. "</strong>
-                    "What you see was true " {age} ". The panel connects again by itself."
+                    <strong>{text::THE_SERVER_DOES_NOT_ANSWER}</strong>
+                    {text::WHAT_YOU_SEE_WAS_TRUE} {age} {text::THE_PANEL_CONNECTS_AGAIN_BY_ITSELF}
                 </div>
             }
         })
@@ -185,7 +185,7 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
         browser::remember("theme", next);
         theme.set(next.into());
     };
-    let times = move || if ctx.absolute.get() { "Times: exact" } else { "Times: from now" };
+    let times = move || if ctx.absolute.get() { text::TIMES_EXACT } else { text::TIMES_FROM_NOW };
     let out = move |_| {
         spawn_local(async move {
             // Whether the server heard it or not, this page forgets.
@@ -198,15 +198,15 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
         ctx.me.get().map(|me| {
             let role = if me.read_only { "read-only".to_owned() } else { me.role.as_str().to_owned() };
             view! {
-                <span class="fp-who" title=format!("forge {}", me.version)>{me.name} " · " {role}</span>
-                <button type="button" class="fp-quiet" on:click=out>"Log out"</button>
+                <span class="fp-who" title=text::server_version(&me.version)>{me.name} " · " {role}</span>
+                <button type="button" class="fp-quiet" on:click=out>{text::LOG_OUT}</button>
             }
         })
     };
     view! {
         <button type="button" class="fp-quiet" on:click=move |_| keys::toggle_times(ctx)>{times}</button>
-        <button type="button" class="fp-quiet" on:click=next>"Theme: " {theme}</button>
-        <button type="button" class="fp-quiet" aria-label="Keys" title="Keys (?)" on:click=move |_| ctx.help.set(true)>"?"</button>
+        <button type="button" class="fp-quiet" on:click=next>{text::THEME} {theme}</button>
+        <button type="button" class="fp-quiet" aria-label=text::KEYS title=text::KEYS_2 on:click=move |_| ctx.help.set(true)>"?"</button>
         {who}
     }
     .into_any()

@@ -1,6 +1,7 @@
-//! The panel as `forge serve` has it: over HTTP, in the element `forge-panel` of the page.
+//! The panel as `forge serve` has it: over HTTP, in the element `forge-panel` of the page. In a window of Tauri it asks
+//! the program around it.
 
-use forge_jobs_ui::ipc::HttpIpc;
+use forge_jobs_ui::ipc::ApiIpc;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
 
@@ -14,7 +15,8 @@ fn main() {
     if let Some(place) = place.and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok()) {
         let base = place.get_attribute("data-base").unwrap_or_default();
         let api = place.get_attribute("data-api").unwrap_or_else(|| "/api/v1".into());
+        let ipc = ApiIpc::tauri().unwrap_or_else(|| ApiIpc::http(api));
         place.set_text_content(None);
-        forge_jobs_ui::mount(place, Rc::new(HttpIpc::new(api)), base);
+        forge_jobs_ui::mount(place, Rc::new(ipc), base);
     }
 }

@@ -20,6 +20,14 @@ impl IpcError {
         Self::Refused(Box::new(ErrorDetail::new(code, message)))
     }
 
+    /// A refusal of a field.
+    #[must_use]
+    pub fn of_field(field: &str, message: impl Into<String>) -> Self {
+        let mut detail = ErrorDetail::new(ErrorCode::Invalid, message);
+        detail.field = Some(field.to_owned());
+        Self::Refused(Box::new(detail))
+    }
+
     /// What a program can do about it; `None` if the host said nothing.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
@@ -75,6 +83,15 @@ impl IpcError {
             Self::Unreadable(_) => {
                 Some("Reload the page: it may be of another version than the server.".into())
             }
+        }
+    }
+
+    /// The field of what was sent that is wrong, if the host named one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Refused(detail) => detail.field.as_deref(),
+            _ => None,
         }
     }
 

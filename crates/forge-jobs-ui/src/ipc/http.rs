@@ -1,13 +1,14 @@
-//! The way over HTTP: `fetch`, and a stream of events.
+//! What the panel asks, as requests of the API.
 
-use super::{Answer, Heard, IpcError, QueueIpc, Verb};
+use super::way::{Request, Way};
+use super::{Answer, Heard, HttpWay, IpcError, QueueIpc, TauriWay, Verb};
 use crate::model::route::{encode, query_text};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
-    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, Changed, CronPreview, CronQuery,
+    AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
     DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode, ErrorList, ErrorQuery,
-    GroupBatch, GroupVerb, JobCount, JobDetail, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit,
-    LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    GroupBatch, GroupVerb, JobCount, JobDetail, JobEdit, JobIds, JobPage, JobQuery, Limit, LimitChanged,
+    LimitEdit, LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
     ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
     TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
@@ -15,24 +16,36 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::rc::Rc;
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{EventSource, MessageEvent, RequestInit, Response};
 
-/// A server, over HTTP.
-#[derive(Clone, Debug)]
-pub struct HttpIpc {
-    api: String,
+/// A host that speaks the API, whatever carries it there.
+#[derive(Clone)]
+pub struct ApiIpc {
+    way: Rc<dyn Way>,
 }
 
-impl HttpIpc {
-    /// The API below this address, such as `/api/v1`: of the same origin, whose session cookie goes along.
+impl std::fmt::Debug for ApiIpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiIpc").finish_non_exhaustive()
+    }
+}
+
+impl ApiIpc {
+    /// On this way.
     #[must_use]
-    pub fn new(api: impl Into<String>) -> Self {
-        let mut api = api.into();
-        api.truncate(api.trim_end_matches('/').len());
-        Self { api }
+    pub fn over(way: impl Way + 'static) -> Self {
+        Self { way: Rc::new(way) }
+    }
+
+    /// Over HTTP: the API below this address, such as `/api/v1`.
+    #[must_use]
+    pub fn http(api: impl Into<String>) -> Self {
+        Self::over(HttpWay::new(api))
+    }
+
+    /// Through Tauri; `None` where the page is in no window of it.
+    #[must_use]
+    pub fn tauri() -> Option<Self> {
+        TauriWay::find().map(Self::over)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
@@ -64,30 +77,8 @@ impl HttpIpc {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Answer<String> {
-        let init = RequestInit::new();
-        init.set_method(method);
-        let window = web_sys::window().ok_or(IpcError::Offline)?;
-        let with_body = body.is_some();
-        if let Some(body) = body {
-            init.set_body(&JsValue::from_str(&body));
-        }
-        let address = format!("{}{path}", self.api);
-        let request =
-            web_sys::Request::new_with_str_and_init(&address, &init).map_err(|_| IpcError::Offline)?;
-        let all = request.headers();
-        // Names and values are ours, and are such.
-        if with_body {
-            let _ = all.set("Content-Type", "application/json");
-        }
-        for (name, value) in headers {
-            let _ = all.set(name, value);
-        }
-        let answer =
-            JsFuture::from(window.fetch_with_request(&request)).await.map_err(|_| IpcError::Offline)?;
-        let answer: Response = answer.dyn_into().map_err(|_| IpcError::Offline)?;
-        let text = JsFuture::from(answer.text().map_err(|_| IpcError::Offline)?).await;
-        let text = text.ok().and_then(|text| text.as_string()).ok_or(IpcError::Offline)?;
-        if answer.ok() { Ok(text) } else { Err(refusal(answer.status(), &text)) }
+        let (status, text) = self.way.send(Request { method, path, body, headers }).await?;
+        if (200..300).contains(&status) { Ok(text) } else { Err(refusal(status, &text)) }
     }
 }
 
@@ -140,7 +131,7 @@ fn if_match(version: i64) -> String {
 }
 
 #[async_trait(?Send)]
-impl QueueIpc for HttpIpc {
+impl QueueIpc for ApiIpc {
     async fn me(&self) -> Answer<Me> {
         self.get("/me".into()).await
     }
@@ -215,6 +206,10 @@ impl QueueIpc for HttpIpc {
     async fn why(&self, id: &str) -> Answer<Why> {
         self.get(format!("/jobs/{}/why", encode(id))).await
     }
+    async fn edit_job(&self, id: &str, version: i64, edit: &JobEdit) -> Answer<JobDetail> {
+        let path = format!("/jobs/{}", encode(id));
+        self.call("PATCH", path, json(edit)?, &[("If-Match", &if_match(version))]).await
+    }
     async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
         let body = json(&JobIds { ids: ids.to_vec() })?;
         self.call("POST", format!("/jobs/{}", verb.slug()), body, &[]).await
@@ -273,50 +268,6 @@ impl QueueIpc for HttpIpc {
     }
 
     fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any> {
-        match EventSource::new(&format!("{}/events", self.api)) {
-            Ok(source) => Box::new(Stream::new(source, heard.into())),
-            Err(_) => {
-                heard(Heard::Lost);
-                Box::new(())
-            }
-        }
-    }
-}
-
-/// A stream of events, until it is dropped. The browser connects again by itself.
-struct Stream {
-    source: EventSource,
-    _told: [Closure<dyn FnMut(MessageEvent)>; 2],
-    _state: [Closure<dyn FnMut()>; 2],
-}
-
-impl Stream {
-    fn new(source: EventSource, heard: Rc<dyn Fn(Heard)>) -> Self {
-        let open = Rc::clone(&heard);
-        let ready = Closure::<dyn FnMut(MessageEvent)>::new(move |_| open(Heard::Open));
-        let tell = Rc::clone(&heard);
-        let changed = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            // After a break the first event may be this one: the stream is open either way.
-            tell(Heard::Open);
-            let text = event.data().as_string().unwrap_or_default();
-            if let Ok(Changed { topics }) = serde_json::from_str(&text) {
-                tell(Heard::Changed(topics));
-            }
-        });
-        let again = Rc::clone(&heard);
-        let opened = Closure::<dyn FnMut()>::new(move || again(Heard::Open));
-        let broke = Closure::<dyn FnMut()>::new(move || heard(Heard::Lost));
-        // Names of events are accepted whatever they are.
-        let _ = source.add_event_listener_with_callback("ready", ready.as_ref().unchecked_ref());
-        let _ = source.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref());
-        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
-        source.set_onerror(Some(broke.as_ref().unchecked_ref()));
-        Self { source, _told: [ready, changed], _state: [opened, broke] }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.source.close();
+        self.way.subscribe(heard)
     }
 }

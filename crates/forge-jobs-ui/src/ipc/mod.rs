@@ -1,26 +1,33 @@
 //! The way to a queue: what the panel asks of its host.
 //!
-//! [`HttpIpc`] asks a server over HTTP. With the feature `mock`, `MockIpc` makes a queue up. A desktop program
-//! implements [`QueueIpc`] over whatever its window speaks.
+//! [`ApiIpc`] asks whoever speaks the API: a server over HTTP ([`HttpWay`]), the desktop program around the page
+//! ([`TauriWay`]), or another [`Way`]. With the feature `mock`, `MockIpc` makes a queue up. A host with another language
+//! implements [`QueueIpc`].
 
 mod error;
+mod fetch;
 mod http;
 #[cfg(feature = "mock")]
 mod mock;
+mod tauri;
+mod way;
 
 pub use error::IpcError;
-pub use http::HttpIpc;
+pub use fetch::HttpWay;
+pub use http::ApiIpc;
 #[cfg(feature = "mock")]
 pub use mock::MockIpc;
+pub use tauri::TauriWay;
+pub use way::{Request, Way};
 
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
     DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorList, ErrorQuery, GroupVerb, JobCount,
-    JobDetail, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview,
-    ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail,
-    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic,
-    VerbReport, Why,
+    JobDetail, JobEdit, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me,
+    Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule,
+    ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline,
+    TimelineQuery, Topic, VerbReport, Why,
 };
 use std::any::Any;
 
@@ -136,6 +143,8 @@ pub trait QueueIpc {
     async fn job(&self, id: &str) -> Answer<JobDetail>;
     /// Why a job is not running.
     async fn why(&self, id: &str) -> Answer<Why>;
+    /// Changes a job that waits, if it still has this version.
+    async fn edit_job(&self, id: &str, version: i64, edit: &JobEdit) -> Answer<JobDetail>;
     /// Does something to up to 1,000 jobs; an answer for each.
     async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport>;
     /// Enqueues a job. The key makes sending it again harmless.

@@ -1,7 +1,7 @@
 //! What needs a person, found in what the pages show anyway.
 
-use crate::model::format;
 use crate::model::route::{Place, Tab};
+use crate::text;
 use forge_jobs_api::wire::{Alert, AlertSort, Process, Queue};
 
 /// How urgent it is.
@@ -46,21 +46,17 @@ pub(crate) fn needs(queues: &[Queue], processes: &[Process]) -> Vec<Need> {
     let mut needs = Vec::new();
     for queue in queues {
         let Some(pending) = queue.counts.map(|c| c.pending).filter(|p| p.count > 0) else { continue };
-        let count = format::bounded_count(pending.count, pending.more);
         let text = if queue.settings.paused {
-            format!("Queue {} is paused, and {count} jobs wait in it.", queue.name)
+            text::paused_with_jobs(&queue.name, pending)
         } else if queue.settings.workers == 0 {
-            format!("Queue {} has no workers: {count} jobs wait in vain.", queue.name)
+            text::no_workers(&queue.name, pending)
         } else {
             continue;
         };
         needs.push(Need { urgency: Urgency::Warn, text, place: Place::opened(Tab::Queues, &queue.name) });
     }
     for process in processes.iter().filter(|p| p.late && p.live) {
-        let text = format!(
-            "Process {}:{} was not heard of for more than two heartbeats.",
-            process.host, process.pid
-        );
+        let text = text::late_process(&process.host, process.pid);
         needs.push(Need { urgency: Urgency::Warn, text, place: Place::of(Tab::Processes) });
     }
     needs

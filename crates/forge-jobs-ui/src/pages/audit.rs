@@ -3,16 +3,17 @@
 use crate::app::{Ctx, Remote, browser};
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{AuditAction, AuditPage, AuditQuery, Role};
 use leptos::prelude::*;
 use std::sync::Arc;
 
 /// What the address may ask for, and the words beside the fields.
 const FIELDS: [(&str, &str); 4] = [
-    ("actor", "Who"),
-    ("action", "Action, as queue.pause"),
-    ("what", "Sort of thing, as job"),
-    ("target", "Name or id"),
+    ("actor", text::WHO),
+    ("action", text::ACTION_AS_QUEUE_PAUSE),
+    ("what", text::SORT_OF_THING_AS_JOB),
+    ("target", text::NAME_OR_ID),
 ];
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
@@ -39,34 +40,28 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     });
     let draw = move |page: Arc<AuditPage>| {
         if page.actions.is_empty() {
-            return parts::empty(
-                "Nothing was done",
-                "Whatever a person changes is written down here, with who did it.",
-            );
+            return parts::empty(text::NOTHING_WAS_DONE, text::WHATEVER_A_PERSON_CHANGES_IS_WRITTEN);
         }
         let items = page.actions.iter().map(|action| one(ctx, action)).collect_view();
         let next = page.next.map(|next| {
             let place = ctx.place.get_untracked().with("before", Some(&next.to_string()));
-            view! { <a class="fp-button" rel="next" href=ctx.href(&place)>"Earlier"</a> }
+            view! { <a class="fp-button" rel="next" href=ctx.href(&place)>{text::EARLIER}</a> }
         });
-        view! { <ol class="fp-audit">{items}</ol><nav class="fp-pager" aria-label="Pages of the list">{next}</nav> }.into_any()
+        view! { <ol class="fp-audit">{items}</ol><nav class="fp-pager" aria-label=text::PAGES_OF_THE_LIST>{next}</nav> }.into_any()
     };
     let inside = move || {
         if may.get() {
             parts::shown(actions, 6, draw)
         } else {
-            parts::empty(
-                "The audit is for operators",
-                "Your role lets you look at the queue, not at who did what.",
-            )
+            parts::empty(text::THE_AUDIT_IS_FOR_OPERATORS, text::YOUR_ROLE_LETS_YOU_LOOK)
         }
     };
     let again = move |_| actions.reload();
     parts::page(
-        "Audit",
+        text::AUDIT,
         view! {
             {filter(ctx)}
-            <div class="fp-actions"><button type="button" on:click=again>"Read again"</button></div>
+            <div class="fp-actions"><button type="button" on:click=again>{text::READ_AGAIN}</button></div>
             {inside}
         },
     )
@@ -110,17 +105,17 @@ fn one(ctx: Ctx, action: &AuditAction) -> AnyView {
         _ => "dead",
     };
     let role = action.role.as_ref().map(|role| format!(" ({role})"));
-    let from = action.address.as_ref().map(|address| format!(" from {address}"));
-    let count = (action.count > 1).then(|| format!(" · {} things", action.count));
+    let from = action.address.as_ref().map(|address| text::from_address(address));
+    let count = (action.count > 1).then(|| text::things(action.count));
     let raw = |title: &'static str, value: Option<&serde_json::value::RawValue>| {
         value.map(|value| view! { <div><h3>{title}</h3>{parts::tree::json(ctx, value.get())}</div> })
     };
-    let before = raw("Before", action.before.as_deref());
-    let after = raw("After", action.after.as_deref());
-    let detail = raw("Detail", action.detail.as_deref());
+    let before = raw(text::BEFORE, action.before.as_deref());
+    let after = raw(text::AFTER, action.after.as_deref());
+    let detail = raw(text::DETAIL, action.detail.as_deref());
     let has_more = before.is_some() || after.is_some() || detail.is_some();
     let more = has_more.then(|| {
-        view! { <details><summary>"What changed"</summary><div class="fp-sides">{before}{after}{detail}</div></details> }
+        view! { <details><summary>{text::WHAT_CHANGED}</summary><div class="fp-sides">{before}{after}{detail}</div></details> }
     });
     view! {
         <li>

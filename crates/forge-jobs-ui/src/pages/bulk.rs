@@ -10,6 +10,7 @@ use crate::app::{Ctx, Doing, Pending, Remote};
 use crate::ipc::Verb;
 use crate::model::{filter, format};
 use crate::parts::{self, dialog};
+use crate::text;
 use forge_jobs_api::wire::{
     BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, JobCount, JobQuery, OutcomeCount, Topic,
 };
@@ -64,7 +65,7 @@ pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done:
         let answer: Pending<BulkPreview> = Box::pin(async move { ipc.preview_bulk(&query).await });
         doing.run(answer, move |preview: BulkPreview| bulk.preview.set(Some(preview)));
     };
-    let shown = move || count.data.get().map(|c| format!("{} match", parts::bounded(c.jobs)));
+    let shown = move || count.data.get().map(|c| text::matching(c.jobs));
     let none = move || count.data.with(|c| c.as_ref().is_none_or(|c| c.jobs.count == 0));
     let buttons = verbs
         .iter()
@@ -72,10 +73,10 @@ pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done:
             let class =
                 if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-quiet fp-danger" } else { "fp-quiet" };
             let label = match verb {
-                Verb::Retry => "Retry all",
-                Verb::Cancel => "Cancel all",
-                Verb::RunNow => "Run all now",
-                Verb::Drop => "Drop all",
+                Verb::Retry => text::RETRY_ALL,
+                Verb::Cancel => text::CANCEL_ALL,
+                Verb::RunNow => text::RUN_ALL_NOW,
+                Verb::Drop => text::DROP_ALL,
             };
             let verb = *verb;
             parts::button(ctx, verb.needs(), label, class, doing.busy, move || ask(verb))
@@ -99,7 +100,7 @@ fn dialog_of(bulk: Bulk, doing: Doing, filter: Memo<JobQuery>, done: Callback<()
     });
     let words = move || {
         let text = bulk.ctx.place.with(|place| filter::text(&place.query));
-        if text.is_empty() { "no filter: all jobs of this page".to_owned() } else { text }
+        if text.is_empty() { text::NO_FILTER_ALL_JOBS.to_owned() } else { text }
     };
     let inside = move || {
         let verb = bulk.asked.get()?;
@@ -109,15 +110,15 @@ fn dialog_of(bulk: Bulk, doing: Doing, filter: Memo<JobQuery>, done: Callback<()
             |preview| confirm(bulk, doing, verb, filter, &preview, done),
         );
         Some(view! {
-            <h2>{verb.label()} " all that match"</h2>
-            <p class="fp-small">"Filter: " <code>{words}</code></p>
+            <h2>{verb.label()} {text::ALL_THAT_MATCH}</h2>
+            <p class="fp-small">{text::FILTER} <code>{words}</code></p>
             {body}
             {parts::doing_error(doing)}
             <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>
-                {move || if doing.busy.get() { "Stop" } else { "Close" }}</button></div>
+                {move || if doing.busy.get() { text::STOP } else { text::CLOSE }}</button></div>
         })
     };
-    dialog::modal(open, close, "Do it to all that match", inside)
+    dialog::modal(open, close, text::DO_IT_TO_ALL_THAT_MATCH, inside)
 }
 
 fn confirm(
@@ -129,15 +130,14 @@ fn confirm(
     done: Callback<()>,
 ) -> AnyView {
     let jobs = preview.jobs;
-    let shown = parts::bounded(jobs);
     if jobs.count == 0 {
-        return view! { <p>"There is no job that this can be done with."</p> }.into_any();
+        return view! { <p>{text::THERE_IS_NO_JOB}</p> }.into_any();
     }
     let sample = preview.sample.iter().take(5).map(|job| {
         view! { <li><code>{parts::short(&job.id)}</code> " " {job.kind.clone()} " " <span class="fp-small">{job.queue.clone()}</span> " " {parts::status(job.status, job.dead_reason)}</li> }
     });
     let refused = preview.refused.iter().map(|refused| {
-        view! { <li>{parts::bounded(refused.jobs)} " are left, since they are " {parts::status_word(refused.status)}</li> }
+        view! { <li>{parts::bounded(refused.jobs)} {text::ARE_LEFT_SINCE_THEY_ARE} {parts::status_word(refused.status)}</li> }
     });
     let wanted = jobs.count.to_string();
     let needs_typing = verb == Verb::Drop;
@@ -145,7 +145,7 @@ fn confirm(
         let wanted = wanted.clone();
         needs_typing.then(|| {
             view! {
-                <label class="fp-field"><span>"They are deleted for good. Type " <b>{wanted}</b> " to go on"</span>
+                <label class="fp-field"><span>{text::THEY_ARE_DELETED_FOR_GOOD_TYPE} <b>{wanted}</b> {text::TO_GO_ON}</span>
                     <input type="text" autocomplete="off" prop:value=bulk.typed
                         on:input=move |e| bulk.typed.set(crate::app::browser::value_of(&e))/></label>
             }
@@ -156,16 +156,16 @@ fn confirm(
     };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
     let at_most = jobs.count;
-    let more = jobs.more.then(|| view! { <p class="fp-small">"There are more: this does it to " {at_most} " of them. Do it again for the rest."</p> });
-    let yes = format!("{} {shown} jobs", verb.label());
+    let more = jobs.more.then(|| view! { <p class="fp-small">{text::THERE_ARE_MORE_THIS_DOES} {at_most} {text::OF_THEM_DO_IT_AGAIN}</p> });
+    let yes = text::verb_on(verb.label(), jobs);
     let progress = move || {
         let so_far = bulk.done.get();
         (so_far > 0 || doing.busy.get()).then(|| {
-            view! { <p role="status"><progress aria-label="Progress" max=at_most.to_string() value=so_far.to_string()></progress> " " {format::count(so_far)} " of " {format::count(at_most)}</p> }
+            view! { <p role="status"><progress aria-label=text::PROGRESS max=at_most.to_string() value=so_far.to_string()></progress> " " {format::count(so_far)} {text::OF} {format::count(at_most)}</p> }
         })
     };
     view! {
-        <p><strong>{shown}</strong> " jobs. Some of them:"</p>
+        <p><strong>{text::jobs(jobs)}</strong> {text::SOME_OF_THEM}</p>
         <ul>{sample.collect_view()}</ul>
         <ul>{refused.collect_view()}</ul>
         {more}{typed}{progress}

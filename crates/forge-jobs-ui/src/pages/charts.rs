@@ -4,11 +4,14 @@ use crate::app::{Ctx, Live, Remote, browser};
 use crate::model::range::{self, PRESETS, Range};
 use crate::model::time;
 use crate::parts;
-use forge_charts::chart::{Chart, Status, YScale};
+use crate::text;
+use forge_charts::chart::{Chart, Mark, Status, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
 use forge_charts::view::{AreaChart, Group, LineChart, browser_zone};
-use forge_jobs_api::wire::{Latency, Seconds, Tally, Timeline, TimelineBy, TimelineLine, TimelineQuery};
+use forge_jobs_api::wire::{
+    Latency, Process, Seconds, Tally, Timeline, TimelineBy, TimelineLine, TimelineQuery,
+};
 use leptos::prelude::*;
 use serde::Serialize;
 
@@ -76,13 +79,13 @@ pub(crate) fn ranges(ctx: Ctx) -> AnyView {
                 [&from, &to].map(|t| time::micros(t).map(browser::local).unwrap_or_default()).join(" to ");
             let href = ctx.href(&range::zoomed(ctx.place.get(), None));
             Some(
-                view! { <span class="fp-small">{shown}</span> <a class="fp-button" href=href>"Back to live"</a> },
+                view! { <span class="fp-small">{shown}</span> <a class="fp-button" href=href>{text::BACK_TO_LIVE}</a> },
             )
         } else {
             None
         }
     };
-    view! { <nav class="fp-ranges" aria-label="Range of the charts">{PRESETS.map(link).collect_view()} {back}</nav> }
+    view! { <nav class="fp-ranges" aria-label=text::RANGE_OF_THE_CHARTS>{PRESETS.map(link).collect_view()} {back}</nav> }
         .into_any()
 }
 
@@ -163,7 +166,9 @@ const LIFE: [(&str, u8, Pick); 3] =
 const OLDEST: [(&str, u8, Pick); 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
 
 /// The charts of one line: work, then how long things took.
-pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>) -> AnyView {
+///
+/// `deploys` are pointed out in each of them.
+pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i64, String)>>) -> AnyView {
     let group = Group::new();
     let data = move |series: &'static [(&'static str, u8, Pick)]| {
         Signal::derive(move || remote.data.with(|t| frame(t.as_ref().and_then(|t| t.lines.first()), series)))
@@ -172,6 +177,9 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>) -> AnyView {
         move |chart: Chart| {
             let chart = if seconds { chart.format(Format::Seconds) } else { chart.open_last(true) };
             let chart = if log { chart.scale(YScale::Log) } else { chart };
+            let marks =
+                deploys.with(|all| all.iter().map(|(at, what)| Mark::at(browser::wide(*at), what)).collect());
+            let chart = chart.marks(marks);
             let is_first = remote.data.with(Option::is_none);
             let chart = match remote.error.get() {
                 Some(error) => chart.status(Status::Error(error.message())),
@@ -188,26 +196,74 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>) -> AnyView {
     // The address decides the range, and the data is of that range: all of it is shown.
     let all = Signal::stored(None::<(f64, f64)>);
     let step = move || {
-        remote
-            .data
-            .with(|t| t.as_ref().map(|t| format!("Work in steps of {}", parts::seconds(t.step_seconds.0))))
+        remote.data.with(|t| t.as_ref().map(|t| text::work_in_steps(&parts::seconds(t.step_seconds.0))))
     };
-    let title = Signal::derive(move || step().unwrap_or_else(|| "Work".into()));
+    let title = Signal::derive(move || step().unwrap_or_else(|| text::WORK.into()));
     view! {
         <div class="fp-charts fp-charts-wide">
             <AreaChart title data=data(&WORK) group range=all on_zoom=zoom height=200.0 with=with(false, false)/>
         </div>
         <div class="fp-charts">
-            <LineChart title="Wait: from due to started" data=data(&WAIT) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title="Run: from started to ended" data=data(&RUN) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title="End to end: from enqueued to finished" data=data(&LIFE) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title="Age of the oldest waiting job" data=data(&OLDEST) group range=all on_zoom=zoom height=160.0 with=with(false, true)/>
+            <LineChart title=text::WAIT_FROM_DUE_TO_STARTED data=data(&WAIT) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::RUN_FROM_STARTED_TO_ENDED data=data(&RUN) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::END_TO_END_FROM_ENQUEUED data=data(&LIFE) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::AGE_OF_THE_OLDEST_WAITING_JOB data=data(&OLDEST) group range=all on_zoom=zoom height=160.0 with=with(false, true)/>
         </div>
     }
     .into_any()
 }
 
+/// When each version began to work: the first of its processes that is still registered.
+pub(crate) fn deploys(processes: &[Process]) -> Vec<(i64, String)> {
+    let mut first: Vec<(i64, String)> = Vec::new();
+    for process in processes {
+        let Some(at) = time::micros(&process.started_at) else { continue };
+        match first.iter_mut().find(|(_, version)| *version == process.version) {
+            Some((known, _)) => *known = (*known).min(at),
+            None => first.push((at, process.version.clone())),
+        }
+    }
+    first.sort();
+    first
+}
+
 /// Completed jobs of a line, for a small chart.
 pub(crate) fn small(line: &TimelineLine) -> Frame {
     frame(Some(line), &WORK[1..2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge_jobs_api::wire::BoundedCount;
+
+    fn process(version: &str, started_at: &str) -> Process {
+        Process {
+            id: "p".into(),
+            host: "web-1".into(),
+            pid: 1,
+            version: version.into(),
+            kinds: None,
+            queues: None,
+            started_at: started_at.into(),
+            beat_at: started_at.into(),
+            heartbeat_seconds: Seconds(10.0),
+            stale_seconds: Seconds(45.0),
+            stopping: false,
+            late: false,
+            live: true,
+            holds: BoundedCount { count: 0, more: false },
+        }
+    }
+
+    #[test]
+    fn a_version_is_marked_where_its_first_process_began() {
+        let found = deploys(&[
+            process("2", "1970-01-01T00:00:09Z"),
+            process("1", "1970-01-01T00:00:05Z"),
+            process("2", "1970-01-01T00:00:08Z"),
+            process("3", "no time"),
+        ]);
+        assert_eq!(found, [(5_000_000, "1".to_owned()), (8_000_000, "2".to_owned())]);
+    }
 }

@@ -1,11 +1,18 @@
 //! Schedules: what they mean, when they fire next, and how the last fires went.
 
+use super::schedule::outcome;
+use super::schedule_new;
 use crate::app::{Ctx, Doing, Remote};
 use crate::model::route::{Place, Tab};
 use crate::parts;
-use forge_jobs_api::wire::{Role, Schedule, ScheduleList, ScheduleOwner, Topic};
+use crate::text;
+use forge_jobs_api::wire::{Role, Schedule, ScheduleList, ScheduleOwner, Tick, TickPage, TickQuery, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
+
+/// Latest fires of a schedule that are shown beside it, and the schedules of a list that have them.
+const FIRES: u32 = 20;
+const WITH_FIRES: usize = 40;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
     let schedules: Remote<ScheduleList> = Remote::new(
@@ -18,39 +25,56 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     let draw = move |list: Arc<ScheduleList>| {
         let unreadable = (!list.unreadable.is_empty()).then(|| {
             let names = list.unreadable.join(", ");
-            view! { <p class="fp-banner fp-banner-warn">"A newer version wrote these, and this one cannot read them: " {names}</p> }
+            view! { <p class="fp-banner fp-banner-warn">{text::A_NEWER_VERSION_WROTE_THESE} {names}</p> }
         });
         if list.schedules.is_empty() {
-            let hint = view! { "A program declares them, or a person does: "
-            <code>"forge cron set nightly --expression '0 3 * * *' --kind report"</code> };
-            return view! { {unreadable} {parts::empty("There is no schedule yet", hint)} }.into_any();
+            let hint = view! { {text::A_PROGRAM_DECLARES_THEM}
+            <code>{text::FORGE_CRON_SET_NIGHTLY_EXPRESSION_0}</code> };
+            return view! { {unreadable} {parts::empty(text::THERE_IS_NO_SCHEDULE_YET, hint)} }.into_any();
         }
-        let rows = list.schedules.iter().map(|s| row(ctx, doing, schedules, s)).collect_view();
+        let rows = list.schedules.iter().enumerate();
+        let rows = rows.map(|(at, s)| row(ctx, doing, schedules, s, at < WITH_FIRES)).collect_view();
         view! {
             {unreadable}
             <div class="fp-scroll"><table class="fp-table">
-                <thead><tr><th scope="col">"Schedule"</th><th scope="col">"When"</th><th scope="col">"Enqueues"</th>
-                    <th scope="col">"Next fire"</th><th scope="col">"Last fire"</th><th scope="col">"State"</th>
-                    <th scope="col"><span class="fp-hidden">"What can be done"</span></th></tr></thead>
+                <thead><tr><th scope="col">{text::SCHEDULE}</th><th scope="col">{text::WHEN}</th><th scope="col">{text::ENQUEUES}</th>
+                    <th scope="col">{text::NEXT_FIRE}</th><th scope="col">{text::LAST_FIRE}</th><th scope="col">{text::LATEST_FIRES}</th><th scope="col">{text::STATE}</th>
+                    <th scope="col"><span class="fp-hidden">{text::WHAT_CAN_BE_DONE}</span></th></tr></thead>
                 <tbody>{rows}</tbody>
             </table></div>
         }
         .into_any()
     };
-    parts::page("Cron", view! { {parts::doing_error(doing)} {parts::shown(schedules, 5, draw)} })
+    let making = RwSignal::new(false);
+    let make = parts::button(ctx, Role::Admin, text::NEW_SCHEDULE, "", doing.busy, move || making.set(true));
+    parts::page(
+        text::CRON,
+        view! {
+            <div class="fp-actions" hidden=making>{make}</div>
+            {schedule_new::form(ctx, making)}
+            {parts::doing_error(doing)}
+            {parts::shown(schedules, 5, draw)}
+        },
+    )
 }
 
 /// Whose values are in effect, where that is worth a word.
 pub(crate) fn owner(schedule: &Schedule) -> Option<&'static str> {
     match schedule {
-        s if s.undeclared => Some("no program declares it any more"),
-        s if s.overrides_code => Some("a person's values, not the program's"),
-        s if s.owner == ScheduleOwner::Operator => Some("made by a person"),
+        s if s.undeclared => Some(text::NO_PROGRAM_DECLARES_IT_ANY_MORE),
+        s if s.overrides_code => Some(text::A_PERSONS_VALUES_NOT_THE_PROGRAMS),
+        s if s.owner == ScheduleOwner::Operator => Some(text::MADE_BY_A_PERSON),
         _ => None,
     }
 }
 
-fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Schedule) -> AnyView {
+fn row(
+    ctx: Ctx,
+    doing: Doing,
+    schedules: Remote<ScheduleList>,
+    schedule: &Schedule,
+    shows_fires: bool,
+) -> AnyView {
     let s = &schedule.settings;
     let place = Place::opened(Tab::Cron, &schedule.name);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&s.kind));
@@ -63,6 +87,7 @@ fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Sched
             <td><a href=ctx.href(&kind)>{s.kind.clone()}</a><div class="fp-small">{s.queue.clone()}</div></td>
             <td>{parts::stamp_or(ctx, schedule.next_fire_at.as_deref())}</td>
             <td>{last(ctx, schedule)}</td>
+            <td>{shows_fires.then(|| fires(ctx, schedule.name.clone()))}</td>
             <td>{state(schedule)}</td>
             <td class="fp-actions">{switch(ctx, doing, schedule, reload)}{run(ctx, doing, &schedule.name, reload)}</td>
         </tr>
@@ -70,11 +95,53 @@ fn row(ctx: Ctx, doing: Doing, schedules: Remote<ScheduleList>, schedule: &Sched
     .into_any()
 }
 
+/// What became of the latest fires: a mark for each, the newest at the end, and all of it in words.
+fn fires(ctx: Ctx, name: String) -> AnyView {
+    let ticks: Remote<TickPage> = Remote::new(
+        ctx,
+        &[Topic::Schedules],
+        move || Some(name.clone()),
+        |ipc, name| {
+            let query = TickQuery { limit: Some(FIRES), before: None };
+            Box::pin(async move { ipc.ticks(&name, &query).await })
+        },
+    );
+    (move || {
+        ticks.data.get().map(|page| {
+            let mark = |tick: &Tick| {
+                let (word, colour) = outcome(tick.outcome);
+                let title = format!("{}: {word}", parts::moment(&tick.last_at));
+                view! { <span class="fp-fire" data-status=colour title=title></span> }
+            };
+            let marks = page.ticks.iter().rev().map(mark).collect_view();
+            let label = told(&page.ticks);
+            view! { <span class="fp-spark" role="img" aria-label=label>{marks}</span> }
+        })
+    })
+    .into_any()
+}
+
+/// How many fires ended how: `11 fired, 1 missed`.
+fn told(ticks: &[Tick]) -> String {
+    let mut counts: Vec<(&'static str, u64)> = Vec::new();
+    for tick in ticks {
+        let word = outcome(tick.outcome).0;
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += u64::from(tick.count),
+            None => counts.push((word, tick.count.into())),
+        }
+    }
+    if counts.is_empty() {
+        return text::IT_HAS_NOT_FIRED_YET.to_owned();
+    }
+    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+}
+
 fn last(ctx: Ctx, schedule: &Schedule) -> AnyView {
     let job = schedule
         .last_job
         .as_ref()
-        .map(|job| view! { " " <a href=ctx.href(&Place::opened(Tab::Jobs, job))>"job"</a> });
+        .map(|job| view! { " " <a href=ctx.href(&Place::opened(Tab::Jobs, job))>{text::JOB}</a> });
     view! { {parts::stamp_or(ctx, schedule.last_fire_at.as_deref())}{job} }.into_any()
 }
 
@@ -93,7 +160,14 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, schedule: &Schedule, then: Callback
         });
         doing.run(answer, move |_| then.run(()));
     };
-    parts::button(ctx, Role::Operator, if enabled { "Pause" } else { "Resume" }, "", doing.busy, press)
+    parts::button(
+        ctx,
+        Role::Operator,
+        if enabled { text::PAUSE } else { text::RESUME },
+        "",
+        doing.busy,
+        press,
+    )
 }
 
 /// Enqueues the job now.
@@ -103,11 +177,11 @@ pub(crate) fn run(ctx: Ctx, doing: Doing, name: &str, then: Callback<()>) -> Any
         let (ipc, name) = (ctx.ipc(), name.clone());
         doing.run(Box::pin(async move { ipc.run_schedule(&name).await }), move |tick| {
             then.run(());
-            ctx.say("Enqueued");
+            ctx.say(text::ENQUEUED);
             if let Some(job) = tick.job {
                 ctx.go(Place::opened(Tab::Jobs, job));
             }
         });
     };
-    parts::button(ctx, Role::Operator, "Run now", "", doing.busy, press)
+    parts::button(ctx, Role::Operator, text::RUN_NOW, "", doing.busy, press)
 }

@@ -5,6 +5,7 @@ use crate::ipc::Verb;
 use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, GroupVerb, Role, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -36,10 +37,10 @@ pub(crate) fn groups(ctx: Ctx, tab: Tab, done: Callback<()>) -> AnyView {
         }
         let rows = list.groups.iter().map(|group| row(ctx, tab, doing, group, done, found)).collect_view();
         let more =
-            list.more.then(|| view! { <p class="fp-small">"There are more sorts of errors than these."</p> });
+            list.more.then(|| view! { <p class="fp-small">{text::THERE_ARE_MORE_SORTS_OF_ERRORS}</p> });
         view! {
             <details class="fp-card" open=true>
-                <summary><strong>"Errors by sort"</strong> <span class="fp-small">" the latest first; counts are of attempts"</span></summary>
+                <summary><strong>{text::ERRORS_BY_SORT}</strong> <span class="fp-small">{text::THE_LATEST_FIRST_COUNTS_ARE}</span></summary>
                 <ul class="fp-groups">{rows}</ul>{more}
             </details>
         }
@@ -74,12 +75,12 @@ fn row(
             <div class="fp-group-count">{format::count(group.count)}</div>
             <div class="fp-group-what">
                 <a href=ctx.href(&jobs)>{kind_of}{group.message.clone()}</a>
-                <div class="fp-small">{group.kind.clone()} " in " {queues} " · last " {parts::stamp(ctx, &group.last_at)}
-                    " · first " {parts::stamp(ctx, &group.first_at)} " in version " {group.first_version.clone()}</div>
+                <div class="fp-small">{group.kind.clone()} {text::IN} {queues} {text::LAST} {parts::stamp(ctx, &group.last_at)}
+                    {text::FIRST} {parts::stamp(ctx, &group.first_at)} {text::IN_VERSION} {group.first_version.clone()}</div>
             </div>
             <div class="fp-group-do">
-                {act(Verb::Retry, "Retry its dead", "", Role::Operator)}
-                {act(Verb::Drop, "Drop its dead", "fp-danger", Role::Admin)}
+                {act(Verb::Retry, text::RETRY_ITS_DEAD, "", Role::Operator)}
+                {act(Verb::Drop, text::DROP_ITS_DEAD, "fp-danger", Role::Admin)}
             </div>
         </li>
     }
@@ -96,35 +97,20 @@ fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()
             while let Some(next) = sum.next.take() {
                 let more = ipc.act_on_group(&id, verb, Some(&next)).await?;
                 sum = GroupVerb { changed: sum.changed + more.changed, left: sum.left + more.left, ..more };
-                ctx.say(format!("{} so far", format::count(sum.changed)));
+                ctx.say(text::so_far(sum.changed));
             }
             Ok(sum)
         });
         doing.run(answer, move |sum: GroupVerb| {
-            let left = if sum.left > 0 {
-                format!(", {} left as they were", format::count(sum.left))
-            } else {
-                String::new()
-            };
-            let word = if verb == Verb::Drop { "dropped" } else { "retried" };
-            ctx.say(format!("{} {word}{left}", format::count(sum.changed)));
+            ctx.say(text::group_done(verb == Verb::Drop, sum.changed, sum.left));
             found.reload();
             done.run(());
         });
     });
     ctx.ask(Question {
-        title: format!("{} the dead jobs with this error?", verb.label()),
-        text: format!(
-            "{} attempts ended with it: {}. {}",
-            format::count(group.count),
-            group.message,
-            if verb == Verb::Drop {
-                "Its dead jobs are deleted with their history, for good."
-            } else {
-                "Its dead jobs may run at once."
-            }
-        ),
-        yes: format!("{} them", verb.label()),
+        title: text::group_question(verb.label()),
+        text: text::group_means(verb == Verb::Drop, group.count, &group.message),
+        yes: text::do_to_them(verb.label()),
         typed: (verb == Verb::Drop).then(|| "drop".to_owned()),
         danger: verb == Verb::Drop,
         then,

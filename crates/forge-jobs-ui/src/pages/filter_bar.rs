@@ -3,6 +3,7 @@
 use crate::app::{Ctx, Remote, browser};
 use crate::model::filter::{self, Part, QUALIFIERS, REASONS, STATUSES};
 use crate::model::route::Tab;
+use crate::text;
 use forge_jobs_api::wire::QueueList;
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -108,7 +109,7 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
         let words = stray.get().join(" ");
         (!words.is_empty()).then(|| {
             let known = QUALIFIERS.iter().map(|(name, ..)| format!("{name}:")).collect::<Vec<_>>().join(" ");
-            view! { <p class="fp-wrong" role="alert">"“" {words} "” is no filter. There are " {known}</p> }
+            view! { <p class="fp-wrong" role="alert">"“" {words} {text::IS_NO_FILTER_THERE_ARE} {known}</p> }
         })
     };
     let is_filtered = move || shown.with(|shown| !shown.is_empty());
@@ -119,16 +120,16 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
     };
     view! {
         <div class="fp-filter">
-            <label class="fp-hidden" for="fp-filter">"Filter"</label>
+            <label class="fp-hidden" for="fp-filter">{text::FILTER_2}</label>
             <input id="fp-filter" node_ref=input type="text" role="combobox" autocomplete="off" spellcheck="false"
                 aria-expanded=expanded aria-controls="fp-suggestions" aria-autocomplete="list" aria-activedescendant=active
-                placeholder="Filter: queue:mail kind:send status:dead   ( / )" prop:value=text
+                placeholder=text::FILTER_QUEUE_MAIL_KIND_SEND_STATUS prop:value=text
                 on:input=move |e| { text.set(browser::value_of(&e)); open.set(true); picked.set(None); }
                 on:focus=move |_| open.set(true) on:blur=move |_| open.set(false) on:keydown=pressed/>
-            <ul id="fp-suggestions" role="listbox" aria-label="Suggestions" class="fp-suggestions"
+            <ul id="fp-suggestions" role="listbox" aria-label=text::SUGGESTIONS class="fp-suggestions"
                 hidden=move || suggestions.with(Vec::is_empty)>{list}</ul>
-            <button type="button" on:click=move |_| apply()>"Apply"</button>
-            <button type="button" class="fp-quiet" hidden=move || !is_filtered() on:click=clear>"Clear"</button>
+            <button type="button" on:click=move |_| apply()>{text::APPLY}</button>
+            <button type="button" class="fp-quiet" hidden=move || !is_filtered() on:click=clear>{text::CLEAR}</button>
         </div>
         {wrong}
     }

@@ -1,11 +1,12 @@
 //! One job: where it stands, why it does not run, what happened to it, and what can be done.
 
-use super::{enqueue, job_history, logs, verbs};
+use super::{enqueue, job_edit, job_history, logs, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{Job, JobDetail, Role, Topic, VerbReport, Why};
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         why.reload();
     });
     let job = Memo::new(move |_| detail.data.get().map(|d| Same(Arc::new(d.job.clone()))));
-    let copying = RwSignal::new(false);
-    let head = move || job.get().map(|job| head(ctx, &job.0, reload, copying));
+    let (copying, editing) = (RwSignal::new(false), RwSignal::new(false));
+    let head = move || job.get().map(|job| head(ctx, &job.0, reload, copying, editing));
     // Made once: what is typed into it must survive what happens to the job.
     let first =
         Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
@@ -47,9 +48,10 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {move || is_loading.get().then(|| parts::skeleton(8))}
         {head}
         {dialog}
+        {job_edit::form(ctx, detail, editing)}
         {reasons(ctx, why)}
-        {move || payload.get().map(|(payload, partial)| parts::card("Payload", data(ctx, &payload, &partial)))}
-        {move || output.get().flatten().map(|output| parts::card("Result", parts::tree::json(ctx, &output)))}
+        {move || payload.get().map(|(payload, partial)| parts::card(text::PAYLOAD, data(ctx, &payload, &partial)))}
+        {move || output.get().flatten().map(|output| parts::card(text::RESULT, parts::tree::json(ctx, &output)))}
         {job_history::timeline(ctx, detail)}
         {logs::card(ctx, id, status)}
         {job_history::attempts(ctx, detail)}
@@ -69,57 +71,64 @@ impl PartialEq for Same {
 
 fn data(ctx: Ctx, payload: &str, partial: &[String]) -> AnyView {
     let note = partial.iter().any(|field| field.starts_with("payload")).then(|| {
-        view! { <p class="fp-small">"A part is hidden, since it may be secret, or cut, since it is long."</p> }
+        view! { <p class="fp-small">{text::A_PART_IS_HIDDEN}</p> }
     });
     view! { {note}{parts::tree::json(ctx, payload)} }.into_any()
 }
 
-fn head(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -> AnyView {
+fn head(
+    ctx: Ctx,
+    job: &Job,
+    reload: Callback<()>,
+    copying: RwSignal<bool>,
+    editing: RwSignal<bool>,
+) -> AnyView {
     let queue = Place::opened(Tab::Queues, &job.queue);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&job.kind));
     let mut facts = vec![
-        ("Queue", view! { <a href=ctx.href(&queue)>{job.queue.clone()}</a> }.into_any()),
-        ("Kind", view! { <a href=ctx.href(&kind)>{job.kind.clone()}</a> }.into_any()),
-        ("Attempt", view! { {job.attempt} " of " {job.max_attempts} }.into_any()),
-        ("Priority", job.priority.into_any()),
-        ("Enqueued", parts::stamp(ctx, &job.created_at)),
-        ("Due", parts::stamp(ctx, &job.due_at)),
-        ("Started", parts::stamp_or(ctx, job.started_at.as_deref())),
-        ("Finished", parts::stamp_or(ctx, job.finished_at.as_deref())),
+        (text::QUEUE, view! { <a href=ctx.href(&queue)>{job.queue.clone()}</a> }.into_any()),
+        (text::KIND, view! { <a href=ctx.href(&kind)>{job.kind.clone()}</a> }.into_any()),
+        (text::ATTEMPT, view! { {job.attempt} {text::OF} {job.max_attempts} }.into_any()),
+        (text::PRIORITY, job.priority.into_any()),
+        (text::ENQUEUED, parts::stamp(ctx, &job.created_at)),
+        (text::DUE, parts::stamp(ctx, &job.due_at)),
+        (text::STARTED, parts::stamp_or(ctx, job.started_at.as_deref())),
+        (text::FINISHED, parts::stamp_or(ctx, job.finished_at.as_deref())),
     ];
     if let Some(process) = &job.process {
-        facts.push(("Process", parts::copied(ctx, process, &parts::short(process))));
+        facts.push((text::PROCESS, parts::copied(ctx, process, &parts::short(process))));
     }
     if let Some(at) = &job.cancel_requested_at {
-        facts.push(("Cancel asked for", parts::stamp(ctx, at)));
+        facts.push((text::CANCEL_ASKED, parts::stamp(ctx, at)));
     }
     if let Some(key) = &job.dedupe_key {
-        facts.push(("Dedupe key", parts::copied(ctx, key, key)));
+        facts.push((text::DEDUPE_KEY, parts::copied(ctx, key, key)));
     }
     if let Some(key) = &job.concurrency_key {
-        facts.push(("Concurrency key", parts::copied(ctx, key, key)));
+        facts.push((text::CONCURRENCY_KEY, parts::copied(ctx, key, key)));
     }
     if let Some(other) = &job.waits_for {
         let place = Place::opened(Tab::Jobs, other);
-        facts.push(("Waits for", view! { <a href=ctx.href(&place)>{parts::short(other)}</a> }.into_any()));
+        facts
+            .push((text::WAITS_FOR, view! { <a href=ctx.href(&place)>{parts::short(other)}</a> }.into_any()));
     }
     if job.throttles > 0 {
-        facts.push(("Throttles in a row", job.throttles.into_any()));
+        facts.push((text::THROTTLES_IN_A_ROW, job.throttles.into_any()));
     }
     if job.crashes > 0 {
-        facts.push(("Crashes", job.crashes.into_any()));
+        facts.push((text::CRASHES, job.crashes.into_any()));
     }
     if !job.tags.is_empty() {
         let tags = job.tags.iter().map(|tag| {
             let place = Place::of(Tab::Jobs).with("tag", Some(tag));
             view! { <a class="fp-badge" href=ctx.href(&place)>{tag.clone()}</a> " " }
         });
-        facts.push(("Tags", tags.collect_view().into_any()));
+        facts.push((text::TAGS, tags.collect_view().into_any()));
     }
     let progress = job.progress.as_ref().map(|p| {
         let total = p.total.filter(|total| *total > 0);
-        let bar = total.map(|total| view! { <progress aria-label="Progress" max=total.to_string() value=p.done.to_string()></progress> });
-        let of = total.map(|total| format!(" of {}", format::count(total))).unwrap_or_default();
+        let bar = total.map(|total| view! { <progress aria-label=text::PROGRESS max=total.to_string() value=p.done.to_string()></progress> });
+        let of = total.map(text::of_total).unwrap_or_default();
         let note = p.note.as_ref().map(|note| format!(" · {note}")).unwrap_or_default();
         view! { <p class="fp-line">{bar} " " {format::count(p.done)} {of} {note}</p> }
     });
@@ -129,14 +138,20 @@ fn head(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -> A
             <h1 class="fp-h1 fp-mono">{parts::copied(ctx, &job.id, &job.id)}</h1>
             {parts::status(job.status, job.dead_reason)}
         </div>
-        {actions(ctx, job, reload, copying)}
+        {actions(ctx, job, reload, copying, editing)}
         {error}{progress}
         {parts::facts(facts)}
     }
     .into_any()
 }
 
-fn actions(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -> AnyView {
+fn actions(
+    ctx: Ctx,
+    job: &Job,
+    reload: Callback<()>,
+    copying: RwSignal<bool>,
+    editing: RwSignal<bool>,
+) -> AnyView {
     let doing = Doing::new(ctx);
     let came = RwSignal::new(None::<String>);
     let done = Callback::new(move |report: VerbReport| {
@@ -159,12 +174,14 @@ fn actions(ctx: Ctx, job: &Job, reload: Callback<()>, copying: RwSignal<bool>) -
         })
     })
     .collect_view();
+    let edit = job_edit::fits(job.status)
+        .then(|| parts::button(ctx, Role::Operator, text::EDIT, "", doing.busy, move || editing.set(true)));
     view! {
         <div class="fp-actions">
-            {offered}
-            {parts::button(ctx, Role::Operator, "Enqueue a copy", "", doing.busy, move || copying.set(true))}
+            {offered}{edit}
+            {parts::button(ctx, Role::Operator, text::ENQUEUE_A_COPY, "", doing.busy, move || copying.set(true))}
         </div>
-        {move || came.get().map(|text| view! { <p class="fp-banner fp-banner-warn" role="status">"Nothing was done: " {text}</p> })}
+        {move || came.get().map(|text| view! { <p class="fp-banner fp-banner-warn" role="status">{text::NOTHING_WAS_DONE_2} {text}</p> })}
         {parts::doing_error(doing)}
     }
     .into_any()
@@ -175,23 +192,23 @@ fn reasons(ctx: Ctx, why: Remote<Why>) -> AnyView {
     let inside = move || {
         why.data.get().map(|why| {
             let lines = why.reasons.iter().map(|reason| {
-                let until = reason.until.as_deref().map(|at| view! { <span class="fp-small">"until " {parts::stamp(ctx, at)}</span> });
-                let since = reason.since.as_deref().map(|at| view! { <span class="fp-small">"since " {parts::stamp(ctx, at)}</span> });
+                let until = reason.until.as_deref().map(|at| view! { <span class="fp-small">{text::UNTIL} {parts::stamp(ctx, at)}</span> });
+                let since = reason.since.as_deref().map(|at| view! { <span class="fp-small">{text::SINCE} {parts::stamp(ctx, at)}</span> });
                 let mut links = Vec::new();
                 if let (Some(queue), "queue_paused" | "queue_full") = (&reason.queue, reason.reason.as_str()) {
-                    links.push((Place::opened(Tab::Queues, queue), "to the queue"));
+                    links.push((Place::opened(Tab::Queues, queue), text::TO_THE_QUEUE));
                 }
                 if let Some(job) = &reason.job {
-                    links.push((Place::opened(Tab::Jobs, job), "to that job"));
+                    links.push((Place::opened(Tab::Jobs, job), text::TO_THAT_JOB));
                 }
                 if reason.scope.is_some() {
-                    links.push((Place::of(Tab::Limits), "to the limits"));
+                    links.push((Place::of(Tab::Limits), text::TO_THE_LIMITS));
                 }
                 let links = links.into_iter().map(|(place, text)| view! { <a href=ctx.href(&place)>{text}</a> " " }).collect_view();
                 let class = if reason.holds { "fp-why fp-why-holds" } else { "fp-why" };
                 view! { <li class=class>{reason.text.clone()} " " {until} " " {since} " " {links}</li> }
             });
-            let title = if why.claimable { "The next free worker takes it" } else { "Why it is where it is" };
+            let title = if why.claimable { text::THE_NEXT_FREE_WORKER_TAKES } else { text::WHY_IT_IS_WHERE };
             view! { <section class="fp-card"><h2>{title}</h2><ul class="fp-whys">{lines.collect_view()}</ul></section> }
         })
     };

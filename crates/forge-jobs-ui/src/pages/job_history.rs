@@ -4,6 +4,7 @@ use crate::app::{Ctx, Remote};
 use crate::model::route::{Place, Tab};
 use crate::model::{format, time};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{Attempt, AttemptResult, JobDetail, JobEvent, Worker};
 use leptos::prelude::*;
 use std::time::Duration;
@@ -26,25 +27,28 @@ pub(crate) fn timeline(ctx: Ctx, detail: Remote<JobDetail>) -> AnyView {
                     line(ctx, event, passed)
                 })
                 .collect();
-            parts::card("What happened", view! { <ol class="fp-events">{lines}</ol> })
+            parts::card(text::WHAT_HAPPENED, view! { <ol class="fp-events">{lines}</ol> })
         })
     })
     .into_any()
 }
 
 fn worker_text(worker: &Worker) -> String {
-    format!("{}:{} (version {})", worker.host, worker.pid, worker.version)
+    text::worker(&worker.host, worker.pid, &worker.version)
 }
 
 fn line(ctx: Ctx, event: &JobEvent, passed: Option<String>) -> AnyView {
     let words = event.event.replace('_', " ");
-    let attempt = event.attempt.map(|n| view! { <span class="fp-small">"attempt " {n}</span> });
-    let ran = event.ran_seconds.map(|s| view! { <span class="fp-small">"ran " {parts::seconds(s.0)}</span> });
-    let cause =
-        event.cause.as_ref().map(|c| view! { <span class="fp-small">"by " {c.replace('_', " ")}</span> });
+    let attempt = event.attempt.map(|n| view! { <span class="fp-small">{text::ATTEMPT_2} {n}</span> });
+    let ran =
+        event.ran_seconds.map(|s| view! { <span class="fp-small">{text::RAN} {parts::seconds(s.0)}</span> });
+    let cause = event
+        .cause
+        .as_ref()
+        .map(|c| view! { <span class="fp-small">{text::BY} {c.replace('_', " ")}</span> });
     let actor = event.actor.as_ref().map(|a| view! { <strong class="fp-small">{a.clone()}</strong> });
     let worker =
-        event.worker.as_ref().map(|w| view! { <span class="fp-small">"in " {worker_text(w)}</span> });
+        event.worker.as_ref().map(|w| view! { <span class="fp-small">{text::IN_2} {worker_text(w)}</span> });
     let detail = event.detail.as_ref().map(|d| view! { <pre class="fp-pre fp-pre-small">{d.clone()}</pre> });
     view! {
         <li class="fp-event" data-event=event.event.clone()>
@@ -74,14 +78,14 @@ pub(crate) fn attempts(ctx: Ctx, detail: Remote<JobDetail>) -> AnyView {
         attempts.get().map(|attempts| {
             if attempts.is_empty() {
                 return parts::card(
-                    "Attempts",
-                    parts::empty("No attempt has ended yet", "Each one is listed here with its error."),
+                    text::ATTEMPTS,
+                    parts::empty(text::NO_ATTEMPT_HAS_ENDED_YET, text::EACH_ONE_IS_LISTED_HERE),
                 );
             }
             let latest = attempts.len() - 1;
             let items =
                 attempts.iter().enumerate().rev().map(|(at, a)| one(ctx, a, at == latest)).collect_view();
-            parts::card("Attempts", view! { <ol class="fp-attempts" reversed=true>{items}</ol> })
+            parts::card(text::ATTEMPTS, view! { <ol class="fp-attempts" reversed=true>{items}</ol> })
         })
     })
     .into_any()
@@ -93,26 +97,27 @@ fn one(ctx: Ctx, attempt: &Attempt, open: bool) -> AnyView {
         let kind = cause.error_type.as_ref().map(|t| view! { <code>{t.clone()}</code> ": " });
         view! { <li>{kind}{cause.message.clone()}</li> }
     });
-    let chain = (!attempt.chain.is_empty()).then(|| view! { <p class="fp-small">"Caused by, the outermost first"</p><ol class="fp-chain">{chain.collect_view()}</ol> });
+    let chain = (!attempt.chain.is_empty()).then(|| view! { <p class="fp-small">{text::CAUSED_BY_THE_OUTERMOST_FIRST}</p><ol class="fp-chain">{chain.collect_view()}</ol> });
     let error = attempt.error.as_ref().map(|e| view! { <pre class="fp-pre">{e.clone()}</pre> });
     let location =
-        attempt.location.as_ref().map(|l| view! { <p>"Panicked at " <code>{l.clone()}</code></p> });
+        attempt.location.as_ref().map(|l| view! { <p>{text::PANICKED_AT} <code>{l.clone()}</code></p> });
     let group = attempt.error_group.as_ref().map(|group| {
         let place = Place::of(Tab::Jobs).with("error_group", Some(group));
-        view! { <p><a href=ctx.href(&place)>"Other jobs with this error"</a></p> }
+        view! { <p><a href=ctx.href(&place)>{text::OTHER_JOBS_WITH_THIS_ERROR}</a></p> }
     });
-    let worker = attempt.worker.as_ref().map(|w| view! { <p class="fp-small">"In " {worker_text(w)}</p> });
+    let worker =
+        attempt.worker.as_ref().map(|w| view! { <p class="fp-small">{text::IN_3} {worker_text(w)}</p> });
     let next = attempt
         .next_due_at
         .as_deref()
-        .map(|at| view! { <p class="fp-small">"To come back " {parts::stamp(ctx, at)}</p> });
+        .map(|at| view! { <p class="fp-small">{text::TO_COME_BACK} {parts::stamp(ctx, at)}</p> });
     view! {
         <li><details open=open>
             <summary>
-                <strong>"Attempt " {attempt.attempt}</strong> " "
+                <strong>{text::ATTEMPT_3} {attempt.attempt}</strong> " "
                 <span class="fp-status" data-status=colour>{word}</span> " "
-                <span class="fp-small">{parts::stamp(ctx, &attempt.started_at)} ", ran " {parts::seconds(attempt.ran_seconds.0)}
-                    ", ended by " {attempt.cause.replace('_', " ")} ", claim " {attempt.claim_no}</span>
+                <span class="fp-small">{parts::stamp(ctx, &attempt.started_at)} {text::RAN_2} {parts::seconds(attempt.ran_seconds.0)}
+                    {text::ENDED_BY} {attempt.cause.replace('_', " ")} {text::CLAIM} {attempt.claim_no}</span>
             </summary>
             {error}{chain}{location}{worker}{next}{group}
         </details></li>

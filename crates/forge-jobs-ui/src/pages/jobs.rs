@@ -1,13 +1,14 @@
 //! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
 
 use super::jobs_table::{self, Table};
-use super::{bulk as many, errors, filter_bar, verbs};
+use super::{bulk as many, enqueue, errors, filter_bar, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::filter::QUALIFIERS;
 use crate::model::route::Tab;
 use crate::parts;
-use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Topic, VerbReport};
+use crate::text;
+use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Role, Topic, VerbReport};
 use leptos::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -129,11 +130,18 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
     let reload = Callback::new(move |()| shown.reload());
     let filter = Memo::new(move |_| query(ctx, tab));
     let all = many::bar(ctx, verbs_of(tab), filter, reload);
+    let enqueuing = RwSignal::new(false);
+    let enqueue = (tab == Tab::Jobs).then(|| {
+        let (idle, open) = (RwSignal::new(false), move || enqueuing.set(true));
+        let button = parts::button(ctx, Role::Operator, text::ENQUEUE_A_JOB, "", idle, open);
+        view! { <div class="fp-actions">{button}</div> {enqueue::new(ctx, enqueuing)} }
+    });
     let groups = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::groups(ctx, tab, reload));
     parts::page(
         tab.name(),
         view! {
             {about(tab)}
+            {enqueue}
             {filter_bar::bar(ctx, tab, kinds)}
             {unknown(shown)}
             {groups}
@@ -149,11 +157,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
 
 fn about(tab: Tab) -> AnyView {
     let text = match tab {
-        Tab::Scheduled => {
-            "Jobs whose time has not come: a run-at in the future, or a throttle. The soonest first."
-        }
-        Tab::Retries => "Jobs that failed and wait for their next attempt. The soonest first.",
-        Tab::Dead => "Jobs that do not come back by themselves. Retry gives one a fresh budget of attempts.",
+        Tab::Scheduled => text::JOBS_WHOSE_TIME_HAS_NOT_COME,
+        Tab::Retries => text::JOBS_THAT_FAILED_AND_WAIT,
+        Tab::Dead => text::JOBS_THAT_DO_NOT_COME_BACK,
         _ => return ().into_any(),
     };
     view! { <p class="fp-small fp-line">{text}</p> }.into_any()
@@ -164,7 +170,7 @@ fn unknown(shown: Shown) -> AnyView {
     (move || {
         let fields = shown.page.with(|page| page.as_ref().map(|p| p.unknown.join(" and ")).unwrap_or_default());
         (!fields.is_empty()).then(|| {
-            view! { <p class="fp-banner fp-banner-warn">"No job ever had this " {fields} ". Is it spelled right?"</p> }
+            view! { <p class="fp-banner fp-banner-warn">{text::NO_JOB_EVER_HAD} {fields} {text::IS_IT_SPELLED_RIGHT}</p> }
         })
     })
     .into_any()
@@ -175,8 +181,8 @@ fn news(shown: Shown) -> AnyView {
         shown.news.get().then(|| {
             view! {
                 <div class="fp-news" role="status">
-                    "The list has changed since. "
-                    <button type="button" on:click=move |_| shown.show()>"Show it (n)"</button>
+                    {text::THE_LIST_HAS_CHANGED}
+                    <button type="button" on:click=move |_| shown.show()>{text::SHOW_IT_N}</button>
                 </div>
             }
         })
@@ -197,21 +203,15 @@ fn list(table: Table, shown: Shown, fresh: Remote<JobPage>) -> AnyView {
 
 fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
     if ctx.place.with_untracked(|place| place.query.iter().any(|(name, _)| name != "peek")) {
-        return parts::empty("No job matches", "Take a part of the filter away, or clear it.");
+        return parts::empty(text::NO_JOB_MATCHES, text::TAKE_A_PART_OF_THE_FILTER);
     }
     match tab {
-        Tab::Scheduled => parts::empty("Nothing is scheduled", "Jobs with a run-at in the future wait here."),
-        Tab::Retries => parts::empty(
-            "Nothing waits for another attempt",
-            "A job that fails is here until it is due again.",
-        ),
-        Tab::Dead => parts::empty(
-            "Nobody died",
-            "Jobs that used up their attempts, were given up or cancelled are listed here.",
-        ),
+        Tab::Scheduled => parts::empty(text::NOTHING_IS_SCHEDULED, text::JOBS_WITH_A_RUN),
+        Tab::Retries => parts::empty(text::NOTHING_WAITS_FOR_ANOTHER_ATTEMPT, text::A_JOB_THAT_FAILS_IS_HERE),
+        Tab::Dead => parts::empty(text::NOBODY_DIED, text::JOBS_THAT_USED_UP_THEIR_ATTEMPTS),
         _ => parts::empty(
-            "There is no job yet",
-            view! { "Enqueue one: " <code>"forge enqueue noop_echo '{\"hello\":\"world\"}'"</code> },
+            text::THERE_IS_NO_JOB_YET,
+            view! { {text::ENQUEUE_ONE} <code>{text::FORGE_ENQUEUE_NOOP_ECHO_HELLO_WORLD}</code> },
         ),
     }
 }
@@ -222,13 +222,13 @@ fn pager(ctx: Ctx, shown: Shown) -> AnyView {
     let here = move || ctx.place.get().with("peek", None);
     let first = move || {
         after.get().map(
-            |_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>"First page"</a> },
+            |_| view! { <a class="fp-button" href=ctx.href(&here().with("after", None))>{text::FIRST_PAGE}</a> },
         )
     };
     let on = move || {
-        next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>"Next page"</a> })
+        next.get().map(|next| view! { <a class="fp-button" rel="next" href=ctx.href(&here().with("after", Some(&next)))>{text::NEXT_PAGE}</a> })
     };
-    view! { <nav class="fp-pager" aria-label="Pages of the list">{first}{on}</nav> }.into_any()
+    view! { <nav class="fp-pager" aria-label=text::PAGES_OF_THE_LIST>{first}{on}</nav> }.into_any()
 }
 
 /// What makes sense for all jobs of a page.
@@ -280,15 +280,15 @@ fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
         left.get().map(|text| {
             view! {
                 <div class="fp-banner fp-banner-warn" role="status">{text} " "
-                    <button type="button" class="fp-quiet" on:click=move |_| left.set(None)>"Close"</button></div>
+                    <button type="button" class="fp-quiet" on:click=move |_| left.set(None)>{text::CLOSE}</button></div>
             }
         })
     };
     view! {
-        <div class="fp-bulk" hidden=move || count.get() == 0 role="group" aria-label="Chosen jobs">
-            <span>{count} " chosen"</span>
+        <div class="fp-bulk" hidden=move || count.get() == 0 role="group" aria-label=text::CHOSEN_JOBS>
+            <span>{count} {text::CHOSEN}</span>
             {offered}
-            <button type="button" class="fp-quiet" on:click=move |_| table.chosen.update(BTreeSet::clear)>"Choose none"</button>
+            <button type="button" class="fp-quiet" on:click=move |_| table.chosen.update(BTreeSet::clear)>{text::CHOOSE_NONE}</button>
         </div>
         {rest}
         {parts::doing_error(doing)}

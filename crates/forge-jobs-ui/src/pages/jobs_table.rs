@@ -4,6 +4,7 @@ use super::jobs::Shown;
 use crate::app::Ctx;
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::Job;
 use leptos::prelude::*;
 use std::collections::BTreeSet;
@@ -31,10 +32,10 @@ fn key(job: &Job) -> (String, u64) {
 /// The heading of the column with the time that matters on this page.
 const fn when_heading(tab: Tab) -> &'static str {
     match tab {
-        Tab::Scheduled => "Due",
-        Tab::Retries => "Next attempt",
-        Tab::Dead => "Died",
-        _ => "Enqueued",
+        Tab::Scheduled => text::DUE,
+        Tab::Retries => text::NEXT_ATTEMPT,
+        Tab::Dead => text::DIED,
+        _ => text::ENQUEUED,
     }
 }
 
@@ -61,11 +62,11 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
     view! {
         <div class="fp-scroll"><table class="fp-table fp-jobs">
             <thead><tr>
-                <th scope="col" class="fp-tick"><input type="checkbox" aria-label="Choose all of this page" prop:checked=is_all on:change=toggle_all/></th>
-                <th scope="col">"Job"</th><th scope="col">"Kind"</th><th scope="col">"Queue"</th>
-                <th scope="col">"Status"</th><th scope="col" class="fp-num">"Attempt"</th>
-                <th scope="col">{when_heading(table.tab)}</th><th scope="col">"Latest error"</th>
-                <th scope="col"><span class="fp-hidden">"Look inside"</span></th>
+                <th scope="col" class="fp-tick"><input type="checkbox" aria-label=text::CHOOSE_ALL_OF_THIS_PAGE prop:checked=is_all on:change=toggle_all/></th>
+                <th scope="col">{text::JOB_2}</th><th scope="col">{text::KIND}</th><th scope="col">{text::QUEUE}</th>
+                <th scope="col">{text::STATUS}</th><th scope="col" class="fp-num">{text::ATTEMPT}</th>
+                <th scope="col">{when_heading(table.tab)}</th><th scope="col">{text::LATEST_ERROR}</th>
+                <th scope="col"><span class="fp-hidden">{text::LOOK_INSIDE}</span></th>
             </tr></thead>
             <For each=rows key=key children=move |job| row(table, &job)/>
         </table></div>
@@ -102,20 +103,20 @@ fn row(table: Table, job: &Job) -> AnyView {
         view! { <span class="fp-error-line" title=error.to_owned()>{line}</span> }
     });
     let inside = inside(ctx, job);
-    let (label, name) = (format!("Choose {}", job.id), format!("Look inside {}", job.id));
+    let (label, name) = (text::choose(&job.id), text::look_inside(&job.id));
     view! {
         <tbody class="fp-row" data-id=job.id.clone()>
             <tr>
                 <td class="fp-tick"><input type="checkbox" aria-label=label prop:checked=is_chosen on:change=toggle/></td>
-                <td data-label="Job"><a class="fp-id" href=ctx.href(&place) title=job.id.clone()>{parts::short(&job.id)}</a></td>
-                <td data-label="Kind">{job.kind.clone()}</td>
-                <td data-label="Queue">{job.queue.clone()}</td>
-                <td data-label="Status">{parts::status(job.status, job.dead_reason)}</td>
-                <td data-label="Attempt" class="fp-num">{job.attempt} " / " {job.max_attempts}</td>
+                <td data-label=text::JOB_2><a class="fp-id" href=ctx.href(&place) title=job.id.clone()>{parts::short(&job.id)}</a></td>
+                <td data-label=text::KIND>{job.kind.clone()}</td>
+                <td data-label=text::QUEUE>{job.queue.clone()}</td>
+                <td data-label=text::STATUS>{parts::status(job.status, job.dead_reason)}</td>
+                <td data-label=text::ATTEMPT class="fp-num">{job.attempt} " / " {job.max_attempts}</td>
                 <td data-label=when_heading(tab)>{parts::stamp(ctx, when(tab, job))}</td>
-                <td data-label="Latest error" class="fp-cell-error">{error}</td>
+                <td data-label=text::LATEST_ERROR class="fp-cell-error">{error}</td>
                 <td><button type="button" class="fp-quiet" aria-label=name aria-expanded=move || if is_open.get() { "true" } else { "false" }
-                    on:click=peek>{move || if is_open.get() { "Close" } else { "Look" }}</button></td>
+                    on:click=peek>{move || if is_open.get() { text::CLOSE } else { text::LOOK }}</button></td>
             </tr>
             {move || is_open.get().then(|| inside.run(()))}
         </tbody>
@@ -128,13 +129,14 @@ fn inside(ctx: Ctx, job: &Job) -> Callback<(), AnyView> {
     let (payload, error, partial) = (job.payload.get().to_owned(), job.error.clone(), job.partial.join(", "));
     Callback::new(move |()| {
         let note = (!partial.is_empty()).then(|| {
-            view! { <p class="fp-small">"Cut or hidden here: " {partial.clone()}</p> }
+            view! { <p class="fp-small">{text::CUT_OR_HIDDEN_HERE} {partial.clone()}</p> }
         });
-        let error =
-            error.clone().map(|error| view! { <h3>"Latest error"</h3><pre class="fp-pre">{error}</pre> });
+        let error = error
+            .clone()
+            .map(|error| view! { <h3>{text::LATEST_ERROR}</h3><pre class="fp-pre">{error}</pre> });
         view! {
             <tr class="fp-inside"><td></td><td colspan="8">
-                <h3>"Payload"</h3>{note}{parts::tree::json(ctx, &payload)}{error}
+                <h3>{text::PAYLOAD}</h3>{note}{parts::tree::json(ctx, &payload)}{error}
             </td></tr>
         }
         .into_any()

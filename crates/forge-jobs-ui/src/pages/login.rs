@@ -2,6 +2,7 @@
 
 use crate::app::{Ctx, Doing};
 use crate::parts;
+use crate::text;
 use leptos::prelude::*;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
@@ -20,14 +21,14 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     };
     view! {
         <form class="fp-login" on:submit=send>
-            <h1 class="fp-h1">"Log in"</h1>
-            <p>"This server wants to know who you are. Your token was made with " <code>"forge token"</code> "."</p>
+            <h1 class="fp-h1">{text::LOG_IN}</h1>
+            <p>{text::THIS_SERVER_WANTS_TO_KNOW} <code>{text::FORGE_TOKEN}</code> "."</p>
             <label class="fp-field">
-                <span>"Token"</span>
+                <span>{text::TOKEN}</span>
                 <input type="password" autocomplete="current-password" required=true prop:value=token
                     on:input=move |e| token.set(crate::app::browser::value_of(&e))/>
             </label>
-            <div class="fp-actions"><button type="submit" class="fp-primary" disabled=doing.busy>"Log in"</button></div>
+            <div class="fp-actions"><button type="submit" class="fp-primary" disabled=doing.busy>{text::LOG_IN}</button></div>
             {parts::doing_error(doing)}
         </form>
     }

@@ -3,6 +3,7 @@
 use crate::app::{Ctx, Live, browser};
 use crate::ipc::IpcError;
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{JobStatus, LogLevel, LogLine, LogQuery};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -68,12 +69,9 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
     });
     let inside = move || {
         if lines.with(Vec::is_empty) {
-            return seen.get().then(|| {
-                parts::empty(
-                    "It has logged nothing",
-                    "Lines of tracing that a handler writes are kept with its job.",
-                )
-            });
+            return seen
+                .get()
+                .then(|| parts::empty(text::IT_HAS_LOGGED_NOTHING, text::LINES_OF_TRACING_THAT_A_HANDLER));
         }
         None
     };
@@ -91,16 +89,16 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
             <li>
                 <span class="fp-small">{parts::stamp(ctx, &line.at)}</span>
                 <span class="fp-status" data-status=colour>{word}</span>
-                <span class="fp-small" title=line.target.clone()>"claim " {line.claim_no}</span>
+                <span class="fp-small" title=line.target.clone()>{text::CLAIM_2} {line.claim_no}</span>
                 <span>{line.message}</span> <span class="fp-small">{fields}</span>
             </li>
         }
     };
     let list = view! {
-        <ol class="fp-log" tabindex="0" aria-label="Lines of the log" hidden=move || lines.with(Vec::is_empty)>
+        <ol class="fp-log" tabindex="0" aria-label=text::LINES_OF_THE_LOG hidden=move || lines.with(Vec::is_empty)>
             <For each=move || lines.get() key=|(number, _)| *number children=line/>
         </ol>
     };
     let wrong = move || error.get().map(|e| parts::error_view(&e, None));
-    parts::card("Log", view! { {wrong} {inside} {list} })
+    parts::card(text::LOG, view! { {wrong} {inside} {list} })
 }

@@ -5,6 +5,7 @@ use crate::app::{Ctx, Remote};
 use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_charts::view::MiniChart;
 use forge_jobs_api::wire::{Timeline, TimelineBy, TimelineLine};
 use leptos::prelude::*;
@@ -14,31 +15,28 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     let timeline = charts::timeline(ctx, TimelineBy::Queue, None);
     let draw = move |timeline: Arc<Timeline>| {
         if timeline.lines.is_empty() {
-            return parts::empty(
-                "Nothing happened in this range",
-                "Take a longer one. What was counted is kept for 90 days.",
-            );
+            return parts::empty(text::NOTHING_HAPPENED_IN_THIS_RANGE, text::TAKE_A_LONGER_ONE_WHAT_WAS);
         }
         let left = (timeline.left_out > 0)
-            .then(|| view! { <p class="fp-small">{format::count(timeline.left_out)} " more queues did less than these."</p> });
+            .then(|| view! { <p class="fp-small">{text::queues_left_out(timeline.left_out)}</p> });
         let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
         view! {
             <div class="fp-scroll"><table class="fp-table">
-                <thead><tr><th scope="col">"Queue"</th><th scope="col">"Completed"</th>
-                    <th scope="col" class="fp-num">"Enqueued"</th><th scope="col" class="fp-num">"Completed"</th>
-                    <th scope="col" class="fp-num">"Came back"</th><th scope="col" class="fp-num">"Dead"</th>
-                    <th scope="col" class="fp-num">"Wait p95"</th><th scope="col" class="fp-num">"Run p95"</th></tr></thead>
+                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED}</th>
+                    <th scope="col" class="fp-num">{text::ENQUEUED}</th><th scope="col" class="fp-num">{text::COMPLETED}</th>
+                    <th scope="col" class="fp-num">{text::CAME_BACK}</th><th scope="col" class="fp-num">{text::DEAD}</th>
+                    <th scope="col" class="fp-num">{text::WAIT_P95}</th><th scope="col" class="fp-num">{text::RUN_P95}</th></tr></thead>
                 <tbody>{rows}</tbody>
             </table></div>
             {left}
         }
         .into_any()
     };
-    parts::page("Queue metrics", view! { {charts::ranges(ctx)} {parts::shown(timeline, 5, draw)} })
+    parts::page(text::QUEUE_METRICS, view! { {charts::ranges(ctx)} {parts::shown(timeline, 5, draw)} })
 }
 
 fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
-    let name = line.name.clone().unwrap_or_else(|| "other queues".into());
+    let name = line.name.clone().unwrap_or_else(|| text::OTHER_QUEUES.into());
     let sum = &line.sum;
     let dead = &sum.dead;
     let dead = dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable;
@@ -57,7 +55,7 @@ fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
     let p95 = |latency: Option<forge_jobs_api::wire::Latency>| {
         latency.map_or_else(|| "–".to_owned(), |l| parts::seconds(l.p95_seconds.0))
     };
-    let title = format!("Completed jobs of {name}");
+    let title = text::completed_of(&name);
     view! {
         <tr>
             <th scope="row">{link}</th>
@@ -83,11 +81,11 @@ pub(crate) fn of_queue(ctx: Ctx, name: String) -> AnyView {
         ctx.href(&place)
     };
     view! {
-        <p class="fp-crumb"><a href=back>"Queue metrics"</a></p>
-        <div class="fp-head"><h1 class="fp-h1">{name}</h1><a href=ctx.href(&settings)>"Its settings"</a></div>
+        <p class="fp-crumb"><a href=back>{text::QUEUE_METRICS}</a></p>
+        <div class="fp-head"><h1 class="fp-h1">{name}</h1><a href=ctx.href(&settings)>{text::ITS_SETTINGS}</a></div>
         {charts::ranges(ctx)}
         {parts::remote_error(timeline)}
-        {charts::of_line(ctx, timeline)}
+        {charts::of_line(ctx, timeline, Signal::stored(Vec::new()))}
     }
     .into_any()
 }

@@ -3,9 +3,9 @@
 use super::attention::{Urgency, alerts, needs};
 use super::{charts, processes};
 use crate::app::{Ctx, Remote};
-use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{
     BoundedCount, Counts, JobPage, JobQuery, JobStatus, Overview, QueueList, TimelineBy, Topic,
 };
@@ -31,16 +31,18 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         },
     );
     let timeline = charts::timeline(ctx, TimelineBy::All, None);
+    let deploys = queues.part(|list| charts::deploys(&list.processes));
+    let deploys = Signal::derive(move || deploys.get().unwrap_or_default());
     parts::page(
-        "Overview",
+        text::OVERVIEW,
         view! {
             {attention(ctx, overview, queues)}
             {parts::remote_error(overview)}
             {strip(ctx, overview)}
             {charts::ranges(ctx)}
-            {charts::of_line(ctx, timeline)}
+            {charts::of_line(ctx, timeline, deploys)}
             {by_queue(ctx, queues)}
-            {parts::card("Processes", processes::list(ctx, running))}
+            {parts::card(text::PROCESSES, processes::list(ctx, running))}
         },
     )
 }
@@ -60,7 +62,7 @@ fn attention(ctx: Ctx, overview: Remote<Overview>, queues: Remote<QueueList>) ->
             .iter()
             .map(|need| view! { <li><a href=ctx.href(&need.place)>{need.text.clone()}</a></li> })
             .collect_view();
-        let title = if bad { "This needs a person" } else { "Worth a look" };
+        let title = if bad { text::THIS_NEEDS_A_PERSON } else { text::WORTH_A_LOOK };
         Some(view! { <section class=class aria-label=title><strong>{title}</strong><ul>{lines}</ul></section> })
     })
     .into_any()
@@ -70,12 +72,12 @@ type Pick = fn(&Counts) -> BoundedCount;
 
 /// Each status, its page, and what it means.
 const STRIP: [(&str, Tab, Pick, &str); 6] = [
-    ("pending", Tab::Jobs, |c| c.pending, "due, waiting for a worker"),
-    ("scheduled", Tab::Scheduled, |c| c.scheduled, "not due yet"),
-    ("running", Tab::Jobs, |c| c.running, "claimed by a process"),
-    ("retrying", Tab::Retries, |c| c.retrying, "failed, and come back"),
-    ("done", Tab::Jobs, |c| c.done, "finished well"),
-    ("dead", Tab::Dead, |c| c.dead, "do not come back"),
+    ("pending", Tab::Jobs, |c| c.pending, text::DUE_WAITING_FOR_A_WORKER),
+    ("scheduled", Tab::Scheduled, |c| c.scheduled, text::NOT_DUE_YET),
+    ("running", Tab::Jobs, |c| c.running, text::CLAIMED_BY_A_PROCESS),
+    ("retrying", Tab::Retries, |c| c.retrying, text::FAILED_AND_COME_BACK),
+    ("done", Tab::Jobs, |c| c.done, text::FINISHED_WELL),
+    ("dead", Tab::Dead, |c| c.dead, text::DO_NOT_COME_BACK),
 ];
 
 /// How many jobs stand where, each a link to them.
@@ -94,24 +96,10 @@ fn strip(ctx: Ctx, overview: Remote<Overview>) -> AnyView {
     };
     let queues = overview.part(|o| (o.queues, o.paused_queues, o.schedules, o.live_processes));
     let line = move || {
-        queues.get().map(|(queues, paused, schedules, live)| {
-            let some =
-                |n: u64, one: &str| format!("{} {one}{}", format::count(n), if n == 1 { "" } else { "s" });
-            let live = if live == 1 {
-                "1 live process".to_owned()
-            } else {
-                format!("{} live processes", format::count(live))
-            };
-            format!(
-                "{}, {} paused · {} · {live}",
-                some(queues, "queue"),
-                format::count(paused),
-                some(schedules, "schedule")
-            )
-        })
+        queues.get().map(|(queues, paused, schedules, live)| text::in_all(queues, paused, schedules, live))
     };
     view! {
-        <ul class="fp-strip" aria-label="Jobs by status">{STRIP.map(tile).collect_view()}</ul>
+        <ul class="fp-strip" aria-label=text::JOBS_BY_STATUS>{STRIP.map(tile).collect_view()}</ul>
         <p class="fp-small fp-line">{line}</p>
     }
     .into_any()
@@ -121,10 +109,7 @@ fn strip(ctx: Ctx, overview: Remote<Overview>) -> AnyView {
 fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
     let draw = move |list: std::sync::Arc<QueueList>| {
         if list.queues.is_empty() {
-            return parts::empty(
-                "There is no queue yet",
-                "The first job that is enqueued makes one: forge enqueue noop_echo '{}'.",
-            );
+            return parts::empty(text::THERE_IS_NO_QUEUE_YET, text::THE_FIRST_JOB_THAT_IS_ENQUEUED);
         }
         let row = |queue: &forge_jobs_api::wire::Queue| {
             let counts = queue.counts.unwrap_or_default();
@@ -133,7 +118,8 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
                 let class = if count.count == 0 { "fp-zero" } else { "" };
                 view! { <td class="fp-num"><a class=class href=ctx.href(&place)>{parts::bounded(count)}</a></td> }
             };
-            let paused = queue.settings.paused.then(|| view! { " " <span class="fp-badge">"paused"</span> });
+            let paused =
+                queue.settings.paused.then(|| view! { " " <span class="fp-badge">{text::PAUSED}</span> });
             view! {
                 <tr>
                     <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a>{paused}</th>
@@ -147,13 +133,13 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
         };
         view! {
             <div class="fp-scroll"><table class="fp-table">
-                <thead><tr><th scope="col">"Queue"</th><th scope="col" class="fp-num">"Pending"</th>
-                    <th scope="col" class="fp-num">"Running"</th><th scope="col" class="fp-num">"Scheduled"</th>
-                    <th scope="col" class="fp-num">"Retrying"</th><th scope="col" class="fp-num">"Dead"</th></tr></thead>
+                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col" class="fp-num">{text::PENDING}</th>
+                    <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::SCHEDULED}</th>
+                    <th scope="col" class="fp-num">{text::RETRYING}</th><th scope="col" class="fp-num">{text::DEAD}</th></tr></thead>
                 <tbody>{list.queues.iter().map(row).collect_view()}</tbody>
             </table></div>
         }
         .into_any()
     };
-    parts::card("Queues", parts::shown(queues, 4, draw))
+    parts::card(text::QUEUES, parts::shown(queues, 4, draw))
 }

@@ -3,6 +3,7 @@
 use crate::app::{Ctx, Remote};
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Process, ProcessList, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             Box::pin(async move { ipc.jobs(&query).await })
         },
     );
-    parts::page("Processes", parts::card("Registered", list(ctx, running)))
+    parts::page(text::PROCESSES, parts::card(text::REGISTERED, list(ctx, running)))
 }
 
 /// All of them with their jobs.
@@ -35,8 +36,8 @@ pub(crate) fn list(ctx: Ctx, running: Remote<JobPage>) -> AnyView {
     let draw = move |list: Arc<ProcessList>| {
         if list.processes.is_empty() {
             return parts::empty(
-                "No process has registered",
-                view! { "Start one: " <code>"forge worker"</code> ", or " <code>"forge serve --worker"</code> "." },
+                text::NO_PROCESS_HAS_REGISTERED,
+                view! { {text::START_ONE} <code>{text::FORGE_WORKER}</code> {text::OR} <code>{text::FORGE_SERVE_WORKER}</code> "." },
             );
         }
         let items = list.processes.iter().map(|p| one(ctx, p, running)).collect_view();
@@ -63,24 +64,25 @@ fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
             let of: Vec<&Job> = page.jobs.iter().filter(|j| j.process.as_deref() == Some(&id)).collect();
             let more = of.len().saturating_sub(JOBS);
             let lines = of.iter().take(JOBS).map(|job| line(ctx, job)).collect_view();
-            let more = (more > 0).then(|| view! { <li class="fp-small">"and " {more} " more"</li> });
+            let more =
+                (more > 0).then(|| view! { <li class="fp-small">{text::AND} {more} {text::MORE}</li> });
             view! { <ul class="fp-current">{lines}{more}</ul> }
         })
     };
-    let works_on = process.queues.as_ref().map_or_else(|| "all queues".to_owned(), |q| q.join(", "));
+    let works_on = process.queues.as_ref().map_or_else(|| text::ALL_QUEUES.to_owned(), |q| q.join(", "));
     let kinds = process.kinds.as_ref().map_or_else(
-        || view! { "any kind" }.into_any(),
-        |kinds| view! { <span title=kinds.join(", ")>{kinds.len()} " kinds"</span> }.into_any(),
+        || view! { {text::ANY_KIND} }.into_any(),
+        |kinds| view! { <span title=kinds.join(", ")>{text::kinds(kinds.len())}</span> }.into_any(),
     );
     view! {
         <li class="fp-process">
             <div class="fp-process-head">
                 <strong>{process.host.clone()} ":" {process.pid}</strong>
                 <span class="fp-status" data-status=colour>{word}</span>
-                <span class="fp-small">"beat " {parts::stamp(ctx, &process.beat_at)}</span>
-                <span class="fp-small">"since " {parts::stamp(ctx, &process.started_at)}</span>
-                <span class="fp-small">"version " {process.version.clone()}</span>
-                <span class="fp-small">"holds " {parts::bounded(process.holds)}</span>
+                <span class="fp-small">{text::BEAT} {parts::stamp(ctx, &process.beat_at)}</span>
+                <span class="fp-small">{text::SINCE} {parts::stamp(ctx, &process.started_at)}</span>
+                <span class="fp-small">{text::VERSION_2} {process.version.clone()}</span>
+                <span class="fp-small">{text::HOLDS} {parts::bounded(process.holds)}</span>
                 <span class="fp-small">{works_on} " · " {kinds}</span>
                 {parts::copied(ctx, &process.id, &parts::short(&process.id))}
             </div>
@@ -92,7 +94,7 @@ fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
 
 fn line(ctx: Ctx, job: &Job) -> AnyView {
     let progress = job.progress.as_ref().map(|p| {
-        let of = p.total.map(|total| format!(" of {total}")).unwrap_or_default();
+        let of = p.total.map(text::of_total).unwrap_or_default();
         let note = p.note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
         view! { <span class="fp-small">{format!("{}{of}{note}", p.done)}</span> }
     });
@@ -100,7 +102,7 @@ fn line(ctx: Ctx, job: &Job) -> AnyView {
         <li>
             <a href=ctx.href(&Place::opened(Tab::Jobs, &job.id))>{job.kind.clone()}</a>
             <span class="fp-small">{job.queue.clone()}</span>
-            <span class="fp-small">"started " {parts::stamp_or(ctx, job.started_at.as_deref())}</span>
+            <span class="fp-small">{text::STARTED_2} {parts::stamp_or(ctx, job.started_at.as_deref())}</span>
             {progress}
         </li>
     }

@@ -6,6 +6,7 @@ use crate::ipc::IpcError;
 use crate::model::backoff;
 use crate::model::route::{Place, Tab};
 use crate::parts::{self, fields};
+use crate::text;
 use forge_charts::chart::Chart;
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
@@ -49,15 +50,15 @@ fn bad_number(text: &str, most: u32, least: u32, may_be_empty: bool) -> Option<S
         return None;
     }
     let number = text.trim().parse::<u32>().ok().filter(|n| (least..=most).contains(n));
-    number.is_none().then(|| format!("A whole number from {least} to {most}."))
+    number.is_none().then(|| text::whole_number(least, most))
 }
 
 fn bad_time(text: &str) -> Option<String> {
-    fields::parse_seconds(text).is_none().then(|| "A time such as 500ms, 15s, 2 min, 6h or 7 d.".into())
+    fields::parse_seconds(text).is_none().then(|| text::A_TIME_SUCH_AS_500MS_15S.into())
 }
 
 fn bad_retention(text: &str) -> Option<String> {
-    parse_retention(text).is_none().then(|| "A time such as 12h or 7 d, or: forever.".into())
+    parse_retention(text).is_none().then(|| text::A_TIME_SUCH_AS_12H.into())
 }
 
 impl Form {
@@ -135,20 +136,20 @@ fn differences(old: &QueueSettings, new: &QueueSettings) -> Vec<String> {
             lines.push(format!("{name}: {old} → {new}"));
         }
     };
-    let bound = |max: Option<u32>| max.map_or_else(|| "no bound".to_owned(), |n| n.to_string());
+    let bound = |max: Option<u32>| max.map_or_else(|| text::NO_BOUND.to_owned(), |n| n.to_string());
     let on = |on: bool| if on { "on" } else { "off" }.to_owned();
-    line("Workers of each process", old.workers.to_string(), new.workers.to_string());
-    line("Running in all processes", bound(old.max_running), bound(new.max_running));
-    line("Backoff", on(old.backoff_enabled), on(new.backoff_enabled));
-    line("First delay", parts::seconds(old.base_seconds.0), parts::seconds(new.base_seconds.0));
-    line("Longest delay", parts::seconds(old.max_seconds.0), parts::seconds(new.max_seconds.0));
+    line(text::WORKERS_OF_EACH_PROCESS, old.workers.to_string(), new.workers.to_string());
+    line(text::RUNNING_IN_ALL_PROCESSES, bound(old.max_running), bound(new.max_running));
+    line(text::BACKOFF, on(old.backoff_enabled), on(new.backoff_enabled));
+    line(text::FIRST_DELAY, parts::seconds(old.base_seconds.0), parts::seconds(new.base_seconds.0));
+    line(text::LONGEST_DELAY, parts::seconds(old.max_seconds.0), parts::seconds(new.max_seconds.0));
     line(
-        "Done jobs are kept",
+        text::DONE_JOBS_ARE_KEPT,
         retention_text(old.done_retention_seconds),
         retention_text(new.done_retention_seconds),
     );
     line(
-        "Dead jobs are kept",
+        text::DEAD_JOBS_ARE_KEPT,
         retention_text(old.dead_retention_seconds),
         retention_text(new.dead_retention_seconds),
     );
@@ -195,13 +196,13 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
             view! {
                 <div class="fp-head"><h1 class="fp-h1">{now.name.clone()}</h1>{queues::state(ctx, &now)}</div>
                 <div class="fp-actions">{queues::switch(ctx, switching, &now, then)}
-                    <a class="fp-button" href=ctx.href(&jobs)>"Its jobs"</a></div>
+                    <a class="fp-button" href=ctx.href(&jobs)>{text::ITS_JOBS}</a></div>
             }
         })
     };
     let ready = Memo::new(move |_| form.from.with(Option::is_some));
     view! {
-        <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Queues))>"Queues"</a></p>
+        <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Queues))>{text::QUEUES}</a></p>
         {parts::remote_error(queue)}
         {head}
         {parts::doing_error(switching)}
@@ -230,7 +231,7 @@ fn save(ctx: Ctx, form: Form, saving: Doing, theirs: RwSignal<Option<Queue>>, qu
             theirs.set(None);
             form.fill(&saved);
             queue.put(saved);
-            ctx.say("Saved: processes take it up at their next tick");
+            ctx.say(text::SAVED_PROCESSES_TAKE_IT_UP);
         }
         Err((_, now)) => theirs.set(Some(now)),
     });
@@ -260,22 +261,22 @@ fn settings(
     };
     view! {
         <form class="fp-card fp-form" on:submit=sent>
-            <h2>"Settings"</h2>
+            <h2>{text::SETTINGS}</h2>
             <div class="fp-grid">
-                {fields::text("Workers of each process", "Jobs that one process runs at a time", form.workers, |t| bad_number(t, 1_024, 0, false))}
-                {fields::text("Running in all processes", "Empty: no bound but the workers", form.max_running, |t| bad_number(t, 1_000_000, 1, true))}
-                {fields::text("Done jobs are kept", "After they finished", form.done, bad_retention)}
-                {fields::text("Dead jobs are kept", "After they died", form.dead, bad_retention)}
-                {fields::text("First delay", "After the first failure", form.base, bad_time)}
-                {fields::text("Longest delay", "The delay doubles up to here", form.max, bad_time)}
+                {fields::text(text::WORKERS_OF_EACH_PROCESS, text::JOBS_THAT_ONE_PROCESS_RUNS, form.workers, |t| bad_number(t, 1_024, 0, false))}
+                {fields::text(text::RUNNING_IN_ALL_PROCESSES, text::EMPTY_NO_BOUND_BUT_THE_WORKERS, form.max_running, |t| bad_number(t, 1_000_000, 1, true))}
+                {fields::text(text::DONE_JOBS_ARE_KEPT, text::AFTER_THEY_FINISHED, form.done, bad_retention)}
+                {fields::text(text::DEAD_JOBS_ARE_KEPT, text::AFTER_THEY_DIED, form.dead, bad_retention)}
+                {fields::text(text::FIRST_DELAY, text::AFTER_THE_FIRST_FAILURE, form.base, bad_time)}
+                {fields::text(text::LONGEST_DELAY, text::THE_DELAY_DOUBLES_UP_TO_HERE, form.max, bad_time)}
             </div>
-            {fields::check("Wait between attempts (backoff)", form.backoff)}
+            {fields::check(text::WAIT_BETWEEN_ATTEMPTS_BACKOFF, form.backoff)}
             {preview(form)}
             {conflict(form, theirs, Callback::new(move |()| save()))}
             {parts::doing_error(saving)}
             <div class="fp-actions">
-                <button type="submit" class="fp-primary" disabled=off title=denied>"Save"</button>
-                <button type="button" hidden=move || !dirty.get() on:click=undo>"Undo"</button>
+                <button type="submit" class="fp-primary" disabled=off title=denied>{text::SAVE}</button>
+                <button type="button" hidden=move || !dirty.get() on:click=undo>{text::UNDO}</button>
             </div>
         </form>
     }
@@ -285,11 +286,7 @@ fn settings(
 /// What the edit does: the settings that change, and the curve of delays before and after.
 fn preview(form: Form) -> AnyView {
     let lines = Memo::new(move |_| {
-        form.from
-            .get()
-            .zip(form.settings())
-            .map(|(old, new)| differences(&old.settings, &new))
-            .unwrap_or_default()
+        form.from.get().zip(form.settings()).map(|(old, new)| differences(&old.settings, &new))
     });
     let frame = Signal::derive(move || {
         let curve = |s: &QueueSettings| {
@@ -300,7 +297,7 @@ fn preview(form: Form) -> AnyView {
         let then = curve(&new);
         let mut series = vec![Series::new("now", now.clone()).with_slot(0)];
         if now != then {
-            series.push(Series::new("with this edit", then).with_slot(1));
+            series.push(Series::new(text::WITH_THIS_EDIT, then).with_slot(1));
         }
         let xs: Vec<f64> = (1..=FAILURES).map(f64::from).collect();
         Frame::new(xs, series)
@@ -308,24 +305,14 @@ fn preview(form: Form) -> AnyView {
     let kept = move || {
         form.settings().map(|s| {
             let total = backoff::total(s.backoff_enabled, s.base_seconds.0, s.max_seconds.0, 20);
-            format!(
-                "A job with 20 attempts that always fails is given up after {} of waiting, ±20 %.",
-                parts::seconds(total)
-            )
-        })
-    };
-    let what = move || {
-        let lines = lines.get();
-        (!lines.is_empty()).then(|| {
-            let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
-            view! { <div class="fp-banner fp-banner-info" role="status"><strong>"This edit changes"</strong><ul>{items}</ul></div> }
+            text::given_up_after(&parts::seconds(total))
         })
     };
     view! {
-        <LineChart title="Delay before the next attempt, by failures in a row" data=frame height=150.0
+        <LineChart title=text::DELAY_BEFORE_THE_NEXT_ATTEMPT data=frame height=150.0
             with=|chart: Chart| chart.numbers(Format::Number).format(Format::Seconds)/>
         <p class="fp-small">{kept}</p>
-        {what}
+        {parts::edit_changes(lines)}
     }
     .into_any()
 }
@@ -349,7 +336,7 @@ fn conflict(form: Form, theirs: RwSignal<Option<Queue>>, save: Callback<()>) -> 
             form.fill(&take);
             theirs.set(None);
         };
-        Some(parts::conflict("Somebody changed this queue while you were editing it", items, keep, give))
+        Some(parts::conflict(text::SOMEBODY_CHANGED_THIS_QUEUE_WHILE_YOU, items, keep, give))
     })
     .into_any()
 }

@@ -4,6 +4,7 @@ use super::attention::serves;
 use crate::app::{Ctx, Doing, Remote};
 use crate::model::route::{Place, Tab};
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{Process, Queue, QueueList, Role, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -18,25 +19,22 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
     let doing = Doing::new(ctx);
     let draw = move |list: Arc<QueueList>| {
         if list.queues.is_empty() {
-            return parts::empty(
-                "There is no queue yet",
-                "The first job that is enqueued into a queue makes it.",
-            );
+            return parts::empty(text::THERE_IS_NO_QUEUE_YET, text::THE_FIRST_JOB_THAT_IS_ENQUEUED_2);
         }
         let rows =
             list.queues.iter().map(|queue| row(ctx, doing, queues, queue, &list.processes)).collect_view();
         view! {
             <div class="fp-scroll"><table class="fp-table">
-                <thead><tr><th scope="col">"Queue"</th><th scope="col">"State"</th>
-                    <th scope="col" class="fp-num">"Workers"</th><th scope="col" class="fp-num">"Processes"</th>
-                    <th scope="col" class="fp-num">"Running"</th><th scope="col" class="fp-num">"Pending"</th>
-                    <th scope="col">"Backoff"</th><th scope="col"><span class="fp-hidden">"Pause or resume"</span></th></tr></thead>
+                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::STATE}</th>
+                    <th scope="col" class="fp-num">{text::WORKERS}</th><th scope="col" class="fp-num">{text::PROCESSES}</th>
+                    <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::PENDING}</th>
+                    <th scope="col">{text::BACKOFF}</th><th scope="col"><span class="fp-hidden">{text::PAUSE_OR_RESUME}</span></th></tr></thead>
                 <tbody>{rows}</tbody>
             </table></div>
         }
         .into_any()
     };
-    parts::page("Queues", view! { {parts::doing_error(doing)} {parts::shown(queues, 5, draw)} })
+    parts::page(text::QUEUES, view! { {parts::doing_error(doing)} {parts::shown(queues, 5, draw)} })
 }
 
 fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, processes: &[Process]) -> AnyView {
@@ -44,13 +42,15 @@ fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, process
     let counts = queue.counts.unwrap_or_default();
     let settings = queue.settings;
     let backoff = if settings.backoff_enabled {
-        format!("{} to {}", parts::seconds(settings.base_seconds.0), parts::seconds(settings.max_seconds.0))
+        text::to(&parts::seconds(settings.base_seconds.0), &parts::seconds(settings.max_seconds.0))
     } else {
         "off".to_owned()
     };
-    let max = settings.max_running.map(|max| view! { <span class="fp-small">" of " {max} " in all"</span> });
+    let max = settings
+        .max_running
+        .map(|max| view! { <span class="fp-small">{text::OF} {max} {text::IN_ALL}</span> });
     let nobody = (serving == 0 && !settings.paused)
-        .then(|| view! { <span class="fp-badge fp-badge-bad">"nobody"</span> " " });
+        .then(|| view! { <span class="fp-badge fp-badge-bad">{text::NOBODY}</span> " " });
     view! {
         <tr>
             <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a></th>
@@ -69,14 +69,14 @@ fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, process
 /// Paused since when and by whom, or open.
 pub(crate) fn state(ctx: Ctx, queue: &Queue) -> AnyView {
     if !queue.settings.paused {
-        return view! { <span class="fp-status" data-status="done">"open"</span> }.into_any();
+        return view! { <span class="fp-status" data-status="done">{text::OPEN}</span> }.into_any();
     }
     let since = queue
         .paused_at
         .as_deref()
         .map(|at| view! { " " <span class="fp-small">{parts::stamp(ctx, at)}</span> });
-    let by = queue.paused_by.clone().map(|by| view! { <span class="fp-small">" by " {by}</span> });
-    view! { <span class="fp-status" data-status="retrying">"paused"</span>{since}{by} }.into_any()
+    let by = queue.paused_by.clone().map(|by| view! { <span class="fp-small">{text::BY_2} {by}</span> });
+    view! { <span class="fp-status" data-status="retrying">{text::PAUSED}</span>{since}{by} }.into_any()
 }
 
 /// Pauses, or resumes.
@@ -84,8 +84,7 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, queue: &Queue, then: Callback<Queue
     let (name, paused) = (queue.name.clone(), queue.settings.paused);
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
-        let said =
-            format!("{} is {}", name, if paused { "open again" } else { "paused: running jobs go on" });
+        let said = text::switched(&name, paused);
         let answer = Box::pin(async move {
             if paused { ipc.resume_queue(&name).await } else { ipc.pause_queue(&name).await }
         });
@@ -94,5 +93,5 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, queue: &Queue, then: Callback<Queue
             then.run(queue);
         });
     };
-    parts::button(ctx, Role::Operator, if paused { "Resume" } else { "Pause" }, "", doing.busy, press)
+    parts::button(ctx, Role::Operator, if paused { text::RESUME } else { text::PAUSE }, "", doing.busy, press)
 }

@@ -5,6 +5,7 @@ use crate::app::{Ctx, Remote, browser};
 use crate::model::range::Range;
 use crate::model::time;
 use crate::parts;
+use crate::text;
 use forge_charts::chart::{Chart, Status, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
@@ -26,27 +27,27 @@ fn rate(value: u64, sample: &Sample) -> f64 {
 }
 
 const OF_HOSTS: [Spec; 5] = [
-    ("Processors: 100 % is one of them", Format::Percent, false, |s| {
+    (text::PROCESSORS_100_IS_ONE_OF_THEM, Format::Percent, false, |s| {
         s.cpu_seconds.map(|c| c.0 / s.watched_seconds.0.max(0.001))
     }),
-    ("Memory", Format::Bytes, false, |s| s.memory_bytes.map(charts::count)),
-    ("Read from disks, per second", Format::Bytes, false, |s| s.disk_read_bytes.map(|v| rate(v, s))),
-    ("Written to disks, per second", Format::Bytes, false, |s| s.disk_written_bytes.map(|v| rate(v, s))),
-    ("Free on the volume of the database", Format::Bytes, false, |s| s.disk_free_bytes.map(charts::count)),
+    (text::MEMORY, Format::Bytes, false, |s| s.memory_bytes.map(charts::count)),
+    (text::READ_FROM_DISKS_PER_SECOND, Format::Bytes, false, |s| s.disk_read_bytes.map(|v| rate(v, s))),
+    (text::WRITTEN_TO_DISKS_PER_SECOND, Format::Bytes, false, |s| s.disk_written_bytes.map(|v| rate(v, s))),
+    (text::FREE_ON_THE_VOLUME, Format::Bytes, false, |s| s.disk_free_bytes.map(charts::count)),
 ];
 
 const OF_DATABASE: [Spec; 6] = [
-    ("Reads, p95", Format::Seconds, true, |s| s.reads.map(|l| l.p95_seconds.0)),
-    ("Writes, p95", Format::Seconds, true, |s| s.writes.map(|l| l.p95_seconds.0)),
-    ("Operations per minute", Format::Number, false, |s| {
+    (text::READS_P95, Format::Seconds, true, |s| s.reads.map(|l| l.p95_seconds.0)),
+    (text::WRITES_P95, Format::Seconds, true, |s| s.writes.map(|l| l.p95_seconds.0)),
+    (text::OPERATIONS_PER_MINUTE, Format::Number, false, |s| {
         let calls = s.reads.map_or(0, |l| l.count) + s.writes.map_or(0, |l| l.count);
         Some(charts::count(calls) * 60.0 / s.watched_seconds.0.max(1.0))
     }),
-    ("Connections in use, of those that may be open", Format::Percent, false, |s| {
+    (text::CONNECTIONS_IN_USE_OF_THOSE, Format::Percent, false, |s| {
         (s.pool_limit > 0).then(|| f64::from(s.pool_in_use) / f64::from(s.pool_limit))
     }),
-    ("Calls that waited for a connection", Format::Number, false, |s| Some(f64::from(s.pool_waiting))),
-    ("Waits for another process's lock", Format::Number, false, |s| Some(charts::count(s.busy))),
+    (text::CALLS_THAT_WAITED_FOR_A_CONNECTION, Format::Number, false, |s| Some(f64::from(s.pool_waiting))),
+    (text::WAITS_FOR_ANOTHER_PROCESSS_LOCK, Format::Number, false, |s| Some(charts::count(s.busy))),
 ];
 
 fn remote(ctx: Ctx) -> Remote<Resources> {
@@ -101,7 +102,7 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
             let r = r.as_ref()?;
             let more = r.processes.len().saturating_sub(LINES);
             (more > 0 || r.left_out > 0).then(|| {
-                view! { <p class="fp-small">"The charts show " {LINES} " processes; there were more in this range."</p> }
+                view! { <p class="fp-small">{text::THE_CHARTS_SHOW} {LINES} {text::PROCESSES_THERE_WERE_MORE}</p> }
             })
         })
     };
@@ -111,9 +112,9 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
     parts::page(
-        "Resources",
+        text::RESOURCES,
         view! {
-            <p class="fp-small fp-line">"What each worker process used, as it measured itself."</p>
+            <p class="fp-small fp-line">{text::WHAT_EACH_WORKER_PROCESS_USED}</p>
             {charts::ranges(ctx)}
             {all(ctx, remote(ctx), &OF_HOSTS)}
         },

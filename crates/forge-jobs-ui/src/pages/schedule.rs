@@ -5,6 +5,7 @@ use crate::app::{Ctx, Doing, Question, Remote};
 use crate::model::route::{Place, Tab};
 use crate::model::time;
 use crate::parts;
+use crate::text;
 use forge_jobs_api::wire::{
     CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleSettings, Tick,
     TickOutcome, Topic,
@@ -38,13 +39,13 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let ticks = detail.part(|d| d.ticks.clone());
     let loading = Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     view! {
-        <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Cron))>"Cron"</a></p>
+        <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Cron))>{text::CRON}</a></p>
         {parts::remote_error(detail)}
         {move || loading.get().then(|| parts::skeleton(8))}
         {head}
         {parts::doing_error(doing)}
-        {parts::card("Next fires", parts::shown(fires, 3, fires_view))}
-        {move || ticks.get().map(|ticks| parts::card("Past fires", past(ctx, &ticks)))}
+        {parts::card(text::NEXT_FIRES, parts::shown(fires, 3, fires_view))}
+        {move || ticks.get().map(|ticks| parts::card(text::PAST_FIRES, past(ctx, &ticks)))}
         {schedule_edit::form(ctx, detail)}
     }
     .into_any()
@@ -57,7 +58,7 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
         let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
         view! {
             <div class="fp-banner fp-banner-info">
-                <strong>"A person overrides what " {wish.program.clone()} " declares"</strong><ul>{items}</ul>
+                <strong>{text::A_PERSON_OVERRIDES_WHAT} {wish.program.clone()} {text::DECLARES}</strong><ul>{items}</ul>
             </div>
         }
     });
@@ -72,17 +73,15 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
     let remove = move || {
         let name = name.clone();
         ctx.ask(Question {
-            title: format!("Delete the schedule {name}?"),
-            text:
-                "It fires no more. Jobs that it has enqueued stay. A program that declares it makes it again."
-                    .into(),
-            yes: "Delete".into(),
+            title: text::delete_schedule_question(&name),
+            text: text::IT_FIRES_NO_MORE_JOBS.into(),
+            yes: text::DELETE.into(),
             typed: Some(name.clone()),
             danger: true,
             then: Callback::new(move |()| {
                 let (ipc, name) = (ctx.ipc(), name.clone());
                 doing.run(Box::pin(async move { ipc.remove_schedule(&name).await }), move |_| {
-                    ctx.say("Deleted");
+                    ctx.say(text::DELETED);
                     ctx.go(Place::of(Tab::Cron));
                 });
             }),
@@ -90,28 +89,28 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
     };
     let reset = schedule
         .overrides_code
-        .then(|| parts::button(ctx, Role::Admin, "Give it back to the code", "", doing.busy, reset));
+        .then(|| parts::button(ctx, Role::Admin, text::GIVE_IT_BACK_TO_THE_CODE, "", doing.busy, reset));
     let s = &schedule.settings;
     let facts = vec![
-        ("Fires", view! { <code>{s.expression.clone()}</code> " in " {s.zone.clone()} }.into_any()),
-        ("Next", parts::stamp_or(ctx, schedule.next_fire_at.as_deref())),
-        ("Last", parts::stamp_or(ctx, schedule.last_fire_at.as_deref())),
-        ("Kind", s.kind.clone().into_any()),
+        (text::FIRES, view! { <code>{s.expression.clone()}</code> {text::IN} {s.zone.clone()} }.into_any()),
+        (text::NEXT, parts::stamp_or(ctx, schedule.next_fire_at.as_deref())),
+        (text::LAST_2, parts::stamp_or(ctx, schedule.last_fire_at.as_deref())),
+        (text::KIND, s.kind.clone().into_any()),
         (
-            "Queue",
+            text::QUEUE,
             view! { <a href=ctx.href(&Place::opened(Tab::Queues, &s.queue))>{s.queue.clone()}</a> }
                 .into_any(),
         ),
-        ("Missed fires", missed(s.missed, s).into_any()),
-        ("While one is unfinished", overlap(s.overlap).into_any()),
-        ("Edited", parts::stamp(ctx, &schedule.edited_at)),
+        (text::MISSED_FIRES, missed(s.missed, s).into_any()),
+        (text::WHILE_ONE_IS_UNFINISHED, overlap(s.overlap).into_any()),
+        (text::EDITED, parts::stamp(ctx, &schedule.edited_at)),
     ];
     view! {
         <div class="fp-head"><h1 class="fp-h1">{schedule.name.clone()}</h1>{cron::state(schedule)}{whose}</div>
         <p class="fp-lead">{s.description.clone()}</p>
         <div class="fp-actions">
             {cron::switch(ctx, doing, schedule, reload)}{cron::run(ctx, doing, &schedule.name, reload)}{reset}
-            {parts::button(ctx, Role::Admin, "Delete", "fp-danger", doing.busy, remove)}
+            {parts::button(ctx, Role::Admin, text::DELETE, "fp-danger", doing.busy, remove)}
         </div>
         {code}
         {parts::facts(facts)}
@@ -122,18 +121,18 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
 fn missed(missed: MissedFires, settings: &ScheduleSettings) -> String {
     let within = parts::seconds(settings.within_seconds.0);
     match missed {
-        MissedFires::Skip => "nothing is made up for".into(),
-        MissedFires::Once => format!("one job for all, within {within}"),
-        MissedFires::CatchUp => format!("the latest {}, within {within}", settings.catch_up),
-        MissedFires::Unknown => "as a newer version says".into(),
+        MissedFires::Skip => text::NOTHING_IS_MADE_UP.into(),
+        MissedFires::Once => text::once_within(&within),
+        MissedFires::CatchUp => text::latest_within(settings.catch_up, &within),
+        MissedFires::Unknown => text::AS_A_NEWER_VERSION_SAYS.into(),
     }
 }
 
 const fn overlap(overlap: Overlap) -> &'static str {
     match overlap {
-        Overlap::Allow => "it fires all the same",
-        Overlap::Skip => "it does not fire",
-        Overlap::Unknown => "as a newer version says",
+        Overlap::Allow => text::IT_FIRES_ALL_THE_SAME,
+        Overlap::Skip => text::IT_DOES_NOT_FIRE,
+        Overlap::Unknown => text::AS_A_NEWER_VERSION_SAYS,
     }
 }
 
@@ -145,16 +144,16 @@ pub(crate) fn changes(old: &ScheduleSettings, new: &ScheduleSettings) -> Vec<Str
             lines.push(format!("{name}: {old} → {new}"));
         }
     };
-    line("Expression", old.expression.clone(), new.expression.clone());
-    line("Zone", old.zone.clone(), new.zone.clone());
-    line("Kind", old.kind.clone(), new.kind.clone());
-    line("Queue", old.queue.clone(), new.queue.clone());
-    line("Payload", old.payload.get().to_owned(), new.payload.get().to_owned());
-    line("Priority", old.priority.to_string(), new.priority.to_string());
-    line("Attempts", old.max_attempts.to_string(), new.max_attempts.to_string());
-    line("Missed fires", missed(old.missed, old), missed(new.missed, new));
-    line("While one is unfinished", overlap(old.overlap).into(), overlap(new.overlap).into());
-    line("Jitter", parts::seconds(old.jitter_seconds.0), parts::seconds(new.jitter_seconds.0));
+    line(text::EXPRESSION, old.expression.clone(), new.expression.clone());
+    line(text::ZONE, old.zone.clone(), new.zone.clone());
+    line(text::KIND, old.kind.clone(), new.kind.clone());
+    line(text::QUEUE, old.queue.clone(), new.queue.clone());
+    line(text::PAYLOAD, old.payload.get().to_owned(), new.payload.get().to_owned());
+    line(text::PRIORITY, old.priority.to_string(), new.priority.to_string());
+    line(text::ATTEMPTS, old.max_attempts.to_string(), new.max_attempts.to_string());
+    line(text::MISSED_FIRES, missed(old.missed, old), missed(new.missed, new));
+    line(text::WHILE_ONE_IS_UNFINISHED, overlap(old.overlap).into(), overlap(new.overlap).into());
+    line(text::JITTER, parts::seconds(old.jitter_seconds.0), parts::seconds(new.jitter_seconds.0));
     lines
 }
 
@@ -168,7 +167,7 @@ pub(crate) fn fires_view(preview: std::sync::Arc<CronPreview>) -> AnyView {
             let offset = time::offset_minutes(fire);
             let turns = before.zip(offset).filter(|(a, b)| a != b).map(|(a, b)| {
                 let (way, minutes) = if b > a { ("forward", b - a) } else { ("back", a - b) };
-                view! { <span class="fp-badge fp-badge-warn">"clocks went " {way} " by " {minutes} " min before"</span> }
+                view! { <span class="fp-badge fp-badge-warn">{text::CLOCKS_WENT} {way} {text::BY_2} {minutes} {text::MIN_BEFORE}</span> }
             });
             before = offset;
             let shown = fire.get(..19).unwrap_or(fire).replace('T', " ");
@@ -177,24 +176,22 @@ pub(crate) fn fires_view(preview: std::sync::Arc<CronPreview>) -> AnyView {
         })
         .collect();
     if lines.is_empty() {
-        return parts::empty(
-            "It never fires again",
-            "The expression has no fire before the end of the year 9999.",
-        );
+        return parts::empty(text::IT_NEVER_FIRES_AGAIN, text::THE_EXPRESSION_HAS_NO_FIRE_BEFORE);
     }
     view! {
-        <p>{preview.description.clone()} <span class="fp-small">" in " {preview.zone.clone()}</span></p>
+        <p>{preview.description.clone()} <span class="fp-small">{text::IN} {preview.zone.clone()}</span></p>
         <ol class="fp-fires">{lines}</ol>
     }
     .into_any()
 }
 
-const fn outcome(outcome: TickOutcome) -> (&'static str, &'static str) {
+/// What became of a fire, in a word and as the colour of a status.
+pub(crate) const fn outcome(outcome: TickOutcome) -> (&'static str, &'static str) {
     match outcome {
         TickOutcome::Fired => ("fired", "done"),
-        TickOutcome::RunNow => ("run by a person", "running"),
-        TickOutcome::Coalesced => ("a later one stands for it", "scheduled"),
-        TickOutcome::Overlapped => ("an earlier job was unfinished", "retrying"),
+        TickOutcome::RunNow => (text::RUN_BY_A_PERSON, "running"),
+        TickOutcome::Coalesced => (text::A_LATER_ONE_STANDS, "scheduled"),
+        TickOutcome::Overlapped => (text::AN_EARLIER_JOB_WAS_UNFINISHED, "retrying"),
         TickOutcome::Missed => ("missed", "dead"),
         TickOutcome::Unknown => ("unknown", "pending"),
     }
@@ -202,12 +199,12 @@ const fn outcome(outcome: TickOutcome) -> (&'static str, &'static str) {
 
 fn past(ctx: Ctx, ticks: &[Tick]) -> AnyView {
     if ticks.is_empty() {
-        return parts::empty("It has not fired yet", "Each fire is listed here with what became of it.");
+        return parts::empty(text::IT_HAS_NOT_FIRED_YET, text::EACH_FIRE_IS_LISTED_HERE);
     }
     let lines = ticks.iter().map(|tick| {
         let (word, colour) = outcome(tick.outcome);
-        let count = (tick.count > 1).then(|| view! { <span class="fp-small">{tick.count} " fires, the first " {parts::stamp(ctx, &tick.first_at)}</span> });
-        let job = tick.job.as_ref().map(|job| view! { <a href=ctx.href(&Place::opened(Tab::Jobs, job))>"its job"</a> });
+        let count = (tick.count > 1).then(|| view! { <span class="fp-small">{text::fires(tick.count)} {text::THE_FIRST} {parts::stamp(ctx, &tick.first_at)}</span> });
+        let job = tick.job.as_ref().map(|job| view! { <a href=ctx.href(&Place::opened(Tab::Jobs, job))>{text::ITS_JOB}</a> });
         view! {
             <li>{parts::stamp(ctx, &tick.last_at)} " " <span class="fp-status" data-status=colour>{word}</span> " " {count} " " {job}</li>
         }

@@ -4,6 +4,7 @@ use super::schedule::{changes, fires_view};
 use crate::app::{Ctx, Doing, Remote, browser};
 use crate::model::json;
 use crate::parts::{self, fields};
+use crate::text;
 use forge_jobs_api::wire::{
     CronPreview, CronQuery, MissedFires, Overlap, Role, Schedule, ScheduleDetail, ScheduleEdit,
     ScheduleSettings, Seconds,
@@ -11,15 +12,32 @@ use forge_jobs_api::wire::{
 use leptos::prelude::*;
 use serde_json::value::RawValue;
 
-const MISSED: [(&str, &str); 3] = [("once", "One job for all"), ("skip", "None"), ("catch_up", "The latest")];
-const OVERLAP: [(&str, &str); 2] = [("skip", "It does not fire"), ("allow", "It fires all the same")];
+const MISSED: [(&str, &str); 3] =
+    [("once", text::ONE_JOB_FOR_ALL), ("skip", text::NONE), ("catch_up", text::THE_LATEST)];
+const OVERLAP: [(&str, &str); 2] =
+    [("skip", text::IT_DOES_NOT_FIRE_2), ("allow", text::IT_FIRES_ALL_THE_SAME_2)];
+
+/// What the form has a field for.
+pub(crate) const FIELDS: [&str; 11] = [
+    "name",
+    "schedule",
+    "expression",
+    "zone",
+    "kind",
+    "queue",
+    "payload",
+    "missed",
+    "within_seconds",
+    "overlap",
+    "jitter_seconds",
+];
 
 /// What is typed.
 #[derive(Clone, Copy)]
-struct Form {
-    expression: RwSignal<String>,
+pub(super) struct Form {
+    pub(super) expression: RwSignal<String>,
     zone: RwSignal<String>,
-    kind: RwSignal<String>,
+    pub(super) kind: RwSignal<String>,
     queue: RwSignal<String>,
     payload: RwSignal<String>,
     missed: RwSignal<String>,
@@ -46,7 +64,7 @@ const fn overlap_word(overlap: Overlap) -> &'static str {
 }
 
 impl Form {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let text = || RwSignal::new(String::new());
         Self {
             expression: text(),
@@ -63,7 +81,7 @@ impl Form {
         }
     }
 
-    fn fill(self, schedule: &Schedule) {
+    pub(super) fn fill(self, schedule: &Schedule) {
         let s = &schedule.settings;
         self.from.set_value(Some(schedule.clone()));
         self.version.set(schedule.version);
@@ -105,7 +123,7 @@ impl Form {
     }
 
     /// What differs from what the edit began with.
-    fn edit(self) -> Option<(ScheduleEdit, Vec<String>)> {
+    pub(super) fn edit(self) -> Option<(ScheduleEdit, Vec<String>)> {
         let new = self.settings()?;
         let old = self.from.get_value()?.settings;
         let lines = changes(&old, &new);
@@ -156,7 +174,7 @@ pub(crate) fn form(ctx: Ctx, detail: Remote<ScheduleDetail>) -> AnyView {
                 theirs.set(None);
                 form.fill(&saved);
                 detail.reload();
-                ctx.say("Saved");
+                ctx.say(text::SAVED);
             }
             Err(now) => theirs.set(Some(now)),
         });
@@ -193,39 +211,44 @@ fn fields_of(
         event.prevent_default();
         send.run(());
     };
-    let bad = Memo::new(move |_| form.payload.with(|p| json::parse(p).is_none()));
-    let needed = |text: &str| text.trim().is_empty().then(|| "It cannot be empty.".to_owned());
-    let time = |text: &str| {
-        fields::parse_seconds(text).is_none().then(|| "A time such as 30s, 5 min or 1h.".to_owned())
-    };
     view! {
         <form class="fp-card fp-form" on:submit=sent>
-            <h2>"Edit"</h2>
-            <div class="fp-grid">
-                {fields::text("Expression", "Minute hour day month weekday, or @daily", form.expression, needed)}
-                {fields::text("Time zone", "As Europe/Berlin", form.zone, needed)}
-                {fields::text("Kind", "What is enqueued", form.kind, needed)}
-                {fields::text("Queue", "", form.queue, needed)}
-                {fields::choice("Missed fires", &MISSED, form.missed)}
-                {fields::text("Missed within", "Older fires are left out", form.within, time)}
-                {fields::choice("While one is unfinished", &OVERLAP, form.overlap)}
-                {fields::text("Jitter", "Jobs are spread over so much time", form.jitter, time)}
-            </div>
-            <label class="fp-field">
-                <span>"Payload"</span>
-                <textarea rows="4" spellcheck="false" class="fp-mono" prop:value=form.payload
-                    aria-invalid=move || bad.get().then_some("true") on:input=move |e| form.payload.set(browser::value_of(&e))></textarea>
-                {move || bad.get().then(|| view! { <small class="fp-wrong" role="alert">"This is no JSON."</small> })}
-            </label>
-            {preview(ctx, form)}
-            {what(lines)}
+            <h2>{text::EDIT}</h2>
+            {inputs(ctx, form, saving)}
+            {parts::edit_changes(lines)}
             {conflict(form, theirs, send)}
-            {parts::doing_error(saving)}
+            {parts::form_error(saving, &FIELDS)}
             <div class="fp-actions">
-                <button type="submit" class="fp-primary" disabled=off title=denied>"Save"</button>
-                <button type="button" hidden=move || !dirty.get() on:click=undo>"Undo"</button>
+                <button type="submit" class="fp-primary" disabled=off title=denied>{text::SAVE}</button>
+                <button type="button" hidden=move || !dirty.get() on:click=undo>{text::UNDO}</button>
             </div>
         </form>
+    }
+    .into_any()
+}
+
+/// The fields, and the fires that they would give.
+pub(super) fn inputs(ctx: Ctx, form: Form, saving: Doing) -> AnyView {
+    let time =
+        |text: &str| fields::parse_seconds(text).is_none().then(|| text::A_TIME_SUCH_AS_30S_5.to_owned());
+    // A schedule of another queue than the router's says so.
+    let queue = move |text: &str| {
+        let had = form.from.with_value(|from| from.as_ref().is_some_and(|f| !f.settings.queue.is_empty()));
+        had.then(|| fields::needed(text)).flatten()
+    };
+    view! {
+        <div class="fp-grid">
+            {fields::named(text::EXPRESSION, text::MINUTE_HOUR_DAY_MONTH_WEEKDAY, form.expression, fields::needed, (saving, &["expression"]))}
+            {fields::named(text::TIME_ZONE, text::AS_EUROPE_BERLIN, form.zone, fields::needed, (saving, &["zone"]))}
+            {fields::named(text::KIND, text::WHAT_IS_ENQUEUED, form.kind, fields::needed, (saving, &["kind"]))}
+            {fields::named(text::QUEUE, text::EMPTY_WHAT_THE_ROUTER_SAYS, form.queue, queue, (saving, &["queue"]))}
+            {fields::choice(text::MISSED_FIRES, &MISSED, form.missed)}
+            {fields::named(text::MISSED_WITHIN, text::OLDER_FIRES_ARE_LEFT_OUT, form.within, time, (saving, &["within_seconds"]))}
+            {fields::choice(text::WHILE_ONE_IS_UNFINISHED, &OVERLAP, form.overlap)}
+            {fields::named(text::JITTER, text::JOBS_ARE_SPREAD_OVER_SO_MUCH, form.jitter, time, (saving, &["jitter_seconds"]))}
+        </div>
+        {fields::payload("4", form.payload, saving)}
+        {preview(ctx, form)}
     }
     .into_any()
 }
@@ -253,17 +276,7 @@ fn preview(ctx: Ctx, form: Form) -> AnyView {
     );
     (move || {
         asked.with(Option::is_some).then(|| {
-            view! { <div class="fp-banner fp-banner-info"><strong>"With this edit it fires"</strong>{parts::shown(fires, 2, fires_view)}</div> }
-        })
-    })
-    .into_any()
-}
-
-fn what(lines: Memo<Option<Vec<String>>>) -> AnyView {
-    (move || {
-        lines.get().filter(|lines| !lines.is_empty()).map(|lines| {
-            let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
-            view! { <div class="fp-banner fp-banner-info" role="status"><strong>"This edit changes"</strong><ul>{items}</ul></div> }
+            view! { <div class="fp-banner fp-banner-info"><strong>{text::WITH_THIS_IT_FIRES}</strong>{parts::shown(fires, 2, fires_view)}</div> }
         })
     })
     .into_any()
@@ -290,7 +303,7 @@ fn conflict(form: Form, theirs: RwSignal<Option<ScheduleDetail>>, send: Callback
             form.fill(&take);
             theirs.set(None);
         };
-        Some(parts::conflict("Somebody changed this schedule while you were editing it", items, keep, give))
+        Some(parts::conflict(text::SOMEBODY_CHANGED_THIS_SCHEDULE_WHILE_YOU, items, keep, give))
     })
     .into_any()
 }

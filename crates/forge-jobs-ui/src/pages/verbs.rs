@@ -2,7 +2,7 @@
 
 use crate::app::{Ctx, Doing, Question};
 use crate::ipc::Verb;
-use crate::model::format;
+use crate::text;
 use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport};
 use leptos::prelude::*;
 
@@ -16,14 +16,6 @@ pub(crate) const fn fits(verb: Verb, status: JobStatus) -> bool {
         Verb::Cancel => !matches!(status, JobStatus::Done | JobStatus::Dead),
         Verb::RunNow => matches!(status, JobStatus::Scheduled | JobStatus::Retrying),
         Verb::Drop => !matches!(status, JobStatus::Running),
-    }
-}
-
-fn jobs(count: usize) -> String {
-    if count == 1 {
-        "1 job".into()
-    } else {
-        format!("{} jobs", format::count(u64::try_from(count).unwrap_or(u64::MAX)))
     }
 }
 
@@ -46,18 +38,18 @@ pub(crate) fn start(ctx: Ctx, doing: Doing, verb: Verb, ids: Vec<String>, done: 
         });
     });
     let text = match verb {
-        Verb::Drop => "They are deleted with their history. This cannot be undone.",
-        Verb::Cancel => "What waits is dead as cancelled; what runs is asked to stop.",
-        Verb::Retry | Verb::RunNow if count > 1 => "They may run at once.",
+        Verb::Drop => text::THEY_ARE_DELETED_WITH_THEIR_HISTORY,
+        Verb::Cancel => text::WHAT_WAITS_IS_DEAD_AS_CANCELLED,
+        Verb::Retry | Verb::RunNow if count > 1 => text::THEY_MAY_RUN_AT_ONCE,
         Verb::Retry | Verb::RunNow => {
             act.run(());
             return;
         }
     };
     ctx.ask(Question {
-        title: format!("{} {}?", verb.label(), jobs(count)),
+        title: text::verb_question(verb.label(), count),
         text: text.into(),
-        yes: format!("{} {}", verb.label(), jobs(count)),
+        yes: text::verb_on(verb.label(), text::counted(count)),
         // Who deletes many says how many.
         typed: (verb == Verb::Drop && count > 1).then(|| count.to_string()),
         danger: matches!(verb, Verb::Drop | Verb::Cancel),
@@ -67,15 +59,15 @@ pub(crate) fn start(ctx: Ctx, doing: Doing, verb: Verb, ids: Vec<String>, done: 
 
 const OUTCOMES: [(VerbOutcome, &str); 10] = [
     (VerbOutcome::Cancelled, "cancelled"),
-    (VerbOutcome::Requested, "asked to stop"),
-    (VerbOutcome::AlreadyFinished, "finished before"),
+    (VerbOutcome::Requested, text::ASKED_TO_STOP),
+    (VerbOutcome::AlreadyFinished, text::FINISHED_BEFORE),
     (VerbOutcome::Retried, "retried"),
-    (VerbOutcome::MadePending, "made pending"),
-    (VerbOutcome::AlreadyPending, "pending already"),
+    (VerbOutcome::MadePending, text::MADE_PENDING),
+    (VerbOutcome::AlreadyPending, text::PENDING_ALREADY),
     (VerbOutcome::Dropped, "dropped"),
-    (VerbOutcome::Refused, "refused where they stand"),
-    (VerbOutcome::Duplicate, "left, since another job has their dedupe key"),
-    (VerbOutcome::Unknown, "gone already"),
+    (VerbOutcome::Refused, text::REFUSED_WHERE_THEY_STAND),
+    (VerbOutcome::Duplicate, text::LEFT_SINCE_ANOTHER_JOB),
+    (VerbOutcome::Unknown, text::GONE_ALREADY),
 ];
 
 /// What came of it, in a sentence.

@@ -2,6 +2,7 @@
 
 use crate::app::{Ctx, browser, keys};
 use crate::model::route::Tab;
+use crate::text;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
@@ -46,7 +47,7 @@ pub(crate) fn question(ctx: Ctx) -> AnyView {
             let field = wanted.map(|wanted| {
                 view! {
                     <label class="fp-field">
-                        <span>"Type " <b>{wanted}</b> " to go on"</span>
+                        <span>{text::TYPE} <b>{wanted}</b> {text::TO_GO_ON}</span>
                         <input type="text" autocomplete="off" prop:value=typed on:input=move |e| typed.set(browser::value_of(&e))/>
                     </label>
                 }
@@ -62,13 +63,13 @@ pub(crate) fn question(ctx: Ctx) -> AnyView {
                 <p>{question.text}</p>
                 {field}
                 <div class="fp-actions">
-                    <button type="button" on:click=move |_| close.run(())>"Back"</button>
+                    <button type="button" on:click=move |_| close.run(())>{text::BACK}</button>
                     <button type="button" class=class disabled=off on:click=yes>{question.yes}</button>
                 </div>
             }
         })
     };
-    modal(open, close, "Are you sure?", inside)
+    modal(open, close, text::ARE_YOU_SURE, inside)
 }
 
 /// The sheet of keys.
@@ -78,13 +79,13 @@ pub(crate) fn help(ctx: Ctx) -> AnyView {
     let go = keys::GO.map(|(key, tab)| row(format!("g {key}"), Tab::name(tab))).collect_view();
     let others = keys::OTHERS.map(|(key, what)| row(key.into(), what)).collect_view();
     let inside = view! {
-        <h2>"Keys"</h2>
+        <h2>{text::KEYS}</h2>
         <div class="fp-keys">
-            <table><caption>"Pages"</caption><tbody>{go}</tbody></table>
-            <table><caption>"Everywhere"</caption><tbody>{others}</tbody></table>
+            <table><caption>{text::PAGES}</caption><tbody>{go}</tbody></table>
+            <table><caption>{text::EVERYWHERE}</caption><tbody>{others}</tbody></table>
         </div>
-        <p class="fp-small">"They rest while you type. Charts have keys of their own: focus one to hear them."</p>
-        <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>"Close"</button></div>
+        <p class="fp-small">{text::THEY_REST_WHILE_YOU_TYPE_CHARTS}</p>
+        <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>{text::CLOSE}</button></div>
     };
-    modal(ctx.help.into(), close, "Keys", inside)
+    modal(ctx.help.into(), close, text::KEYS, inside)
 }

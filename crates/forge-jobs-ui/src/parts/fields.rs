@@ -1,7 +1,16 @@
 //! Fields of forms: a label, what is typed, and what is wrong with it.
 
-use crate::app::browser;
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
+use crate::app::{Doing, browser};
+use crate::model::json;
+use crate::text;
 use leptos::prelude::*;
+
+type Wrong = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// A line of text. What is wrong is said under it.
 pub(crate) fn text(
@@ -10,15 +19,110 @@ pub(crate) fn text(
     value: RwSignal<String>,
     wrong: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
 ) -> AnyView {
-    let problem = Memo::new(move |_| value.with(|value| wrong(value)));
+    Line { label, hint, value, wrong: Box::new(wrong), refused: None, list: None }.view()
+}
+
+/// The same, which also says what the host refused of it: an error that names this field stands here.
+pub(crate) fn named(
+    label: &'static str,
+    hint: &'static str,
+    value: RwSignal<String>,
+    wrong: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    refused: (Doing, &'static [&'static str]),
+) -> AnyView {
+    Line { label, hint, value, wrong: Box::new(wrong), refused: Some(refused), list: None }.view()
+}
+
+/// The same with a list of what is known, by the id of a `datalist`.
+pub(crate) fn listed(
+    label: &'static str,
+    hint: &'static str,
+    value: RwSignal<String>,
+    wrong: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    refused: (Doing, &'static [&'static str]),
+    list: &'static str,
+) -> AnyView {
+    Line { label, hint, value, wrong: Box::new(wrong), refused: Some(refused), list: Some(list) }.view()
+}
+
+/// Nothing that was typed is wrong.
+pub(crate) const fn anything(_: &str) -> Option<String> {
+    None
+}
+
+/// It must be there.
+pub(crate) fn needed(text: &str) -> Option<String> {
+    text.trim().is_empty().then(|| text::IT_CANNOT_BE_EMPTY.to_owned())
+}
+
+struct Line {
+    label: &'static str,
+    hint: &'static str,
+    value: RwSignal<String>,
+    wrong: Wrong,
+    refused: Option<(Doing, &'static [&'static str])>,
+    list: Option<&'static str>,
+}
+
+impl Line {
+    fn view(self) -> AnyView {
+        let Self { label, hint, value, wrong, refused, list } = self;
+        let problem = problem(value, wrong, refused);
+        // A form that was just opened does not begin with what is missing.
+        let typed = RwSignal::new(false);
+        let problem =
+            Memo::new(move |_| problem.get().filter(|_| typed.get() || !value.with(String::is_empty)));
+        let invalid = move || problem.with(|p| p.is_some().then_some("true"));
+        let changed = move |event: web_sys::Event| {
+            typed.set(true);
+            value.set(browser::value_of(&event));
+        };
+        view! {
+            <label class="fp-field">
+                <span>{label}</span>
+                <input type="text" autocomplete="off" spellcheck="false" list=list prop:value=value aria-invalid=invalid
+                    on:input=changed/>
+                <small class="fp-hint">{hint}</small>
+                {said(problem)}
+            </label>
+        }
+        .into_any()
+    }
+}
+
+fn problem(
+    value: RwSignal<String>,
+    wrong: Wrong,
+    refused: Option<(Doing, &'static [&'static str])>,
+) -> Memo<Option<String>> {
+    Memo::new(move |_| {
+        let own = value.with(|value| wrong(value));
+        own.or_else(|| {
+            let (doing, names) = refused?;
+            doing.error.with(|error| {
+                let error = error.as_ref()?;
+                names.contains(&error.field()?).then(|| error.message())
+            })
+        })
+    })
+}
+
+fn said(problem: Memo<Option<String>>) -> AnyView {
+    (move || problem.get().map(|text| view! { <small class="fp-wrong" role="alert">{text}</small> }))
+        .into_any()
+}
+
+/// JSON over several lines, and what is wrong with it.
+pub(crate) fn payload(rows: &'static str, value: RwSignal<String>, doing: Doing) -> AnyView {
+    let wrong: Wrong = Box::new(|text| json::parse(text).is_none().then(|| text::THIS_IS_NO_JSON.to_owned()));
+    let problem = problem(value, wrong, Some((doing, &["payload"])));
     let invalid = move || problem.with(|p| p.is_some().then_some("true"));
     view! {
         <label class="fp-field">
-            <span>{label}</span>
-            <input type="text" autocomplete="off" spellcheck="false" prop:value=value aria-invalid=invalid
-                on:input=move |e| value.set(browser::value_of(&e))/>
-            <small class="fp-hint">{hint}</small>
-            {move || problem.get().map(|text| view! { <small class="fp-wrong" role="alert">{text}</small> })}
+            <span>{text::PAYLOAD}</span>
+            <textarea rows=rows spellcheck="false" class="fp-mono" prop:value=value aria-invalid=invalid
+                on:input=move |e| value.set(browser::value_of(&e))></textarea>
+            {said(problem)}
         </label>
     }
     .into_any()

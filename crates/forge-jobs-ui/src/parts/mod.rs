@@ -7,6 +7,7 @@ pub(crate) mod tree;
 use crate::app::{Ctx, Doing, Remote, browser};
 use crate::ipc::IpcError;
 use crate::model::{format, time};
+use crate::text;
 use forge_jobs_api::wire::{BoundedCount, DeadReason, JobStatus, Role};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -26,7 +27,7 @@ pub(crate) fn card(title: &'static str, inside: impl IntoView + 'static) -> AnyV
 /// The place of what is on its way: as large as what comes, and still.
 pub(crate) fn skeleton(rows: usize) -> AnyView {
     let bars = (0..rows).map(|_| view! { <div class="fp-bar"></div> }).collect_view();
-    view! { <div class="fp-skeleton" aria-busy="true"><span class="fp-hidden">"Loading"</span>{bars}</div> }
+    view! { <div class="fp-skeleton" aria-busy="true"><span class="fp-hidden">{text::LOADING}</span>{bars}</div> }
         .into_any()
 }
 
@@ -39,9 +40,10 @@ pub(crate) fn empty(title: impl Into<String>, text: impl IntoView + 'static) -> 
 pub(crate) fn error_view(error: &IpcError, again: Option<Callback<()>>) -> AnyView {
     let id = error
         .request_id()
-        .map(|id| view! { <p class="fp-small">"Request " <code>{id.to_owned()}</code></p> });
-    let retry = again
-        .map(|again| view! { <button type="button" on:click=move |_| again.run(())>"Try again"</button> });
+        .map(|id| view! { <p class="fp-small">{text::REQUEST} <code>{id.to_owned()}</code></p> });
+    let retry = again.map(
+        |again| view! { <button type="button" on:click=move |_| again.run(())>{text::TRY_AGAIN}</button> },
+    );
     view! {
         <div class="fp-error" role="alert">
             <p><strong>{error.message()}</strong> " " {error.remedy()}</p>
@@ -54,6 +56,16 @@ pub(crate) fn error_view(error: &IpcError, again: Option<Callback<()>>) -> AnyVi
 /// The error of something that was done.
 pub(crate) fn doing_error(doing: Doing) -> AnyView {
     (move || doing.error.get().map(|error| error_view(&error, None))).into_any()
+}
+
+/// The same without what is said at a field of the form.
+pub(crate) fn form_error(doing: Doing, fields: &'static [&'static str]) -> AnyView {
+    (move || {
+        let error = doing.error.get()?;
+        let is_at_field = error.field().is_some_and(|field| fields.contains(&field));
+        (!is_at_field).then(|| error_view(&error, None))
+    })
+    .into_any()
 }
 
 /// Data as a view, drawn anew when it differs; before that a skeleton, and an error above what is old.
@@ -94,7 +106,12 @@ pub(crate) fn stamp(ctx: Ctx, text: &str) -> AnyView {
     view! { <time datetime=text.to_owned() title=exact>{shown}</time> }.into_any()
 }
 
-/// The same, or a dash.
+/// A moment in the browser's zone, as a text.
+pub(crate) fn moment(text: &str) -> String {
+    time::micros(text).map_or_else(|| text.to_owned(), browser::local)
+}
+
+/// A moment with its distance, or a dash.
 pub(crate) fn stamp_or(ctx: Ctx, text: Option<&str>) -> AnyView {
     text.map_or_else(|| view! { <span class="fp-none">"–"</span> }.into_any(), |text| stamp(ctx, text))
 }
@@ -148,14 +165,10 @@ pub(crate) fn copied(ctx: Ctx, text: &str, shown: &str) -> AnyView {
         let whole = whole.clone();
         spawn_local(async move {
             let done = browser::copy(&whole).await;
-            ctx.say(if done {
-                format!("Copied {whole}")
-            } else {
-                "The browser does not let it be copied".into()
-            });
+            ctx.say(if done { text::copied(&whole) } else { text::THE_BROWSER_DOES_NOT_LET.into() });
         });
     };
-    let label = format!("Copy {text}");
+    let label = text::copy(text);
     view! { <button type="button" class="fp-copy" title=label on:click=copy>{shown.to_owned()}</button> }
         .into_any()
 }
@@ -183,6 +196,17 @@ pub(crate) fn button(
     .into_any()
 }
 
+/// What an edit changes, before it is sent.
+pub(crate) fn edit_changes(lines: Memo<Option<Vec<String>>>) -> AnyView {
+    (move || {
+        lines.get().filter(|lines| !lines.is_empty()).map(|lines| {
+            let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+            view! { <div class="fp-banner fp-banner-info" role="status"><strong>{text::THIS_EDIT_CHANGES}</strong><ul>{items}</ul></div> }
+        })
+    })
+    .into_any()
+}
+
 /// What somebody else changed meanwhile, and both ways out of it.
 pub(crate) fn conflict(
     title: &'static str,
@@ -195,8 +219,8 @@ pub(crate) fn conflict(
             <strong>{title}</strong>
             <ul>{items}</ul>
             <div class="fp-actions">
-                <button type="button" on:click=move |_| keep()>"Save mine on top of it"</button>
-                <button type="button" on:click=move |_| give()>"Take theirs"</button>
+                <button type="button" on:click=move |_| keep()>{text::SAVE_MINE_ON_TOP}</button>
+                <button type="button" on:click=move |_| give()>{text::TAKE_THEIRS}</button>
             </div>
         </div>
     }

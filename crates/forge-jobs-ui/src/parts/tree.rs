@@ -2,8 +2,8 @@
 
 use super::copied;
 use crate::app::Ctx;
-use crate::model::format;
 use crate::model::json::{Node, parse};
+use crate::text;
 use leptos::prelude::*;
 
 /// Children of one node that are shown; a page of ten thousand lines helps nobody.
@@ -19,7 +19,7 @@ pub(crate) fn json(ctx: Ctx, raw: &str) -> AnyView {
         Some(node) => branch(None, &node, 0),
         None => view! { <pre class="fp-pre">{raw.to_owned()}</pre> }.into_any(),
     };
-    view! { <div class="fp-json"><div class="fp-json-copy">{copied(ctx, raw, "Copy JSON")}</div>{tree}</div> }
+    view! { <div class="fp-json"><div class="fp-json-copy">{copied(ctx, raw, text::COPY_JSON)}</div>{tree}</div> }
         .into_any()
 }
 
@@ -34,9 +34,7 @@ fn branch(name: Option<&str>, node: &Node, depth: usize) -> AnyView {
         Node::Text(text) => {
             let cut: String = text.chars().take(TEXT).collect();
             let rest = text.chars().count().saturating_sub(TEXT);
-            let more = (rest > 0).then(|| {
-                format!(" … {} more characters", format::count(u64::try_from(rest).unwrap_or(u64::MAX)))
-            });
+            let more = (rest > 0).then(|| text::more_characters(rest));
             view! { <div class="fp-leaf">{label}<span class="fp-text">"\"" {cut} "\""</span>{more}</div> }
                 .into_any()
         }
@@ -60,8 +58,7 @@ fn nested(label: AnyView, size: String, children: Vec<AnyView>, all: usize, dept
         return view! { <div class="fp-leaf">{label}<span class="fp-word">{nothing}</span></div> }.into_any();
     }
     let left = all.saturating_sub(children.len());
-    let more =
-        (left > 0).then(|| view! { <div class="fp-leaf">{format!("… {left} more: copy to see all")}</div> });
+    let more = (left > 0).then(|| view! { <div class="fp-leaf">{text::more_to_copy(left)}</div> });
     view! {
         <details class="fp-node" open=depth < OPEN>
             <summary>{label}<span class="fp-size">{size}</span></summary>

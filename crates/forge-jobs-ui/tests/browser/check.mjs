@@ -3,16 +3,19 @@
 //
 //   cargo xtask panel --check
 //
-// builds panel and program and calls this. FORGE names the program, CHROMIUM the browser, SHOTS a directory for pictures;
-// words after it pick the checks whose name holds one of them.
+// builds panel and programs and calls this once for each storage, side by side. FORGE and FORGE_DB name the programs,
+// STORAGE is sqlite or postgres, CHROMIUM the browser, SHOTS a directory for pictures; words after it pick the checks whose
+// name holds one of them. What is done through the page is asked of the tables themselves.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
+import * as forms from './forms.mjs';
 import { browser as launch, world as begin } from './rig.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const wanted = process.argv.slice(2);
+const storage = process.env.STORAGE ?? 'sqlite';
 const world = begin();
 const browser = await launch();
 let passed = 0;
@@ -44,6 +47,8 @@ let server = await world.serve('--worker', '--test-handlers');
 // Runs one check on a page of its own. An error on the page fails it, and so does a payload that became more than text.
 async function check(name, body, options = {}) {
   if (wanted.length && !wanted.some((word) => name.includes(word))) return;
+  const begun = performance.now();
+  const took = () => `${storage.padEnd(8)} ${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`;
   const { expect = [], ...context } = options;
   const at = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...context });
   const page = await at.newPage();
@@ -56,12 +61,12 @@ async function check(name, body, options = {}) {
     assert.equal(await page.evaluate(() => window.hacked), undefined);
     assert.deepEqual(errors.filter((text) => !expect.some((known) => text.includes(known))), []);
     passed += 1;
-    console.log(`ok      ${name}`);
+    console.log(`ok      ${took()}  ${name}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAILED  ${name}\n        ${String(error.stack ?? error).split('\n').slice(0, 8).join('\n        ')}`);
+    console.log(`FAILED  ${took()}  ${name}\n        ${String(error.stack ?? error).split('\n').slice(0, 8).join('\n        ')}`);
     if (errors.length) console.log(`        page: ${errors.join(' | ')}`);
-    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `failed-${failed}.png`) });
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `failed-${storage}-${failed}.png`) });
   }
   await at.close();
 }
@@ -72,6 +77,10 @@ const go = async (page, path = '/') => {
 };
 const heading = (page) => page.locator('.fp-main h1').first().textContent();
 const jobs = (page) => page.locator('.fp-jobs .fp-row');
+// One job, how many there are, one queue: as the tables have them.
+const job = (id) => world.one(`SELECT * FROM {v}forge_inspect_jobs WHERE id = '${id}'`);
+const count = (where) => world.one(`SELECT count(*) AS n FROM {v}forge_inspect_jobs WHERE ${where}`).n;
+const queue = (name) => world.one(`SELECT * FROM {t}queues WHERE name = '${name}'`);
 const settled = (page) => page.waitForFunction(() => !document.querySelector('.fp-main .fp-skeleton'));
 
 await check('every page has an address, a heading and a title, and is marked in the navigation', async (page) => {
@@ -169,7 +178,7 @@ await check('what is scheduled runs when it is told to, and the database says so
   await page.locator(`[data-id="${id}"] input`).check();
   await page.locator('.fp-bulk button', { hasText: 'Run now' }).click();
   await page.locator('.fp-said', { hasText: '1 made pending' }).waitFor();
-  assert.notEqual(world.cli('job', 'show', id).job.status, 'scheduled');
+  assert.notEqual(job(id).status, 'scheduled');
 });
 
 await check('deleting many needs their number, and deletes them alone', async (page) => {
@@ -185,8 +194,8 @@ await check('deleting many needs their number, and deletes them alone', async (p
   await yes.click();
   await page.locator('.fp-said', { hasText: '3 dropped' }).waitFor();
   await page.waitForFunction((id) => !document.querySelector(`[data-id="${id}"]`), ids[0]);
-  for (const id of ids) assert.throws(() => world.cli('job', 'show', id));
-  assert.equal((await world.cli('job', 'list', '--queue', 'mail', '--limit', '500')).jobs.length, 117);
+  for (const id of ids) assert.deepEqual(world.rows(`SELECT status FROM {v}forge_inspect_jobs WHERE id = '${id}'`), []);
+  assert.equal(count("queue = 'mail'"), 117);
 });
 
 await check('all that a filter lets through: the number first, some of them, then what came of it', async (page) => {
@@ -199,8 +208,8 @@ await check('all that a filter lets through: the number first, some of them, the
   assert.match(await dialog.textContent(), /queue:bulk/);
   await dialog.locator('.fp-danger').click();
   await page.locator('.fp-said', { hasText: '30 cancelled' }).waitFor();
-  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'scheduled').jobs.length, 0);
-  assert.equal(world.cli('job', 'list', '--queue', 'bulk', '--status', 'dead', '--limit', '100').jobs.length, 30);
+  assert.equal(count("queue = 'bulk' AND status = 'scheduled'"), 0);
+  assert.equal(count("queue = 'bulk' AND status = 'dead' AND dead_reason = 'cancelled'"), 30);
 });
 
 await check('a text of the payload finds jobs', async (page) => {
@@ -217,11 +226,11 @@ await check('a dead job tells its story and is retried', async (page) => {
   await jobs(page).first().locator('.fp-id').click();
   await page.locator('.fp-attempts li').first().waitFor();
   assert.match(await page.locator('.fp-events').textContent(), /enqueued/);
-  const before = world.cli('job', 'show', id).job.claim_no;
+  const before = job(id).claim_no;
   await page.locator('.fp-actions button', { hasText: 'Retry' }).click();
   await page.locator('.fp-event', { hasText: 'retried' }).first().waitFor();
   await page.waitForFunction(() => document.querySelectorAll('.fp-attempts > li').length === 2);
-  assert.ok(world.cli('job', 'show', id).job.claim_no > before);
+  assert.ok(job(id).claim_no > before);
 });
 
 await check('a copy of a job is enqueued with the payload that was typed', async (page) => {
@@ -233,7 +242,8 @@ await check('a copy of a job is enqueued with the payload that was typed', async
   await page.waitForFunction((old) => !location.pathname.includes(old), id);
   const copy = decodeURIComponent(new URL(page.url()).pathname.split('/').pop());
   await page.locator('.fp-number', { hasText: '12345678901234567890123' }).first().waitFor();
-  assert.equal(world.cli('job', 'show', copy).job.kind, 't.echo');
+  assert.equal(job(copy).kind, 't.echo');
+  assert.equal(job(copy).payload, '{"n": 12345678901234567890123, "b": 1.0}');
 });
 
 await check('settings: two edits in a row both stick, and what changes is said before', async (page) => {
@@ -244,15 +254,14 @@ await check('settings: two edits in a row both stick, and what changes is said b
   assert.match(await page.locator('.fp-banner-info').textContent(), /→ 7/);
   await page.locator('form .fp-primary').click();
   await page.locator('.fp-said', { hasText: 'Saved' }).waitFor();
-  assert.equal(world.cli('queue', 'list').queues.find((q) => q.name === 'mail').settings.workers, 7);
+  assert.equal(queue('mail').workers, 7);
   await page.getByLabel('First delay').fill('2 min');
   // The button is also off while it saves, and the words of the first time may still stand there.
   const answered = page.waitForResponse((r) => r.url().includes('/queues/mail') && r.request().method() !== 'GET');
   await page.locator('form .fp-primary').click();
   assert.equal((await answered).status(), 200);
   await page.waitForFunction(() => document.querySelector('form .fp-primary').disabled);
-  const { settings } = world.cli('queue', 'list').queues.find((q) => q.name === 'mail');
-  assert.deepEqual([settings.workers, settings.base_seconds], [7, 120]);
+  assert.deepEqual([queue('mail').workers, queue('mail').backoff_base_us], [7, 120_000_000]);
   await workers.fill('many');
   assert.match(await page.locator('.fp-wrong').textContent(), /whole number/);
   assert.ok(await page.locator('form .fp-primary').isDisabled());
@@ -268,8 +277,7 @@ await check('settings: a conflict is shown and solved', async (page) => {
   await page.locator('form .fp-banner-warn', { hasText: 'Somebody changed' }).waitFor();
   await page.locator('button', { hasText: 'Save mine on top' }).click();
   await page.locator('.fp-said', { hasText: 'Saved' }).waitFor();
-  const { settings } = world.cli('queue', 'list').queues.find((q) => q.name === 'mail');
-  assert.deepEqual([settings.workers, settings.max_seconds], [9, 7200]);
+  assert.deepEqual([queue('mail').workers, queue('mail').backoff_max_us], [9, 7_200_000_000]);
 }, { expect: ['412'] });
 
 await check('a queue is paused and resumed, and the audit says by whom', async (page) => {
@@ -277,9 +285,10 @@ await check('a queue is paused and resumed, and the audit says by whom', async (
   const row = page.locator('tr', { hasText: 'reports/nightly' });
   await row.locator('button', { hasText: 'Pause' }).click();
   await row.locator('.fp-status', { hasText: 'paused' }).waitFor();
-  assert.ok(world.cli('queue', 'list').queues.find((q) => q.name === 'reports/nightly').settings.paused);
+  assert.ok(queue('reports/nightly').paused);
   await row.locator('button', { hasText: 'Resume' }).click();
   await row.locator('.fp-status', { hasText: 'open' }).waitFor();
+  assert.ok(!queue('reports/nightly').paused);
   await go(page, '/audit?action=queue.pause');
   await page.locator('.fp-audit li', { hasText: 'reports/nightly' }).first().waitFor();
 });
@@ -293,21 +302,40 @@ await check('cron: fires, an edit with its preview, and a run now', async (page)
   await page.locator('.fp-banner-info', { hasText: 'it fires' }).locator('.fp-fires li', { hasText: '04:00:00' }).first().waitFor();
   await page.locator('form .fp-primary').click();
   await page.locator('.fp-said', { hasText: 'Saved' }).waitFor();
-  assert.equal(world.cli('cron', 'show', 'nightly').schedule.settings.expression, '0 4 * * *');
+  assert.equal(world.one("SELECT expression FROM {t}schedules WHERE name = 'nightly'").expression, '0 4 * * *');
   await expression.fill('not cron');
   await page.locator('.fp-banner-info .fp-error').waitFor();
   await page.locator('.fp-main button', { hasText: 'Run now' }).click();
   await page.waitForURL(/\/jobs\//);
 }, { expect: ['400', '422'] });
 
+await check('a job is made out of nothing, and what is wrong with it is said at its field', (page) => forms.newJob(page, go, world), { expect: ['400', '422'] });
+await check('a job that waits is edited, and a conflict is shown and solved', (page) => forms.editJob(page, go, world), { expect: ['400', '404', '412', '422'] });
+await check('a scope is given a limit', (page) => forms.newLimit(page, go, world), { expect: ['400', '422'] });
+await check('a schedule is made, with its fires before it is', (page) => forms.newSchedule(page, go, world), { expect: ['400', '404', '422'] });
+
+await check('deploys are marked, and each schedule shows its latest fires', async (page) => {
+  await go(page);
+  const version = world.one('SELECT min(version) AS version FROM {t}processes').version;
+  await page.locator('.fp-charts .fc-stage').first().getByText(version).waitFor({ state: 'attached' });
+  world.cli('cron', 'run', 'nightly');
+  await go(page, '/cron');
+  const spark = page.locator('tr', { hasText: 'nightly' }).locator('.fp-spark');
+  await spark.waitFor();
+  assert.match(await spark.getAttribute('aria-label'), /\d run by a person/);
+});
+
 await check('a budget is drained and its drain lifted', async (page) => {
   await go(page, '/limits');
-  await page.locator('button', { hasText: 'Drain for' }).click();
+  const card = page.locator('section.fp-card', { has: page.locator('h2', { hasText: /^slack$/ }) });
+  await card.locator('button', { hasText: 'Drain for' }).click();
   await page.locator('dialog[open] .fp-danger').click();
-  await page.locator('.fp-badge-bad', { hasText: 'drained' }).waitFor();
-  assert.ok(world.cli('limit', 'show', 'slack').drained_until);
-  await page.locator('button', { hasText: 'Lift the drain' }).click();
-  await page.locator('button', { hasText: 'Drain for' }).waitFor();
+  await card.locator('.fp-badge-bad', { hasText: 'drained' }).waitFor();
+  const drained = () => Number(world.one("SELECT drained_until FROM {t}budgets WHERE scope = 'slack'").drained_until ?? 0) / 1000;
+  assert.ok(drained() > Date.now());
+  await card.locator('button', { hasText: 'Lift the drain' }).click();
+  await card.locator('button', { hasText: 'Drain for' }).waitFor();
+  assert.ok(drained() <= Date.now());
 });
 
 await check('texts of jobs stay texts on every page', async (page) => {
@@ -370,7 +398,9 @@ await check('keys: pages, the sheet, and a dialog that keeps the focus', async (
   await page.keyboard.press('Enter');
 });
 
-for (const theme of ['light', 'dark']) {
+// What a page looks like does not depend on the storage: each has one of the themes, and one alone has both.
+const themes = { sqlite: ['light'], postgres: ['dark'] }[process.env.SHARED ? storage : ''] ?? ['light', 'dark'];
+for (const theme of themes) {
   for (const width of [1280, 360]) {
     await check(`axe finds nothing: ${theme}, ${width} pixels`, async (page) => {
       const dead = world.cli('job', 'list', '--status', 'dead').jobs[0].id;
@@ -447,5 +477,5 @@ await check('a server that dies is told of, and the panel comes back by itself',
 await server.stop();
 await world.close();
 await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
+console.log(`${storage}: ${passed} passed, ${failed} failed`);
 process.exitCode = failed || !passed ? 1 : 0;

@@ -6,30 +6,14 @@
 // builds it and calls this with the directory of the page.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import axe from '@axe-core/playwright';
-import { browser as launch } from './rig.mjs';
+import * as forms from './forms.mjs';
+import { browser as launch, site } from './rig.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const [root] = process.argv.slice(2);
-const types = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.css': 'text/css' };
-const policy =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
-const server = createServer(async (request, response) => {
-  const path = new URL(request.url, 'http://localhost').pathname;
-  const file = path.startsWith('/assets/') ? path.slice(8) : 'index.html';
-  try {
-    const body = await readFile(join(root, file));
-    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/html', 'content-security-policy': policy });
-    response.end(body);
-  } catch {
-    response.writeHead(404).end();
-  }
-});
-await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-const url = `http://127.0.0.1:${server.address().port}/ops`;
+const { url, close } = await site(root);
 const browser = await launch();
 let passed = 0;
 let failed = 0;
@@ -120,7 +104,13 @@ await check('a verb changes the list that shows it', async (page) => {
   await page.waitForFunction((before) => document.querySelectorAll('.fp-row').length === before - 1, before);
 });
 
+await check('forms make jobs, limits and schedules, and edit what waits', async (page) => {
+  await forms.editJob(page, go, null);
+  await forms.newLimit(page, go, null);
+  await forms.newSchedule(page, go, null);
+});
+
 await browser.close();
-server.close();
+close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed || !passed ? 1 : 0;

@@ -3,17 +3,41 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const FORGE = process.env.FORGE ?? '../../../../target/debug/forge';
+const FORGE_DB = process.env.FORGE_DB ?? '../../../../target/debug/forge-db';
+
+// The storage: a SQLite file of its own, or a database of its own on the server that STORAGE=postgres finds.
+function place(dir) {
+  if (process.env.STORAGE !== 'postgres') return { database: `sqlite:${join(dir, 'forge.db')}`, leave: () => {} };
+  const server = process.env.FORGE_TEST_POSTGRES_URL;
+  if (!server) throw new Error('STORAGE=postgres needs a server in FORGE_TEST_POSTGRES_URL');
+  const name = `forge_panel_${process.pid}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const on = (sql) => execFileSync(FORGE_DB, [server, 'run', sql], { timeout: 30000 });
+  on(`CREATE DATABASE ${name}`);
+  return { database: url.href, leave: () => on(`DROP DATABASE ${name} WITH (FORCE)`) };
+}
 
 export function world() {
   const dir = mkdtempSync(join(tmpdir(), 'forge-panel-'));
-  const database = process.env.FORGE_PANEL_DATABASE || `sqlite:${join(dir, 'forge.db')}`;
+  const { database, leave } = place(dir);
   const servers = new Set();
+  // What is in the tables, past the program and its API: `{t}queues` is the table of queues of either storage.
+  const rows = (sql) => JSON.parse(execFileSync(FORGE_DB, [database, 'rows', sql], { encoding: 'utf8', timeout: 30000 }));
+  const one = (sql) => {
+    const found = rows(sql);
+    if (found.length !== 1) throw new Error(`${found.length} rows, and not one: ${sql}`);
+    return found[0];
+  };
+  const fill = (jobs) => execFileSync(FORGE_DB, [database, 'fill', String(jobs)], { timeout: 600000 });
   // The command line, on the database itself: what the panel did is asked of somebody else.
   const cli = (...args) => {
     const text = execFileSync(FORGE, ['--database', database, '--json', ...args], { encoding: 'utf8', timeout: 30000 });
@@ -46,17 +70,44 @@ export function world() {
         child.on('exit', gone);
         child.kill('SIGKILL');
       });
-    return { url, port: new URL(url).port, stop };
+    return { url, port: new URL(url).port, pid: child.pid, stop };
   };
   const close = async () => {
     for (const child of servers) child.kill('SIGKILL');
+    leave();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { dir, database, cli, bulk, serve, close };
+  return { dir, database, cli, rows, one, fill, bulk, serve, close };
+}
+
+// The made-up queue as a page: the files of a directory below /assets, and its page everywhere else.
+export async function site(root) {
+  const types = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.css': 'text/css' };
+  const policy =
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url, 'http://localhost').pathname;
+    const file = path.startsWith('/assets/') ? path.slice(8) : 'index.html';
+    try {
+      const body = await readFile(join(root, file));
+      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/html', 'content-security-policy': policy });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  return { url: `http://127.0.0.1:${server.address().port}/ops`, close: () => server.close() };
 }
 
 export const browser = () =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-dev-shm-usage',
+      ...(process.env.CHROMIUM_ARGS ?? '').split(' ').filter(Boolean),
+    ],
   });

@@ -81,7 +81,7 @@ impl Enqueuer {
     /// Tells waiting runtimes to look at once, after a commit that nobody told them of. Only a hint: without it they
     /// look within seconds.
     pub fn wake(&self) {
-        self.storage.jobs.wake();
+        self.jobs.wake();
     }
 
     fn checked(

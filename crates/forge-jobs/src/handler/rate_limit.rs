@@ -3,7 +3,9 @@
 use super::{CancelCause, CancelToken};
 use crate::limits::{MAX_ACQUIRE_BATCH, MAX_RATE_WAITERS, RATE_POLL, STORAGE_CALL_LIMIT};
 use crate::rate_limit::{RateLimitError, Scope};
-use crate::storage::{AcquireParams, Acquired, DrainParams, Storage, StorageError};
+use crate::storage::{
+    AcquireParams, Acquired, DrainParams, JobQueue, RateLimitStorage, Storage, StorageError,
+};
 use crate::{Clock, Timestamp, telemetry};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -48,7 +50,16 @@ pub struct RateLimits {
 
 impl RateLimits {
     pub(crate) fn new(storage: Storage, clock: Arc<dyn Clock>) -> Self {
-        let shared = Shared { storage, clock, lines: Mutex::default() };
+        Self::on(storage.rate_limits, storage.jobs, clock)
+    }
+
+    /// All that they need of a storage: the budgets, and what tells that those have changed.
+    pub(crate) fn on(
+        budgets: Arc<dyn RateLimitStorage>,
+        jobs: Arc<dyn JobQueue>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let shared = Shared { budgets, jobs, clock, lines: Mutex::default() };
         Self { shared: Arc::new(shared), cancel: None }
     }
 
@@ -136,7 +147,7 @@ impl RateLimits {
         let params =
             DrainParams { scope, wait: retry_after, actor: None, now: self.shared.clock.storage_now() };
         let name = params.scope.as_str().to_owned();
-        let until = in_time(self.shared.storage.rate_limits.drain(params)).await?;
+        let until = in_time(self.shared.budgets.drain(params)).await?;
         telemetry::budget_drained(&name, retry_after);
         Ok(until)
     }
@@ -184,7 +195,8 @@ type Answer = Result<Timestamp, AcquireError>;
 
 /// Who waits for which scope. A scope with a line has a task that serves it.
 struct Shared {
-    storage: Storage,
+    budgets: Arc<dyn RateLimitStorage>,
+    jobs: Arc<dyn JobQueue>,
     clock: Arc<dyn Clock>,
     lines: Mutex<HashMap<Scope, Line>>,
 }
@@ -255,7 +267,7 @@ impl Shared {
 
     async fn ask(&self, scope: &Scope, wants: Vec<u32>) -> Result<Vec<Acquired>, StorageError> {
         let params = AcquireParams { scope: scope.clone(), wants, now: self.clock.storage_now() };
-        in_time(self.storage.rate_limits.acquire(params)).await
+        in_time(self.budgets.acquire(params)).await
     }
 }
 
@@ -268,7 +280,7 @@ struct Served {
 
 impl Served {
     async fn serve(self) {
-        let mut changes = self.shared.storage.jobs.changes();
+        let mut changes = self.shared.jobs.changes();
         let mut backoff = BACKOFF.0;
         while let Some((places, wants)) = self.front() {
             let seen = changes.borrow_and_update().budgets;

@@ -17,6 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
+/// The way of what handlers log.
+#[cfg(feature = "logs")]
+pub(crate) type LogWay = Arc<Outgoing>;
+/// Lines of handlers go nowhere.
+#[cfg(not(feature = "logs"))]
+pub(crate) type LogWay = ();
+
 /// How long a cancel waits for its claim to start.
 const EARLY_CANCEL_KEPT: Duration = Duration::from_secs(60);
 
@@ -42,8 +49,7 @@ pub(crate) struct Core {
     pub(crate) sessions: Sessions,
     pub(crate) outbox: Outbox,
     /// Lines that handlers log, on their way to the storage.
-    #[cfg(feature = "logs")]
-    pub(crate) logs: Arc<Outgoing>,
+    pub(crate) logs: LogWay,
     /// Tells the fetcher to look again.
     pub(crate) fetch: Notify,
     /// Tells the scheduler that it leads now, or that a schedule may have changed.
@@ -95,8 +101,7 @@ impl Core {
             host,
             sessions: Sessions::default(),
             outbox: Outbox::default(),
-            #[cfg(feature = "logs")]
-            logs: Arc::default(),
+            logs: LogWay::default(),
             fetch: Notify::new(),
             schedules: Notify::new(),
             registrations: Notify::new(),

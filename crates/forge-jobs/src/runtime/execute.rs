@@ -1,12 +1,12 @@
 //! Runs one attempt: its handler, its time limit, its panics; and the runner that does so again and again.
 
-use super::core::Core;
+use super::core::{Core, LogWay};
 use super::lane::{Held, Lane};
 use super::session::Session;
 use crate::handler::{AttemptState, HandlerEnd};
 use crate::job::failure::hearing;
 use crate::limits::MAX_ERROR_BYTES;
-use crate::retry::{Transition, decide};
+use crate::retry::{BackoffPolicy, Transition, decide};
 use crate::storage::Begun;
 use crate::{AttemptCause, CancelCause, DeadReason, Failure, JobContext, JobOutcome, clean_error, telemetry};
 use futures_util::FutureExt;
@@ -84,15 +84,27 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
         entered.conclude(lane, end, Duration::ZERO);
         return Duration::ZERO;
     }
+    let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
+    let run = async move { handler.run(ctx).await };
+    let (end, ran_for) = attempt(&state, core.config.cancel_grace, &core.logs, run).await;
+    entered.conclude(lane, end, ran_for);
+    ran_for
+}
+
+/// A handler in the span of its job, under its time limit, with what it logs and tells of errors. Gives how it ended and
+/// how long it ran.
+pub(crate) async fn attempt(
+    state: &AttemptState,
+    grace: Duration,
+    logs: &LogWay,
+    run: impl Future<Output = HandlerEnd> + Send,
+) -> (Result<HandlerEnd, Broken>, Duration) {
     let make = || telemetry::job_span(&state.job);
     #[cfg(feature = "logs")]
-    let (span, opened) = crate::logs::opening(&core.logs, state.lease, make);
+    let (span, opened) = crate::logs::opening(logs, state.lease, make);
     #[cfg(not(feature = "logs"))]
-    let span = make();
-    let ctx = JobContext::new(state.clone(), core.enqueuer.clone(), &core.rate_limits);
-    let end = limited(core, &state, heard(&state, async move { handler.run(ctx).await }))
-        .instrument(span.clone())
-        .await;
+    let (span, ()) = (make(), *logs);
+    let end = limited(grace, state, heard(state, run)).instrument(span.clone()).await;
     #[cfg(feature = "otel")]
     if let Some(cause) = failed_by(&end) {
         telemetry::otel::failed(&span, cause);
@@ -101,8 +113,7 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
     let ran_for = state.started.elapsed();
     #[cfg(feature = "logs")]
     drop(opened);
-    entered.conclude(lane, end, ran_for);
-    ran_for
+    (end, ran_for)
 }
 
 /// An attempt that is under way. Dropped without a conclusion, because the host's runtime went away, its claim goes
@@ -136,9 +147,9 @@ impl Drop for Entered<'_> {
 }
 
 /// A handler that came to no end of its own.
-struct Broken {
-    cause: AttemptCause,
-    text: String,
+pub(crate) struct Broken {
+    pub(crate) cause: AttemptCause,
+    pub(crate) text: String,
 }
 
 impl Broken {
@@ -160,7 +171,7 @@ async fn heard<T>(state: &AttemptState, handler: impl Future<Output = T> + Send)
 
 /// Runs a handler under its time limit. `Err` tells of a panic or of a limit that passed.
 async fn limited(
-    core: &Core,
+    grace: Duration,
     state: &AttemptState,
     handler: impl Future<Output = HandlerEnd> + Send,
 ) -> Result<HandlerEnd, Broken> {
@@ -173,7 +184,7 @@ async fn limited(
         return end.map_err(|p| Broken::panicked(&*p));
     }
     state.cancel.cancel(CancelCause::TimedOut);
-    match tokio::time::timeout(core.config.cancel_grace, &mut handler).await {
+    match tokio::time::timeout(grace, &mut handler).await {
         // What it managed to finish counts, and so does its word that there is no use in going on.
         Ok(Ok(
             end @ (HandlerEnd::Undecodable(_) | HandlerEnd::Outcome(JobOutcome::Done | JobOutcome::Dead(_))),
@@ -206,7 +217,7 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     format!("panicked: {text}")
 }
 
-/// Decides what becomes of the job, and sends it on its way.
+/// Sends what becomes of the job on its way.
 fn conclude(
     core: &Core,
     lane: &Lane,
@@ -215,13 +226,38 @@ fn conclude(
     end: Result<HandlerEnd, Broken>,
     ran_for: Duration,
 ) {
+    match concluded(state, end, || lane.policy(), fastrand::f64) {
+        Conclusion::Finish { transition, failure } => {
+            core.outbox.finish(session, state.lease, transition, failure, ran_for);
+        }
+        Conclusion::Release => core.outbox.release(session, state.lease, Begun::Perhaps),
+    }
+}
+
+/// What an attempt came to.
+pub(crate) enum Conclusion {
+    Finish {
+        transition: Transition,
+        failure: Option<Box<Failure>>,
+    },
+    /// The job goes back as if it had never been claimed.
+    Release,
+}
+
+/// Decides what becomes of the job. `unit` in 0..1 picks the jitter.
+pub(crate) fn concluded(
+    state: &AttemptState,
+    end: Result<HandlerEnd, Broken>,
+    policy: impl FnOnce() -> BackoffPolicy,
+    unit: impl FnOnce() -> f64,
+) -> Conclusion {
     let cause = state.cancel.cause();
     let (ended_by, outcome) = match end {
         Ok(HandlerEnd::Undecodable(error)) => {
             let failure = Some(failure(state, AttemptCause::Undecodable, &error));
             let error = clean_error(&error, MAX_ERROR_BYTES);
             let transition = Transition::Dead { reason: DeadReason::Undecodable, error };
-            return core.outbox.finish(session, state.lease, transition, failure, ran_for);
+            return Conclusion::Finish { transition, failure };
         }
         Ok(HandlerEnd::Outcome(outcome)) => (AttemptCause::Handler, outcome),
         Err(Broken { cause, text }) => (cause, JobOutcome::Failed(text)),
@@ -242,9 +278,9 @@ fn conclude(
             Some(CancelCause::Shutdown | CancelCause::LeaseLost),
             JobOutcome::Failed(_) | JobOutcome::Throttled { .. },
         ) => {
-            return core.outbox.release(session, state.lease, Begun::Perhaps);
+            return Conclusion::Release;
         }
-        (_, outcome) => decide(outcome, (&state.job).into(), &lane.policy(), fastrand::f64()),
+        (_, outcome) => decide(outcome, (&state.job).into(), &policy(), unit()),
     };
     let failure = match &transition {
         // Throttled once too often.
@@ -253,7 +289,7 @@ fn conclude(
         }
         _ => said,
     };
-    core.outbox.finish(session, state.lease, transition, failure, ran_for);
+    Conclusion::Finish { transition, failure }
 }
 
 /// What else is known of an attempt that did not end in done.

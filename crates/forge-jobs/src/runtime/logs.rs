@@ -31,6 +31,12 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
+/// Stores what is there, at once.
+#[cfg(feature = "testing")]
+pub(crate) async fn store_now(core: &Core) {
+    store(core, core.logs.take()).await;
+}
+
 type Taken = (Arc<AttemptLog>, LogChunk);
 
 /// Stores chunks in few calls, the first ones first.

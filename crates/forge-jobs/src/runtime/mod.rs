@@ -25,13 +25,23 @@ mod logs;
 mod panics;
 mod session;
 mod shutdown;
+#[cfg(feature = "testing")]
+mod steps;
 mod watch;
 
 pub(crate) use self::core::Core;
+#[cfg(feature = "testing")]
+pub(crate) use self::core::LogWay;
 pub(crate) use boot_clock::BootInstant;
 pub use config::RuntimeConfig;
+#[cfg(feature = "testing")]
+pub(crate) use execute::attempt;
 pub(crate) use finish::in_time;
 pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
+#[cfg(feature = "testing")]
+pub(crate) use panics::watch as watch_panics;
+#[cfg(feature = "testing")]
+pub(crate) use steps::{Ended, Steps, reported};
 
 use crate::rate_limit::{RateLimit, Scope};
 use crate::schedule::{InvalidSchedule, NewSchedule, Schedule};
@@ -228,22 +238,7 @@ impl QueueRuntime {
     ///
     /// [`StartError`]; nothing runs then.
     pub async fn start(&self) -> Result<QueueHandle, StartError> {
-        if let Some(error) = self.handlers.first_error() {
-            return Err(error.into());
-        }
-        self.config.check()?;
-        panics::watch();
-        let declared = self.checked_schedules()?;
-        let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let core = Arc::new(Core::new(
-            self.storage.clone(),
-            self.handlers.clone(),
-            self.clock.clone(),
-            self.config.clone(),
-            self.enqueuer.clone(),
-            self.rate_limits.clone(),
-            host,
-        ));
+        let (core, declared) = self.prepared()?;
         self.take_place(&core)?;
         // From here on a failure must free the place again, and so must a caller that drops this future.
         let placed = Placed { core: &core, started: false };
@@ -256,6 +251,37 @@ impl QueueRuntime {
         engine::start(&core, commands).map_err(StartError::Thread)?;
         placed.keep();
         Ok(handle)
+    }
+
+    /// Registers this process, and starts no loops: whoever has the steps takes them.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn by_hand(&self) -> Result<Steps, StartError> {
+        let (core, declared) = self.prepared()?;
+        self.declare(declared).await?;
+        let session = in_time(core.register()).await?;
+        core.sessions.set_current(session);
+        Ok(Steps::new(core))
+    }
+
+    /// Checks everything; nothing is written yet.
+    fn prepared(&self) -> Result<(Arc<Core>, Vec<NewSchedule>), StartError> {
+        if let Some(error) = self.handlers.first_error() {
+            return Err(error.into());
+        }
+        self.config.check()?;
+        panics::watch();
+        let declared = self.checked_schedules()?;
+        let host = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let core = Core::new(
+            self.storage.clone(),
+            self.handlers.clone(),
+            self.clock.clone(),
+            self.config.clone(),
+            self.enqueuer.clone(),
+            self.rate_limits.clone(),
+            host,
+        );
+        Ok((Arc::new(core), declared))
     }
 
     fn checked_schedules(&self) -> Result<Vec<NewSchedule>, InvalidSchedule> {
@@ -337,6 +363,12 @@ impl Drop for Placed<'_> {
         if !self.started {
             self.core.ended.send_replace(true);
         }
+    }
+}
+
+impl AsRef<Storage> for QueueRuntime {
+    fn as_ref(&self) -> &Storage {
+        &self.storage
     }
 }
 

@@ -7,7 +7,7 @@ use crate::job::failure::hearing;
 use std::sync::Once;
 
 /// Listens to panics of handlers from now on. The first call counts.
-pub(super) fn watch() {
+pub(crate) fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();

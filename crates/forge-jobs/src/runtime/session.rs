@@ -117,6 +117,13 @@ impl Sessions {
         self.lock().retiring.retain(|s| !Arc::ptr_eq(s, session));
     }
 
+    /// Takes the session out of use and forgets it: nothing of it runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forget_all(&self, session: &Arc<Session>) {
+        self.retire(session);
+        self.forget(session);
+    }
+
     pub(crate) fn retiring(&self) -> Vec<Arc<Session>> {
         self.lock().retiring.clone()
     }

@@ -110,7 +110,7 @@ impl Scheduler {
 
     async fn round(&mut self) {
         match self.run_once().await {
-            Ok(()) => self.backoff = None,
+            Ok(_) => self.backoff = None,
             Err(e) => {
                 telemetry::storage_failed("scheduler", &e);
                 let wait = self.backoff.map_or(AGAIN.0, |b| (b * 2).min(AGAIN.1));
@@ -120,17 +120,18 @@ impl Scheduler {
         }
     }
 
-    /// Fires whatever is due.
-    pub(crate) async fn run_once(&mut self) -> Result<(), StorageError> {
+    /// Fires whatever is due. Gives how many jobs that made.
+    pub(crate) async fn run_once(&mut self) -> Result<usize, StorageError> {
         let passed = self.clocks.look().filter(|_| self.is_host_clock());
         if let Some(passed) = passed.as_ref().filter(|p| p.stepped()) {
             // On the next look both clocks agree on the time since this one, and the schedules' policies decide.
             telemetry::scheduler_skipped(passed.wall, passed.boot);
             self.look_in(SOON);
-            return Ok(());
+            return Ok(0);
         }
         // The time that was checked: a step from here on changes nothing.
         let now = self.core.clock.storage_now().or_else(|| passed.map(|p| p.now));
+        let mut fired = 0;
         for _ in 0..LOOKS {
             let due = in_time(self.core.storage.cron.due(DueParams { limit: MAX_FIRE_BATCH, now })).await?;
             self.tell_unreadable(&due.unreadable);
@@ -141,15 +142,15 @@ impl Scheduler {
                 let wait = due.next_at.map_or(SCHEDULES_CHECK, |at| at.saturating_since(due.now));
                 self.look_in(wait.min(SCHEDULES_CHECK));
                 self.next.due_at = due.next_at;
-                return Ok(());
+                return Ok(fired);
             }
-            self.fire(due, now).await?;
+            fired += self.fire(due, now).await?;
             if self.core.is_stopping() {
-                return Ok(());
+                return Ok(fired);
             }
         }
         self.look_in(SOON);
-        Ok(())
+        Ok(fired)
     }
 
     /// Says anew when those schedules are due of which it is said wrongly, if that was not done lately. Says whether there
@@ -177,16 +178,16 @@ impl Scheduler {
     }
 
     /// Fires schedules, in calls of no more than one takes. What the storage refuses keeps no others from firing.
-    async fn fire(&self, due: DueSchedules, now: Option<Timestamp>) -> Result<(), StorageError> {
-        let mut refused = None;
+    async fn fire(&self, due: DueSchedules, now: Option<Timestamp>) -> Result<usize, StorageError> {
+        let (mut fired, mut refused) = (0, None);
         for members in calls(&due).await {
             match self.write(members, due.now, now).await {
-                Ok(()) => {}
+                Ok(count) => fired += count,
                 Err(e) if e.is_retryable() => return Err(e),
                 Err(e) => refused = Some(e),
             }
         }
-        refused.map_or(Ok(()), Err)
+        refused.map_or(Ok(fired), Err)
     }
 
     async fn write(
@@ -194,16 +195,18 @@ impl Scheduler {
         members: Vec<ScheduleFire>,
         looked_at: Timestamp,
         now: Option<Timestamp>,
-    ) -> Result<(), StorageError> {
+    ) -> Result<usize, StorageError> {
+        let mut fired = 0;
         let results =
             in_time(self.core.storage.cron.fire(FireParams { members: members.clone(), now })).await?;
         for (member, result) in members.iter().zip(&results) {
             // What was edited or removed is looked at again.
             if let FireResult::Done { ticks } = result {
+                fired += ticks.iter().filter(|tick| **tick == Some(TickOutcome::Fired)).count();
                 tell(member, ticks, looked_at);
             }
         }
-        Ok(())
+        Ok(fired)
     }
 
     fn tell_unreadable(&mut self, names: &[String]) {

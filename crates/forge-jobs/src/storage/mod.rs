@@ -161,6 +161,12 @@ impl Storage {
     }
 }
 
+impl AsRef<Self> for Storage {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage").field("capabilities", &self.capabilities).finish_non_exhaustive()

@@ -28,7 +28,7 @@ use crate::storage::{
     MetricsStorage, RollParams, RollReport, SampleRow, SampleSeriesParams, SamplesParams, Series,
     SeriesParams, Traffic,
 };
-use crate::{Attempt, Job, JobId, Timestamp};
+use crate::{Attempt, Job, JobId, NewJob, Timestamp};
 use async_trait::async_trait;
 use std::future::Future;
 use std::path::PathBuf;
@@ -88,6 +88,17 @@ pub enum Operation {
 pub(super) trait Hook: Send + Sync + 'static {
     /// Before the call. An error keeps it from being carried out; `true` carries it out and loses its answer.
     async fn before(&self, operation: Operation) -> Result<bool, StorageError>;
+
+    /// Whether it wants to be told of jobs that were inserted.
+    fn hears_of_jobs(&self) -> bool {
+        false
+    }
+
+    /// These jobs were inserted. An error is the answer to the call that inserted them.
+    async fn inserted(&self, jobs: Vec<NewJob>) -> Result<(), StorageError> {
+        drop(jobs);
+        Ok(())
+    }
 }
 
 /// The wrapped storage.
@@ -124,7 +135,14 @@ impl<H: Hook> Wrapped<H> {
 #[deny(clippy::missing_trait_methods)]
 impl<H: Hook> JobQueue for Wrapped<H> {
     async fn enqueue(&self, params: EnqueueParams) -> Result<Vec<Inserted>, StorageError> {
-        self.around(Operation::Enqueue, self.inner.jobs.enqueue(params)).await
+        let heard = self.hook.hears_of_jobs().then(|| params.jobs.clone());
+        let inserted = self.around(Operation::Enqueue, self.inner.jobs.enqueue(params)).await?;
+        if let Some(mut jobs) = heard {
+            let mut outcomes = inserted.iter();
+            jobs.retain(|_| outcomes.next() == Some(&Inserted::Inserted));
+            self.hook.inserted(jobs).await?;
+        }
+        Ok(inserted)
     }
 
     async fn claim(&self, params: ClaimParams) -> Result<ClaimBatch, StorageError> {

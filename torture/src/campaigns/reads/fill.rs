@@ -1,7 +1,7 @@
 //! A database as it looks after a busy day: a great many jobs in every state, and what was counted of them.
 
-use crate::campaigns::Failure;
 use crate::campaigns::depth::register;
+use crate::campaigns::{Failure, open_url};
 use crate::fleet::Site;
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::{
@@ -21,15 +21,19 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Fills a database: so many jobs of the last day by hand, and a job of each queue in each minute through the front door,
 /// so that it is counted.
-pub(super) async fn fill(site: &Site, storage: &Storage, jobs: u32, minutes: u32) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// What the database said.
+pub async fn fill(url: &str, jobs: u32, minutes: u32) -> Result<(), Failure> {
+    let storage = open_url(url).await?;
     let now = Timestamp::now();
     let begin = now.saturating_sub(DAY);
-    count(storage, now, minutes).await?;
-    let step = i64::try_from(DAY.as_micros())? / i64::from(jobs);
-    if site.url().starts_with("postgres") {
-        on_postgres(site.url(), jobs, begin.as_micros(), step).await
-    } else {
-        on_sqlite(site, jobs, begin.as_micros(), step)
+    count(&storage, now, minutes).await?;
+    let step = i64::try_from(DAY.as_micros())? / i64::from(jobs.max(1));
+    match url.strip_prefix("sqlite:") {
+        Some(file) => on_sqlite(file, jobs, begin.as_micros(), step),
+        None => on_postgres(url, jobs, begin.as_micros(), step).await,
     }
 }
 
@@ -62,8 +66,8 @@ async fn count(storage: &Storage, now: Timestamp, minutes: u32) -> Result<(), Fa
     Ok(())
 }
 
-fn on_sqlite(site: &Site, jobs: u32, begin: i64, step: i64) -> Result<(), Failure> {
-    let conn = Connection::open(site.database())?;
+fn on_sqlite(file: &str, jobs: u32, begin: i64, step: i64) -> Result<(), Failure> {
+    let conn = Connection::open(file)?;
     conn.busy_timeout(Duration::from_secs(60))?;
     conn.execute_batch(&format!(
         "PRAGMA synchronous = OFF; PRAGMA cache_size = -400000; BEGIN IMMEDIATE;

@@ -2,6 +2,8 @@
 
 mod fill;
 
+pub use fill::fill;
+
 use super::{Failure, open, verdict};
 use crate::fleet::Site;
 use forge_jobs::storage::Storage;
@@ -92,7 +94,7 @@ impl Reads {
     /// What was not so, or what kept the campaign from running.
     pub async fn run(&self, site: &Site) -> Result<String, Failure> {
         let storage = open(site).await?;
-        fill::fill(site, &storage, self.jobs, self.minutes).await?;
+        fill(site.url(), self.jobs, self.minutes).await?;
         let (mut problems, mut report) = (Vec::new(), Vec::new());
         let mut note = |what: &str, share: usize, mut times: Vec<Duration>, limit: Duration| {
             times.sort_unstable();

@@ -3,9 +3,9 @@
 use super::world::World;
 use super::{Answer, IpcError};
 use crate::model::time::rfc3339;
-use forge_jobs_api::wire::{CronPreview, CronQuery, ErrorCode, JobDetail};
+use forge_jobs_api::wire::{CronPreview, CronQuery, ErrorCode, JobDetail, Limit};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SECOND: i64 = 1_000_000;
 
@@ -24,7 +24,7 @@ const PAYLOADS: [&str; 8] = [
 const ERROR: &str = "connection refused (os error 111)\n   at upstream::call (src/upstream.rs:42)";
 const HOSTILE: &str = "<img src=x onerror=window.hacked=1> broke </script><script>window.hacked=1</script>";
 
-pub(super) fn wire<T: DeserializeOwned>(value: &serde_json::Value) -> Answer<T> {
+pub(super) fn wire<T: DeserializeOwned>(value: &Value) -> Answer<T> {
     serde_json::from_str(&value.to_string()).map_err(|e| IpcError::Unreadable(e.to_string()))
 }
 
@@ -91,6 +91,16 @@ pub(super) fn job(
     Ok(detail)
 }
 
+/// A limit, and what it is attached to.
+pub(super) fn limit(now: i64, scope: &str, used: u32, permits: u32, attached: &Value) -> Answer<Limit> {
+    let next = (used == permits).then(|| rfc3339(now + 12 * SECOND));
+    wire(
+        &json!({"scope": scope, "permits": permits, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
+        "set_by_operator": false, "version": 1, "used": used, "free": permits - used, "next_at": next,
+        "drained_until": null, "keys": 0, "attached": attached}),
+    )
+}
+
 /// The whole queue as of a moment.
 #[allow(clippy::too_many_lines, reason = "one table of what there is")]
 pub(super) fn world(now: i64) -> World {
@@ -152,13 +162,7 @@ pub(super) fn world(now: i64) -> World {
             "job": null, "recorded_at": at(-hours * 3_600)}),
         )
     };
-    let limit = |scope: &str, used: u32| {
-        wire(
-            &json!({"scope": scope, "permits": 60, "window_seconds": 60, "mode": "sliding", "inherited_from": null,
-            "set_by_operator": false, "version": 1, "used": used, "free": 60 - used,
-            "next_at": (used == 60).then(|| at(12)), "drained_until": null, "keys": 0, "attached": [{"queue": "mail"}]}),
-        )
-    };
+    let limit = |scope: &str, used: u32| limit(now, scope, used, 60, &json!([{"queue": "mail"}]));
     let action = |no: i64, actor: &str, action: &str, outcome: &str| {
         wire(
             &json!({"no": no, "at": at(-600 * (5 - no)), "actor": actor, "role": "operator", "source": "panel",

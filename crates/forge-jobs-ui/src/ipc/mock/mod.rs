@@ -1,5 +1,6 @@
 //! A queue in the same page: made up from a seed, and changed by what is done to it.
 
+mod forms;
 mod lines;
 mod made;
 mod world;
@@ -9,10 +10,10 @@ use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BoundedCount, BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, CronPreview,
     CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode, ErrorList,
-    ErrorQuery, GroupVerb, JobCount, JobDetail, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit,
-    LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList,
-    ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved,
-    Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
+    ErrorQuery, GroupVerb, JobCount, JobDetail, JobEdit, JobPage, JobQuery, JobStatus, Limit, LimitChanged,
+    LimitEdit, LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit,
+    QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
+    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -225,6 +226,9 @@ impl QueueIpc for MockIpc {
     async fn why(&self, id: &str) -> Answer<Why> {
         self.world.borrow().why(id).map_or_else(|| unknown("job"), Ok)
     }
+    async fn edit_job(&self, id: &str, version: i64, edit: &JobEdit) -> Answer<JobDetail> {
+        self.change(Topic::Jobs, |world| world.edit_job(id, version, edit))
+    }
     async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
         self.change(Topic::Jobs, |world| {
             Ok(VerbReport { results: ids.iter().map(|id| world.do_to(verb, id)).collect() })
@@ -253,7 +257,10 @@ impl QueueIpc for MockIpc {
         self.change(Topic::Schedules, |world| world.edit_schedule(name, Some(version), edit, None))
     }
     async fn put_schedule(&self, name: &str, edit: &ScheduleEdit) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, None, edit, None))
+        self.change(Topic::Schedules, |world| {
+            world.make_schedule(name, edit)?;
+            world.edit_schedule(name, None, edit, None)
+        })
     }
     async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
         self.change(Topic::Schedules, |world| {
@@ -285,6 +292,7 @@ impl QueueIpc for MockIpc {
     }
     async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
         self.change(Topic::Limits, |world| {
+            world.make_limit(scope)?;
             world.limit(scope, |limit| {
                 limit.permits = edit.permits;
                 limit.window_seconds = edit.window_seconds;

@@ -48,6 +48,21 @@ impl DatabaseConfig {
         self.open(paths, Purpose::Migrate).await
     }
 
+    /// Drops the schema of a Postgres database with everything that is in it: for schemas that tests make. Elsewhere it
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], also when it is in use for more than ten seconds.
+    #[cfg(feature = "testing")]
+    pub async fn drop_schema(&self) -> Result<(), OpenError> {
+        match &self.target {
+            #[cfg(feature = "postgres")]
+            Target::Postgres(config) => Ok(crate::storage::postgres::drop_schema(config).await?),
+            _ => Ok(()),
+        }
+    }
+
     /// The schema's version that this program brings the database to, for people; `None` if it is not told.
     #[must_use]
     pub const fn schema_version(&self) -> Option<i64> {

@@ -94,6 +94,28 @@ pub fn schema_sql(schema: &str) -> String {
     schema::STEPS.iter().flat_map(|step| step.iter()).map(|part| schema.render(part)).collect()
 }
 
+/// Drops a schema with everything that is in it.
+#[cfg(feature = "testing")]
+pub(crate) async fn drop_schema(config: &PostgresConfig) -> Result<(), StorageError> {
+    let server = Server::of(config)?;
+    let drop = format!(
+        "SET lock_timeout = '10s'; SET client_min_messages = warning; DROP SCHEMA IF EXISTS \"{}\" CASCADE",
+        config.schema()
+    );
+    let (driver, closing) = Driver::start()?;
+    // Nobody has a last word.
+    std::mem::drop(closing);
+    driver
+        .run(async move {
+            let dropped = async {
+                let live = connect::connect(&server).await?;
+                Ok(live.client().batch_execute(&drop).await?)
+            };
+            dropped.await.map_err(|e: error::Fault| e.into_storage(true))
+        })
+        .await
+}
+
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

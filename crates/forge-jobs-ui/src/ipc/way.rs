@@ -1,0 +1,32 @@
+//! What carries the requests of the API from the page to its host.
+
+use super::{Answer, Heard};
+use async_trait::async_trait;
+use std::any::Any;
+
+/// A request of the API.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The method, as of HTTP.
+    pub method: &'a str,
+    /// Below the API's own prefix, with the query.
+    pub path: &'a str,
+    /// JSON text.
+    pub body: Option<String>,
+    /// `If-Match` and `Idempotency-Key`.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+/// A way to the host. Futures stay on the thread of the page.
+#[async_trait(?Send)]
+pub trait Way {
+    /// The status and the text of the answer, whatever it says.
+    ///
+    /// # Errors
+    ///
+    /// [`IpcError::Offline`](super::IpcError::Offline) when there is no answer.
+    async fn send(&self, request: Request<'_>) -> Answer<(u16, String)>;
+
+    /// As [`QueueIpc::subscribe`](super::QueueIpc::subscribe).
+    fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any>;
+}

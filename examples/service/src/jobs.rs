@@ -1,0 +1,161 @@
+//! What is done after the answer to a customer: invoices and mails.
+//!
+//! A job may run more than once, so each is safe to repeat: an invoice is written once by its key, and a mail is noted in
+//! the transaction that ends it.
+
+use crate::database::Database;
+use forge_jobs::{
+    DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobContext, JobHandler, JobOutcome, JobPayload,
+    Schedule, TypedHandler,
+};
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An invoice to be written.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Invoice {
+    /// Of this order.
+    pub(crate) order: i64,
+}
+
+impl JobPayload for Invoice {
+    const KIND: &'static str = "shop.invoice";
+}
+
+/// A mail to be sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Mail {
+    /// About this order.
+    pub(crate) order: i64,
+}
+
+impl JobPayload for Mail {
+    const KIND: &'static str = "shop.mail";
+}
+
+const CLEAN: &str = "shop.clean_sessions";
+
+/// What this program can run.
+pub(crate) fn handlers(database: &Database, mail_takes: Duration) -> HandlerRegistry {
+    let enqueuer = Arc::new(Enqueuer::new(database.queue.clone().into_bundle(), Arc::new(DefaultRouter)));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_typed(WriteInvoice { database: database.clone(), enqueuer });
+    handlers.register_typed(SendMail { database: database.clone(), takes: mail_takes });
+    handlers.register(CleanSessions { database: database.clone() });
+    handlers
+}
+
+/// Once an hour, on one of the replicas.
+pub(crate) fn housekeeping() -> Schedule {
+    Schedule::new("clean-sessions", "@hourly", EnqueueRequest::new(CLEAN, ()))
+}
+
+/// What failed is tried again after the queue's backoff.
+fn outcome(result: Result<(), Failed>) -> JobOutcome {
+    match result {
+        Ok(()) => JobOutcome::Done,
+        Err(e) => JobOutcome::failed(&e),
+    }
+}
+
+/// Why a job failed, with its cause.
+#[derive(Debug)]
+struct Failed(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the shop's database could not be used")
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(e: sqlx::Error) -> Self {
+        Self(e.into())
+    }
+}
+
+impl From<forge_jobs::EnqueueError> for Failed {
+    fn from(e: forge_jobs::EnqueueError) -> Self {
+        Self(e.into())
+    }
+}
+
+struct WriteInvoice {
+    database: Database,
+    enqueuer: Arc<Enqueuer>,
+}
+
+impl WriteInvoice {
+    /// The invoice and the mail about it: both, or neither.
+    async fn write(&self, order: i64) -> Result<(), Failed> {
+        let mut tx = self.database.shop.begin().await?;
+        let text = format!("Invoice for order {order}");
+        sqlx::query("INSERT INTO invoices VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(order)
+            .bind(text)
+            .execute(&mut *tx)
+            .await?;
+        let mail = EnqueueRequest::of(&Mail { order }).on_queue("mail");
+        let mail = mail.with_dedupe_key(format!("order-{order}"));
+        self.enqueuer.enqueue_in(self.database.queue.within_sqlx(&mut tx), mail).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl TypedHandler for WriteInvoice {
+    type Payload = Invoice;
+
+    async fn run(&self, _: JobContext, payload: Invoice) -> JobOutcome {
+        outcome(self.write(payload.order).await)
+    }
+}
+
+struct SendMail {
+    database: Database,
+    takes: Duration,
+}
+
+impl SendMail {
+    async fn send(&self, order: i64) -> Result<(), Failed> {
+        // A real mail server would be given the job's id, so that it can tell a repetition.
+        tokio::time::sleep(self.takes).await;
+        sqlx::query("INSERT INTO mails (order_id, email) SELECT id, email FROM orders WHERE id = $1")
+            .bind(order)
+            .execute(&self.database.shop)
+            .await?;
+        Ok(())
+    }
+}
+
+impl TypedHandler for SendMail {
+    type Payload = Mail;
+
+    async fn run(&self, _: JobContext, payload: Mail) -> JobOutcome {
+        outcome(self.send(payload.order).await)
+    }
+}
+
+struct CleanSessions {
+    database: Database,
+}
+
+impl JobHandler for CleanSessions {
+    fn kind(&self) -> &str {
+        CLEAN
+    }
+
+    async fn run(&self, _: JobContext) -> JobOutcome {
+        let clean = sqlx::query("DELETE FROM sessions WHERE ends_at < now()");
+        JobOutcome::from_result(clean.execute(&self.database.shop).await)
+    }
+}
