@@ -79,6 +79,8 @@ impl Shell {
             return Err("only one command can be in the background".into());
         }
         println!("$ {text} &");
+        // The shell empties the log when it comes to it; what stands in it of an earlier command must be gone before.
+        let _ = std::fs::remove_file(&self.log);
         self.send(&format!("{text} >'{}' 2>&1 &\nbackground=$!", self.log.display()))?;
         let expected = prints.unwrap_or_default();
         let began = Instant::now();
@@ -129,7 +131,7 @@ impl Shell {
 impl Drop for Shell {
     fn drop(&mut self) {
         // Something may be in the background still, when a page fails half-way.
-        let _ = writeln!(self.input, "[ -z \"$background\" ] || kill \"$background\"; exit");
+        let _ = writeln!(self.input, "[ -z \"$background\" ] || kill \"$background\" 2>/dev/null; exit");
         let _ = self.input.flush();
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {

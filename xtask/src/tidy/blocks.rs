@@ -1,6 +1,7 @@
 //! Rust in documents is compiled by the tests: each block stands in a file that they build, or in a document that is tested
 //! itself.
 
+use super::markdown::join;
 use super::{File, Problem};
 
 /// Where every block is a file of the tutorial's program, which `cargo xtask book` compares with what it runs.
@@ -30,11 +31,13 @@ fn is_document(file: &File) -> bool {
     file.has_extension("md") && !["docs/adr/", "benches/"].iter().any(|dir| file.path.starts_with(dir))
 }
 
-/// Whether rustdoc compiles it as a part of its crate's documentation.
+/// Whether rustdoc compiles it as a part of a crate's documentation.
 fn is_tested(files: &[File], path: &str) -> bool {
-    let Some(krate) = path.strip_suffix("README.md") else { return false };
-    let library = format!("{krate}src/lib.rs");
-    files.iter().any(|f| f.path == library && f.text.contains("#![doc = include_str!(\"../README.md\")]"))
+    const OPENS: &str = "doc = include_str!(\"";
+    files.iter().filter(|file| file.is_rust() && file.path.starts_with("crates/")).any(|file| {
+        let included = file.text.split(OPENS).skip(1).filter_map(|rest| rest.split('"').next());
+        included.filter_map(|to| join(&file.path, to)).any(|target| target == path)
+    })
 }
 
 /// What a comment above a block says.

@@ -120,7 +120,7 @@ fn slug(heading: &str) -> String {
 }
 
 /// `to`, seen from the directory of `from`; `None` when it leads out of the repository.
-fn join(from: &str, to: &str) -> Option<String> {
+pub(super) fn join(from: &str, to: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in to.trim_end_matches('/').split('/') {
