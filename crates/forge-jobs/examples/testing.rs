@@ -10,7 +10,7 @@ use std::time::Duration;
 struct Invoice;
 
 impl JobHandler for Invoice {
-    fn kind(&self) -> &str {
+    fn kind(&self) -> &'static str {
         "invoice"
     }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use std::error::Error;
+use std::fmt::Write as _;
 
 const SESSION: &str = "shop_session";
 const HOURS: i32 = 12;
@@ -29,7 +30,11 @@ fn hash(text: &str) -> Vec<u8> {
 fn random() -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 fn role(name: &str) -> Option<Role> {

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use forge_torture::campaigns::{Failure, fill};
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio_postgres::NoTls;
@@ -89,7 +90,7 @@ fn on_sqlite(file: &str, sql: &str, has_rows: bool) -> Result<Value, Failure> {
                 ValueRef::Integer(n) => json!(n),
                 ValueRef::Real(n) => json!(n),
                 ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
-                ValueRef::Blob(bytes) => json!(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+                ValueRef::Blob(bytes) => json!(hex(bytes)),
             };
             object.insert(name.clone(), value);
         }
@@ -112,4 +113,12 @@ async fn on_postgres(url: &str, sql: &str, has_rows: bool) -> Result<Value, Fail
     drop(client);
     running.await??;
     Ok(answer)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

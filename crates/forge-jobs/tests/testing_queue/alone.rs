@@ -13,7 +13,7 @@ use std::time::Duration;
 struct Busy;
 
 impl JobHandler for Busy {
-    fn kind(&self) -> &str {
+    fn kind(&self) -> &'static str {
         "busy"
     }
 

@@ -46,7 +46,7 @@ async fn lives_by_the_clock(setup: impl AsyncFnOnce(TestSetup) -> TestQueue) {
     let id = queue.enqueue(request("mail")).await.unwrap().id;
     assert_eq!(queue.drain().await.unwrap().failed(), 1);
     for (failures, wait) in BACKOFF.into_iter().enumerate() {
-        queue.clock().advance(wait - Duration::from_millis(1));
+        queue.clock().advance(wait.saturating_sub(Duration::from_millis(1)));
         assert_eq!(queue.drain().await.unwrap().ran.len(), 0, "a millisecond too early");
         queue.clock().advance(Duration::from_millis(1));
         let drained = queue.drain().await.unwrap();
@@ -65,7 +65,7 @@ async fn lives_by_the_clock(setup: impl AsyncFnOnce(TestSetup) -> TestQueue) {
 
     let lost = queue.enqueue(request("report")).await.unwrap().id;
     assert_eq!(queue.claim_and_vanish("default").await.unwrap().unwrap().id, lost);
-    queue.clock().advance(STALE_AFTER - Duration::from_secs(1));
+    queue.clock().advance(STALE_AFTER.saturating_sub(Duration::from_secs(1)));
     assert_eq!(queue.drain().await.unwrap().ran.len(), 0);
     assert_eq!(status(&queue, lost).await, JobStatus::Running, "the lease holds");
     queue.clock().advance(Duration::from_secs(2));
