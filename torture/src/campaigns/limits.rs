@@ -10,9 +10,9 @@ use forge_jobs::rate_limit::{RateLimit, Scope};
 use forge_jobs::storage::{
     AttachParams, DrainParams, EnsureQueueParams, JobFilter, Limited, ListParams, SetBy, SetLimitParams,
 };
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobStatus, Storage, Timestamp};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,7 @@ impl Limits {
         let start = || site.worker(&[&QUICK[..], &queues[..]].concat());
         let mut fleet = (0..self.replicas).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
         let alone = Self::pick_up(site, &storage, self.window).await?;
+        let began = since_boot_ns();
         self.load(&storage).await?;
         let calm_from = Self::first_grant(site).await?;
         let beside = Self::pick_up(site, &storage, self.window * self.calm).await?;
@@ -117,7 +118,7 @@ impl Limits {
         if after <= before {
             problems.push(format!("{after} permits were given after the limit was raised"));
         }
-        problems.extend(self.claimed(site, &storage).await?);
+        problems.extend(self.claimed(site, &storage, began).await?);
         problems.extend(storage.inspect.checkup().await?.problems);
         // More jobs were enqueued than permits were given: some wait, and nobody is left.
         let left = |problem: &String| problem.contains("no process is alive");
@@ -299,52 +300,37 @@ impl Limits {
         problems
     }
 
-    /// Claims of the attached queue. A job was given its permit after the time that its claim bears, which is taken before
-    /// the claim waits for the budget, and before its handler began: only what lies within a window by both is too much.
-    async fn claimed(&self, site: &Site, storage: &Storage) -> Result<Vec<String>, Failure> {
-        let began = Self::began(&ledger::read(&site.ledger())?);
-        let mut given: Vec<(i64, i64)> = Self::done(storage)
-            .await?
+    /// Jobs of the attached queue that ran since the first process began. Each took its permit before that, at a time that
+    /// nothing tells once it is done, so they are counted over all of the time: so many windows give so much at most.
+    async fn claimed(&self, site: &Site, storage: &Storage, began: u64) -> Result<Vec<String>, Failure> {
+        let attached = Self::attached(storage).await?;
+        let lines: Vec<Line> = ledger::read(&site.ledger())?;
+        let ran: Vec<u64> = lines
             .iter()
-            .filter_map(|(job, started)| Some((*began.get(job)?, *started)))
+            .filter(|l| l.ev == "start" && attached.contains(&l.job))
+            .map(|l| l.ts_ns.saturating_sub(began))
             .collect();
-        given.sort_unstable();
-        if given.is_empty() {
+        let Some(last) = ran.iter().max() else {
             return Ok(vec!["no job of the attached queue has run".into()]);
-        }
-        let limit = usize::try_from(self.permits).unwrap_or(0);
-        let within = |at: usize| {
-            let from = given[at].0 - self.window_us();
-            given[..=at].iter().filter(|(_, started)| *started > from).count()
         };
-        let most = (0..given.len()).map(within).max().unwrap_or(0);
-        let problem = format!("{most} jobs of {limit} were claimed in a window");
-        Ok((most > limit).then_some(problem).into_iter().collect())
+        let windows = last.div_ceil(u64::try_from(self.window.as_nanos()).unwrap_or(u64::MAX).max(1));
+        let most = u64::from(self.permits) * windows;
+        let problem = format!("{} jobs ran in {windows} windows that give {most}", ran.len());
+        Ok((ran.len() as u64 > most).then_some(problem).into_iter().collect())
     }
 
-    /// When the last handler of each job began, in microseconds of the wall clock.
-    fn began(lines: &[Line]) -> HashMap<String, i64> {
-        let boot = Timestamp::now().as_micros() - us(since_boot_ns());
-        lines.iter().filter(|l| l.ev == "start").map(|l| (l.job.clone(), boot + us(l.ts_ns))).collect()
-    }
-
-    /// The done jobs of the attached queue, and the times of their last claims.
-    async fn done(storage: &Storage) -> Result<Vec<(String, i64)>, Failure> {
-        let (queues, statuses) = (vec!["attached".into()], vec![JobStatus::Done]);
-        let filter = JobFilter { queues, statuses, ..JobFilter::default() };
+    /// The jobs of the attached queue.
+    async fn attached(storage: &Storage) -> Result<HashSet<String>, Failure> {
+        let filter = JobFilter { queues: vec!["attached".into()], ..JobFilter::default() };
         let mut params = ListParams { filter, limit: MAX_PAGE, after: None };
-        let mut done = Vec::new();
+        let mut jobs = HashSet::new();
         loop {
             let page = storage.inspect.list(params.clone()).await?;
-            done.extend(page.jobs.iter().filter_map(|j| Some((j.id.to_string(), j.started_at?.as_micros()))));
-            let Some(next) = page.next else { return Ok(done) };
+            jobs.extend(page.jobs.iter().map(|job| job.id.to_string()));
+            let Some(next) = page.next else { return Ok(jobs) };
             params.after = Some(next);
         }
     }
-}
-
-fn us(ns: u64) -> i64 {
-    i64::try_from(ns / 1_000).unwrap_or(i64::MAX)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
