@@ -26,7 +26,7 @@ use tracing_subscriber::prelude::*;
 const CANARY: &str = "canary-51d0e2";
 
 /// A wait longer than this is a hang, not slowness.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(180);
 
 async fn on_sqlite() -> Storage {
     SqliteStorage::open_in_memory(SqliteOptions::default()).await.unwrap().into_bundle()

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::Client;
 
 /// A wait longer than this is a hang, not slowness.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(180);
 /// So many dead rows are worth remembering where live ones are.
 const DEAD: i64 = 12_000;
 /// Index entries that a call may read that knows where to look.

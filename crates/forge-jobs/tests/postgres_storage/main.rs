@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 /// A wait longer than this is a hang, not slowness.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(180);
 
 async fn empty() -> TestDatabase<'static> {
     let databases = tokio::task::spawn_blocking(Databases::shared).await.unwrap().unwrap();

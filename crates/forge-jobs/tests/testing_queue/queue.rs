@@ -11,7 +11,7 @@ use forge_jobs::{
 use forge_test_cluster::Databases;
 use std::time::Duration;
 
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(180);
 /// The default backoff after a first failure, and after a second one.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(30)];
 

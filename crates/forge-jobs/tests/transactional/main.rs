@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// A wait longer than this is a hang, not slowness.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(180);
 
 fn enqueuer(storage: Storage) -> Enqueuer {
     Enqueuer::new(storage, Arc::new(DefaultRouter))
