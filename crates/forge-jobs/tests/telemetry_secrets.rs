@@ -104,9 +104,9 @@ async fn nothing_that_a_job_carries_is_in_an_event_a_span_or_a_metric() {
     tracing::subscriber::set_global_default(everything.clone()).unwrap();
     std::panic::set_hook(Box::new(|_| {}));
     let plain: Storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await.unwrap().into_bundle();
-    // Failing calls are told to the log, by what they were to do.
+    // Failing calls are told to the log, by what they were to do. There are two claims at least, so one fails.
     let calls = [Operation::Claim, Operation::Finish, Operation::Heartbeat];
-    let faults = calls.into_iter().fold(Faults::new(), |faults, call| faults.refuse(call, When::Every(3)));
+    let faults = calls.into_iter().fold(Faults::new(), |faults, call| faults.refuse(call, When::Every(2)));
     let storage = FlakyStorage::wrap(plain.clone(), faults);
     let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
     config.poll_busy = Duration::from_millis(20);

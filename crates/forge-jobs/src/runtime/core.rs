@@ -22,7 +22,8 @@ use tokio::sync::{Notify, watch};
 pub(crate) type LogWay = Arc<Outgoing>;
 /// Lines of handlers go nowhere.
 #[cfg(not(feature = "logs"))]
-pub(crate) type LogWay = ();
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LogWay;
 
 /// How long a cancel waits for its claim to start.
 const EARLY_CANCEL_KEPT: Duration = Duration::from_secs(60);

@@ -55,6 +55,10 @@ impl DatabaseConfig {
     ///
     /// [`OpenError`], also when it is in use for more than ten seconds.
     #[cfg(feature = "testing")]
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "of one shape with Postgres")
+    )]
     pub async fn drop_schema(&self) -> Result<(), OpenError> {
         match &self.target {
             #[cfg(feature = "postgres")]
