@@ -46,10 +46,15 @@ impl DrainReport {
         self.count(|ran| ran.status == Some(JobStatus::Done))
     }
 
-    /// Attempts that failed, after which the job waits for the next one.
+    /// Attempts that failed, after which the job waits for the next one, or is there for it at once where the queue has no
+    /// backoff.
     #[must_use]
     pub fn failed(&self) -> usize {
-        self.count(|ran| ran.status == Some(JobStatus::Retrying))
+        self.count(|ran| {
+            ran.status == Some(JobStatus::Retrying)
+                || (ran.status == Some(JobStatus::Pending)
+                    && !matches!(ran.outcome, JobOutcome::Throttled { .. }))
+        })
     }
 
     /// Attempts that asked to wait.

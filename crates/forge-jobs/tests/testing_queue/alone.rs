@@ -44,7 +44,8 @@ async fn all_that_a_handler_does_is_heard() {
     assert_eq!(done.drained, [("slack".to_owned(), Duration::from_secs(9))]);
     #[cfg(feature = "logs")]
     {
-        assert_eq!((done.logs.len(), done.logs[0].message.as_str()), (1, "at work"));
+        // What the queue itself tells of the drain comes after it.
+        assert_eq!(done.logs[0].message, "at work");
         assert_ne!(done.logs[0].fields["password"], "hunter2");
     }
 }
