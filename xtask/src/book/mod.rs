@@ -78,7 +78,9 @@ fn environment(scratch: &Scratch, database: &str, real: bool) -> Result<Vec<(&'s
     let tools = scratch.0.join("tools");
     let cannot = |e: std::io::Error| format!("{}: {e}", tools.display());
     std::fs::create_dir_all(&tools).map_err(cannot)?;
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    // The readers' `cargo` stands first in their PATH, so the real one has to be known by its place.
+    let cargo =
+        std::env::var("CARGO").map_err(|_| "run it as `cargo xtask book`, which says where Cargo is")?;
     let script = tools.join("cargo");
     std::fs::write(&script, if real { real_cargo(&cargo) } else { stand_in(&cargo, &products) })
         .map_err(cannot)?;
