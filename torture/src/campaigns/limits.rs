@@ -84,7 +84,7 @@ impl Limits {
         let start = || site.worker(&[&QUICK[..], &queues[..]].concat());
         let mut fleet = (0..self.replicas).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
         let alone = Self::pick_up(site, &storage, self.window).await?;
-        let began = since_boot_ns();
+        let loaded = since_boot_ns();
         self.load(&storage).await?;
         let calm_from = Self::first_grant(site).await?;
         let beside = Self::pick_up(site, &storage, self.window * self.calm).await?;
@@ -118,7 +118,7 @@ impl Limits {
         if after <= before {
             problems.push(format!("{after} permits were given after the limit was raised"));
         }
-        problems.extend(self.claimed(site, &storage, began).await?);
+        problems.extend(self.claimed(site, &storage, loaded).await?);
         problems.extend(storage.inspect.checkup().await?.problems);
         // More jobs were enqueued than permits were given: some wait, and nobody is left.
         let left = |problem: &String| problem.contains("no process is alive");
@@ -300,15 +300,15 @@ impl Limits {
         problems
     }
 
-    /// Jobs of the attached queue that ran since the first process began. Each took its permit before that, at a time that
+    /// Jobs of the attached queue that ran since they were enqueued. Each took its permit before that, at a time that
     /// nothing tells once it is done, so they are counted over all of the time: so many windows give so much at most.
-    async fn claimed(&self, site: &Site, storage: &Storage, began: u64) -> Result<Vec<String>, Failure> {
+    async fn claimed(&self, site: &Site, storage: &Storage, loaded: u64) -> Result<Vec<String>, Failure> {
         let attached = Self::attached(storage).await?;
         let lines: Vec<Line> = ledger::read(&site.ledger())?;
         let ran: Vec<u64> = lines
             .iter()
             .filter(|l| l.ev == "start" && attached.contains(&l.job))
-            .map(|l| l.ts_ns.saturating_sub(began))
+            .map(|l| l.ts_ns.saturating_sub(loaded))
             .collect();
         let Some(last) = ran.iter().max() else {
             return Ok(vec!["no job of the attached queue has run".into()]);

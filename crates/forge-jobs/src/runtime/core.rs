@@ -23,7 +23,7 @@ pub(crate) type LogWay = Arc<Outgoing>;
 /// Lines of handlers go nowhere.
 #[cfg(not(feature = "logs"))]
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct LogWay;
+pub(crate) struct LogWay(());
 
 /// How long a cancel waits for its claim to start.
 const EARLY_CANCEL_KEPT: Duration = Duration::from_secs(60);

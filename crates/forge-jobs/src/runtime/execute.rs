@@ -103,7 +103,7 @@ pub(crate) async fn attempt(
     #[cfg(feature = "logs")]
     let (span, opened) = crate::logs::opening(logs, state.lease, make);
     #[cfg(not(feature = "logs"))]
-    let (span, LogWay) = (make(), *logs);
+    let (span, _) = (make(), logs);
     let end = limited(grace, state, heard(state, run)).instrument(span.clone()).await;
     #[cfg(feature = "otel")]
     if let Some(cause) = failed_by(&end) {
