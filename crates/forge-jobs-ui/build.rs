@@ -4,6 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 fn main() {
+    // Only the service embeds it. The page itself would be built once more for each time that it was built.
+    if std::env::var_os("CARGO_FEATURE_SERVE").is_none() {
+        println!("cargo::rerun-if-changed=build.rs");
+        return;
+    }
     // Always there: a directory that is not would have the script run again and again.
     println!("cargo::rerun-if-changed=dist");
     let (Some(root), Some(out)) = (std::env::var_os("CARGO_MANIFEST_DIR"), std::env::var_os("OUT_DIR"))

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 /// What [`check`] uses: the panel as it is shipped, and the one on a made-up queue.
 pub(crate) fn build_all() -> Result<PathBuf, String> {
-    wasm::build_panel("forge-panel", Build::Shipped, &dist())?;
+    build(Build::Shipped)?;
     mock(Build::Quick)
 }
 
@@ -182,7 +182,7 @@ pub(crate) fn build_if_missing() {
         );
         return;
     }
-    if let Err(e) = wasm::build_panel("forge-panel", Build::Quick, &dist()) {
+    if let Err(e) = build(Build::Quick) {
         println!("The panel cannot be built ({e}); the demo goes on without it.\n");
     }
 }

@@ -1,7 +1,7 @@
 //! What is done after the answer to a customer: invoices and mails.
 //!
-//! A job may run more than once, so each is safe to repeat: an invoice is written once by its key, and a mail is noted in
-//! the transaction that ends it.
+//! A job may run more than once. An invoice is safe to repeat: it is written once, by its key. A mail is not: a process
+//! that is killed between noting it and ending its job notes it twice, as a real mail would go out twice.
 
 use crate::database::Database;
 use forge_jobs::{
