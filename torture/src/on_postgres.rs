@@ -125,7 +125,8 @@ impl OnPostgres {
             }
             Self::Depth => {
                 let others = if short { 50_000 } else { 1_000_000 };
-                Backlog { others, claims: 200 }.run(program, &cluster).await
+                let slowest = (!short).then_some(Duration::from_millis(25));
+                Backlog { others, claims: 200, slowest }.run(program, &cluster).await
             }
             Self::Reads => {
                 let reads = if short { Reads::short() } else { Reads::long() };

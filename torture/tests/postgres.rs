@@ -104,7 +104,7 @@ async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result
 async fn a_claim_finds_ready_jobs_by_their_order_beside_many_others() -> Result<(), Failure> {
     let _turn = turn().await;
     let cluster = Cluster::start(&Options::default().with("autovacuum", "off"))?;
-    let report = Backlog { others: 50_000, claims: 200 }.run(&program()?, &cluster).await?;
+    let report = Backlog { others: 50_000, claims: 200, slowest: None }.run(&program()?, &cluster).await?;
     println!("{report}");
     Ok(())
 }
