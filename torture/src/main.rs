@@ -153,7 +153,9 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
             let (bad, good) = if cli.short { (2, 100) } else { (20, 2_000) };
             Poison { seed, bad, good, limit }.run(program).await
         }
-        Campaign::Freeze => Freeze { rounds: pick(50, 1) }.run(&Site::new(program)?).await,
+        Campaign::Freeze => {
+            (if cli.short { Freeze::short() } else { Freeze::long(50) }).run(&Site::new(program)?).await
+        }
         Campaign::Power => {
             let full = Power { seed, rounds: pick(50, 2), sync: Synchronous::Full }.run(program).await?;
             let normal = Power { seed, rounds: 3, sync: Synchronous::Normal }.run(program).await?;

@@ -95,7 +95,7 @@ impl OnPostgres {
                 let crowd = Crowd { waiting: if short { 1_000 } else { 10_000 } }.run(&site()?).await?;
                 Ok(format!("{killed}; {crowd}"))
             }
-            Self::Freeze => Freeze { rounds: if short { 1 } else { 25 } }.run(&site()?).await,
+            Self::Freeze => (if short { Freeze::short() } else { Freeze::long(25) }).run(&site()?).await,
             Self::Restart => {
                 let (restarts, every) = if short { (2, secs(5)) } else { (15, secs(20)) };
                 Restart { seed, restarts, every, rate: 200, replicas: 3 }.run(program, &cluster).await

@@ -51,7 +51,7 @@ async fn a_frozen_replica_gets_no_late_finish_accepted_and_hears_that_it_is_late
     let _turn = turn().await;
     let cluster = Cluster::start(&Options::default())?;
     let site = Site::on(&program()?, cluster.url("postgres"))?;
-    let report = Freeze { rounds: 1 }.run(&site).await?;
+    let report = Freeze::short().run(&site).await?;
     println!("{report}");
     Ok(())
 }

@@ -53,7 +53,7 @@ async fn jobs_that_abort_end_as_poison_and_the_good_ones_are_done() -> Result<()
 #[tokio::test]
 async fn a_frozen_process_gets_no_late_finish_accepted_and_hears_that_it_is_late() -> Result<(), Failure> {
     let _turn = turn().await;
-    let report = Freeze { rounds: 1 }.run(&Site::new(&program()?)?).await?;
+    let report = Freeze::short().run(&Site::new(&program()?)?).await?;
     println!("{report}");
     Ok(())
 }

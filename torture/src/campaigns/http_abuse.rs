@@ -27,10 +27,10 @@ pub struct HttpAbuse {
     pub aborted: usize,
     /// How long all of it lasts at least.
     pub lasts: Duration,
+    /// Of a hundred answers to the honest client one may take longer. `None` where the machine does other things too.
+    pub honest_p99: Option<Duration>,
 }
 
-/// Of a hundred answers to the honest client one may take longer.
-const HONEST_P99: Duration = Duration::from_millis(300);
 /// The server's memory, in KiB.
 const MOST_MEMORY: u64 = 300 << 10;
 /// How often the worker in the server beats, and the silence that is too long.
@@ -56,13 +56,27 @@ impl HttpAbuse {
     /// A form of seconds.
     #[must_use]
     pub const fn short() -> Self {
-        Self { slow: 200, streams: 20, body_mib: 64, aborted: 500, lasts: Duration::from_secs(3) }
+        Self {
+            slow: 200,
+            streams: 20,
+            body_mib: 64,
+            aborted: 500,
+            lasts: Duration::from_secs(3),
+            honest_p99: None,
+        }
     }
 
     /// The form of minutes.
     #[must_use]
     pub const fn long() -> Self {
-        Self { slow: 2_000, streams: 200, body_mib: 5 << 10, aborted: 10_000, lasts: Duration::from_secs(60) }
+        Self {
+            slow: 2_000,
+            streams: 200,
+            body_mib: 5 << 10,
+            aborted: 10_000,
+            lasts: Duration::from_secs(60),
+            honest_p99: Some(Duration::from_millis(300)),
+        }
     }
 
     /// Runs it: the honest client is served in time, the worker beats in time, memory stays bounded, and the server stops
@@ -111,7 +125,7 @@ impl HttpAbuse {
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
         let mut problems = Vec::new();
-        if p99 > HONEST_P99 {
+        if self.honest_p99.is_some_and(|most| p99 > most) {
             problems.push(format!("the p99 of the honest client is {p99:?}"));
         }
         if memory > MOST_MEMORY {
