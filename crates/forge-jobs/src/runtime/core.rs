@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) stopping: AtomicBool,
     /// Runners end after their present job, because a suspect is to run alone.
     pub(crate) alone: AtomicBool,
+    /// Read by services while they are at it, written by the end, which so waits for them.
+    rounds: tokio::sync::RwLock<()>,
     /// Becomes true when everything has ended.
     pub(crate) ended: watch::Sender<bool>,
     /// When the heartbeat was sent that brought this process the lead; `None`: it does not lead.
@@ -108,6 +110,7 @@ impl Core {
             registrations: Notify::new(),
             stopping: AtomicBool::new(false),
             alone: AtomicBool::new(false),
+            rounds: tokio::sync::RwLock::default(),
             ended: watch::Sender::new(false),
             leads_since: Mutex::default(),
             settings_heard: AtomicI64::new(-1),
@@ -123,6 +126,17 @@ impl Core {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Begins a round of a service, which lasts until the guard is dropped. `None`: the runtime is stopping.
+    pub(crate) async fn begin_round(&self) -> Option<tokio::sync::RwLockReadGuard<'_, ()>> {
+        let round = self.rounds.read().await;
+        (!self.is_stopping()).then_some(round)
+    }
+
+    /// Resolves when no round is under way. Once the runtime is stopping no other one begins.
+    pub(crate) async fn between_rounds(&self) {
+        drop(self.rounds.write().await);
     }
 
     /// Whether runners should end after their present job.

@@ -99,9 +99,11 @@ async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> Shutd
     report(core, since)
 }
 
-/// Resolves when what has ended is written: outcomes, and lines of handlers.
+/// Resolves when what has ended is written: outcomes, lines of handlers, and what a service is at. A call that is left
+/// alone would be carried out after everybody was told that this is over.
 async fn flushed(core: &Core) {
     core.outbox.flush().await;
+    core.between_rounds().await;
     #[cfg(feature = "logs")]
     core.logs.flush().await;
 }

@@ -47,9 +47,7 @@ pub(crate) async fn run(core: Arc<Core>, mut service: impl Service) {
             _ = ended.wait_for(|e| *e) => return,
             () = tokio::time::sleep(wait) => {}
         }
-        if core.is_stopping() {
-            return;
-        }
+        let Some(_round) = core.begin_round().await else { return };
         if let Err(e) = service.run_once().await {
             telemetry::storage_failed(service.name(), &e);
         }

@@ -57,6 +57,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         if !core.is_leader() {
             scheduler.reviewed = None;
         } else if scheduler.is_time() {
+            let Some(_round) = core.begin_round().await else { return };
             scheduler.round().await;
         }
         tokio::select! {

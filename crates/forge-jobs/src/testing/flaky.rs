@@ -6,6 +6,7 @@ use crate::storage::StorageError;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// Which calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ struct Plan {
     calls: u32,
     failed: u32,
     rng: fastrand::Rng,
+    /// Calls wait until it is gone.
+    held: Option<watch::Sender<()>>,
 }
 
 impl Faults {
@@ -62,7 +65,18 @@ impl Faults {
         self
     }
 
-    /// From now on, calls of this operation succeed.
+    /// Makes all calls wait, before anything is done, until [`mend`](Self::mend): for a test that wants something to
+    /// happen while a call is under way. They succeed then.
+    #[must_use]
+    pub fn hold(self, operation: Operation) -> Self {
+        self.plan(operation, When::First(0), false);
+        if let Some(plan) = self.lock().get_mut(&operation) {
+            plan.held = Some(watch::Sender::new(()));
+        }
+        self
+    }
+
+    /// From now on, calls of this operation succeed; those that wait go on.
     pub fn mend(&self, operation: Operation) {
         self.lock().remove(&operation);
     }
@@ -87,7 +101,7 @@ impl Faults {
     fn plan(&self, operation: Operation, when: When, carried_out: bool) {
         let seed = if let When::Percent { seed, .. } = when { seed } else { 0 };
         let rng = fastrand::Rng::with_seed(seed);
-        self.lock().insert(operation, Plan { when, carried_out, calls: 0, failed: 0, rng });
+        self.lock().insert(operation, Plan { when, carried_out, calls: 0, failed: 0, rng, held: None });
     }
 
     /// Whether this call fails, and if so whether it is carried out first.
@@ -121,7 +135,13 @@ impl FlakyStorage {
 #[async_trait]
 impl Hook for Faults {
     async fn before(&self, operation: Operation) -> Result<bool, StorageError> {
-        match self.next(operation) {
+        let fails = self.next(operation);
+        let held = self.lock().get(&operation).and_then(|plan| Some(plan.held.as_ref()?.subscribe()));
+        if let Some(mut held) = held {
+            // Nothing is ever sent: it ends with the plan.
+            while held.changed().await.is_ok() {}
+        }
+        match fails {
             None => Ok(false),
             Some(true) => Ok(true),
             Some(false) => Err(StorageError::unavailable("a fault was injected before the call")),
@@ -154,6 +174,17 @@ mod tests {
         assert_ne!(of(1), of(2));
         let share = of(1).into_iter().filter(|f| *f).count();
         assert!((30..=90).contains(&share), "{share} of 200");
+    }
+
+    #[tokio::test]
+    async fn held_calls_wait_until_they_are_mended() {
+        let faults = Faults::new().hold(Operation::Claim);
+        let mut held = faults.before(Operation::Claim);
+        assert!(futures_util::poll!(held.as_mut()).is_pending());
+        assert!(faults.before(Operation::Finish).await.is_ok(), "others go on");
+        faults.mend(Operation::Claim);
+        assert!(matches!(held.await, Ok(false)));
+        assert!(matches!(faults.before(Operation::Claim).await, Ok(false)));
     }
 
     #[test]

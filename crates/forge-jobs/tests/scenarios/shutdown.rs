@@ -1,7 +1,9 @@
 //! Deadline, hand-back, no task left.
 
-use crate::support::{Db, HANG, next, puppets, request, runtime, soon};
-use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, StartError};
+use crate::support::{Db, HANG, next, puppets, request, runtime, soon, until};
+use forge_jobs::storage::TicksParams;
+use forge_jobs::testing::{Faults, FlakyStorage, Operation};
+use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, Schedule, StartError};
 use std::time::Duration;
 
 #[tokio::test]
@@ -27,6 +29,37 @@ async fn running_jobs_finish_and_waiting_ones_stay() {
     assert_eq!(db.job(first).await.status, JobStatus::Done);
     let waiting = db.job(second).await;
     assert_eq!((waiting.status, waiting.attempt), (JobStatus::Pending, 0));
+    assert_eq!(db.storage.inspect.processes().await.unwrap().len(), 0);
+    db.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fires_that_are_being_written_are_jobs_before_the_shutdown_is_over() {
+    let db = Db::new().await;
+    let faults = Faults::new();
+    let storage = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("k", |_| async { JobOutcome::Done });
+    let schedule = Schedule::new("s", "* * * * * *", request("k"));
+    let handle = runtime(&storage, handlers).schedule(schedule).start().await.unwrap();
+    let fired = async || {
+        let ticks = TicksParams { name: "s".into(), limit: 100, before: None };
+        db.storage.cron.ticks(ticks).await.unwrap().len()
+    };
+    until("a fire", || async { fired().await > 0 }).await;
+    let faults = faults.hold(Operation::FireSchedules);
+    let before = fired().await;
+    until("a fire is under way", || async { faults.calls(Operation::FireSchedules) >= 1 }).await;
+    let shutdown = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.shutdown_graceful(HANG).await }
+    });
+    until("it stops", || async { db.storage.inspect.processes().await.unwrap().iter().all(|p| p.stopping) })
+        .await;
+    assert!(!shutdown.is_finished());
+    faults.mend(Operation::FireSchedules);
+    soon("the shutdown", shutdown).await.unwrap();
+    assert!(fired().await > before, "the fire was left alone, to be carried out at any time or never");
     assert_eq!(db.storage.inspect.processes().await.unwrap().len(), 0);
     db.check().await;
 }
@@ -136,10 +169,8 @@ async fn a_dropped_handle_stops_the_runtime_in_the_background() {
     assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Shutdown);
     puppet.end(JobOutcome::Failed("interrupted".into()));
     db.until_status(id, JobStatus::Pending).await;
-    crate::support::until("the registration to end", || async {
-        db.storage.inspect.processes().await.unwrap().is_empty()
-    })
-    .await;
+    until("the registration to end", || async { db.storage.inspect.processes().await.unwrap().is_empty() })
+        .await;
 }
 
 #[tokio::test]
