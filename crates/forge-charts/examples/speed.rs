@@ -35,7 +35,7 @@ fn measure(name: &str, mut body: impl FnMut()) {
         })
         .collect();
     times.sort();
-    println!("{name:45} median {:>9.3?}  p95 {:>9.3?}", times[ROUNDS / 2], times[ROUNDS * 95 / 100]);
+    println!("{name:50} median {:>9.3?}  p95 {:>9.3?}", times[ROUNDS / 2], times[ROUNDS * 95 / 100]);
 }
 
 fn main() {
@@ -50,9 +50,23 @@ fn main() {
         let next = draw(&Chart::lines("lines", frame));
         assert!(!changes(&before.nodes, &next.nodes).is_empty());
     });
+    let (mut live, mut shown) = (first.clone(), before.clone());
+    let mut next = first.bounds().map_or(0.0, |b| b.1);
+    measure("5 x 10,000 points: a point more, picture, changes", || {
+        next += 1e6;
+        live.push(next, &[100.0; 5], live.len());
+        let picture = Chart::lines("lines", live.clone()).scene_after(&shown, SIZE, &showing);
+        assert!(!changes(&shown.nodes, &picture.nodes).is_empty());
+        shown = picture;
+    });
     let stacked = Chart::stacked("stacked", first);
     measure("5 x 10,000 points, stacked: picture", || drop(draw(&stacked)));
-    let huge = Chart::area("huge", frame(1, 1_000_000, 1));
+    let million = frame(1, 1_000_000, 1);
+    measure("1 x 1,000,000 points: frame", || {
+        let xs = std::sync::Arc::<[f64]>::from(million.xs());
+        drop(Frame::new(xs, million.series().to_vec()));
+    });
+    let huge = Chart::area("huge", million);
     measure("1 x 1,000,000 points: picture", || drop(draw(&huge)));
     println!("elements for 1,000,000 points: {}", draw(&huge).count());
     let mut state = State::default();

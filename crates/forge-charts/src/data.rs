@@ -72,7 +72,7 @@ impl Frame {
     pub fn new(xs: impl Into<Arc<[f64]>>, series: Vec<Series>) -> Self {
         let xs = xs.into();
         let mut series: Vec<Series> = series.into_iter().take(MAX_SERIES).collect();
-        let in_order = xs.iter().all(|x| x.is_finite()) && xs.is_sorted();
+        let (in_order, step) = look(&xs);
         let order: Option<Vec<usize>> = (!in_order).then(|| {
             let found: Vec<usize> = (0..xs.len()).filter(|i| xs[*i].is_finite()).collect();
             let order = order(found.len(), &|a, b| xs[found[a]].total_cmp(&xs[found[b]]));
@@ -87,11 +87,14 @@ impl Frame {
                 column.values = (0..len).map(value).collect();
             }
         }
-        let xs = match order {
-            Some(order) => order.iter().map(|i| xs[*i]).collect(),
-            None => xs,
+        let (xs, step) = match order {
+            Some(order) => {
+                let xs: Arc<[f64]> = order.iter().map(|i| xs[*i]).collect();
+                let step = look(&xs).1;
+                (xs, step)
+            }
+            None => (xs, step),
         };
-        let step = closest(&xs);
         Self { xs, series, step }
     }
 
@@ -141,7 +144,7 @@ impl Frame {
         if last.is_some_and(|last| last > x) {
             *self = Self::new(xs, std::mem::take(&mut self.series));
         } else {
-            (self.step, self.xs) = (closest(&xs), xs);
+            (self.step, self.xs) = (look(&xs).1, xs);
         }
     }
 
@@ -257,8 +260,18 @@ impl Frame {
     }
 }
 
-/// The distance of the closest neighbours that differ.
-fn closest(xs: &[f64]) -> Option<f64> {
-    let steps = xs.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0.0 && step.is_finite());
-    steps.min_by(f64::total_cmp)
+/// Whether some x are finite and in order, and the distance of the closest neighbours that differ: in one go, since there
+/// may be a million of them.
+fn look(xs: &[f64]) -> (bool, Option<f64>) {
+    let Some(&first) = xs.first() else { return (true, None) };
+    let (mut in_order, mut least, mut before) = (first.is_finite(), f64::INFINITY, first);
+    for &x in &xs[1..] {
+        let step = x - before;
+        in_order &= step >= 0.0 && x.is_finite();
+        if step > 0.0 && step < least {
+            least = step;
+        }
+        before = x;
+    }
+    (in_order, (least < f64::INFINITY).then_some(least))
 }

@@ -196,6 +196,7 @@ proptest! {
                 let good = match value {
                     Value::Number(n) => n.is_finite(),
                     Value::Text(text) => !text.contains("NaN") && !text.contains("inf"),
+                    Value::Shared(text) => text.starts_with('M'),
                     Value::Paint(_) | Value::Texture(_) => true,
                 };
                 if !good {

@@ -1,7 +1,10 @@
 //! The text of paths.
 
+mod support;
+
 use forge_charts::shape::{Path, number};
 use proptest::prelude::*;
+use support::points;
 
 #[test]
 fn coordinates_have_three_decimals_at_most_and_nothing_needless() {
@@ -62,34 +65,6 @@ fn a_path_goes_on_from_where_another_one_ended() {
     assert!(area.is_empty());
     area.line_to(3.0, 3.0);
     assert_eq!(area.as_str(), "M3,3");
-}
-
-/// The points of a path, as a reader of SVG finds them.
-fn points(text: &str) -> Vec<(f64, f64)> {
-    let mut found = Vec::new();
-    let (mut x, mut y, mut command) = (0.0, 0.0, ' ');
-    let mut rest = text;
-    let number = |rest: &mut &str| -> f64 {
-        let text = rest.trim_start_matches([' ', ',']);
-        let end = text.char_indices().skip(1).find(|(_, c)| !c.is_ascii_digit() && *c != '.');
-        let (number, after) = text.split_at(end.map_or(text.len(), |(at, _)| at));
-        *rest = after;
-        number.parse().expect("a number")
-    };
-    while let Some(first) = rest.chars().next() {
-        if first.is_ascii_alphabetic() {
-            command = first;
-            rest = &rest[1..];
-        }
-        match command {
-            'M' => (x, y) = (number(&mut rest), number(&mut rest)),
-            'h' => x += number(&mut rest),
-            'v' => y += number(&mut rest),
-            _ => (x, y) = (x + number(&mut rest), y + number(&mut rest)),
-        }
-        found.push((x, y));
-    }
-    found
 }
 
 proptest! {

@@ -7,6 +7,7 @@ use leptos::mount::{UnmountHandle, mount_to};
 use leptos::prelude::*;
 use std::any::Any;
 use std::cell::RefCell;
+use std::sync::Arc;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A chart in the page.
@@ -27,13 +28,13 @@ fn keep<M: leptos::tachys::view::Mountable + 'static>(handle: UnmountHandle<M>) 
 
 /// Columns that are to be drawn, made before the time counts.
 #[wasm_bindgen]
-pub struct Columns(Vec<f64>, Vec<Vec<f64>>);
+pub struct Columns(Arc<[f64]>, Vec<Arc<[f64]>>);
 
 /// Columns of noise.
 #[wasm_bindgen]
 pub fn columns(seed: u32, series: u32, points: u32) -> Columns {
     let xs = (0..points).map(|i| second(i) * 1e6).collect();
-    Columns(xs, (0..series).map(|i| column(seed + i, points)).collect())
+    Columns(xs, (0..series).map(|i| column(seed + i, points).into()).collect())
 }
 
 fn frame(columns: Columns) -> Frame {

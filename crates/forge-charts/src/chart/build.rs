@@ -5,6 +5,7 @@ use super::bars::Bars;
 use super::extent;
 use super::lines::Pen;
 use super::marks::{Marks, need_row};
+use super::pieces::Piece;
 use super::summary::Summary;
 use super::words;
 use super::{Chart, Kind, Showing, Status, XKind};
@@ -14,6 +15,7 @@ use crate::scene::{Colour, LegendItem, Node, Rect, Scene, label, rect};
 use crate::stack::{self, Layer};
 use crate::text;
 use crate::theme::{self, FONT};
+use crate::thin::Grid;
 use std::ops::Range;
 
 /// The largest picture, in pixels.
@@ -44,11 +46,18 @@ fn summaries(chart: &Chart, shown: &[usize], positions: &Range<usize>) -> Vec<Su
     columns.map(|values| Summary::of(values, positions.clone())).collect()
 }
 
-pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene {
+pub(super) fn scene(
+    chart: &Chart,
+    size: (f64, f64),
+    showing: &Showing,
+    before: &[(usize, Vec<Piece>)],
+) -> Scene {
     let size = (length(size.0), length(size.1));
     let content = Content::new(chart, showing);
-    let (plot, y, ticks) = content.layout(size);
-    let x = Linear::new(content.domain, (plot.x, plot.right()));
+    let (mut plot, y, ticks) = content.layout(size);
+    let grid = content.grid(&mut plot);
+    let drawn = grid.map_or(content.domain, |grid| grid.range());
+    let x = Linear::new(drawn, (plot.x, plot.right()));
     let legend = legend(chart, showing);
     let has_value = content.summaries.iter().any(|s| s.ends.is_some());
     let mut nodes = vec![content.textures()];
@@ -58,7 +67,8 @@ pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene
     let marks = Marks { all: &chart.marks, x: &x, y: &y, plot: &plot };
     let (behind, front) = marks.nodes();
     nodes.push(behind);
-    nodes.push(content.plot(&plot, &y));
+    let (picture, pieces) = content.plot(&plot, drawn, &y, grid, before);
+    nodes.push(picture);
     nodes.push(front);
     let all_hidden = content.shown.is_empty() && !chart.frame.series().is_empty();
     nodes.push(message(chart, &plot, has_value, all_hidden));
@@ -68,6 +78,8 @@ pub(super) fn scene(chart: &Chart, size: (f64, f64), showing: &Showing) -> Scene
         x,
         y,
         full: content.full,
+        domain: content.domain,
+        pieces,
         nodes,
         legend,
         shown: content.shown,
@@ -209,10 +221,31 @@ impl<'a> Content<'a> {
         vec![grid, axis::x_nodes(&x_ticks, plot, height >= 120.0), values]
     }
 
-    /// The data, in a picture of its own, which cuts off what lies outside.
-    fn plot(&self, plot: &Rect, y: &Scale) -> Node {
-        let x = Linear::new(self.domain, (0.0, plot.width));
+    /// The columns to draw in place of points, where there are more than two for each; the plot is then made to begin and
+    /// end with a pixel.
+    fn grid(&self, plot: &mut Rect) -> Option<Grid> {
+        if self.chart.kind.is_bars() || crate::num::float(self.inside.len()) <= plot.width * 2.0 {
+            return None;
+        }
+        let left = plot.x.ceil();
+        let width = (plot.right() - left).floor();
+        let grid = Grid::new(self.domain, width).filter(|grid| extent::usable(grid.range()))?;
+        (plot.x, plot.width) = (left, width);
+        Some(grid)
+    }
+
+    /// The data, in a picture of its own, which cuts off what lies outside; and the pieces that it consists of.
+    fn plot(
+        &self,
+        plot: &Rect,
+        domain: (f64, f64),
+        y: &Scale,
+        grid: Option<Grid>,
+        before: &[(usize, Vec<Piece>)],
+    ) -> (Node, Vec<(usize, Vec<Piece>)>) {
+        let x = Linear::new(domain, (0.0, plot.width));
         let y = moved(y, plot.y);
+        let mut pieces = Vec::new();
         let nodes = if self.chart.kind.is_bars() {
             let shift = if self.chart.x.is_names() { -0.5 } else { 0.0 };
             let width = if self.chart.x.is_names() { 1.0 } else { self.bucket };
@@ -237,11 +270,17 @@ impl<'a> Content<'a> {
                 positions: self.drawn.clone(),
                 open_last: self.chart.open_last,
                 textures: self.textured(),
+                grid,
+                before,
+            };
+            let mut keep = |series: usize, (node, made): (Node, Vec<Piece>)| {
+                pieces.push((series, made));
+                node
             };
             if self.chart.kind.is_stacked() {
-                self.layers.iter().map(|layer| pen.stacked(layer)).collect()
+                self.layers.iter().map(|layer| keep(layer.series, pen.stacked(layer))).collect()
             } else {
-                self.shown.iter().map(|series| pen.plain(*series)).collect()
+                self.shown.iter().map(|series| keep(*series, pen.plain(*series))).collect()
             }
         };
         // A bar that is cut off at the edge ends there.
@@ -249,7 +288,7 @@ impl<'a> Content<'a> {
         let (width, height) = (plot.width + bleed.0 * 2.0, plot.height + bleed.1 * 2.0);
         let number = crate::shape::number;
         let dimmed = self.chart.status != Status::Ready;
-        Node::new("svg", "plot")
+        let picture = Node::new("svg", "plot")
             .with("class", "fc-plot")
             .with("x", plot.x - bleed.0)
             .with("y", plot.y - bleed.1)
@@ -261,7 +300,8 @@ impl<'a> Content<'a> {
             )
             .with("overflow", "hidden")
             .with("opacity", if dimmed { 0.45 } else { 1.0 })
-            .with_children(nodes)
+            .with_children(nodes);
+        (picture, pieces)
     }
 
     /// The textures of the series, whether they are shown or not: showing one changes nothing here.

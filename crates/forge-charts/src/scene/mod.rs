@@ -10,7 +10,7 @@ pub use node::{Colour, Node, Paints, Value};
 pub(crate) use node::{label, line, rect};
 pub use patch::{Change, changes};
 
-use crate::chart::{Kind, XKind};
+use crate::chart::{Kind, Piece, XKind};
 use crate::data::Frame;
 use crate::format::Format;
 use crate::scale::{Linear, Scale};
@@ -91,6 +91,10 @@ pub struct Scene {
     pub bucket: f64,
     /// Whether the last bucket still fills.
     pub open_last: bool,
+    /// The range of x that was asked for. A picture in columns of pixels begins up to one of them later.
+    pub(crate) domain: (f64, f64),
+    /// What the lines of a series are made of, by series.
+    pub(crate) pieces: Vec<(usize, Vec<Piece>)>,
     pub(crate) x_kind: XKind,
     pub(crate) format: Format,
 }
@@ -99,7 +103,7 @@ impl Scene {
     /// The x range that is shown.
     #[must_use]
     pub const fn range(&self) -> (f64, f64) {
-        self.x.domain()
+        self.domain
     }
 
     /// Positions of the points that are shown.

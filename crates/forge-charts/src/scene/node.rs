@@ -2,6 +2,7 @@
 
 use crate::shape::number;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A colour by what it is for; a theme or a style sheet says which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Value {
     Number(f64),
     /// Text as it stands.
     Text(Cow<'static, str>),
+    /// Text that another picture may have too; comparing the same one costs nothing.
+    Shared(Arc<str>),
     /// A colour.
     Paint(Colour),
     /// The texture of a place in the palette.
@@ -76,6 +79,7 @@ pub trait Paints {
         match value {
             Value::Number(n) => number(*n).into(),
             Value::Text(text) => Cow::Borrowed(text),
+            Value::Shared(text) => Cow::Borrowed(text),
             Value::Paint(colour) => self.colour(*colour),
             Value::Texture(slot) => format!("url(#{}-t{slot})", self.prefix()).into(),
         }

@@ -3,3 +3,4 @@
 mod path;
 
 pub use path::{Path, number};
+pub(crate) use path::{UNITS, units};

@@ -38,7 +38,7 @@ fn digit(value: u64) -> char {
 /// How many of the units that a path counts in make a pixel.
 ///
 /// Half a hundredth of a pixel is the most that a point is moved by; at a zoom of 400 % that is a fiftieth.
-const UNITS: f64 = 100.0;
+pub(crate) const UNITS: i32 = 100;
 /// How far from the origin a path reaches, in pixels. Distances of two such points still fit 32 bits.
 const REACH: f64 = 1e7;
 
@@ -66,7 +66,11 @@ impl Path {
 
     /// Begins a new line here.
     pub fn move_to(&mut self, x: f64, y: f64) {
-        let to = (units(x), units(y));
+        self.begin((units(x), units(y)));
+    }
+
+    /// The same in units of a path.
+    pub(crate) fn begin(&mut self, to: (i32, i32)) {
         self.text.push('M');
         write(&mut self.text, to.0);
         self.text.push(',');
@@ -77,10 +81,14 @@ impl Path {
     /// Draws a straight line to here. Before any [`move_to`](Self::move_to) it begins the line instead, since a path
     /// must begin somewhere.
     pub fn line_to(&mut self, x: f64, y: f64) {
+        self.go((units(x), units(y)));
+    }
+
+    /// The same in units of a path.
+    pub(crate) fn go(&mut self, to: (i32, i32)) {
         if self.text.is_empty() {
-            return self.move_to(x, y);
+            return self.begin(to);
         }
-        let to = (units(x), units(y));
         let by = (to.0 - self.at.0, to.1 - self.at.1);
         self.at = to;
         match by {
@@ -156,8 +164,8 @@ impl fmt::Display for Path {
 }
 
 /// A coordinate in the units of a path; what is no number becomes 0.
-fn units(pixels: f64) -> i32 {
-    if pixels.is_nan() { 0 } else { nearest_small(pixels.clamp(-REACH, REACH) * UNITS) }
+pub(crate) fn units(pixels: f64) -> i32 {
+    if pixels.is_nan() { 0 } else { nearest_small(pixels.clamp(-REACH, REACH) * f64::from(UNITS)) }
 }
 
 /// Writes a number of units as pixels. By hand: this is what most of the time of a picture goes into.

@@ -161,7 +161,11 @@ impl Stage {
     fn picture(&self) {
         let mut core = self.core.borrow_mut();
         let Core { chart: Some(chart), width, state, scene, mounted, .. } = &mut *core else { return };
-        *scene = Some(Rc::new(chart.scene((*width, self.height), &state.showing)));
+        let size = (*width, self.height);
+        *scene = Some(Rc::new(match scene.as_deref() {
+            Some(before) => chart.scene_after(before, size, &state.showing),
+            None => chart.scene(size, &state.showing),
+        }));
         if let Some(mounted) = mounted {
             let dressed = page::root(&self.prefix, &chart.status);
             dress(&mounted.root, &mounted.dressed, &dressed);
