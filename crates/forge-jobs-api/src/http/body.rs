@@ -2,7 +2,7 @@
 
 use super::origin::check_content_type;
 use crate::service::ApiError;
-use crate::wire::ErrorCode;
+use crate::wire::{ErrorCode, Object};
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -42,7 +42,7 @@ pub(super) async fn read(
     }
 }
 
-/// JSON text as a value. What is no JSON is malformed; what is JSON and not the value that is wanted is invalid.
+/// The text of a JSON object as a value. What is no JSON is malformed; what is JSON and not the value that is wanted is invalid.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let malformed = |text: String| ApiError::new(ErrorCode::Malformed, text);
     if bytes.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = str::from_utf8(bytes)
         .map_err(|e| malformed(format!("the body is no UTF-8 after byte {}", e.valid_up_to())))?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let field = e.path().to_string();
         let e = e.into_inner();
         if e.is_data() {
@@ -103,6 +103,7 @@ mod tests {
         assert_eq!(error::<EnqueueLine>(r#"{"kind":1,"payload":1}"#), invalid("kind"));
         assert_eq!(error::<EnqueueLine>(r#"{"kind":"k","payload":1,"priority":70000}"#), invalid("priority"));
         assert_eq!(error::<EnqueueLine>("[]").0, ErrorCode::Invalid);
+        assert_eq!(error::<EnqueueLine>(r#"["k", 1]"#), invalid("body"));
         assert_eq!(
             error::<EnqueueBatch>(r#"{"jobs":[{"kind":"k","payload":1,"x":1}]}"#).0,
             ErrorCode::Invalid

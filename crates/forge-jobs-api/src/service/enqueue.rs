@@ -1,7 +1,7 @@
 //! Enqueuing, one or many, so that a request can be sent again.
 
 use super::{Api, ApiError};
-use crate::wire::{BulkResult, EnqueueLine, EnqueueOutcome, EnqueueReport, Enqueued, ErrorCode};
+use crate::wire::{BulkResult, EnqueueLine, EnqueueOutcome, EnqueueReport, Enqueued, ErrorCode, Object};
 use forge_jobs::{EnqueueRequest, Enqueuer, JobId};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -101,7 +101,7 @@ impl Api {
             return Err(ApiError::invalid("jobs", text));
         }
         let read = |(place, text): (usize, &RawValue)| {
-            let line: EnqueueLine = serde_json::from_str(text.get()).map_err(|e| {
+            let Object(line): Object<EnqueueLine> = serde_json::from_str(text.get()).map_err(|e| {
                 ApiError::new(
                     ErrorCode::Invalid,
                     format!("it is no job: {}", self.redaction.text(&e.to_string())),

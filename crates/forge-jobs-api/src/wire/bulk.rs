@@ -29,7 +29,7 @@ pub struct BulkQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
     /// With those that it lets through; `limit` and `after` have no meaning here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::option")]
     pub filter: Option<JobQuery>,
 }
 
@@ -67,6 +67,7 @@ pub struct RefusedJobs {
 #[serde(deny_unknown_fields)]
 pub struct BulkRun {
     /// Those that it lets through; `limit` and `after` have no meaning here.
+    #[serde(deserialize_with = "super::object::one")]
     pub filter: JobQuery,
     /// Stop when it was done with so many jobs, in all requests together: what the preview told. At least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]

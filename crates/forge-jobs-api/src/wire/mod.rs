@@ -15,6 +15,7 @@ mod job;
 mod limit;
 mod look;
 mod metrics;
+mod object;
 mod overview;
 mod page;
 mod process;
@@ -47,6 +48,7 @@ pub use metrics::{
     DeadCounts, Latency, ProcessResources, ResourcePoint, Resources, Sample, Tally, Timeline, TimelineLine,
     TimelineOf, TimelinePoint, Total, Totals,
 };
+pub use object::Object;
 pub use overview::{Alert, AlertSort, Overview, QueueGlance, Recent};
 pub use page::{JobCount, JobPage};
 pub use process::{Process, Stopped};

@@ -67,6 +67,7 @@ pub struct JobQuery {
 pub struct EnqueueBatch {
     /// 1 to 1,000 jobs.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
+    #[serde(deserialize_with = "super::object::list")]
     pub jobs: Vec<EnqueueLine>,
 }
 

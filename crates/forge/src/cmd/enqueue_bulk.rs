@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Output, counted, plain, say, to_json};
 use forge_jobs::EnqueueRequest;
 use forge_jobs::limits::MAX_PAYLOAD_BYTES;
-use forge_jobs_api::wire::{BulkResult, EnqueueLine, Enqueued, ErrorCode, ErrorDetail};
+use forge_jobs_api::wire::{BulkResult, EnqueueLine, Enqueued, ErrorCode, ErrorDetail, Object};
 use std::io::{self, BufRead, BufReader};
 use tokio::sync::mpsc;
 
@@ -265,10 +265,10 @@ fn parse(line: RawLine) -> Option<Result<EnqueueLine, ErrorDetail>> {
     if text.is_empty() {
         return None;
     }
-    Some(match serde_json::from_str::<EnqueueLine>(text) {
+    Some(match serde_json::from_str::<Object<EnqueueLine>>(text) {
         Err(e) => invalid(format!("the line is no job: {}", without_line(&e))),
         // What can be told without a database is told with the line.
-        Ok(line) => match EnqueueRequest::try_from(line.clone()) {
+        Ok(Object(line)) => match EnqueueRequest::try_from(line.clone()) {
             Ok(_) => Ok(line),
             Err(e) => invalid(e.to_string()),
         },
