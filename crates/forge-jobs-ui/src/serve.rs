@@ -65,11 +65,23 @@ pub struct PanelService {
 }
 
 impl PanelService {
-    /// A panel below this path, on the API below that one. Paths begin with a slash; the first may be empty.
+    /// A panel below this path, on the API below that one. Paths begin with a slash; the first may be empty. A slash at
+    /// their ends counts for nothing.
     #[must_use]
     pub fn new(base: &str, api: &str) -> Self {
-        let base = base.trim_end_matches('/');
-        Self { page: Bytes::from(page(base, api)), base: base.into() }
+        Self::leading(base, api, None)
+    }
+
+    /// As [`Self::new`], for a host with a login of its own on this page: the panel leads there when it is told that
+    /// nobody is logged in, in place of asking for a token, and leaves logging out to the host.
+    #[must_use]
+    pub fn with_login_page(base: &str, api: &str, login: &str) -> Self {
+        Self::leading(base, api, Some(login))
+    }
+
+    fn leading(base: &str, api: &str, login: Option<&str>) -> Self {
+        let (base, api) = (base.trim_end_matches('/'), api.trim_end_matches('/'));
+        Self { page: Bytes::from(page(base, api, login)), base: base.into() }
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
@@ -145,8 +157,9 @@ fn escaped(text: &str) -> String {
 }
 
 /// The page that starts the panel; or, where it was not built, one that says how.
-fn page(base: &str, api: &str) -> String {
+fn page(base: &str, api: &str, login: Option<&str>) -> String {
     let (base, api) = (escaped(base), escaped(api));
+    let login = login.map_or_else(String::new, |page| format!(" data-login=\"{}\"", escaped(page)));
     let style = find("panel", ".css").map_or_else(String::new, |css| {
         format!("<link rel=\"stylesheet\" href=\"{base}/assets/{}\">\n", css.name)
     });
@@ -160,7 +173,7 @@ fn page(base: &str, api: &str) -> String {
         (Some(start), Some(wasm)) => format!(
             "{head}<link rel=\"preload\" href=\"{base}/assets/{}\" as=\"fetch\" type=\"application/wasm\" crossorigin>\n\
              <script type=\"module\" src=\"{base}/assets/{}\"></script>\n</head>\n\
-             <body><div id=\"forge-panel\" data-base=\"{base}\" data-api=\"{api}\">\
+             <body><div id=\"forge-panel\" data-base=\"{base}\" data-api=\"{api}\"{login}>\
              <noscript>The panel needs JavaScript and WebAssembly.</noscript></div></body>\n</html>\n",
             wasm.name, start.name
         ),
@@ -241,9 +254,17 @@ mod tests {
 
     #[test]
     fn nothing_of_a_prefix_becomes_markup() {
-        let page = page("/a\"><script>x</script>", "/api");
+        let page = page("/a\"><script>x</script>", "/api", Some("/b\"><script>x</script>"));
         assert!(!page.contains("<script>x"), "{page}");
         assert!(!page.contains("<script>") && !page.contains("style="), "no inline script or style");
+    }
+
+    #[test]
+    fn the_page_names_the_login_of_its_host_where_there_is_one() {
+        let page = |login| page("/ops/panel", "/ops/api/v1", login);
+        // Where the panel was not built there is nothing that logs in.
+        assert_eq!(page(Some("/login")).contains(" data-login=\"/login\">"), is_built());
+        assert!(!page(None).contains("data-login"));
     }
 
     #[test]

@@ -6,6 +6,10 @@
 mod alone;
 #[path = "testing_queue/expect.rs"]
 mod expect;
+#[path = "testing_queue/inline.rs"]
+mod inline;
+#[path = "testing_queue/moments.rs"]
+mod moments;
 #[path = "testing_queue/queue.rs"]
 mod queue;
 

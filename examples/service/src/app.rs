@@ -40,7 +40,7 @@ pub(crate) fn router(
     let ready = Readiness::new(api.clone(), closing);
     // The queue's API and its panel, behind the login of the shop.
     let ops = http::router(api, options)
-        .nest_service("/panel", PanelService::new("/ops/panel", "/ops/api/v1"))
+        .nest_service("/panel", PanelService::with_login_page("/ops/panel", "/ops/api/v1", "/login"))
         .layer(from_fn_with_state(shop.clone(), login::guard));
     Router::new()
         .route("/", get(orders::page))

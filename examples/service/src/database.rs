@@ -7,7 +7,7 @@ use sqlx::postgres::PgPoolOptions;
 use std::error::Error;
 use std::sync::Arc;
 
-/// The class of the lock under which replicas that start together make the tables one after the other.
+/// The key of the lock under which replicas that start together make the tables one after the other.
 const LOCK: i64 = 7_419_080;
 
 /// The shop's tables and the queue.

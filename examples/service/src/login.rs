@@ -20,7 +20,8 @@ const HOURS: i32 = 12;
 
 const PAGE: &str = "<!doctype html><html lang=\"en\"><title>Log in</title><h1>Log in</h1>\
     <form method=\"post\"><label>Code <input name=\"code\" type=\"password\" required autofocus></label> \
-    <button>Log in</button></form>";
+    <button>Log in</button></form>\
+    <form method=\"post\" action=\"/logout\"><button>Log out</button></form>";
 
 fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
@@ -41,14 +42,18 @@ fn role(name: &str) -> Option<Role> {
     Role::ALL.into_iter().find(|role| role.as_str() == name)
 }
 
-/// Lets a person in, and gives the code to log in with.
+/// Lets a person in, and gives the code to log in with. Who is known already gets a new code; the old one and the sessions
+/// that were begun with it end.
 pub(crate) async fn add(shop: &PgPool, name: &str, as_role: &str) -> Result<String, Box<dyn Error>> {
     let role =
         role(as_role).ok_or_else(|| format!("{as_role:?} is no role: use viewer, operator or admin"))?;
     let code = random().map_err(|e| e.to_string())?;
     let insert = "INSERT INTO people VALUES ($1, $2, $3) \
                   ON CONFLICT (name) DO UPDATE SET role = excluded.role, code = excluded.code";
-    sqlx::query(insert).bind(name).bind(role.as_str()).bind(hash(&code)).execute(shop).await?;
+    let mut tx = shop.begin().await?;
+    sqlx::query(insert).bind(name).bind(role.as_str()).bind(hash(&code)).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM sessions WHERE name = $1").bind(name).execute(&mut *tx).await?;
+    tx.commit().await?;
     Ok(code)
 }
 
@@ -94,8 +99,8 @@ fn is_own(headers: &HeaderMap) -> bool {
     match (text("sec-fetch-site"), text(ORIGIN.as_str()), text(HOST.as_str())) {
         (Some(site), ..) => matches!(site, "same-origin" | "none"),
         (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, at)| at == host),
-        // No browser leaves both out.
-        (None, ..) => true,
+        // Every browser sends one of them with a form.
+        (None, ..) => false,
     }
 }
 

@@ -6,8 +6,10 @@ CREATE TABLE IF NOT EXISTS orders (
     email text NOT NULL
 );
 CREATE TABLE IF NOT EXISTS invoices (order_id bigint PRIMARY KEY REFERENCES orders, text text NOT NULL);
--- In place of a mail server: one row for each mail that went out.
-CREATE TABLE IF NOT EXISTS mails (id bigint GENERATED ALWAYS AS IDENTITY, order_id bigint NOT NULL, email text NOT NULL);
+-- What the shop knows to have been sent: a job that is repeated sends no mail again.
+CREATE TABLE IF NOT EXISTS sent_mails (order_id bigint PRIMARY KEY REFERENCES orders, sent_at timestamptz NOT NULL DEFAULT now());
+-- In place of a mail server: one row for each mail that went out. A real one can drop a message id that it has seen.
+CREATE TABLE IF NOT EXISTS mails (message_id text NOT NULL, email text NOT NULL);
 -- People who work here. Codes and sessions are random, so their hashes need neither salt nor stretching.
 CREATE TABLE IF NOT EXISTS people (
     name text PRIMARY KEY,

@@ -29,6 +29,23 @@ async fn an_order_that_is_rolled_back_leaves_no_job_and_a_committed_one_leaves_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_job_writes_no_second_invoice_and_sends_no_second_mail() {
+    let place = Place::new().await;
+    let replica = Replica::start(&place, 0);
+    assert_eq!(replica.order("book").0, 201);
+    place.all_done(2).await;
+    let order = place.number("SELECT id FROM orders").await;
+    for (kind, queue) in [("shop.invoice", "invoices"), ("shop.mail", "mail")] {
+        place.enqueue(kind, queue, order).await;
+    }
+    // The invoice enqueues a mail once more: its key was free again.
+    place.all_done(5).await;
+    assert_eq!(place.number("SELECT count(*) FROM invoices").await, 1);
+    assert_eq!(place.number("SELECT count(*) FROM mails").await, 1);
+    assert_eq!(place.number("SELECT count(*) FROM sent_mails").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_share_the_work_and_each_job_runs_once() {
     const ORDERS: usize = 30;
     let place = Place::new().await;
@@ -47,7 +64,7 @@ async fn two_replicas_share_the_work_and_each_job_runs_once() {
     assert_eq!(processes.len(), 2, "both ran some");
     assert_eq!(place.number("SELECT count(*) FROM mails").await, i64::try_from(ORDERS).unwrap());
     assert_eq!(
-        place.number("SELECT count(DISTINCT order_id) FROM mails").await,
+        place.number("SELECT count(DISTINCT message_id) FROM mails").await,
         i64::try_from(ORDERS).unwrap()
     );
 }
@@ -98,6 +115,13 @@ async fn the_shops_login_guards_the_panel_and_the_api() {
         replica.ask("PATCH", &format!("{API}/queues/mail"), &format!("{operator}{OWN}"), "{\"workers\":1}");
     assert_eq!(settings.0, 403, "settings are for admins");
 
+    // A new code ends what was begun with the old one.
+    place.person("vera", "viewer");
+    assert_eq!(replica.get(&queues, &viewer).0, 401);
+
+    // A form without a word of where it comes from is none of a browser.
+    assert_eq!(replica.ask("POST", "/login", "", "code=0123").0, 403);
+
     // A session ends with its logout, everywhere.
     assert_eq!(
         replica.ask("POST", "/logout", &format!("{operator}Sec-Fetch-Site: cross-site\r\n"), "").0,
@@ -131,7 +155,7 @@ async fn a_sigterm_in_the_middle_loses_nothing() {
     place.all_done(2 * ORDERS).await;
     assert_eq!(place.number("SELECT count(*) FROM mails").await, i64::try_from(ORDERS).unwrap());
     assert_eq!(
-        place.number("SELECT count(DISTINCT order_id) FROM mails").await,
+        place.number("SELECT count(DISTINCT message_id) FROM mails").await,
         i64::try_from(ORDERS).unwrap()
     );
     for job in place.jobs("shop.").await {

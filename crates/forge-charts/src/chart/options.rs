@@ -96,7 +96,7 @@ pub enum YScale {
     Linear,
     /// Equal ratios are equal heights; what is 0 or less lies at the bottom.
     Log,
-    /// Straight up to this size, logarithmic beyond, on both sides of zero.
+    /// Straight up to this size, logarithmic beyond, on both sides of zero. What is no positive number counts as 1.
     Symlog(f64),
 }
 
@@ -108,7 +108,8 @@ pub enum Fit {
     Zero,
     /// All that are shown, as closely as round numbers allow. Areas and bars reach to zero all the same.
     Data,
-    /// From the first to the second, whatever is shown.
+    /// From the first to the second, whatever is shown. Bounds that are no numbers or the wrong way round count as
+    /// [`Zero`](Self::Zero).
     Fixed(f64, f64),
 }
 
@@ -124,7 +125,8 @@ pub enum Status {
     Error(String),
 }
 
-/// Something to be pointed out.
+/// Something to be pointed out. Places are in units of x: microseconds since 1970 on an axis of time. Of more than
+/// [`MAX_MARKS`](super::MAX_MARKS) the first are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
     /// A moment: a deploy.
@@ -175,7 +177,7 @@ impl Mark {
 /// Which part of the data is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Showing {
-    /// The range of x; `None` is all.
+    /// The range in units of x, both ends included; `None` is all.
     pub range: Option<(f64, f64)>,
     /// The names of the series that are not shown. Names, so that it survives an update with other columns.
     pub hidden: Vec<String>,

@@ -11,7 +11,19 @@ const CLICK: f64 = 4.0;
 const MAX_DOWN: usize = 2;
 
 /// What an event makes of a state, for the picture as it is now. Effects come in the order in which they are to be
-/// carried out.
+/// carried out. The next picture is one of the new state's [`showing`](State::showing).
+///
+/// ```
+/// use forge_charts::chart::{Chart, Showing};
+/// use forge_charts::data::{Frame, Series};
+/// use forge_charts::interact::{Effect, Event, Key, State, reduce};
+///
+/// let frame = Frame::buckets(0.0, 60e6, vec![Series::new("done", [3.0, 4.0, 9.0])]);
+/// let scene = Chart::lines("Jobs per minute", frame).scene((640.0, 240.0), &Showing::default());
+/// let (state, effects) = reduce(&State::default(), &Event::Key(Key::End, false), &scene);
+/// assert_eq!(state.cursor.map(|cursor| cursor.position), Some(2));
+/// assert!(effects.contains(&Effect::Handled) && effects.contains(&Effect::Cursor(Some(120e6))));
+/// ```
 #[must_use]
 pub fn reduce(state: &State, event: &Event, scene: &Scene) -> (State, Vec<Effect>) {
     let mut step = Step { state: state.clone(), scene, effects: Vec::new() };

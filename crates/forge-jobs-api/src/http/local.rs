@@ -46,6 +46,19 @@ pub struct LocalAnswer {
 ///
 /// It goes the way of every request, so that limits, rights, errors and the audit are those of a server; only what
 /// guards a port against others is left out: nobody else can call it.
+///
+/// ```no_run
+/// use forge_jobs_api::http::{Local, LocalRequest};
+/// use forge_jobs_api::service::Api;
+/// use forge_jobs_api::wire::Role;
+///
+/// # async fn ask(storage: forge_jobs::Storage) {
+/// let local = Local::new(Api::new(storage), "ada", Role::Admin);
+/// let dead = LocalRequest { method: "GET".into(), path: "/jobs?status=dead".into(), ..Default::default() };
+/// let answer = local.call(dead).await;
+/// println!("{} {}", answer.status, answer.text);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Local {
     router: Router,
@@ -60,7 +73,8 @@ impl Local {
         Self { router: router(api, options), caller: Principal::new(user, role, Proof::Cookie) }
     }
 
-    /// Answers a request. Not cancel safe: a change whose call was dropped may be made all the same.
+    /// Answers a request, within the limits of [`HttpLimits::default`](super::HttpLimits). What cannot be understood is
+    /// answered with 400. Inside a tokio runtime. Not cancel safe: a change whose call was dropped may be made all the same.
     pub async fn call(&self, request: LocalRequest) -> LocalAnswer {
         let request = match self.request(request) {
             Ok(request) => request,

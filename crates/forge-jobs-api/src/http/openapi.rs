@@ -37,7 +37,7 @@ impl Schemas {
     }
 }
 
-/// The document, for a router that is mounted under this prefix.
+/// The OpenAPI document, version 3.1, for a router that is mounted under this prefix; `""` for none.
 #[must_use]
 pub fn document(base_path: &str) -> Value {
     let mut schemas = Schemas::new();

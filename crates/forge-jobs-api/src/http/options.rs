@@ -32,19 +32,21 @@ pub enum Scrapes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpLimits {
-    /// Longest body, in bytes. Default 1 MiB for a payload, and 64 KiB for the rest.
+    /// Longest body, in bytes. Default 1,114,112: 1 MiB for a payload, and 64 KiB for what is around it.
     pub body_bytes: usize,
     /// Longest body with many jobs, in bytes. Default 8 MiB.
     pub batch_bytes: usize,
-    /// Longest time until a body has arrived. Default 10 s.
+    /// Longest time until a body has arrived; then the answer is 408. Default 10 s.
     pub body_time: Duration,
-    /// Longest time until a handler has answered. Default 15 s.
+    /// Longest time until a handler has answered, beside that of the body; then the answer is 503, and a change may be made
+    /// all the same. Default 15 s.
     pub handler_time: Duration,
     /// Streams of events at a time. Default 64.
     pub streams: usize,
     /// Streams of events at a time to one address. Default 16.
     pub streams_per_peer: usize,
-    /// Wrong tokens from one address in a minute, after which it has to wait. Default 10.
+    /// Wrong tokens from one address in a minute, after which it has to wait for the rest of that minute (429). Behind a
+    /// proxy all callers are one address. Default 10.
     pub wrong_tokens: u32,
 }
 
@@ -93,44 +95,48 @@ impl Options {
         }
     }
 
-    /// Whether anything can be changed.
+    /// Whether anything can be changed. Default [`Writes::Allowed`].
     pub const fn with_writes(mut self, writes: Writes) -> Self {
         self.writes = writes;
         self
     }
 
-    /// Whether and by whom `/metrics` is read.
+    /// Whether and by whom `/metrics` is read. Default [`Scrapes::Nowhere`].
     pub const fn with_scrapes(mut self, scrapes: Scrapes) -> Self {
         self.scrapes = scrapes;
         self
     }
 
-    /// The prefix that the router is mounted under, for the path of the session cookie and for the OpenAPI document.
+    /// The prefix that the router is mounted under, such as `/ops/jobs`, for the path of the session cookie and for the
+    /// OpenAPI document. Default: none.
     pub fn mounted_at(mut self, prefix: &str) -> Self {
         prefix.trim_end_matches('/').clone_into(&mut self.base_path);
         self
     }
 
     /// Pages of this origin may change things with the rights of their user, besides those of the server itself:
-    /// `tauri://localhost`, for instance.
+    /// `tauri://localhost`, for instance. As a browser writes it, with a port other than the usual one and without a
+    /// slash at its end; in letters of any case. May be said more than once. Default: none besides the server's own.
     pub fn with_origin(mut self, origin: &str) -> Self {
         self.origins.push(origin.to_ascii_lowercase());
         self
     }
 
-    /// The browser keeps the session cookie for HTTPS alone: for servers behind a proxy that speaks it.
+    /// The browser keeps the session cookie for HTTPS alone: for servers behind a proxy that speaks it. Default: also over
+    /// HTTP.
     pub const fn with_secure_cookies(mut self) -> Self {
         self.secure_cookies = true;
         self
     }
 
-    /// Other bounds.
+    /// Other bounds. Default [`HttpLimits::default`].
     pub const fn with_limits(mut self, limits: HttpLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Streams of events end when this is cancelled, so that a server can stop.
+    /// Streams of events end when this is cancelled, so that a server can stop: give it the token of
+    /// [`Server::run`](crate::server::Server::run). Default: they end after ten minutes or with their client.
     pub fn closing_with(mut self, closing: CancellationToken) -> Self {
         self.closing = closing;
         self

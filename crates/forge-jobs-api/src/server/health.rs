@@ -24,7 +24,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Ready while the database answers, until `closing` is cancelled.
+    /// Ready while the database answers within 3 s, until `closing` is cancelled. It is asked once a second at most.
     #[must_use]
     pub fn new(api: Api, closing: CancellationToken) -> Self {
         Self { api, closing, latest: Mutex::new(None) }
@@ -52,7 +52,8 @@ fn answer(yes: bool) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// `/healthz`, which says that the process answers at all, and `/readyz`.
+/// `/healthz`, which says that the process answers at all, and `/readyz`, which says whether requests should be sent here:
+/// 200, or 503. Without a token, whoever asks.
 pub fn health(readiness: Readiness) -> Router {
     let readiness = Arc::new(readiness);
     Router::new().route("/healthz", get(async || answer(true))).route(

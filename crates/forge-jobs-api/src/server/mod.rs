@@ -36,7 +36,7 @@ pub struct ServerLimits {
     pub header_time: Duration,
     /// Longest time that a client may leave an answer unread. Default 30 s.
     pub write_time: Duration,
-    /// Longest headers, in bytes. Default 32 KiB.
+    /// Longest headers, in bytes; less than 8 KiB counts as 8 KiB. Default 32 KiB.
     pub header_bytes: usize,
 }
 
@@ -85,7 +85,34 @@ pub enum Exposure {
     Insecure,
 }
 
-/// A listening server.
+/// A listening server, of HTTP/1.1 without TLS.
+///
+/// ```no_run
+/// use forge_jobs_api::http::{Hosts, Options, Tokens, router};
+/// use forge_jobs_api::server::{Exposure, Readiness, Server, health};
+/// use forge_jobs_api::service::Api;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tokio_util::sync::CancellationToken;
+///
+/// # async fn serve(storage: forge_jobs::Storage) -> Result<(), Box<dyn std::error::Error>> {
+/// let tokens = Tokens::parse(&std::fs::read_to_string("tokens")?)?;
+/// let closing = CancellationToken::new();
+/// let hosts = Hosts::Only(vec!["jobs.example.com".into()]);
+/// let options = Options::new(Arc::new(tokens), hosts).closing_with(closing.clone());
+/// let server = Server::bind(([0, 0, 0, 0], 7419).into(), &options, Exposure::Closed).await?;
+///
+/// let api = Api::new(storage);
+/// let ready = Readiness::new(api.clone(), closing.clone());
+/// let app = router(api, options).merge(health(ready));
+/// let serving = tokio::spawn(server.run(app, closing.clone(), Duration::from_secs(10)));
+///
+/// // Until somebody wants it to stop:
+/// closing.cancel();
+/// println!("{} connections were cut off", serving.await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -94,7 +121,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens. Port 0 is any free one.
+    /// Listens. Port 0 is any free one. Inside a tokio runtime. Cancel safe.
     ///
     /// # Errors
     ///
@@ -110,7 +137,7 @@ impl Server {
         Ok(Self { listener, addr, limits: ServerLimits::default() })
     }
 
-    /// Other bounds.
+    /// Other bounds. Default [`ServerLimits::default`].
     #[must_use]
     pub const fn with_limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
@@ -127,6 +154,9 @@ impl Server {
     /// connections were cut off.
     ///
     /// Streams of events end when the token of [`Options::closing_with`] is cancelled: use the same one.
+    ///
+    /// Not cancel safe: when it is dropped nobody is let in any more, and connections that are open go on until their
+    /// clients close them or `closing` is cancelled.
     pub async fn run(self, router: Router, closing: CancellationToken, grace: Duration) -> usize {
         let peers = Peers::new(self.limits.connections, self.limits.connections_per_peer);
         let connections = TaskTracker::new();

@@ -22,7 +22,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The key of a caller: two callers who happen to choose the same one are not in each other's way.
+    /// The key of a caller, 1 to 255 visible ASCII characters or spaces: two callers who happen to choose the same one are
+    /// not in each other's way.
     ///
     /// # Errors
     ///
@@ -124,7 +125,8 @@ impl Api {
 }
 
 impl Api {
-    /// Enqueues any number of jobs: an answer for each, in their order. One that is refused stops no other.
+    /// Enqueues any number of jobs, in transactions of 2,000 or more: an answer for each, in their order. One that is
+    /// refused stops no other.
     pub async fn enqueue_lines(&self, lines: Vec<EnqueueLine>) -> Vec<Result<Enqueued, ApiError>> {
         let requests: Vec<_> = lines.into_iter().map(|line| keyed(line, None, 0)).collect();
         let answers = self.enqueue_requests(requests, None).await;

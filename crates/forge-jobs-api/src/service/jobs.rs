@@ -7,7 +7,8 @@ use forge_jobs::JobId;
 use forge_jobs::limits::{DEFAULT_PAGE, MAX_PAGE, MAX_VERB_BATCH};
 use forge_jobs::storage::{StorageError, VerbParams, job_version};
 
-/// What to do with jobs.
+/// What to do with jobs. The HTTP routes want an operator for it, and an admin for [`Self::Drop`]; who calls
+/// [`Api`](super::Api) itself has to see to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Waiting ones are dead at once, running ones are asked to stop.

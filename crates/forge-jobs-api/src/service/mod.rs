@@ -48,7 +48,24 @@ const GLANCE_AGE: Duration = Duration::from_secs(2);
 
 /// A queue, for those who see and steer it. Cloning is cheap.
 ///
-/// No call is cancel safe: a change whose call was dropped may be made all the same.
+/// ```no_run
+/// use forge_jobs_api::service::{Api, ApiError, Verb};
+/// use forge_jobs_api::wire::{JobQuery, JobStatus};
+///
+/// # async fn retry_dead(storage: forge_jobs::Storage) -> Result<(), ApiError> {
+/// let api = Api::new(storage);
+/// let dead = JobQuery { status: Some(JobStatus::Dead), queue: Some("mail".into()), ..JobQuery::default() };
+/// let ids: Vec<String> = api.jobs(dead).await?.jobs.into_iter().map(|job| job.id).collect();
+/// if !ids.is_empty() {
+///     let report = api.act_on_jobs(Verb::Retry, &ids).await?;
+///     println!("{} answers", report.results.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// No call is cancel safe: a change whose call was dropped may be made all the same. Each is bounded by the time limit of
+/// the storage's calls, 30 s unless it was set otherwise.
 #[derive(Clone)]
 pub struct Api {
     storage: Storage,
@@ -138,7 +155,8 @@ impl Api {
         self.scraped.forget();
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. Waits for as long as a call of the storage may take: callers with less patience bound
+    /// it.
     ///
     /// # Errors
     ///

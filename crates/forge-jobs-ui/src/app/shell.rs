@@ -194,12 +194,14 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
             ctx.login.set(true);
         });
     };
+    // Where the host has a login of its own, it has the end of that as well.
+    let leaves = ctx.ipc().login_page().is_none();
     let who = move || {
         ctx.me.get().map(|me| {
             let role = if me.read_only { "read-only".to_owned() } else { me.role.as_str().to_owned() };
             view! {
                 <span class="fp-who" title=text::server_version(&me.version)>{me.name} " · " {role}</span>
-                <button type="button" class="fp-quiet" on:click=out>{text::LOG_OUT}</button>
+                {leaves.then(|| view! { <button type="button" class="fp-quiet" on:click=out>{text::LOG_OUT}</button> })}
             }
         })
     };

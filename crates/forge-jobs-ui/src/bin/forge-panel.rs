@@ -15,7 +15,13 @@ fn main() {
     if let Some(place) = place.and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok()) {
         let base = place.get_attribute("data-base").unwrap_or_default();
         let api = place.get_attribute("data-api").unwrap_or_else(|| "/api/v1".into());
-        let ipc = ApiIpc::tauri().unwrap_or_else(|| ApiIpc::http(api));
+        let ipc = ApiIpc::tauri().unwrap_or_else(|| {
+            let ipc = ApiIpc::http(api);
+            match place.get_attribute("data-login") {
+                Some(page) => ipc.with_login_page(page),
+                None => ipc,
+            }
+        });
         place.set_text_content(None);
         forge_jobs_ui::mount(place, Rc::new(ipc), base);
     }

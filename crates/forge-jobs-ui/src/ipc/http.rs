@@ -21,6 +21,7 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub struct ApiIpc {
     way: Rc<dyn Way>,
+    login_page: Option<Rc<str>>,
 }
 
 impl std::fmt::Debug for ApiIpc {
@@ -33,7 +34,14 @@ impl ApiIpc {
     /// On this way.
     #[must_use]
     pub fn over(way: impl Way + 'static) -> Self {
-        Self { way: Rc::new(way) }
+        Self { way: Rc::new(way), login_page: None }
+    }
+
+    /// Callers log in on this page of the host, such as `/login`, and not with a token.
+    #[must_use]
+    pub fn with_login_page(mut self, address: impl Into<Rc<str>>) -> Self {
+        self.login_page = Some(address.into());
+        self
     }
 
     /// Over HTTP: the API below this address, such as `/api/v1`.
@@ -132,6 +140,10 @@ fn if_match(version: i64) -> String {
 
 #[async_trait(?Send)]
 impl QueueIpc for ApiIpc {
+    fn login_page(&self) -> Option<&str> {
+        self.login_page.as_deref()
+    }
+
     async fn me(&self) -> Answer<Me> {
         self.get("/me".into()).await
     }

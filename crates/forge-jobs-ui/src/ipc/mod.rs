@@ -93,10 +93,19 @@ impl Verb {
 
 /// A queue, as the panel sees it. Every method may fail with a typed [`IpcError`]; none may panic. Futures stay on the
 /// thread of the page. Dropping one does not undo what was asked for.
+///
+/// The panel sets no time limits: a host that may hang gives up by itself, with [`IpcError::Offline`]. `version` is that of
+/// what was shown, and a host that has another by now refuses with
+/// [`PreconditionFailed`](forge_jobs_api::wire::ErrorCode::PreconditionFailed). [`IpcError::needs_login`] leads to the login.
 #[async_trait(?Send)]
 pub trait QueueIpc {
     /// Who the caller is, and what the caller may do.
     async fn me(&self) -> Answer<Me>;
+    /// The page on which callers log in, if the host has one of its own: the panel leads there when nobody is known, and
+    /// leaves logging out to the host. `None`, as by default: the panel asks for a token.
+    fn login_page(&self) -> Option<&str> {
+        None
+    }
     /// Begins a session for a token.
     async fn log_in(&self, token: &str) -> Answer<Me>;
     /// Ends the session.
@@ -181,6 +190,7 @@ pub trait QueueIpc {
     async fn drain_limit(&self, scope: &str, drain: &Drain) -> Answer<Limit>;
     /// Ends a drain.
     async fn lift_drain(&self, scope: &str) -> Answer<Limit>;
-    /// Tells of changes until what it gives is dropped. Called back on the thread of the page.
+    /// Tells of changes until what it gives is dropped: [`Heard::Open`] first and after each [`Heard::Lost`]. Called back on
+    /// the thread of the page, perhaps before this returns.
     fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any>;
 }

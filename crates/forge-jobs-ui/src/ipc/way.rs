@@ -4,16 +4,16 @@ use super::{Answer, Heard};
 use async_trait::async_trait;
 use std::any::Any;
 
-/// A request of the API.
+/// A request of the API, as [`ApiIpc`](super::ApiIpc) makes it.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The method, as of HTTP.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'a str,
-    /// Below the API's own prefix, with the query.
+    /// Below the API's own prefix, with the query: `/jobs?status=dead`. Names are percent-encoded.
     pub path: &'a str,
-    /// JSON text.
+    /// JSON text; `None` where the route takes none.
     pub body: Option<String>,
-    /// `If-Match` and `Idempotency-Key`.
+    /// `If-Match` and `Idempotency-Key`, where the route takes them.
     pub headers: &'a [(&'a str, &'a str)],
 }
 

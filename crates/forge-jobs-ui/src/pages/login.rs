@@ -6,6 +6,27 @@ use crate::text;
 use leptos::prelude::*;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
+    match ctx.ipc().login_page() {
+        Some(address) => lead_to(address.to_owned()),
+        None => ask(ctx),
+    }
+}
+
+/// To the host's own login. By a link, and not at once: what stands on the page may be wanted still.
+fn lead_to(address: String) -> AnyView {
+    // With a target the link is the browser's, also below a panel that has all of the origin.
+    view! {
+        <div class="fp-login">
+            <h1 class="fp-h1">{text::LOG_IN}</h1>
+            <p>{text::NOBODY_IS_LOGGED_IN}</p>
+            <p><a href=address target="_self">{text::LOG_IN}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// For a token.
+fn ask(ctx: Ctx) -> AnyView {
     let token = RwSignal::new(String::new());
     let doing = Doing::new(ctx);
     let send = move |event: web_sys::SubmitEvent| {

@@ -167,6 +167,7 @@ pub(crate) const CUT_OR_HIDDEN_HERE: &str = "Cut or hidden here: ";
 pub(crate) const LOG_IN: &str = "Log in";
 pub(crate) const THIS_SERVER_WANTS_TO_KNOW: &str =
     "This server wants to know who you are. Your token was made with ";
+pub(crate) const NOBODY_IS_LOGGED_IN: &str = "Nobody is logged in here, or the session has ended.";
 pub(crate) const FORGE_TOKEN: &str = "forge token";
 pub(crate) const TOKEN: &str = "Token";
 

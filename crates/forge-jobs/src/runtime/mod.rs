@@ -41,7 +41,7 @@ pub use handle::{CancelRequest, QueueHandle, ShutdownReport};
 #[cfg(feature = "testing")]
 pub(crate) use panics::watch as watch_panics;
 #[cfg(feature = "testing")]
-pub(crate) use steps::{Ended, Steps, reported};
+pub(crate) use steps::{Ended, Next, Steps, reported};
 
 use crate::rate_limit::{RateLimit, Scope};
 use crate::schedule::{InvalidSchedule, NewSchedule, Schedule};

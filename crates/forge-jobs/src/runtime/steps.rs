@@ -11,9 +11,9 @@ use crate::handler::{AttemptState, HandlerEnd};
 use crate::limits::{MAX_CLAIM_BATCH, MAX_PROMOTE_BATCH};
 use crate::service::scheduler::Scheduler;
 use crate::storage::{
-    Begun, CancelOutcome, ClaimMode, ClaimParams, ClaimWant, Claimed, DueParams, Finish, FinishParams,
-    FinishResult, Heartbeat, HeartbeatParams, KindFilter, ProgressParams, PromoteParams, ReapParams,
-    ReapReport, RegisterParams, ReleaseParams, StorageError, VerbParams,
+    Begun, CancelOutcome, ClaimBatch, ClaimMode, ClaimParams, ClaimWant, Claimed, DueParams, Finish,
+    FinishParams, FinishResult, Heartbeat, HeartbeatParams, KindFilter, ProgressParams, PromoteParams,
+    QueueRow, ReapParams, ReapReport, RegisterParams, ReleaseParams, StorageError, VerbParams,
 };
 use crate::{
     AttemptCause, ClaimedJob, Enqueuer, JobContext, JobId, JobOutcome, ProcessId, Timestamp, Timing,
@@ -38,9 +38,18 @@ pub(crate) struct Ended {
     pub(crate) result: FinishResult,
 }
 
+/// What a look for a job gave.
+pub(crate) struct Next {
+    pub(crate) claimed: Option<Claimed>,
+    /// When it is worth looking again, if budgets are used up.
+    pub(crate) again_in: Option<Duration>,
+}
+
 /// A registered process that does nothing by itself.
 pub(crate) struct Steps {
     core: Arc<Core>,
+    /// Held while one looks for a job of its own and has those in front of it: another one that looks would miss them.
+    looking: tokio::sync::Mutex<()>,
 }
 
 /// Takes an attempt out of those that run, however it ends.
@@ -53,8 +62,8 @@ impl Drop for Entered<'_> {
 }
 
 impl Steps {
-    pub(super) const fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core, looking: tokio::sync::Mutex::default() }
     }
 
     fn now(&self) -> Option<Timestamp> {
@@ -122,23 +131,42 @@ impl Steps {
         Ok(due.schedules.first().map_or(due.next_at, |schedule| schedule.due_at))
     }
 
-    /// Claims the next job: of the queues in the order of their names, ordinary ones before suspects. Queues that rest
-    /// give none.
-    pub(crate) async fn claim(&self, only: &[String]) -> Result<Option<Claimed>, StorageError> {
+    /// When the first of the other processes will be taken for dead, if it is not heard of until then.
+    pub(crate) async fn next_death(&self, now: Timestamp) -> Result<Option<Timestamp>, StorageError> {
+        let own = self.core.sessions.current().map(|session| session.process);
+        // A process is dead once it was silent for longer than this.
+        let silence = self.core.config.stale_after.saturating_add(Duration::from_micros(1));
+        let others = in_time(self.core.storage.inspect.processes()).await?;
+        let others = others.iter().filter(|other| Some(other.id) != own);
+        Ok(others.map(|other| other.beat_at.saturating_add(silence)).filter(|at| *at > now).min())
+    }
+
+    /// Claims the next job: of this process's queues in the order of their names, ordinary ones before suspects. Queues
+    /// that rest give none.
+    pub(crate) async fn claim(&self, only: &[String]) -> Result<Next, StorageError> {
         let process = self.process().await?;
         let queues = in_time(self.core.storage.queues.list()).await?;
-        for row in queues.iter().filter(|row| row.settings.workers > 0) {
+        let mut again_in = None;
+        for row in queues.iter().filter(|row| self.works_on(row)) {
             if !only.is_empty() && !only.contains(&row.name) {
                 continue;
             }
             for mode in [ClaimMode::Ordinary, ClaimMode::Alone] {
-                let claimed = self.claim_of(process, &row.name, self.core.kinds.clone(), mode, 1).await?;
-                if let Some(claimed) = claimed.into_iter().next() {
-                    return Ok(Some(claimed));
+                let batch = self.claim_of(process, &row.name, self.core.kinds.clone(), mode, 1).await?;
+                let waits = batch.limited.iter().filter_map(|limited| limited.again_in);
+                again_in = again_in.into_iter().chain(waits).min();
+                if let Some(claimed) = batch.jobs.into_iter().next() {
+                    return Ok(Next { claimed: Some(claimed), again_in });
                 }
             }
         }
-        Ok(None)
+        Ok(Next { claimed: None, again_in })
+    }
+
+    /// Whether the queue is one of this process's, and does not rest.
+    fn works_on(&self, row: &QueueRow) -> bool {
+        let own = &self.core.config.queues;
+        row.settings.workers > 0 && (own.is_empty() || own.contains_key(&row.name))
     }
 
     async fn claim_of(
@@ -148,13 +176,13 @@ impl Steps {
         kinds: KindFilter,
         mode: ClaimMode,
         limit: u32,
-    ) -> Result<Vec<Claimed>, StorageError> {
+    ) -> Result<ClaimBatch, StorageError> {
         let wants = vec![ClaimWant { queue: queue.to_owned(), limit }];
         let params = ClaimParams { process, wants, kinds, mode, now: self.now() };
-        Ok(in_time(self.core.storage.jobs.claim(params)).await?.jobs)
+        in_time(self.core.storage.jobs.claim(params)).await
     }
 
-    /// Claims one certain job, if it can be claimed now. Jobs in front of it go back as if nothing had been.
+    /// Claims one certain job, if it can be claimed now and its queue is worked on. Jobs in front of it go back as if nothing had been.
     pub(crate) async fn claim_this(
         &self,
         queue: &str,
@@ -162,11 +190,16 @@ impl Steps {
         id: JobId,
     ) -> Result<Option<Claimed>, StorageError> {
         let process = self.process().await?;
+        let row = in_time(self.core.storage.queues.get(queue)).await?;
+        if !row.is_some_and(|row| self.works_on(&row)) {
+            return Ok(None);
+        }
+        let _looking = self.looking.lock().await;
         let kinds = KindFilter::Only(Arc::new(HashSet::from([kind.to_owned()])));
         let (mut found, mut others) = (None, Vec::new());
         while found.is_none() && others.len() < LOOK_THROUGH {
             let batch = self.claim_of(process, queue, kinds.clone(), ClaimMode::Ordinary, 1).await?;
-            let Some(claimed) = batch.into_iter().next() else { break };
+            let Some(claimed) = batch.jobs.into_iter().next() else { break };
             if claimed.job.id == id {
                 found = Some(claimed);
             } else {
@@ -197,7 +230,7 @@ impl Steps {
         };
         in_time(self.core.storage.processes.register(params)).await?;
         let claimed = self.claim_of(process, queue, KindFilter::Any, ClaimMode::Ordinary, 1).await?;
-        Ok(claimed.into_iter().next().map(|claimed| claimed.job))
+        Ok(claimed.jobs.into_iter().next().map(|claimed| claimed.job))
     }
 
     /// Gives a claim back that was not started.

@@ -36,8 +36,8 @@ pub enum TestError {
     },
     /// A job that was to run at once cannot be claimed now.
     #[error(
-        "job {id} of the kind {kind:?} cannot run now, it is {status}: its queue is paused or rests, it is due later, or \
-         its concurrency key or a budget holds it up"
+        "job {id} of the kind {kind:?} cannot run now, it is {status}: its queue is paused, rests or is none of this \
+         process's, it is due later, or its concurrency key or a budget holds it up"
     )]
     Waits {
         /// The job.

@@ -32,6 +32,7 @@ pub struct JobMatch {
     priority: Option<i16>,
     tags: Vec<String>,
     dedupe_key: Option<String>,
+    concurrency_key: Option<String>,
     status: Option<JobStatus>,
     count: Option<usize>,
 }
@@ -95,6 +96,12 @@ impl JobMatch {
         self
     }
 
+    /// With this concurrency key.
+    pub fn concurrency_key(mut self, key: impl Into<String>) -> Self {
+        self.concurrency_key = Some(key.into());
+        self
+    }
+
     /// With this status, done and dead ones too.
     pub const fn status(mut self, status: JobStatus) -> Self {
         self.status = Some(status);
@@ -122,6 +129,8 @@ impl JobMatch {
         check("tags", self.tags.iter().all(|tag| job.tags.contains(tag)));
         let key = self.dedupe_key.as_ref();
         check("dedupe_key", key.is_none_or(|key| job.dedupe_key.as_ref() == Some(key)));
+        let key = self.concurrency_key.as_ref();
+        check("concurrency_key", key.is_none_or(|key| job.concurrency_key.as_ref() == Some(key)));
         let within = self.within.unwrap_or(WITHIN);
         let off = |at: Timestamp| at.saturating_since(job.due_at).max(job.due_at.saturating_since(at));
         check("run_at", self.run_at.is_none_or(|at| off(at) <= within));
@@ -151,6 +160,7 @@ impl JobMatch {
         line("priority", self.priority.map(|priority| priority.to_string()));
         line("tags", (!self.tags.is_empty()).then(|| self.tags.join(", ")));
         line("dedupe_key", self.dedupe_key.clone());
+        line("concurrency_key", self.concurrency_key.clone());
         line("status", self.status.map(|status| status.to_string()));
         if text.is_empty() { "\n    (any job)".into() } else { text }
     }

@@ -1,23 +1,25 @@
 //! A queue that a test works by hand.
 
+use super::inline::Inline;
 use super::place::Place;
-use super::{DrainReport, ManualClock, Ran, TestError, TestSetup, inline};
-use crate::runtime::{Ended, Steps};
+use super::{DrainReport, ManualClock, Ran, TestError, TestSetup};
+use crate::runtime::{Ended, Next, Steps};
 use crate::storage::{CancelOutcome, FinishResult, Storage};
 use crate::{
     ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, Job, JobId, QueueRuntime,
-    Router,
+    Router, Timestamp,
 };
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Attempts after which a drain is taken for endless.
 const ENDLESS: usize = 2_000;
-/// Moves of the clock after which [`TestQueue::run_for`] is.
+/// Moves of the clock after which [`TestQueue::run_for`] is: those of a schedule that fires each minute for two months.
 const MOVES: usize = 100_000;
+/// Budgets are asked again after this at the earliest, so that each move of the clock is one.
+const PERMITS: Duration = Duration::from_millis(1);
 
 /// A queue that does nothing by itself: the test moves its clock and says when jobs run, in the test's own task.
 ///
@@ -124,8 +126,11 @@ impl TestQueue {
         self.place.directory()
     }
 
-    /// The runtime, not started: for its queues, limits and schedules. Starting it is allowed; it then works beside the
-    /// test, by the same clock.
+    /// The runtime, not started: for its queues, limits and schedules.
+    ///
+    /// Starting it is allowed; it then works beside the test, by the same clock. But it beats as often as real time says,
+    /// so do not [`drain`](Self::drain) after a move of the clock beyond the stale window (45 s by default): that takes it
+    /// for dead.
     #[must_use]
     pub const fn runtime(&self) -> &QueueRuntime {
         &self.runtime
@@ -160,8 +165,12 @@ impl TestQueue {
     ///
     /// When the handler fails, panics or gives up, the enqueue fails with [`EnqueueError::Storage`], a
     /// [`Conflict`](crate::storage::StorageError::Conflict) that names the job and the error; the job itself is in the
-    /// queue, retrying or dead. What is due later, held up, or without a handler stays where it is. A job that was
-    /// enqueued in a transaction of the caller's own is not seen before its commit: [`drain`](Self::drain) runs it.
+    /// queue, retrying or dead. Of jobs that are enqueued together all run, and the first failure is the answer to each of
+    /// them. A throttled job is no failure: it waits for its time.
+    ///
+    /// What is due later, held up, or without a handler stays where it is; so does a job that waited already, and whose
+    /// dedupe key the request has. A job that was enqueued in a transaction of the caller's own is not seen before its
+    /// commit: [`drain`](Self::drain) runs it. Jobs inside jobs are taken for endless when they are 16 deep.
     #[must_use]
     pub fn inline(&self) -> Arc<Enqueuer> {
         self.inline_on([])
@@ -170,9 +179,14 @@ impl TestQueue {
     /// The same for jobs of these queues; others are enqueued as usual. None named: all.
     #[must_use]
     pub fn inline_on<'a>(&self, queues: impl IntoIterator<Item = &'a str>) -> Arc<Enqueuer> {
-        let queues = queues.into_iter().map(str::to_owned).collect();
-        let clock = Arc::new(self.clock.clone());
-        inline::enqueuer(self.storage(), self.steps.clone(), self.router.clone(), clock, queues)
+        Inline {
+            storage: self.storage().clone(),
+            steps: self.steps.clone(),
+            router: self.router.clone(),
+            clock: self.clock.clone(),
+            queues: queues.into_iter().map(str::to_owned).collect(),
+        }
+        .enqueuer()
     }
 
     /// Enqueues a job and runs its first attempt at once, whatever is before it in its queue.
@@ -194,24 +208,27 @@ impl TestQueue {
         Err(TestError::Waits { id, kind: job.kind, status: job.status })
     }
 
-    /// Runs everything that is due until nothing is: first schedules fire and dead processes are reaped, then jobs run
+    /// Runs everything that is due until nothing is: first dead processes are reaped and schedules fire, then jobs run
     /// one after the other, those too that they enqueue. What is due later stays: move the clock, or
     /// [`run_for`](Self::run_for). Jobs of kinds without a handler stay where they are, as do those of paused queues.
+    ///
+    /// What a job waits for inside of its handler is not skipped: sleeps and time limits are of the real clock, and a permit
+    /// that it waits for comes when the test moves the queue's.
     ///
     /// # Errors
     ///
     /// [`TestError::Endless`] when 2,000 attempts were not enough.
     pub async fn drain(&self) -> Result<DrainReport, TestError> {
-        self.drain_without_end(&[]).await
+        Ok(self.drain_to_the_end(&[]).await?.0)
     }
 
-    /// As [`drain`](Self::drain), for one queue.
+    /// As [`drain`](Self::drain), but only jobs of one queue run. Schedules fire and processes are reaped as ever.
     ///
     /// # Errors
     ///
     /// As [`drain`](Self::drain).
     pub async fn drain_queue(&self, queue: &str) -> Result<DrainReport, TestError> {
-        self.drain_without_end(&[queue.to_owned()]).await
+        Ok(self.drain_to_the_end(&[queue.to_owned()]).await?.0)
     }
 
     /// As [`drain`](Self::drain), for at most so many attempts; [`DrainReport::more`] says whether that ended it.
@@ -220,15 +237,23 @@ impl TestQueue {
     ///
     /// [`TestError::Storage`].
     pub async fn drain_at_most(&self, attempts: usize) -> Result<DrainReport, TestError> {
-        self.drained(&[], attempts).await
+        Ok(self.drained(&[], attempts).await?.0)
     }
 
-    async fn drain_without_end(&self, queues: &[String]) -> Result<DrainReport, TestError> {
-        let report = self.drained(queues, ENDLESS).await?;
-        if report.more { Err(endless(&report)) } else { Ok(report) }
+    async fn drain_to_the_end(
+        &self,
+        queues: &[String],
+    ) -> Result<(DrainReport, Option<Duration>), TestError> {
+        let (report, again_in) = self.drained(queues, ENDLESS).await?;
+        if report.more { Err(endless(&report)) } else { Ok((report, again_in)) }
     }
 
-    async fn drained(&self, queues: &[String], most: usize) -> Result<DrainReport, TestError> {
+    /// What was done, and when a budget that is used up is worth asking again.
+    async fn drained(
+        &self,
+        queues: &[String],
+        most: usize,
+    ) -> Result<(DrainReport, Option<Duration>), TestError> {
         let mut report = DrainReport::default();
         loop {
             let reaped = self.steps.reap().await?;
@@ -239,49 +264,56 @@ impl TestQueue {
             report.fired += self.steps.fire().await?;
             self.steps.promote().await?;
             let before = report.ran.len();
-            while let ControlFlow::Continue(claimed) = self.next(queues).await? {
+            let again_in = loop {
+                let Next { claimed, again_in } = self.steps.claim(queues).await?;
+                let Some(claimed) = claimed else { break again_in };
                 if report.ran.len() >= most {
                     self.steps.give_back(claimed).await?;
                     report.more = true;
-                    return Ok(report);
+                    return Ok((report, again_in));
                 }
                 report.ran.extend(self.steps.run(claimed, self.enqueuer()).await?.map(ran));
-            }
+            };
             // What ran may have moved the clock, or come back at once.
             if report.ran.len() == before {
-                return Ok(report);
+                return Ok((report, again_in));
             }
         }
     }
 
-    async fn next(&self, queues: &[String]) -> Result<ControlFlow<(), crate::storage::Claimed>, TestError> {
-        Ok(self.steps.claim(queues).await?.map_or(ControlFlow::Break(()), ControlFlow::Continue))
-    }
-
-    /// Lets so much time pass, and drains at each moment at which something becomes due: scheduled jobs, retries, fires
-    /// of schedules. The clock is that much later afterwards.
+    /// Lets so much time pass, and drains at each moment at which something may have become due: scheduled jobs, retries,
+    /// fires of schedules, permits of a budget that a queue or a kind is attached to, and the end of a dead process's
+    /// stale window. The clock is that much later afterwards.
     ///
     /// # Errors
     ///
-    /// As [`drain`](Self::drain), for all of it together.
+    /// As [`drain`](Self::drain), at each of the moments; and [`TestError::Endless`] after 100,000 moments.
     pub async fn run_for(&self, time: Duration) -> Result<DrainReport, TestError> {
         let end = self.clock.now().saturating_add(time);
-        let mut report = self.drain().await?;
+        let (mut report, mut again_in) = self.drain_to_the_end(&[]).await?;
         for _ in 0..MOVES {
             let now = self.clock.now();
             if now >= end {
                 return Ok(report);
             }
-            let job = self.steps.promote().await?.map(|wait| now.saturating_add(wait));
-            let fire = self.steps.next_fire().await?;
-            let next = job.into_iter().chain(fire).filter(|at| *at > now).min();
+            let next = self.next_moment(now, again_in).await?;
             self.clock.set(next.map_or(end, |at| at.min(end)));
-            report.add(self.drain().await?);
-            if report.ran.len() >= ENDLESS {
-                break;
-            }
+            let (later, again) = self.drain_to_the_end(&[]).await?;
+            report.add(later);
+            again_in = again;
         }
         Err(endless(&report))
+    }
+
+    async fn next_moment(
+        &self,
+        now: Timestamp,
+        again_in: Option<Duration>,
+    ) -> Result<Option<Timestamp>, TestError> {
+        let job = self.steps.promote().await?.map(|wait| now.saturating_add(wait));
+        let permit = again_in.map(|wait| now.saturating_add(wait.max(PERMITS)));
+        let (fire, death) = (self.steps.next_fire().await?, self.steps.next_death(now).await?);
+        Ok([job, permit, fire, death].into_iter().flatten().filter(|at| *at > now).min())
     }
 
     /// Cancels a job as a person does, and tells its handler at once if it runs in this queue.

@@ -3,6 +3,9 @@
 use crate::{AttemptCause, ClaimedJob, DeadReason, JobId, JobOutcome, JobStatus};
 use std::fmt;
 
+/// Failures that a report tells in its text.
+const TOLD: usize = 10;
+
 /// One attempt that a test ran.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -19,7 +22,20 @@ pub struct Ran {
     pub dead_reason: Option<DeadReason>,
 }
 
-/// What a drain did. Counts are of attempts: a job that failed twice and then worked counts three times.
+impl Ran {
+    /// What it failed of, if it did.
+    #[must_use]
+    pub const fn error(&self) -> Option<&str> {
+        match &self.outcome {
+            JobOutcome::Failed(text) | JobOutcome::Dead(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+}
+
+/// What a drain did. As text it tells the numbers, and of what the first ten failures were.
+///
+/// Counts are of attempts: a job that failed twice and then worked counts three times.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DrainReport {
@@ -71,6 +87,19 @@ impl DrainReport {
         self.count(|ran| ran.status == Some(JobStatus::Dead))
     }
 
+    /// Asserts that every attempt was one after which its job was done.
+    ///
+    /// # Panics
+    ///
+    /// When one was not, or when a job died with its process, with the report's text.
+    #[track_caller]
+    pub fn expect_done(&self) {
+        assert!(
+            self.done() == self.ran.len() && self.died_with_process.is_empty(),
+            "not all is done: {self}"
+        );
+    }
+
     /// The attempts of jobs of a kind, in their order.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Ran> + 'a {
         self.ran.iter().filter(move |ran| ran.job.kind == kind)
@@ -99,6 +128,16 @@ impl fmt::Display for DrainReport {
             self.fired,
             self.revived.len()
         )?;
-        if self.more { f.write_str("; there is more") } else { Ok(()) }
+        if self.more {
+            f.write_str("; there is more")?;
+        }
+        let mut failures = self.ran.iter().filter_map(|ran| Some((ran, ran.error()?)));
+        for (Ran { job, .. }, error) in failures.by_ref().take(TOLD) {
+            write!(f, "\n    {} {}, attempt {}: {error}", job.kind, job.id, job.attempt)?;
+        }
+        match failures.count() {
+            0 => Ok(()),
+            more => write!(f, "\n    … and {more} more failures"),
+        }
     }
 }

@@ -60,7 +60,7 @@ impl TestSetup {
         self
     }
 
-    /// With these settings. The stale window and the grace after a cancel are what a test sees of them.
+    /// With these settings. The queues, the stale window and the grace after a cancel are what a test sees of them.
     pub fn with_config(mut self, config: RuntimeConfig) -> Self {
         self.config = config;
         self
@@ -103,7 +103,8 @@ impl TestSetup {
         self.on_place(place, storage).await
     }
 
-    /// On a storage that is there. Jobs of others in it run too.
+    /// On a storage that is there. Jobs of others in it run too, and processes of others that do not beat by this clock
+    /// are taken for dead.
     ///
     /// # Errors
     ///

@@ -68,6 +68,17 @@ async fn the_context_is_what_the_test_says() {
 }
 
 #[tokio::test]
+async fn a_router_says_where_the_job_is_and_where_those_go_that_it_enqueues() {
+    let router = |kind: &str| format!("of-{kind}");
+    let request = EnqueueRequest::new("busy", 1);
+    let ran = Perform::new(request).with_router(Arc::new(router)).run(&Busy).await.unwrap();
+    assert_eq!(ran.enqueued[0].queue, "of-next");
+    let fake = FakeHandler::new("k");
+    Perform::new(EnqueueRequest::new("k", 1)).with_router(Arc::new(router)).run(&fake).await.unwrap();
+    assert_eq!(fake.calls()[0].queue, "of-k");
+}
+
+#[tokio::test]
 async fn panics_limits_and_cancels_end_an_attempt_as_in_production() {
     let fake = FakeHandler::new("k").panic("boom").hang().hang();
     let panicked = perform(&fake, 1).await;

@@ -3,19 +3,19 @@
 use forge_jobs::limits::STALE_AFTER;
 use forge_jobs::retry::BackoffPolicy;
 use forge_jobs::storage::{CancelOutcome, QueueSettingsPatch, StorageError, UpdateQueueParams};
-use forge_jobs::testing::{FakeHandler, TestError, TestQueue, TestSetup};
+use forge_jobs::testing::{FakeHandler, ManualClock, TestError, TestQueue, TestSetup};
 use forge_jobs::{
     AttemptCause, DeadReason, EnqueueError, EnqueueRequest, HandlerOptions, HandlerRegistry, JobOutcome,
-    JobStatus, Schedule,
+    JobStatus, Schedule, Timestamp,
 };
 use forge_test_cluster::Databases;
 use std::time::Duration;
 
-const HANG: Duration = Duration::from_secs(180);
+pub(super) const HANG: Duration = Duration::from_secs(180);
 /// The default backoff after a first failure, and after a second one.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(30)];
 
-fn registry(of: &[&FakeHandler]) -> HandlerRegistry {
+pub(super) fn registry(of: &[&FakeHandler]) -> HandlerRegistry {
     let mut handlers = HandlerRegistry::new();
     for handler in of {
         handlers.register((*handler).clone());
@@ -23,15 +23,15 @@ fn registry(of: &[&FakeHandler]) -> HandlerRegistry {
     handlers
 }
 
-async fn in_memory(of: &[&FakeHandler]) -> TestQueue {
+pub(super) async fn in_memory(of: &[&FakeHandler]) -> TestQueue {
     TestQueue::in_memory(registry(of)).await.unwrap()
 }
 
-fn request(kind: &str) -> EnqueueRequest {
+pub(super) fn request(kind: &str) -> EnqueueRequest {
     EnqueueRequest::new(kind, 1)
 }
 
-async fn status(queue: &TestQueue, id: forge_jobs::JobId) -> JobStatus {
+pub(super) async fn status(queue: &TestQueue, id: forge_jobs::JobId) -> JobStatus {
     queue.job(id).await.unwrap().unwrap().status
 }
 
@@ -214,6 +214,24 @@ async fn a_handler_that_hangs_is_cancelled_by_a_person_or_by_its_time_limit() {
     let queue = in_memory(&[&limited]).await;
     let ran = queue.perform(request("k")).await.unwrap();
     assert_eq!((ran.cause, ran.status), (Some(AttemptCause::TimeLimit), Some(JobStatus::Retrying)));
+}
+
+#[tokio::test]
+async fn a_variable_that_is_set_is_taken_for_a_url() {
+    // One that is always set, and holds none.
+    let error = TestQueue::from_env("PATH", registry(&[])).await.unwrap_err();
+    assert!(matches!(error, TestError::Open(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_clock_may_be_shared_with_the_program() {
+    let clock = ManualClock::at(Timestamp::from_micros(1_000_000));
+    let setup = TestSetup::new(registry(&[&FakeHandler::new("k")])).with_clock(clock.clone());
+    let queue = setup.in_memory().await.unwrap();
+    let id = queue.enqueue(request("k").with_delay(BACKOFF[0])).await.unwrap().id;
+    assert_eq!(queue.job(id).await.unwrap().unwrap().due_at, Timestamp::from_micros(16_000_000));
+    clock.advance(BACKOFF[0]);
+    assert_eq!(queue.drain().await.unwrap().done(), 1);
 }
 
 #[tokio::test]

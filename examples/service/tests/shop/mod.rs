@@ -3,11 +3,13 @@
 use forge_jobs::storage::postgres::{PostgresStorage, Purpose};
 use forge_jobs::storage::{JobFilter, ListParams, PostgresConfig};
 use forge_jobs::testing::wait_until;
-use forge_jobs::{Job, JobStatus, Storage};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Job, JobStatus, Storage};
 use forge_test_cluster::{Databases, TestDatabase, connect};
+use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Nothing that these tests wait for takes longer, unless it hangs.
@@ -49,6 +51,13 @@ impl Place {
         let mut jobs = self.storage.inspect.list(params).await.unwrap().jobs;
         jobs.retain(|job| job.kind != "shop.clean_sessions");
         jobs
+    }
+
+    /// A job about an order once more, as if what enqueued it had been repeated.
+    pub(crate) async fn enqueue(&self, kind: &str, queue: &str, order: i64) {
+        let enqueuer = Enqueuer::new(self.storage.clone(), Arc::new(DefaultRouter));
+        let request = EnqueueRequest::new(kind, json!({ "order": order })).on_queue(queue);
+        enqueuer.enqueue(request).await.unwrap();
     }
 
     /// Waits until there are so many jobs of orders, and all are done.

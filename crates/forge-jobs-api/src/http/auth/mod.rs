@@ -19,18 +19,20 @@ use std::sync::Arc;
 /// How a caller proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// By something in a header that no browser adds on its own.
+    /// By something in a header that no browser adds on its own. Changes are taken wherever they come from.
     Header,
-    /// By a cookie, which a browser also sends for pages of other sites.
+    /// By a cookie, which a browser also sends for pages of other sites. A change must say, as browsers do, that it comes
+    /// from a page of this server.
     Cookie,
-    /// Not at all, or by something that the caller has without saying so: a client certificate, an address.
+    /// Not at all, or by something that the caller has without saying so: a client certificate, an address. A change must
+    /// not come from a page of another site.
     Ambient,
 }
 
 /// A caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// For the log, and for people.
+    /// For the log, for people, and for the audit, which keeps 128 bytes of it.
     pub name: Arc<str>,
     /// What they may do.
     pub role: Role,
@@ -63,18 +65,40 @@ impl Principal {
 /// A caller is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Nothing was shown.
+    /// Nothing was shown: 401.
     Missing,
-    /// What was shown is not valid. After some of these an address has to wait.
+    /// What was shown is not valid: 401. After some of these an address has to wait
+    /// ([`HttpLimits::wrong_tokens`](super::HttpLimits::wrong_tokens)).
     Wrong,
-    /// It cannot be found out now.
+    /// It cannot be found out now: 503.
     Unavailable,
 }
 
-/// Finds out who calls. An application brings its own; [`Tokens`] and [`Open`] are here.
+/// Finds out who calls. An application brings its own; [`Tokens`], [`Open`] and [`trusting`] are here.
+///
+/// ```
+/// use forge_jobs_api::http::{Authenticator, Principal, Proof, Refused};
+/// use forge_jobs_api::wire::Role;
+///
+/// /// A proxy has asked callers who they are, and is the only way to this server.
+/// struct ByProxy;
+///
+/// #[async_trait::async_trait]
+/// impl Authenticator for ByProxy {
+///     async fn authenticate(&self, request: &http::request::Parts) -> Result<Principal, Refused> {
+///         let user = request.headers.get("x-forwarded-user").ok_or(Refused::Missing)?;
+///         let user = user.to_str().map_err(|_| Refused::Wrong)?;
+///         // A browser comes by with whatever the proxy knows it by.
+///         Ok(Principal::new(user, Role::Operator, Proof::Cookie))
+///     }
+/// }
+/// ```
+///
+/// Futures may be dropped at any moment, when their client goes away.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Who sent a request. Called for each one, before anything else is done with it.
+    /// Who sent a request. Called for each one that calls the server by one of its names, before the body is read. The
+    /// router sets no time limit to it: bound what it waits for.
     ///
     /// # Errors
     ///

@@ -55,7 +55,17 @@ fn unhex(text: &str) -> Option<Hash> {
     Some(hash)
 }
 
-/// A token that was just made. It is shown once.
+/// A token that was just made: 32 random bytes. It is shown once.
+///
+/// ```
+/// use forge_jobs_api::http::{NewToken, Tokens};
+/// use forge_jobs_api::wire::Role;
+///
+/// let made = NewToken::make("ada", Role::Operator, None)?;
+/// assert!(made.token.starts_with("forge_") && !made.line.contains(&made.token));
+/// Tokens::parse(&format!("# who may call\n{}\n", made.line))?;
+/// # Ok::<(), forge_jobs_api::http::TokenFileError>(())
+/// ```
 pub struct NewToken {
     /// What the caller sends.
     pub token: String,
@@ -64,7 +74,8 @@ pub struct NewToken {
 }
 
 impl NewToken {
-    /// A token for a caller of this name.
+    /// A token for a caller of this name, 1 to 64 of the characters `A-Z a-z 0-9 . _ - @`. Without `expires` it holds until
+    /// its line is removed.
     ///
     /// # Errors
     ///
@@ -142,7 +153,11 @@ impl Known {
 
 /// Callers who show a bearer token in `Authorization`, or the cookie of a session that began with one.
 ///
-/// Each line of the file is `NAME ROLE sha256:HASH [EXPIRES]`; empty lines and those that begin with `#` are left out.
+/// Each line of the file is `NAME ROLE sha256:HASH [EXPIRES]`; empty lines and those that begin with `#` are left out. At
+/// most 1,000 tokens.
+///
+/// A session lasts 12 hours and is known to this object alone: another replica does not know it, and a restart ends it. Of
+/// more than 1,000 the oldest end.
 pub struct Tokens {
     known: Vec<Known>,
     sessions: Sessions,
