@@ -210,7 +210,7 @@ proptest! {
             let exact = (xs[*at] - begin) / width;
             let within = match column {
                 -1 => exact < 0.001,
-                c if *c >= pixels as i32 => exact > f64::from(pixels) - 0.001,
+                c if f64::from(*c) >= f64::from(pixels) => exact > f64::from(pixels) - 0.001,
                 c => (exact - f64::from(*c) - 0.5).abs() < 0.501,
             };
             prop_assert!(within, "{at} at {exact} in {column}");
