@@ -3,8 +3,8 @@
 use crate::beside::Beside;
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, book, charts, conformance, cron_cases, features, gallery, guards, packages, panel, programs,
-    root, schemathesis, tidy, wasm,
+    alerts, book, charts, conformance, cron_cases, desktop, features, gallery, guards, packages, panel,
+    programs, root, schemathesis, tidy, wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ struct Line {
 type Step = (&'static str, fn() -> Result<End, String>);
 
 /// In order: what fails soonest comes first, and the examples use what the tests have built.
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 19] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("build", build),
     ("tests", tests),
@@ -49,15 +49,17 @@ const STEPS: [Step; 17] = [
     ("docs", docs),
     ("wasm32", || wasm::check().map(|()| End::Done)),
     ("pages", pages),
+    ("desktop", || with_a_window(|| desktop::build().map(|()| End::Done))),
     ("alerts", || alerts::run().map(|()| End::Done)),
     ("schemathesis", made_up_requests),
     ("charts", || charts::run().map(|()| End::Done)),
     ("panel", || panel::check().map(|()| End::Done)),
+    ("window", || with_a_window(|| desktop::check().map(End::Tests))),
     ("cargo-deny", deny),
 ];
 
 /// What only compiles, and so runs beside the test programs where both are asked for. The order is that of [`STEPS`].
-const COMPILING: [&str; 5] = ["features", "docs", "wasm32", "pages", "cargo-deny"];
+const COMPILING: [&str; 6] = ["features", "docs", "wasm32", "pages", "desktop", "cargo-deny"];
 /// The step beside which they run.
 const WAITING: &str = "tests";
 
@@ -221,6 +223,15 @@ fn made_up_requests() -> Result<End, String> {
     }
     schemathesis::run(&[])?;
     Ok(End::Done)
+}
+
+/// The desktop example, where it can be built and shown.
+fn with_a_window(step: fn() -> Result<End, String>) -> Result<End, String> {
+    if let Err(why) = desktop::set_up() {
+        println!("{why}");
+        return Ok(End::Skipped(format!("the desktop example was neither built nor used: {why}")));
+    }
+    step()
 }
 
 fn docs() -> Result<End, String> {

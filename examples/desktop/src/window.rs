@@ -23,6 +23,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 
 const PAGE: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/desk.css");
+const BAR_STYLE: &str = include_str!("page/bar.css");
 const SCRIPT: &str = include_str!("page/desk.js");
 /// The way back from the panel: above it, and outside of it.
 const BAR: &str = "<nav class=\"bar\" aria-label=\"Program\"><a href=\"/\">Folder</a>\
@@ -46,6 +47,7 @@ pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Vec<u8>> {
     let path = request.uri().path();
     let (kind, body) = match path {
         "/" => ("text/html; charset=utf-8", PAGE.into()),
+        "/bar.css" => ("text/css; charset=utf-8", BAR_STYLE.into()),
         "/desk.css" => ("text/css; charset=utf-8", STYLE.into()),
         "/desk.js" => ("text/javascript; charset=utf-8", SCRIPT.into()),
         _ if path == "/panel" || path.starts_with("/panel/") => return panel(path).await,
@@ -81,7 +83,7 @@ async fn panel(path: &str) -> Response<Vec<u8>> {
         parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
         let text = String::from_utf8_lossy(&body);
-        let text = text.replacen("</head>", "<link rel=\"stylesheet\" href=\"/desk.css\">\n</head>", 1);
+        let text = text.replacen("</head>", "<link rel=\"stylesheet\" href=\"/bar.css\">\n</head>", 1);
         body = text.replacen("<body>", &format!("<body>{BAR}"), 1).into_bytes();
     }
     parts.headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -106,7 +108,9 @@ mod tests {
                 !text.contains("<script>") && !text.contains("style=") && !text.contains("onclick"),
                 "{path}"
             );
-            assert!(text.contains("/desk.css"), "{path}");
+            assert!(text.contains("/bar.css"), "{path}");
+            // The page's own style says how elements look, and those of the panel are its own affair.
+            assert_eq!(text.contains("/desk.css"), path == "/", "{path}");
         }
         assert!(!POLICY.contains("unsafe-inline") && !POLICY.contains("'unsafe-eval'"));
         assert_eq!(get("/panelx").status(), StatusCode::NOT_FOUND);

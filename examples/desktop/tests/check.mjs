@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { askToClose, driven, family, pause, sockets, until, windows, world as begin } from './rig.mjs';
+import { askToClose, driven, driversPort, family, sockets, state, until, windows, world as begin } from './rig.mjs';
 
 const [program, ...wanted] = process.argv.slice(2);
 const world = await begin(program);
@@ -32,7 +32,9 @@ for (const n of [7, 31, 118]) file(`copies/photo-${n} (1).raw`, `${n}:`.repeat(9
 file('copies/photo-31 (2).raw', '31:'.repeat(9_000 + 40 * 31));
 file('notes/<img src=x onerror="window.hacked=1">.txt', 'a name that would be more than text');
 
-const jobs = (what = '') => world.sql('forge.db', `SELECT kind, status, claim_no, attempt, payload FROM forge_inspect_jobs ${what}`);
+const jobs = (what = '') => world.sql('forge.db', `SELECT id, kind, status, claim_no, attempt, payload FROM forge_inspect_jobs ${what}`);
+const hashes = (what) => jobs(`WHERE kind = 'file.hash' AND ${what}`);
+const known = () => new Map(world.sql('files.db', 'SELECT path, sha256 FROM files').map((row) => [row.path, row.sha256]));
 const unfinished = () => jobs("WHERE status NOT IN ('done', 'dead')");
 const registered = () => world.sql('forge.db', 'SELECT pid FROM forge_processes WHERE ended_at IS NULL').map((row) => row.pid);
 
@@ -65,25 +67,35 @@ window = await driven(world).catch((error) => {
   throw error;
 });
 
-await check('a folder is chosen, its files are hashed, and what is there twice is shown', async () => {
+await check('a window opens, a folder is chosen, its files are hashed, and what is there twice is shown', async () => {
   await window.seen('#choose');
+  assert.equal(windows(world).length, 1);
   await window.type('#path', folder);
   await window.click('#choose button');
   await until('all is hashed', async () => (await window.text('#hashed')) === String(contents.size));
   await until('nothing is left to do', async () => (await window.text('#unfinished')) === '0');
-  const rows = world.sql('files.db', 'SELECT path, sha256 FROM files');
-  assert.deepEqual(new Map(rows.map((row) => [row.path, row.sha256])), contents);
+  assert.deepEqual(known(), contents);
   await until('the duplicates are shown', async () => (await window.js("() => document.querySelectorAll('#rows tr').length")) === 3);
   await shot('folder');
 });
 
-await check('the panel shows these jobs, and its address is one to come back to', async () => {
+await check('the panel shows these jobs without a connection, and its address is one to come back to', async () => {
   await window.click('.bar a[href="/panel/"]');
   await window.seen('.fp-nav');
   await window.click('.fp-nav a[href="/panel/jobs"]');
   await until('jobs are shown', () => window.js("() => document.querySelectorAll('.fp-jobs .fp-row').length > 20"));
   assert.match(await window.text('.fp-main'), /file\.hash/);
   await until('it is live', () => window.there('.fp-live[data-live=on]'));
+  // Whatever the panel asks from now on is written down: it goes to the program around it, which has no socket for it.
+  await window.js('() => { const ask = window.fetch; window.asked = []; window.fetch = (to, ...more) => (window.asked.push(String(to)), ask(to, ...more)) }');
+  await window.click('.fp-nav a[href="/panel/queues"]');
+  await until('queues are shown', () => window.js("() => /files/.test(document.querySelector('.fp-main table')?.textContent ?? '')"));
+  const asked = await window.js('() => window.asked');
+  assert.ok(asked.includes('ipc://localhost/panel_call'), String(asked));
+  assert.deepEqual(asked.filter((to) => !to.startsWith('ipc://localhost/')), []);
+  const [pid] = registered();
+  assert.deepEqual(sockets(family(pid), driversPort(pid)), []);
+  await window.click('.fp-nav a[href="/panel/jobs"]');
   await window.reload();
   await until('jobs are shown again', () => window.js("() => document.querySelectorAll('.fp-jobs .fp-row').length > 20"));
   assert.equal(await window.address(), 'forge://localhost/panel/jobs');
@@ -93,13 +105,9 @@ await check('the panel shows these jobs, and its address is one to come back to'
 await check('what is done in the panel is done to the queue', async () => {
   await window.click('.fp-nav a[href="/panel/queues"]');
   const paused = () => world.sql('forge.db', "SELECT paused FROM forge_queues WHERE name = 'files'")[0].paused === 1;
-  const button = (words) =>
-    `() => [...document.querySelectorAll('.fp-main tr')].find((tr) => /^files/.test(tr.textContent.trim()))
-      ?.querySelector('button')?.textContent.trim() === '${words}'`;
-  await until('the queue is shown', () => window.js(button('Pause')));
-  await window.js(
-    "() => [...document.querySelectorAll('.fp-main tr')].find((tr) => /^files/.test(tr.textContent.trim())).querySelector('button').click()",
-  );
+  const button = (words) => `() => [...document.querySelectorAll('.fp-main tr button')].find((button) => !button.disabled &&
+    button.textContent.trim() === '${words}' && /^files/.test(button.closest('tr').textContent.trim())) ?? null`;
+  await window.press('the queue is shown', button('Pause'));
   await until('the queue is paused', paused);
   const [action] = world.sql('forge.db', 'SELECT * FROM forge_audit ORDER BY no DESC LIMIT 1');
   assert.equal(action.action, 'queue.pause');
@@ -146,30 +154,6 @@ await check('copies become hard links once it is confirmed, and not before', asy
   assert.equal(await window.js('() => window.hacked ?? null'), null);
 });
 
-if (process.env.SHOTS) {
-  // A picture with work in it: some minutes of it, and files that are large enough to be seen running.
-  await window.click('.bar a[href="/panel/"]');
-  await window.seen('.fp-nav');
-  for (let round = 0; round < 30; round += 1) {
-    for (let n = 0; n < 20 + ((round * 37) % 90); n += 1) file(`new/${round}/scan-${n}.tif`, `${round}/${n} `.repeat(20_000));
-    if (round % 6 === 3) {
-      for (const n of [1, 2, 3]) {
-        file(`films/${round}-${n}.mov`, '');
-        truncateSync(join(folder, `films/${round}-${n}.mov`), 6e9 + n);
-      }
-    }
-    await invoke('folder_scan');
-    await pause(5_000);
-  }
-  file('films/last.mov', '');
-  truncateSync(join(folder, 'films/last.mov'), 20e9);
-  await invoke('folder_scan');
-  await until('it runs', () => jobs("WHERE status = 'running'").length > 0);
-  await pause(2_500);
-  await shot('desktop');
-  await until('all is done', () => unfinished().length === 0, 180_000);
-}
-
 const [driver] = registered();
 await window.end();
 await until('the driver has ended the program', () => !existsSync(`/proc/${driver}`));
@@ -188,6 +172,7 @@ await check('it listens on nothing, and neither does what it has started', async
   const second = world.run();
   assert.equal(await second.ended, 0, second.said);
   assert.match(second.said, /it runs already/);
+  assert.match(first.said, /a second start: the window is in front/);
   assert.equal(jobs("WHERE kind = 'window.show' AND status = 'done'").length > 0, true);
   // Whoever was ended without a word before is found to be gone.
   await until('it is the only one', () => String(registered()) === String(first.pid));
@@ -198,45 +183,77 @@ await check('it listens on nothing, and neither does what it has started', async
   assert.deepEqual(registered(), []);
 });
 
-await check('neither a sleep nor the end of the window loses a job', async () => {
-  // Nothing on the disk, and longer to read than anybody waits.
-  const large = join(folder, 'large.iso');
-  file('large.iso', '');
-  truncateSync(large, 400e9);
-  const running = () => jobs("WHERE status = 'running' AND kind = 'file.hash'")[0];
+await check('what runs when the window closes or the machine sleeps, runs on and ends once', async () => {
+  // As many as there are workers: nothing on the disk, and longer to read than anybody waits.
+  const [{ workers }] = world.sql('forge.db', "SELECT workers FROM forge_queues WHERE name = 'files'");
+  const large = Array.from({ length: workers }, (_, n) => `large/${n}.iso`);
+  for (const name of large) {
+    file(name, '');
+    truncateSync(join(folder, name), 400e9);
+  }
+  // The claims of these jobs, by job.
+  const claims = (status) => new Map(hashes(`status = '${status}'`).map((job) => [job.id, job.claim_no]));
+  const allRun = (later) =>
+    until('all workers read', () => {
+      const now = claims('running');
+      return now.size === workers && [...now].every(([id, claim]) => !later || claim > later.get(id)) && now;
+    });
   const first = world.run();
-  const before = await until('the large file is read', running);
-  const count = jobs().length;
+  const begun = await allRun();
 
-  // Asleep for longer than the others would wait for it; awake, it has the job still, under another claim.
-  first.kill('SIGSTOP');
-  await pause(2_000);
-  first.kill('SIGCONT');
-  const after = await until('the job runs again', () => {
-    const now = running();
-    return now && now.claim_no > before.claim_no && now;
-  });
-  assert.equal(after.payload, before.payload);
-  assert.equal(windows(world).length, 1);
-
+  // Handed back uncharged, within the half second that jobs have here.
+  await until('the window is there', () => windows(world).length === 1);
   await askToClose(world, windows(world)[0]);
   assert.equal(await first.ended, 0, first.said);
-  const [left, ...others] = unfinished();
-  assert.deepEqual([left.status, left.payload, others], ['pending', before.payload, []]);
-  assert.ok(jobs().length >= count);
+  const left = hashes("status <> 'done'");
+  assert.deepEqual(new Map(left.map((job) => [job.id, job.claim_no])), begun);
+  assert.deepEqual(new Set(left.map((job) => `${job.status}, ${job.attempt} charged`)), new Set(['pending, 0 charged']));
   assert.deepEqual(registered(), []);
 
-  // The next start goes on with it.
-  file('large.iso', 'short by now');
+  // The next start goes on with them, and others wait behind.
+  const small = Array.from({ length: 20 }, (_, n) => `later/${n}.txt`);
+  for (const name of small) file(name, `later: ${name}`);
   const second = world.run();
-  await until('nothing is left to do', () => unfinished().length === 0);
-  await until('it is hashed', () => {
-    const [row] = world.sql('files.db', `SELECT sha256 FROM files WHERE path = '${large}'`);
-    return row?.sha256 === contents.get(large);
-  });
-  assert.deepEqual(jobs("WHERE status = 'dead'"), []);
+  await until('the window is there', () => windows(world).length === 1);
+  await allRun(begun);
+  await until('the others wait', () => claims('pending').size === small.length);
+
+  // Asleep until its lease is over; awake, it has its jobs still, under other claims, since the old ones are gone.
+  second.kill('SIGSTOP');
+  await until('it is asleep', () => state(second.pid) === 'T');
+  const asleep = claims('running');
+  assert.deepEqual([...asleep.keys()].sort(), [...begun.keys()].sort());
+  const ends = () => world.sql('forge.db', `SELECT beat_at + stale_after AS at FROM forge_processes
+    WHERE pid = ${second.pid} AND ended_at IS NULL`)[0].at;
+  await until('its lease is over', () => Date.now() * 1_000 > ends());
+  assert.deepEqual(claims('running'), asleep);
+  second.kill('SIGCONT');
+  const awake = await allRun(asleep);
+  assert.equal(windows(world).length, 1);
+  assert.deepEqual(registered(), [second.pid]);
   second.kill('SIGTERM');
   assert.equal(await second.ended, 0, second.said);
+  assert.deepEqual([...begun.keys()].filter((id) => !claims('pending').has(id)), []);
+
+  for (const name of large) file(name, `${name} is short by now`);
+  const third = world.run();
+  await until('nothing is left to do', () => registered().length === 1 && unfinished().length === 0);
+  assert.deepEqual(known(), contents);
+  third.kill('SIGTERM');
+  assert.equal(await third.ended, 0, third.said);
+
+  // Each claim but the last was given back, and the last one ended the job: once.
+  for (const id of begun.keys()) {
+    const events = world.sql('forge.db', `SELECT event, claim_no, cause FROM forge_job_events WHERE job = '${id}'`);
+    const of = (event) => events.filter((one) => one.event === event).map((one) => one.claim_no);
+    const [end, ...more] = of('done');
+    assert.deepEqual(more, []);
+    for (const claims of [begun, asleep, awake]) {
+      assert.ok(claims.get(id) < end && of('released').includes(claims.get(id)), JSON.stringify(events));
+    }
+    assert.deepEqual(events.filter((one) => !['enqueued', 'released', 'started', 'done'].includes(one.event)), []);
+  }
+  assert.deepEqual(jobs("WHERE status = 'dead'"), []);
 });
 
 world.close();

@@ -78,7 +78,7 @@ export async function world(program) {
     XDG_DATA_HOME: join(dir, 'data'),
     FORGE_DESKTOP_HOME: home,
     FORGE_DESKTOP_CLOSE_MS: '500',
-    FORGE_DESKTOP_HEARTBEAT_MS: '200',
+    FORGE_DESKTOP_HEARTBEAT_MS: '500',
   };
   const sql = (file, query) => {
     const text = execFileSync('sqlite3', ['-json', '-readonly', '-cmd', '.timeout 5000', join(home, file), query], {
@@ -87,7 +87,7 @@ export async function world(program) {
     });
     return text.trim() ? JSON.parse(text) : [];
   };
-  const run = (more = {}) => start(program, [], { env: { ...env, ...more } });
+  const run = () => start(program, [], { env });
   const close = () => {
     for (const child of children) child.kill('SIGKILL');
     rmSync(dir, { recursive: true, force: true });
@@ -133,11 +133,10 @@ export async function driven(world) {
     await at('POST', `/element/${id}/clear`, {});
     await at('POST', `/element/${id}/value`, { text: keys });
   };
-  // Presses the button of this text within something.
-  const press = async (css, words) => {
-    const find = '(css, words) => [...document.querySelectorAll(css)].find((b) => b.textContent.trim() === words && !b.disabled) ?? null';
-    const button = await until(`${words} in ${css}`, () => js(find, css, words));
-    await at('POST', `/element/${Object.values(button)[0]}/click`, {});
+  // Clicks what a function of the page finds, once it finds it.
+  const press = async (what, find) => {
+    const found = await until(what, () => js(find));
+    await at('POST', `/element/${Object.values(found)[0]}/click`, {});
   };
   const address = () => at('GET', '/url');
   const picture = async () => Buffer.from(await at('GET', '/screenshot'), 'base64');
@@ -208,23 +207,37 @@ export function askToClose(world, window) {
   });
 }
 
+// What the kernel says of a process, behind its name: its state, its parent. Nothing when it is gone.
+function stat(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  } catch {
+    return [];
+  }
+}
+
+// A letter; T is stopped.
+export const state = (pid) => stat(pid)[0];
+
 // A process and all that it has started.
 export function family(pid) {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const parent = (name) => {
-    try {
-      return Number(readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[1]);
-    } catch {
-      return 0;
-    }
-  };
+  const parent = (name) => Number(stat(name)[1] ?? 0);
   const found = [pid];
   for (const one of found) found.push(...all.map(Number).filter((name) => parent(name) === one));
   return found;
 }
 
-// The internet sockets of processes: lines of the kernel's tables that belong to one of their files.
-export function sockets(pids) {
+// The port through which the driver looks into the program: connections with it are the only ones while it does.
+export function driversPort(pid) {
+  const said = readFileSync(`/proc/${pid}/environ`, 'utf8').match(/(?:^|\0)WEBKIT_INSPECTOR_SERVER=[^\0]*:(\d+)(?:\0|$)/);
+  if (!said) throw new Error(`the driver has named no port to process ${pid}`);
+  return Number(said[1]);
+}
+
+// The internet sockets of processes, except those with one port at either end: lines of the kernel's tables that belong to
+// one of their files.
+export function sockets(pids, except = 0) {
   const own = new Set();
   for (const pid of pids) {
     for (const file of readdirSync(`/proc/${pid}/fd`)) {
@@ -239,6 +252,9 @@ export function sockets(pids) {
   const tables = ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6'];
   return tables.flatMap((table) => {
     const lines = readFileSync(`/proc/${pids[0]}/net/${table}`, 'utf8').trim().split('\n').slice(1);
-    return lines.filter((line) => own.has(line.trim().split(/\s+/)[9])).map((line) => `${table}: ${line.trim()}`);
+    return lines
+      .map((line) => line.trim().split(/\s+/))
+      .filter((words) => own.has(words[9]) && ![words[1], words[2]].some((end) => Number(`0x${end.split(':')[1]}`) === except))
+      .map((words) => `${table}: ${words.join(' ')}`);
   });
 }

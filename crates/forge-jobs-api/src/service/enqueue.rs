@@ -87,11 +87,11 @@ impl Api {
 
     /// Enqueues jobs, at most 1,000: an answer for each, in their order. One that is refused stops no other.
     ///
-    /// Members come as JSON text, so that one that is no job fails alone.
+    /// Members come as JSON text, so that an object that is no job fails alone.
     ///
     /// # Errors
     ///
-    /// `invalid` for none or too many. What the storage gave is in the answers.
+    /// `invalid` for none or too many, and for a member that is no object. What the storage gave is in the answers.
     pub async fn enqueue_many(
         &self,
         members: &[Box<RawValue>],
@@ -100,6 +100,9 @@ impl Api {
         if members.is_empty() || members.len() > MAX_BATCH {
             let text = format!("{} jobs are out of range: use 1 to {MAX_BATCH}", members.len());
             return Err(ApiError::invalid("jobs", text));
+        }
+        if let Some(place) = members.iter().position(|member| !member.get().starts_with('{')) {
+            return Err(ApiError::invalid(format!("jobs[{place}]"), "each job is an object"));
         }
         let read = |(place, text): (usize, &RawValue)| {
             let Object(line): Object<EnqueueLine> = serde_json::from_str(text.get()).map_err(|e| {

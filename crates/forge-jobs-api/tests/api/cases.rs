@@ -178,8 +178,11 @@ fn of_jobs() -> Vec<Case> {
             .gives(422, r#""field":"priority""#),
         ask("enqueue_job", "").body(r#"{"kind":"k"}"#).gives(422, "payload"),
         ask("enqueue_jobs", "")
-            .body(r#"{"jobs":[{"kind":"k","payload":1},{"kind":"k"},{"kind":"k k","payload":1},7]}"#)
+            .body(r#"{"jobs":[{"kind":"k","payload":1},{"kind":"k"},{"kind":"k k","payload":1}]}"#)
             .gives(200, r#""error":{"code":"invalid""#),
+        ask("enqueue_jobs", "")
+            .body(r#"{"jobs":[{"kind":"k","payload":1},["k",1]]}"#)
+            .gives(422, r#""field":"jobs[1]""#),
         ask("enqueue_jobs", "").body(r#"{"jobs":[]}"#).gives(422, r#""field":"jobs""#),
         ask("get_job", "{pending-1}").gives(200, r#""status":"pending""#),
         ask("get_job", "{unknown}").gives(404, "there is no job"),

@@ -11,6 +11,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
+/// In which people count what was read.
+const MEGABYTE: u64 = 1_000_000;
+
 /// The payload.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HashFile {
@@ -60,8 +63,13 @@ impl TypedHandler for Hash {
     }
 
     async fn run(&self, ctx: JobContext, job: HashFile) -> JobOutcome {
-        let (path, cancel) = (job.path.clone(), ctx.cancel.clone());
-        let hashing = tokio::task::spawn_blocking(move || hash(path.as_ref(), &cancel)).await;
+        let (path, told) = (job.path.clone(), ctx.clone());
+        let hashing = tokio::task::spawn_blocking(move || {
+            hash(path.as_ref(), &told.cancel, |read, of| {
+                told.progress(read.div_ceil(MEGABYTE), Some(of.div_ceil(MEGABYTE)), Some("MB read"));
+            })
+        });
+        let hashing = hashing.await;
         let ended = match hashing {
             Ok(Ok(ended)) => ended,
             Ok(Err(e)) if e.kind() == io::ErrorKind::PermissionDenied => return JobOutcome::dead(&e),
@@ -78,7 +86,8 @@ impl TypedHandler for Hash {
     }
 }
 
-fn hash(path: &Path, cancel: &CancelToken) -> io::Result<Ended> {
+/// Reads a file to its end. `at` is told how many bytes were read, and of how many.
+fn hash(path: &Path, cancel: &CancelToken, at: impl Fn(u64, u64)) -> io::Result<Ended> {
     let Some(before) = regular(path)? else { return Ok(Ended::Gone) };
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -87,13 +96,18 @@ fn hash(path: &Path, cancel: &CancelToken) -> io::Result<Ended> {
     };
     let mut digest = Sha256::new();
     let mut chunk = vec![0; CHUNK];
+    let mut read = 0;
     loop {
         if cancel.is_cancelled() {
             return Ok(Ended::Stopped);
         }
         match file.read(&mut chunk) {
             Ok(0) => break,
-            Ok(n) => digest.update(&chunk[..n]),
+            Ok(n) => {
+                digest.update(&chunk[..n]);
+                read += n as u64;
+                at(read, before.len());
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -116,16 +130,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("abc");
         std::fs::write(&file, "abc").unwrap();
-        let Ended::Hashed(stat, sha256) = hash(&file, &CancelToken::new()).unwrap() else {
-            panic!("not hashed")
-        };
-        assert_eq!(stat.size, 3);
+        let read = std::cell::Cell::new((0, 0));
+        let hashed = hash(&file, &CancelToken::new(), |done, of| read.set((done, of)));
+        let Ended::Hashed(stat, sha256) = hashed.unwrap() else { panic!("not hashed") };
+        assert_eq!((stat.size, read.get()), (3, (3, 3)));
         // FIPS 180-4, example B.1.
         assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(hash(&dir.path().join("none"), &CancelToken::new()).unwrap(), Ended::Gone);
-        assert_eq!(hash(dir.path(), &CancelToken::new()).unwrap(), Ended::Gone);
+        assert_eq!(hash(&dir.path().join("none"), &CancelToken::new(), |_, _| ()).unwrap(), Ended::Gone);
+        assert_eq!(hash(dir.path(), &CancelToken::new(), |_, _| ()).unwrap(), Ended::Gone);
         let cancel = CancelToken::new();
         cancel.cancel(CancelCause::Shutdown);
-        assert_eq!(hash(&file, &cancel).unwrap(), Ended::Stopped);
+        assert_eq!(hash(&file, &cancel, |_, _| ()).unwrap(), Ended::Stopped);
     }
 }

@@ -35,12 +35,13 @@ function cell(text, name) {
   return td;
 }
 
-function row(group) {
+function row(group, folder) {
   const tr = document.createElement('tr');
   const where = cell('', 'path');
   for (const path of group.paths) {
     const line = document.createElement('div');
-    line.textContent = path;
+    line.textContent = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
+    line.title = path;
     where.append(line);
   }
   if (group.files > group.paths.length) {
@@ -84,12 +85,15 @@ async function show() {
   if (now.folder && document.activeElement !== at('path') && !at('path').value) at('path').value = now.folder;
   for (const name of ['files', 'hashed', 'unfinished', 'dead']) at(name).textContent = now[name].toLocaleString('en');
   for (const name of ['bytes', 'reclaimable']) at(name).textContent = size(now[name]);
+  at('far').max = Math.max(now.files, 1);
+  at('far').value = now.hashed;
+  at('far').hidden = now.hashed === now.files;
   at('scan').disabled = !now.folder;
   // Rows stay as they are while nothing about them changes: a button does not move away from under a finger.
   const wanted = JSON.stringify(now.duplicates);
   if (wanted === drawn) return;
   drawn = wanted;
-  at('rows').replaceChildren(...now.duplicates.map(row));
+  at('rows').replaceChildren(...now.duplicates.map((group) => row(group, now.folder)));
   at('table').hidden = now.duplicates.length === 0;
   at('none').hidden = now.duplicates.length > 0;
   at('title').textContent =
