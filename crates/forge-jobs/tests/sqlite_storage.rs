@@ -103,6 +103,8 @@ async fn an_idle_process_with_ten_queues_writes_nothing_but_its_heartbeat() {
     let mut handlers = HandlerRegistry::new();
     handlers.register(forge_jobs::NoopEcho);
     let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(50));
+    // Not so soon as to be taken for dead on a machine that is busy.
+    config.stale_after = HANG;
     config.poll_busy = Duration::from_millis(5);
     config.poll_idle = Duration::from_millis(10);
     config.sweep_interval = Duration::from_millis(10);

@@ -1,11 +1,13 @@
 //! What handlers log is kept with their jobs, and can be read from outside while they run.
 
-use crate::support::{Db, next, puppets, request, runtime, soon, until};
+use crate::support::{self, Db, next, puppets, quick, request, soon, until};
 use forge_jobs::limits::{MAX_LOG_LINES, MAX_LOG_PAGE};
 use forge_jobs::logs::{JobLogs, LogLevel, LoggedLine};
 use forge_jobs::storage::{LogsParams, Storage};
 use forge_jobs::testing::{Faults, FlakyStorage, Operation, When};
-use forge_jobs::{AttemptCause, AttemptResult, HandlerRegistry, JobId, JobOutcome, JobStatus};
+use forge_jobs::{
+    AttemptCause, AttemptResult, HandlerRegistry, JobId, JobOutcome, JobStatus, QueueRuntime, RuntimeConfig,
+};
 use std::sync::Once;
 use tokio::sync::Notify;
 use tracing::level_filters::LevelFilter;
@@ -19,6 +21,13 @@ const CANARY: &str = "canary-7f3a9c";
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing_subscriber::registry().with(JobLogs::new().up_to(LevelFilter::INFO)).init());
+}
+
+/// With heartbeats of every day: none of these jobs is to be taken for dead on a machine that is busy, since a second run
+/// of it would wait for what the first one was told.
+fn runtime(storage: &Storage, handlers: HandlerRegistry) -> QueueRuntime {
+    let calm = quick().with_heartbeat(RuntimeConfig::default().heartbeat_interval);
+    support::runtime(storage, handlers).with_config(calm)
 }
 
 async fn lines(storage: &Storage, job: JobId) -> Vec<LoggedLine> {
