@@ -50,13 +50,12 @@ pub(crate) async fn take_place(home: &Home, storage: &Storage) -> Result<Place, 
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(e)) => return Err(e.into()),
         }
-        let id = match message {
-            Some(id) => id,
-            None => {
-                let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
-                *message
-                    .insert(enqueuer.enqueue(EnqueueRequest::of(&ShowWindow {}).on_queue(QUEUE)).await?.id)
-            }
+        let id = if let Some(id) = message {
+            id
+        } else {
+            let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+            let sent = enqueuer.enqueue(EnqueueRequest::of(&ShowWindow {}).on_queue(QUEUE)).await?;
+            *message.insert(sent.id)
         };
         if storage.inspect.job(id).await?.is_some_and(|job| job.status == JobStatus::Done) {
             return Ok(Place::Shown);

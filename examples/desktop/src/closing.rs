@@ -54,31 +54,49 @@ impl Closing {
     }
 
     /// Signals end it as well as the window does: a session that logs out sends one.
-    pub(crate) fn on_signals(&self, app: &AppHandle) {
+    pub(crate) fn on_signals(&self, mut signals: Signals, app: &AppHandle) {
         let (closing, app) = (self.clone(), app.clone());
         tauri::async_runtime::spawn(async move {
-            if told().await {
+            if signals.told().await {
                 closing.begin(&app);
             }
         });
     }
 }
 
+/// The signals that end the program. One that comes before anybody asks for it is kept.
 #[cfg(unix)]
-async fn told() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => true,
-        _ = terminate.recv() => true,
+pub(crate) struct Signals([tokio::signal::unix::Signal; 2]);
+
+#[cfg(unix)]
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+    }
+
+    async fn told(&mut self) -> bool {
+        let [interrupt, terminate] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => true,
+            _ = terminate.recv() => true,
+        }
     }
 }
 
+/// Where there are none but Ctrl-C.
 #[cfg(not(unix))]
-async fn told() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
+pub(crate) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn told(&mut self) -> bool {
+        tokio::signal::ctrl_c().await.is_ok()
+    }
 }

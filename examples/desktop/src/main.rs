@@ -19,7 +19,7 @@ mod panel;
 mod window;
 
 use alone::Place;
-use closing::Closing;
+use closing::{Closing, Signals};
 use desk::Desk;
 use home::Home;
 use index::Index;
@@ -55,6 +55,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let index = Arc::new(Index::open(&home.index_file())?);
     let shown = Shown::default();
+    // Before there is anything to hand back: what is told meanwhile is heard once there is a window.
+    let signals = tauri::async_runtime::block_on(async { Signals::listen() })?;
     let desk = tauri::async_runtime::block_on(Desk::start(&home, storage, index, &shown))?;
     let closing = Closing::new(desk.handle.clone(), home.close_within());
     let app = tauri::Builder::default()
@@ -75,7 +77,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         .build(tauri::generate_context!())?;
     // Nobody else sets it.
     let _ = shown.set(app.handle().clone());
-    closing.on_signals(app.handle());
+    closing.on_signals(signals, app.handle());
     app.run(move |app, event| match event {
         tauri::RunEvent::WindowEvent { event: tauri::WindowEvent::CloseRequested { api, .. }, .. } => {
             api.prevent_close();

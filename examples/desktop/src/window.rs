@@ -43,7 +43,7 @@ pub(crate) fn open(app: &App) -> tauri::Result<()> {
 }
 
 /// Answers what the window asks for.
-pub(crate) async fn answer<B>(request: &Request<B>) -> Response<Vec<u8>> {
+pub(crate) async fn answer<B: Sync>(request: &Request<B>) -> Response<Vec<u8>> {
     let path = request.uri().path();
     let (kind, body) = match path {
         "/" => ("text/html; charset=utf-8", PAGE.into()),

@@ -61,7 +61,7 @@ const freePort = () =>
     });
   });
 
-export async function world(program) {
+export async function world(program, { heartbeat } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'forge-desktop-'));
   const home = join(dir, 'home');
   const number = await display();
@@ -78,7 +78,7 @@ export async function world(program) {
     XDG_DATA_HOME: join(dir, 'data'),
     FORGE_DESKTOP_HOME: home,
     FORGE_DESKTOP_CLOSE_MS: '500',
-    FORGE_DESKTOP_HEARTBEAT_MS: '500',
+    FORGE_DESKTOP_HEARTBEAT_MS: heartbeat,
   };
   const sql = (file, query) => {
     const text = execFileSync('sqlite3', ['-json', '-readonly', '-cmd', '.timeout 5000', join(home, file), query], {
@@ -141,9 +141,10 @@ export async function driven(world) {
   const address = () => at('GET', '/url');
   const picture = async () => Buffer.from(await at('GET', '/screenshot'), 'base64');
   const reload = () => at('POST', '/refresh', {});
-  const end = async () => {
-    // The driver ends the program in its own way; how the program ends by itself is looked at elsewhere.
-    await at('DELETE', '').catch(() => {});
+  // The program is told as by a session that ends; the driver may leave it running.
+  const end = async (pid) => {
+    process.kill(pid, 'SIGTERM');
+    await until(`process ${pid} has ended`, () => [undefined, 'Z'].includes(state(pid)));
     driver.kill('SIGTERM');
     await driver.ended;
   };
