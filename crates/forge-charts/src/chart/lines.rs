@@ -61,7 +61,6 @@ impl Pen<'_> {
         let range = self.positions.start - column.offset..self.positions.end - column.offset;
         let (closed, open) = self.split(column, range);
         let lines = self.traces(xs, column.tops, closed.clone());
-        // Their pieces end where a point is, which may be one of the picture before.
         let point = |at: &usize| (self.along(xs[*at]), units(self.y.map(column.tops[*at])));
         let open: Option<Trace> = open.map(|open| open.iter().map(point).collect());
         let slot = u8::try_from(self.frame.slot(series)).unwrap_or(0);

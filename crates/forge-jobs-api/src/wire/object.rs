@@ -7,7 +7,6 @@ use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde::{Deserialize, de};
 use std::fmt;
-use std::marker::PhantomData;
 
 /// A value that is read from an object.
 #[derive(Clone, Debug)]
@@ -15,7 +14,7 @@ pub struct Object<T>(pub T);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Keyed(deserializer, PhantomData)).map(Self)
+        T::deserialize(Keyed(deserializer)).map(Self)
     }
 }
 
@@ -35,9 +34,9 @@ pub(super) fn list<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> R
 }
 
 /// Gives what is in it to those who take an object, and to nobody else.
-struct Keyed<'de, D>(D, PhantomData<&'de ()>);
+struct Keyed<D>(D);
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Keyed<'de, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Keyed<D> {
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {

@@ -103,9 +103,10 @@ async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> Shutd
 /// alone would be carried out after everybody was told that this is over.
 async fn flushed(core: &Core) {
     core.outbox.flush().await;
-    core.between_rounds().await;
     #[cfg(feature = "logs")]
     core.logs.flush().await;
+    // Last, since a round may take longer than there is time for.
+    core.between_rounds().await;
 }
 
 fn report(core: &Core, since: Counted) -> ShutdownReport {

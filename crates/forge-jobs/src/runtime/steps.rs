@@ -182,7 +182,8 @@ impl Steps {
         in_time(self.core.storage.jobs.claim(params)).await
     }
 
-    /// Claims one certain job, if it can be claimed now and its queue is worked on. Jobs in front of it go back as if nothing had been.
+    /// Claims one certain job, if it can be claimed now and its queue is worked on. Jobs in front of it go back as if
+    /// nothing had been.
     pub(crate) async fn claim_this(
         &self,
         queue: &str,

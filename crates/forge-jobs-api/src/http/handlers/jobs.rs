@@ -37,7 +37,8 @@ pub(in crate::http) async fn enqueue(mut call: Call) -> Result<Reply, ApiError> 
     Ok(if receipt.repeated { reply.repeated() } else { reply })
 }
 
-/// As [`EnqueueBatch`](crate::wire::EnqueueBatch), with members as they came, so that a bad one fails alone.
+/// As [`EnqueueBatch`](crate::wire::EnqueueBatch), with members as they came, so that an object that is no job fails
+/// alone.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
