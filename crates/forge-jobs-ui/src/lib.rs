@@ -29,4 +29,4 @@ pub mod serve;
 mod text;
 
 #[cfg(feature = "panel")]
-pub use app::{Panel, PanelProps, mount};
+pub use app::{Panel, PanelProps, mount, show_panics};

@@ -6,9 +6,11 @@ pub(crate) mod keys;
 mod live;
 pub(crate) mod remote;
 mod shell;
+mod stopped;
 
 pub(crate) use context::{Ctx, Live, Question};
 pub(crate) use remote::{Doing, Pending, Remote};
+pub use stopped::show_panics;
 
 use crate::ipc::QueueIpc;
 use crate::model::route::Place;

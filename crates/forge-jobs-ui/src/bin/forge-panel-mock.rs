@@ -3,6 +3,17 @@
 use forge_jobs_ui::ipc::MockIpc;
 use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
+use wasm_bindgen::closure::Closure;
+
+/// Panics when the page has the event `forge-panic`: what a failure of the panel itself looks like.
+fn fail_when_told() {
+    let told = Closure::<dyn Fn()>::new(|| panic!("the page was told to fail"));
+    if let Some(window) = web_sys::window() {
+        // The event is not among those that a window may refuse.
+        let _ = window.add_event_listener_with_callback("forge-panic", told.as_ref().unchecked_ref());
+    }
+    told.forget();
+}
 
 fn main() {
     if !cfg!(target_arch = "wasm32") {
@@ -14,6 +25,8 @@ fn main() {
     if let Some(place) = place.and_then(|place| place.dyn_into::<web_sys::HtmlElement>().ok()) {
         let base = place.get_attribute("data-base").unwrap_or_default();
         place.set_text_content(None);
+        forge_jobs_ui::show_panics();
+        fail_when_told();
         forge_jobs_ui::mount(place, Rc::new(MockIpc::new()), base);
     }
 }

@@ -23,6 +23,7 @@ fn main() {
             }
         });
         place.set_text_content(None);
+        forge_jobs_ui::show_panics();
         forge_jobs_ui::mount(place, Rc::new(ipc), base);
     }
 }

@@ -56,6 +56,22 @@ pub fn duration(span: Duration) -> String {
     }
 }
 
+/// A duration that somebody chose, without the digits that say nothing: `15 s`, `500 ms`, `1 min`, `1 h 30 min`.
+///
+/// What would lose something by that is shown like one that was measured.
+#[must_use]
+pub fn chosen(span: Duration) -> String {
+    let (seconds, nanos) = (span.as_secs(), span.subsec_nanos());
+    match (seconds, nanos) {
+        (0, 1_000_000..) if nanos.is_multiple_of(1_000_000) => format!("{} ms", nanos / 1_000_000),
+        (1..MINUTE, 0) => format!("{seconds} s"),
+        (MINUTE..HOUR, 0) if seconds.is_multiple_of(MINUTE) => format!("{} min", seconds / MINUTE),
+        (HOUR..DAY, 0) if seconds.is_multiple_of(HOUR) => format!("{} h", seconds / HOUR),
+        (DAY.., 0) if seconds.is_multiple_of(DAY) => format!("{} d", count(seconds / DAY)),
+        _ => duration(span),
+    }
+}
+
 /// `value / unit` (below 1,000) with three digits, cut.
 fn three_digits(value: u128, unit: u128) -> String {
     let whole = value / unit;
@@ -131,6 +147,27 @@ mod tests {
         }
         assert_eq!(duration(Duration::from_nanos(999)), "0 s");
         assert!(duration(Duration::MAX).ends_with(" h"));
+    }
+
+    #[test]
+    fn durations_that_were_chosen_show_no_digits_that_say_nothing() {
+        for (millis, text) in [
+            (0, "0 s"),
+            (100, "100 ms"),
+            (1_000, "1 s"),
+            (1_500, "1.50 s"),
+            (15_000, "15 s"),
+            (60_000, "1 min"),
+            (90_000, "1 min 30 s"),
+            (60_500, "1 min 00 s"),
+            (3_600_000, "1 h"),
+            (5_400_000, "1 h 30 min"),
+            (86_400_000, "1 d"),
+            (7 * 86_400_000, "7 d"),
+            (90_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(chosen(Duration::from_millis(millis)), text);
+        }
     }
 
     #[test]

@@ -36,9 +36,21 @@ pub(crate) fn alerts(alerts: &[Alert]) -> Vec<Need> {
             AlertSort::DiskNearlyFull => Place::of(Tab::Resources),
             AlertSort::SnapshotHeld | AlertSort::Unknown => Place::of(Tab::Database),
         };
-        Need { urgency: Urgency::Bad, text: format!("{}: {}", alert.text, alert.remedy), place }
+        Need {
+            urgency: Urgency::Bad,
+            text: format!("{} {}", sentence(&alert.text), sentence(&alert.remedy)),
+            place,
+        }
     };
     alerts.iter().map(need).collect()
+}
+
+/// What the server tells in a half sentence, as a whole one.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(char::to_uppercase);
+    let end = if text.is_empty() || text.ends_with(['.', '?', '!']) { "" } else { "." };
+    first.into_iter().flatten().chain(rest).chain(end.chars()).collect()
 }
 
 /// What is worth a look, besides.
@@ -92,6 +104,14 @@ mod tests {
     }
 
     #[test]
+    fn half_sentences_become_whole_ones() {
+        assert_eq!(sentence("the queue mail waits"), "The queue mail waits.");
+        assert_eq!(sentence("is there one?"), "Is there one?");
+        assert_eq!(sentence("`forge job show 1` tells why"), "`forge job show 1` tells why.");
+        assert_eq!(sentence(""), "");
+    }
+
+    #[test]
     fn each_alert_leads_to_where_it_is_dealt_with() {
         let alert = |alert, subject: &str| Alert {
             alert,
@@ -104,6 +124,7 @@ mod tests {
             alert(AlertSort::ScheduleFailing, "nightly"),
             alert(AlertSort::DiskNearlyFull, "web-1"),
         ]);
+        assert_eq!(found[0].text, "T. R.");
         let addresses: Vec<String> = found.iter().map(|need| need.place.address("")).collect();
         assert_eq!(addresses, ["/jobs?queue=mail&status=pending", "/cron/nightly", "/resources"]);
     }

@@ -37,7 +37,12 @@ const fn word(verb: Verb) -> BulkVerb {
 }
 
 /// How many match, and what can be done with all of them.
-pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done: Callback<()>) -> AnyView {
+pub(crate) fn bar(
+    ctx: Ctx,
+    verbs: &'static [Verb],
+    query: Memo<JobQuery>,
+    done: impl Fn() + Copy + Send + Sync + 'static,
+) -> AnyView {
     let filter = Memo::new(move |_| JobQuery { limit: None, after: None, ..query.get() });
     let count: Remote<JobCount> = Remote::new(
         ctx,
@@ -92,7 +97,12 @@ pub(crate) fn bar(ctx: Ctx, verbs: &'static [Verb], query: Memo<JobQuery>, done:
     .into_any()
 }
 
-fn dialog_of(bulk: Bulk, doing: Doing, filter: Memo<JobQuery>, done: Callback<()>) -> AnyView {
+fn dialog_of(
+    bulk: Bulk,
+    doing: Doing,
+    filter: Memo<JobQuery>,
+    done: impl Fn() + Copy + Send + Sync + 'static,
+) -> AnyView {
     let open = Signal::derive(move || bulk.asked.with(Option::is_some));
     let close = Callback::new(move |()| {
         bulk.stop.set(true);
@@ -127,7 +137,7 @@ fn confirm(
     verb: Verb,
     filter: Memo<JobQuery>,
     preview: &BulkPreview,
-    done: Callback<()>,
+    done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
     let jobs = preview.jobs;
     if jobs.count == 0 {
@@ -176,7 +186,7 @@ fn confirm(
 }
 
 /// Piece by piece, until all are done or somebody stops it.
-fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, done: Callback<()>) {
+fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, done: impl Fn() + 'static) {
     let ipc = bulk.ctx.ipc();
     let answer: Pending<Vec<OutcomeCount>> = Box::pin(async move {
         let mut all: Vec<OutcomeCount> = Vec::new();
@@ -191,7 +201,8 @@ fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, don
                     None => all.push(outcome),
                 }
             }
-            if report.next.is_none() || bulk.stop.get_untracked() {
+            // A page that is gone goes no further either.
+            if report.next.is_none() || bulk.stop.try_get_untracked() != Some(false) {
                 return Ok(all);
             }
             after = report.next;
@@ -200,7 +211,7 @@ fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, don
     doing.run(answer, move |all: Vec<OutcomeCount>| {
         bulk.ctx.say(told(&all));
         bulk.asked.set(None);
-        done.run(());
+        done();
     });
 }
 

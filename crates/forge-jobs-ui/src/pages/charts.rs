@@ -196,7 +196,7 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i
     // The address decides the range, and the data is of that range: all of it is shown.
     let all = Signal::stored(None::<(f64, f64)>);
     let step = move || {
-        remote.data.with(|t| t.as_ref().map(|t| text::work_in_steps(&parts::seconds(t.step_seconds.0))))
+        remote.data.with(|t| t.as_ref().map(|t| text::work_in_steps(&parts::chosen(t.step_seconds.0))))
     };
     let title = Signal::derive(move || step().unwrap_or_else(|| text::WORK.into()));
     view! {

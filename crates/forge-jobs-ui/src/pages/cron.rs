@@ -36,7 +36,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         let rows = rows.map(|(at, s)| row(ctx, doing, schedules, s, at < WITH_FIRES)).collect_view();
         view! {
             {unreadable}
-            <div class="fp-scroll"><table class="fp-table">
+            <div class="fp-scroll"><table class="fp-table fp-cards">
                 <thead><tr><th scope="col">{text::SCHEDULE}</th><th scope="col">{text::WHEN}</th><th scope="col">{text::ENQUEUES}</th>
                     <th scope="col">{text::NEXT_FIRE}</th><th scope="col">{text::LAST_FIRE}</th><th scope="col">{text::LATEST_FIRES}</th><th scope="col">{text::STATE}</th>
                     <th scope="col"><span class="fp-hidden">{text::WHAT_CAN_BE_DONE}</span></th></tr></thead>
@@ -78,17 +78,17 @@ fn row(
     let s = &schedule.settings;
     let place = Place::opened(Tab::Cron, &schedule.name);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&s.kind));
-    let reload = Callback::new(move |()| schedules.reload());
+    let reload = move || schedules.reload();
     let whose = owner(schedule).map(|text| view! { <div class="fp-small">{text}</div> });
     view! {
         <tr>
             <th scope="row"><a href=ctx.href(&place)>{schedule.name.clone()}</a>{whose}</th>
-            <td>{s.description.clone()}<div class="fp-small"><code>{s.expression.clone()}</code> " " {s.zone.clone()}</div></td>
-            <td><a href=ctx.href(&kind)>{s.kind.clone()}</a><div class="fp-small">{s.queue.clone()}</div></td>
-            <td>{parts::stamp_or(ctx, schedule.next_fire_at.as_deref())}</td>
-            <td>{last(ctx, schedule)}</td>
-            <td>{shows_fires.then(|| fires(ctx, schedule.name.clone()))}</td>
-            <td>{state(schedule)}</td>
+            <td data-label=text::WHEN>{s.description.clone()}<div class="fp-small"><code>{s.expression.clone()}</code> " " {s.zone.clone()}</div></td>
+            <td data-label=text::ENQUEUES><a href=ctx.href(&kind)>{s.kind.clone()}</a><div class="fp-small">{s.queue.clone()}</div></td>
+            <td data-label=text::NEXT_FIRE>{parts::stamp_or(ctx, schedule.next_fire_at.as_deref())}</td>
+            <td data-label=text::LAST_FIRE>{last(ctx, schedule)}</td>
+            <td data-label=text::LATEST_FIRES>{shows_fires.then(|| fires(ctx, schedule.name.clone()))}</td>
+            <td data-label=text::STATE>{state(schedule)}</td>
             <td class="fp-actions">{switch(ctx, doing, schedule, reload)}{run(ctx, doing, &schedule.name, reload)}</td>
         </tr>
     }
@@ -151,14 +151,19 @@ pub(crate) fn state(schedule: &Schedule) -> AnyView {
 }
 
 /// Pauses, or resumes.
-pub(crate) fn switch(ctx: Ctx, doing: Doing, schedule: &Schedule, then: Callback<()>) -> AnyView {
+pub(crate) fn switch(
+    ctx: Ctx,
+    doing: Doing,
+    schedule: &Schedule,
+    then: impl Fn() + Copy + 'static,
+) -> AnyView {
     let (name, enabled) = (schedule.name.clone(), schedule.enabled);
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
         let answer = Box::pin(async move {
             if enabled { ipc.pause_schedule(&name).await } else { ipc.resume_schedule(&name).await }
         });
-        doing.run(answer, move |_| then.run(()));
+        doing.run(answer, move |_| then());
     };
     parts::button(
         ctx,
@@ -171,12 +176,12 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, schedule: &Schedule, then: Callback
 }
 
 /// Enqueues the job now.
-pub(crate) fn run(ctx: Ctx, doing: Doing, name: &str, then: Callback<()>) -> AnyView {
+pub(crate) fn run(ctx: Ctx, doing: Doing, name: &str, then: impl Fn() + Copy + 'static) -> AnyView {
     let name = name.to_owned();
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
         doing.run(Box::pin(async move { ipc.run_schedule(&name).await }), move |tick| {
-            then.run(());
+            then();
             ctx.say(text::ENQUEUED);
             if let Some(job) = tick.job {
                 ctx.go(Place::opened(Tab::Jobs, job));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 const GROUPS: u32 = 8;
 
 /// The groups of the queue and kind that the list is filtered by.
-pub(crate) fn groups(ctx: Ctx, tab: Tab, done: Callback<()>) -> AnyView {
+pub(crate) fn groups(ctx: Ctx, tab: Tab, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
     let query = move || {
         ctx.place.with(|place| {
             let text = |name: &str| place.get(name).map(str::to_owned);
@@ -55,7 +55,7 @@ fn row(
     tab: Tab,
     doing: Doing,
     group: &ErrorGroup,
-    done: Callback<()>,
+    done: impl Fn() + Copy + Send + Sync + 'static,
     found: Remote<ErrorList>,
 ) -> AnyView {
     let jobs = Place::of(tab).with("error_group", Some(&group.id));
@@ -88,7 +88,14 @@ fn row(
 }
 
 /// A verb for all dead jobs of a group, piece by piece.
-fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()>, found: Remote<ErrorList>) {
+fn ask(
+    ctx: Ctx,
+    doing: Doing,
+    verb: Verb,
+    group: &ErrorGroup,
+    done: impl Fn() + Copy + Send + Sync + 'static,
+    found: Remote<ErrorList>,
+) {
     let id = group.id.clone();
     let then = Callback::new(move |()| {
         let (ipc, id) = (ctx.ipc(), id.clone());
@@ -104,7 +111,7 @@ fn ask(ctx: Ctx, doing: Doing, verb: Verb, group: &ErrorGroup, done: Callback<()
         doing.run(answer, move |sum: GroupVerb| {
             ctx.say(text::group_done(verb == Verb::Drop, sum.changed, sum.left));
             found.reload();
-            done.run(());
+            done();
         });
     });
     ctx.ask(Question {

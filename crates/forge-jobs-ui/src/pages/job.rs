@@ -1,5 +1,10 @@
 //! One job: where it stands, why it does not run, what happened to it, and what can be done.
 
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
 use super::{enqueue, job_edit, job_history, logs, verbs};
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
@@ -25,17 +30,20 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         move || Some(of_why.clone()),
         |ipc, id| Box::pin(async move { ipc.why(&id).await }),
     );
-    let reload = Callback::new(move |()| {
-        detail.reload();
-        why.reload();
-    });
     let job = Memo::new(move |_| detail.data.get().map(|d| Same(Arc::new(d.job.clone()))));
-    let (copying, editing) = (RwSignal::new(false), RwSignal::new(false));
-    let head = move || job.get().map(|job| head(ctx, &job.0, reload, copying, editing));
+    let acts = Acts {
+        doing: Doing::new(ctx),
+        came: RwSignal::new(None),
+        detail,
+        why,
+        copying: RwSignal::new(false),
+        editing: RwSignal::new(false),
+    };
+    let head = move || job.get().map(|job| head(ctx, &job.0, acts));
     // Made once: what is typed into it must survive what happens to the job.
     let first =
         Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
-    let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, copying));
+    let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, acts.copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
     let status = detail.part(|d| d.job.status);
@@ -48,7 +56,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {move || is_loading.get().then(|| parts::skeleton(8))}
         {head}
         {dialog}
-        {job_edit::form(ctx, detail, editing)}
+        {job_edit::form(ctx, detail, acts.editing)}
         {reasons(ctx, why)}
         {move || payload.get().map(|(payload, partial)| parts::card(text::PAYLOAD, data(ctx, &payload, &partial)))}
         {move || output.get().flatten().map(|output| parts::card(text::RESULT, parts::tree::json(ctx, &output)))}
@@ -57,6 +65,26 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {job_history::attempts(ctx, detail)}
     }
     .into_any()
+}
+
+/// What is done to the job, and what came of it. Made once: the job changes, and is drawn anew, before an answer is here.
+#[derive(Clone, Copy)]
+struct Acts {
+    doing: Doing,
+    /// What was left undone.
+    came: RwSignal<Option<String>>,
+    detail: Remote<JobDetail>,
+    why: Remote<Why>,
+    copying: RwSignal<bool>,
+    editing: RwSignal<bool>,
+}
+
+impl Acts {
+    fn done(self, report: &VerbReport) {
+        self.came.set(verbs::left_something(report).then(|| verbs::told(report)));
+        self.detail.reload();
+        self.why.reload();
+    }
 }
 
 /// A job that is the same when its JSON is.
@@ -76,13 +104,7 @@ fn data(ctx: Ctx, payload: &str, partial: &[String]) -> AnyView {
     view! { {note}{parts::tree::json(ctx, payload)} }.into_any()
 }
 
-fn head(
-    ctx: Ctx,
-    job: &Job,
-    reload: Callback<()>,
-    copying: RwSignal<bool>,
-    editing: RwSignal<bool>,
-) -> AnyView {
+fn head(ctx: Ctx, job: &Job, acts: Acts) -> AnyView {
     let queue = Place::opened(Tab::Queues, &job.queue);
     let kind = Place::of(Tab::Jobs).with("kind", Some(&job.kind));
     let mut facts = vec![
@@ -138,26 +160,15 @@ fn head(
             <h1 class="fp-h1 fp-mono">{parts::copied(ctx, &job.id, &job.id)}</h1>
             {parts::status(job.status, job.dead_reason)}
         </div>
-        {actions(ctx, job, reload, copying, editing)}
+        {actions(ctx, job, acts)}
         {error}{progress}
         {parts::facts(facts)}
     }
     .into_any()
 }
 
-fn actions(
-    ctx: Ctx,
-    job: &Job,
-    reload: Callback<()>,
-    copying: RwSignal<bool>,
-    editing: RwSignal<bool>,
-) -> AnyView {
-    let doing = Doing::new(ctx);
-    let came = RwSignal::new(None::<String>);
-    let done = Callback::new(move |report: VerbReport| {
-        came.set(verbs::left_something(&report).then(|| verbs::told(&report)));
-        reload.run(());
-    });
+fn actions(ctx: Ctx, job: &Job, acts: Acts) -> AnyView {
+    let (doing, came) = (acts.doing, acts.came);
     let id = job.id.clone();
     let offered = [
         (Verb::Retry, "fp-primary"),
@@ -170,16 +181,18 @@ fn actions(
     .map(|(verb, class)| {
         let id = id.clone();
         parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
-            verbs::start(ctx, doing, verb, vec![id.clone()], done);
+            came.set(None);
+            verbs::start(ctx, doing, verb, vec![id.clone()], move |report| acts.done(&report));
         })
     })
     .collect_view();
-    let edit = job_edit::fits(job.status)
-        .then(|| parts::button(ctx, Role::Operator, text::EDIT, "", doing.busy, move || editing.set(true)));
+    let edit = job_edit::fits(job.status).then(|| {
+        parts::button(ctx, Role::Operator, text::EDIT, "", doing.busy, move || acts.editing.set(true))
+    });
     view! {
         <div class="fp-actions">
             {offered}{edit}
-            {parts::button(ctx, Role::Operator, text::ENQUEUE_A_COPY, "", doing.busy, move || copying.set(true))}
+            {parts::button(ctx, Role::Operator, text::ENQUEUE_A_COPY, "", doing.busy, move || acts.copying.set(true))}
         </div>
         {move || came.get().map(|text| view! { <p class="fp-banner fp-banner-warn" role="status">{text::NOTHING_WAS_DONE_2} {text}</p> })}
         {parts::doing_error(doing)}

@@ -127,7 +127,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .page
             .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
-    let reload = Callback::new(move |()| shown.reload());
+    let reload = move || shown.reload();
     let filter = Memo::new(move |_| query(ctx, tab));
     let all = many::bar(ctx, verbs_of(tab), filter, reload);
     let enqueuing = RwSignal::new(false);
@@ -245,11 +245,11 @@ fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
     let doing = Doing::new(ctx);
     let left = RwSignal::new(None::<String>);
     let count = Memo::new(move |_| table.chosen.with(BTreeSet::len));
-    let done = Callback::new(move |report: VerbReport| {
+    let done = move |report: VerbReport| {
         left.set(verbs::left_something(&report).then(|| verbs::told(&report)));
         table.chosen.update(BTreeSet::clear);
         shown.reload();
-    });
+    };
     let verb = move |verb: Verb, class: &'static str| {
         parts::button(ctx, verb.needs(), verb.label(), class, doing.busy, move || {
             let ids: Vec<String> = table.chosen.with_untracked(|chosen| chosen.iter().cloned().collect());

@@ -77,7 +77,7 @@ fn one(
         .inherited_from
         .as_ref()
         .map(|t| view! { <span class="fp-small">{text::FROM_THE_TEMPLATE} {t.clone()}</span> });
-    let again = Callback::new(move |_: Limit| limits.reload());
+
     let for_edit = limit.clone();
     let label = text::used_of(&limit.scope);
     view! {
@@ -85,13 +85,13 @@ fn one(
             <div class="fp-head"><h2>{limit.scope.clone()}</h2>{whose}{from}{drained}</div>
             <p class="fp-line">
                 <meter aria-label=label min="0" max=limit.permits.to_string() high=(f64::from(limit.permits) * 0.9).to_string() value=limit.used.to_string()></meter>
-                " " <strong>{limit.used} {text::OF} {limit.permits}</strong> {text::USED_IN} {parts::seconds(limit.window_seconds.0)} {text::GIVEN} {mode} ". "
+                " " <strong>{limit.used} {text::OF} {limit.permits}</strong> {text::USED_IN} {parts::chosen(limit.window_seconds.0)} {text::GIVEN} {mode} ". "
                 {limit.free} {text::FREE} {next} " " {keys}
             </p>
             <p class="fp-line">{attached}</p>
             <div class="fp-actions">
                 {parts::button(ctx, Role::Admin, text::EDIT, "", doing.busy, move || edited.set(Some(Edited::Of(for_edit.clone()))))}
-                {drain(ctx, doing, limit, again)}
+                {drain(ctx, doing, limits, limit)}
                 {remove(ctx, doing, limits, limit)}
             </div>
         </section>
@@ -100,14 +100,12 @@ fn one(
 }
 
 /// Gives nothing for five minutes, or gives again.
-fn drain(ctx: Ctx, doing: Doing, limit: &Limit, again: Callback<Limit>) -> AnyView {
+fn drain(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> AnyView {
     let scope = limit.scope.clone();
     if limit.drained_until.is_some() {
         return parts::button(ctx, Role::Operator, text::LIFT_THE_DRAIN, "", doing.busy, move || {
             let (ipc, scope) = (ctx.ipc(), scope.clone());
-            doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |limit| {
-                again.run(limit);
-            });
+            doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |_| limits.reload());
         });
     }
     parts::button(ctx, Role::Operator, text::DRAIN_FOR_5_MIN, "", doing.busy, move || {
@@ -121,8 +119,8 @@ fn drain(ctx: Ctx, doing: Doing, limit: &Limit, again: Callback<Limit>) -> AnyVi
             then: Callback::new(move |()| {
                 let (ipc, scope) = (ctx.ipc(), scope.clone());
                 let drain = Drain { seconds: Seconds(300.0) };
-                doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |limit| {
-                    again.run(limit);
+                doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |_| {
+                    limits.reload();
                 });
             }),
         });

@@ -21,7 +21,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             .then(|| view! { <p class="fp-small">{text::queues_left_out(timeline.left_out)}</p> });
         let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
         view! {
-            <div class="fp-scroll"><table class="fp-table">
+            <div class="fp-scroll"><table class="fp-table fp-cards">
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED}</th>
                     <th scope="col" class="fp-num">{text::ENQUEUED}</th><th scope="col" class="fp-num">{text::COMPLETED}</th>
                     <th scope="col" class="fp-num">{text::CAME_BACK}</th><th scope="col" class="fp-num">{text::DEAD}</th>
@@ -59,13 +59,13 @@ fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
     view! {
         <tr>
             <th scope="row">{link}</th>
-            <td><MiniChart title data=Signal::stored(charts::small(line))/></td>
-            <td class="fp-num">{format::count(sum.enqueued)}</td>
-            <td class="fp-num">{format::count(sum.done)}</td>
-            <td class="fp-num">{format::count(sum.retried + sum.throttled + sum.crashed)}</td>
-            <td class="fp-num">{format::count(dead)}</td>
-            <td class="fp-num">{p95(sum.wait)}</td>
-            <td class="fp-num">{p95(sum.run)}</td>
+            <td data-label=text::COMPLETED><MiniChart title data=Signal::stored(charts::small(line))/></td>
+            <td class="fp-num" data-label=text::ENQUEUED>{format::count(sum.enqueued)}</td>
+            <td class="fp-num" data-label=text::COMPLETED>{format::count(sum.done)}</td>
+            <td class="fp-num" data-label=text::CAME_BACK>{format::count(sum.retried + sum.throttled + sum.crashed)}</td>
+            <td class="fp-num" data-label=text::DEAD>{format::count(dead)}</td>
+            <td class="fp-num" data-label=text::WAIT_P95>{p95(sum.wait)}</td>
+            <td class="fp-num" data-label=text::RUN_P95>{p95(sum.run)}</td>
         </tr>
     }
     .into_any()

@@ -113,26 +113,26 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
         }
         let row = |queue: &forge_jobs_api::wire::Queue| {
             let counts = queue.counts.unwrap_or_default();
-            let link = |tab: Tab, status: Option<&str>, count: BoundedCount| {
+            let link = |label: &'static str, tab: Tab, status: Option<&str>, count: BoundedCount| {
                 let place = Place::of(tab).with("queue", Some(&queue.name)).with("status", status);
                 let class = if count.count == 0 { "fp-zero" } else { "" };
-                view! { <td class="fp-num"><a class=class href=ctx.href(&place)>{parts::bounded(count)}</a></td> }
+                view! { <td class="fp-num" data-label=label><a class=class href=ctx.href(&place)>{parts::bounded(count)}</a></td> }
             };
             let paused =
                 queue.settings.paused.then(|| view! { " " <span class="fp-badge">{text::PAUSED}</span> });
             view! {
                 <tr>
                     <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a>{paused}</th>
-                    {link(Tab::Jobs, Some("pending"), counts.pending)}
-                    {link(Tab::Jobs, Some("running"), counts.running)}
-                    {link(Tab::Scheduled, None, counts.scheduled)}
-                    {link(Tab::Retries, None, counts.retrying)}
-                    {link(Tab::Dead, None, counts.dead)}
+                    {link(text::PENDING, Tab::Jobs, Some("pending"), counts.pending)}
+                    {link(text::RUNNING, Tab::Jobs, Some("running"), counts.running)}
+                    {link(text::SCHEDULED, Tab::Scheduled, None, counts.scheduled)}
+                    {link(text::RETRYING, Tab::Retries, None, counts.retrying)}
+                    {link(text::DEAD, Tab::Dead, None, counts.dead)}
                 </tr>
             }
         };
         view! {
-            <div class="fp-scroll"><table class="fp-table">
+            <div class="fp-scroll"><table class="fp-table fp-cards">
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col" class="fp-num">{text::PENDING}</th>
                     <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::SCHEDULED}</th>
                     <th scope="col" class="fp-num">{text::RETRYING}</th><th scope="col" class="fp-num">{text::DEAD}</th></tr></thead>

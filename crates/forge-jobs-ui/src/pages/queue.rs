@@ -141,8 +141,8 @@ fn differences(old: &QueueSettings, new: &QueueSettings) -> Vec<String> {
     line(text::WORKERS_OF_EACH_PROCESS, old.workers.to_string(), new.workers.to_string());
     line(text::RUNNING_IN_ALL_PROCESSES, bound(old.max_running), bound(new.max_running));
     line(text::BACKOFF, on(old.backoff_enabled), on(new.backoff_enabled));
-    line(text::FIRST_DELAY, parts::seconds(old.base_seconds.0), parts::seconds(new.base_seconds.0));
-    line(text::LONGEST_DELAY, parts::seconds(old.max_seconds.0), parts::seconds(new.max_seconds.0));
+    line(text::FIRST_DELAY, parts::chosen(old.base_seconds.0), parts::chosen(new.base_seconds.0));
+    line(text::LONGEST_DELAY, parts::chosen(old.max_seconds.0), parts::chosen(new.max_seconds.0));
     line(
         text::DONE_JOBS_ARE_KEPT,
         retention_text(old.done_retention_seconds),
@@ -181,7 +181,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     });
     let head = move || {
         queue.data.get().map(|now| {
-            let then = Callback::new(move |paused: Queue| {
+            let then = move |paused: Queue| {
                 // The version moved with it; what is typed stays.
                 form.from.update(|from| {
                     if let Some(from) = from {
@@ -191,7 +191,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
                 });
                 queue.put(paused);
                 queue.reload();
-            });
+            };
             let jobs = Place::of(Tab::Jobs).with("queue", Some(&now.name));
             view! {
                 <div class="fp-head"><h1 class="fp-h1">{now.name.clone()}</h1>{queues::state(ctx, &now)}</div>

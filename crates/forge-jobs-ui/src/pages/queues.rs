@@ -24,7 +24,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         let rows =
             list.queues.iter().map(|queue| row(ctx, doing, queues, queue, &list.processes)).collect_view();
         view! {
-            <div class="fp-scroll"><table class="fp-table">
+            <div class="fp-scroll"><table class="fp-table fp-cards">
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::STATE}</th>
                     <th scope="col" class="fp-num">{text::WORKERS}</th><th scope="col" class="fp-num">{text::PROCESSES}</th>
                     <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::PENDING}</th>
@@ -42,7 +42,7 @@ fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, process
     let counts = queue.counts.unwrap_or_default();
     let settings = queue.settings;
     let backoff = if settings.backoff_enabled {
-        text::to(&parts::seconds(settings.base_seconds.0), &parts::seconds(settings.max_seconds.0))
+        text::to(&parts::chosen(settings.base_seconds.0), &parts::chosen(settings.max_seconds.0))
     } else {
         "off".to_owned()
     };
@@ -54,13 +54,13 @@ fn row(ctx: Ctx, doing: Doing, queues: Remote<QueueList>, queue: &Queue, process
     view! {
         <tr>
             <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a></th>
-            <td>{state(ctx, queue)}</td>
-            <td class="fp-num">{settings.workers}</td>
-            <td class="fp-num">{nobody}{serving}</td>
-            <td class="fp-num">{parts::bounded(counts.running)}{max}</td>
-            <td class="fp-num">{parts::bounded(counts.pending)}</td>
-            <td>{backoff}</td>
-            <td>{switch(ctx, doing, queue, Callback::new(move |_| queues.reload()))}</td>
+            <td data-label=text::STATE>{state(ctx, queue)}</td>
+            <td class="fp-num" data-label=text::WORKERS>{settings.workers}</td>
+            <td class="fp-num" data-label=text::PROCESSES>{nobody}{serving}</td>
+            <td class="fp-num" data-label=text::RUNNING>{parts::bounded(counts.running)}{max}</td>
+            <td class="fp-num" data-label=text::PENDING>{parts::bounded(counts.pending)}</td>
+            <td data-label=text::BACKOFF>{backoff}</td>
+            <td>{switch(ctx, doing, queue, move |_| queues.reload())}</td>
         </tr>
     }
     .into_any()
@@ -80,7 +80,12 @@ pub(crate) fn state(ctx: Ctx, queue: &Queue) -> AnyView {
 }
 
 /// Pauses, or resumes.
-pub(crate) fn switch(ctx: Ctx, doing: Doing, queue: &Queue, then: Callback<Queue>) -> AnyView {
+pub(crate) fn switch(
+    ctx: Ctx,
+    doing: Doing,
+    queue: &Queue,
+    then: impl Fn(Queue) + Copy + 'static,
+) -> AnyView {
     let (name, paused) = (queue.name.clone(), queue.settings.paused);
     let press = move || {
         let (ipc, name) = (ctx.ipc(), name.clone());
@@ -90,7 +95,7 @@ pub(crate) fn switch(ctx: Ctx, doing: Doing, queue: &Queue, then: Callback<Queue
         });
         doing.run(answer, move |queue| {
             ctx.say(said);
-            then.run(queue);
+            then(queue);
         });
     };
     parts::button(ctx, Role::Operator, if paused { text::RESUME } else { text::PAUSE }, "", doing.busy, press)

@@ -23,7 +23,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
         move || Some(asked.clone()),
         |ipc, name| Box::pin(async move { ipc.schedule(&name).await }),
     );
-    let reload = Callback::new(move |()| detail.reload());
+    let reload = move || detail.reload();
     let when = detail.part(|d| (d.schedule.settings.expression.clone(), d.schedule.settings.zone.clone()));
     let fires: Remote<CronPreview> = Remote::new(
         ctx,
@@ -51,7 +51,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     .into_any()
 }
 
-fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> AnyView {
+fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: impl Fn() + Copy + 'static) -> AnyView {
     let whose = cron::owner(schedule).map(|text| view! { <span class="fp-badge">{text}</span> });
     let code = schedule.code.as_ref().filter(|_| schedule.overrides_code).map(|wish| {
         let lines = changes(&wish.settings, &schedule.settings);
@@ -67,7 +67,7 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
         let name = name.clone();
         move || {
             let (ipc, name) = (ctx.ipc(), name.clone());
-            doing.run(Box::pin(async move { ipc.reset_schedule(&name).await }), move |_| reload.run(()));
+            doing.run(Box::pin(async move { ipc.reset_schedule(&name).await }), move |_| reload());
         }
     };
     let remove = move || {
@@ -119,7 +119,7 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: Callback<()>) -> An
 }
 
 fn missed(missed: MissedFires, settings: &ScheduleSettings) -> String {
-    let within = parts::seconds(settings.within_seconds.0);
+    let within = parts::chosen(settings.within_seconds.0);
     match missed {
         MissedFires::Skip => text::NOTHING_IS_MADE_UP.into(),
         MissedFires::Once => text::once_within(&within),
@@ -153,7 +153,7 @@ pub(crate) fn changes(old: &ScheduleSettings, new: &ScheduleSettings) -> Vec<Str
     line(text::ATTEMPTS, old.max_attempts.to_string(), new.max_attempts.to_string());
     line(text::MISSED_FIRES, missed(old.missed, old), missed(new.missed, new));
     line(text::WHILE_ONE_IS_UNFINISHED, overlap(old.overlap).into(), overlap(new.overlap).into());
-    line(text::JITTER, parts::seconds(old.jitter_seconds.0), parts::seconds(new.jitter_seconds.0));
+    line(text::JITTER, parts::chosen(old.jitter_seconds.0), parts::chosen(new.jitter_seconds.0));
     lines
 }
 

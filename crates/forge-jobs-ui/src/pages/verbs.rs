@@ -20,7 +20,13 @@ pub(crate) const fn fits(verb: Verb, status: JobStatus) -> bool {
 }
 
 /// Asks where that is due, then does it.
-pub(crate) fn start(ctx: Ctx, doing: Doing, verb: Verb, ids: Vec<String>, done: Callback<VerbReport>) {
+pub(crate) fn start(
+    ctx: Ctx,
+    doing: Doing,
+    verb: Verb,
+    ids: Vec<String>,
+    done: impl Fn(VerbReport) + Copy + Send + Sync + 'static,
+) {
     let count = ids.len();
     let act = Callback::new(move |()| {
         let ipc = ctx.ipc();
@@ -34,7 +40,7 @@ pub(crate) fn start(ctx: Ctx, doing: Doing, verb: Verb, ids: Vec<String>, done: 
         });
         doing.run(answer, move |report| {
             ctx.say(told(&report));
-            done.run(report);
+            done(report);
         });
     });
     let text = match verb {

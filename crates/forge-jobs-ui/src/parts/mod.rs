@@ -121,6 +121,11 @@ pub(crate) fn seconds(value: f64) -> String {
     Duration::try_from_secs_f64(value).map_or_else(|_| "–".into(), format::duration)
 }
 
+/// Seconds that somebody chose.
+pub(crate) fn chosen(value: f64) -> String {
+    Duration::try_from_secs_f64(value).map_or_else(|_| "–".into(), format::chosen)
+}
+
 /// A count that may have stopped.
 pub(crate) fn bounded(count: BoundedCount) -> String {
     format::bounded_count(count.count, count.more)

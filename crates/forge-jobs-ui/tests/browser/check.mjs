@@ -11,6 +11,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
 import * as forms from './forms.mjs';
+import * as late from './late.mjs';
 import { browser as launch, world as begin } from './rig.mjs';
 
 const AxeBuilder = axe.default ?? axe;
@@ -339,6 +340,10 @@ await check('a budget is drained and its drain lifted', async (page) => {
   await card.locator('button', { hasText: 'Drain for' }).waitFor();
   assert.ok(drained() <= Date.now());
 });
+
+await check('an answer that comes after its change is on the page does no harm', (page) => late.answers(page, go, world));
+await check('what is typed beside a pause whose answer comes late is saved on top of it', (page) => late.typing(page, go, world));
+await check('who leaves while all that match are being done ends it there', (page) => late.leaving(page, go, world));
 
 await check('texts of jobs stay texts on every page', async (page) => {
   await go(page, '/dead?queue=errors');

@@ -18,7 +18,8 @@ const browser = await launch();
 let passed = 0;
 let failed = 0;
 
-async function check(name, body, options = {}) {
+// `expect` are the errors that the page has to have.
+async function check(name, body, options = {}, expect = []) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10000);
@@ -28,7 +29,8 @@ async function check(name, body, options = {}) {
   try {
     await body(page);
     assert.equal(await page.evaluate(() => window.hacked), undefined);
-    assert.deepEqual(errors, []);
+    for (const known of expect) assert.ok(errors.some((text) => known.test(text)), `no error like ${known}`);
+    assert.deepEqual(errors.filter((text) => !expect.some((known) => known.test(text))), []);
     passed += 1;
     console.log(`ok      ${name}`);
   } catch (error) {
@@ -109,6 +111,21 @@ await check('forms make jobs, limits and schedules, and edit what waits', async 
   await forms.newLimit(page, go, null);
   await forms.newSchedule(page, go, null);
 });
+
+await check('a panel that has failed says so, on the page and in the console', async (page) => {
+  await go(page);
+  await page.evaluate(() => window.dispatchEvent(new Event('forge-panic')));
+  const told = page.locator('.fp-stopped[role=alert]');
+  await told.waitFor();
+  assert.match(await told.textContent(), /has stopped/);
+  // Once, however often it fails.
+  await page.evaluate(() => window.dispatchEvent(new Event('forge-panic')));
+  assert.equal(await told.count(), 1);
+  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, 'mock-stopped.png') });
+  await told.locator('a').click();
+  await page.waitForFunction(() => !document.querySelector('.fp-stopped'));
+  await page.waitForSelector('.fp-main h1');
+}, {}, [/was told to fail/, /unreachable/]);
 
 await browser.close();
 close();
