@@ -35,7 +35,8 @@ struct Line {
 
 type Step = (&'static str, fn() -> Result<End, String>);
 
-/// In order: what fails soonest comes first, and the examples use what the tests have built.
+/// In order: what fails soonest comes first, the examples use what the tests have built, and what waits for nothing but a
+/// compiler comes last, so that it compiles while browsers are at work.
 const STEPS: [Step; 19] = [
     ("tidy", || tidy::run().map(|()| End::Done)),
     ("build", build),
@@ -45,22 +46,22 @@ const STEPS: [Step; 19] = [
     ("examples", examples),
     ("book", || book::run(&[]).map(|()| End::Done)),
     ("packages", || packages::run(&[]).map(|()| End::Done)),
-    ("features", single_features),
-    ("docs", docs),
-    ("wasm32", || wasm::check().map(|()| End::Done)),
-    ("pages", pages),
-    ("desktop", || with_a_window(|| desktop::build().map(|()| End::Done))),
     ("alerts", || alerts::run().map(|()| End::Done)),
     ("schemathesis", made_up_requests),
+    ("pages", pages),
     ("charts", || charts::run().map(|()| End::Done)),
     ("panel", || panel::check().map(|()| End::Done)),
+    ("desktop", || with_a_window(|| desktop::build().map(|()| End::Done))),
     ("window", || with_a_window(|| desktop::check().map(End::Tests))),
+    ("docs", docs),
+    ("wasm32", || wasm::check().map(|()| End::Done)),
+    ("features", single_features),
     ("cargo-deny", deny),
 ];
 
-/// What only compiles, and so runs beside the test programs where both are asked for. The order is that of [`STEPS`].
-const COMPILING: [&str; 6] = ["features", "docs", "wasm32", "pages", "desktop", "cargo-deny"];
-/// The step beside which they run.
+/// What only compiles, and so runs beside the others from [`WAITING`] on where both are asked for: first what others need.
+const COMPILING: [&str; 6] = ["pages", "desktop", "docs", "wasm32", "features", "cargo-deny"];
+/// The step with which they begin.
 const WAITING: &str = "tests";
 
 /// Runs the steps, or those that are named, until one fails, then prints what was run.

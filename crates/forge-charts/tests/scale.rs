@@ -64,6 +64,22 @@ fn degenerate_bounds_have_a_defined_answer() {
     assert_eq!(tick_step((1e300, 1e300_f64.next_up()), 10), None);
 }
 
+#[test]
+fn a_few_powers_of_ten_have_ticks_between_them() {
+    for ((low, high), count, ticks) in [
+        ((2.0, 50.0), 4, vec![2.0, 5.0, 10.0, 20.0, 50.0]),
+        ((1.0, 100.0), 4, vec![1.0, 3.0, 10.0, 30.0, 100.0]),
+        ((1.0, 100.0), 6, vec![1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]),
+        ((1.0, 1_000.0), 4, vec![1.0, 10.0, 100.0, 1_000.0]),
+        ((1.0, 1_000.0), 6, vec![1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0]),
+        ((1.0, 1e8), 4, vec![1.0, 100.0, 1e4, 1e6, 1e8]),
+    ] {
+        let found = Log::new((low, high), (200.0, 0.0)).ticks(count);
+        assert_eq!(found.len(), ticks.len(), "{found:?}, and not {ticks:?}");
+        assert!(found.iter().zip(&ticks).all(|(f, t)| (f / t - 1.0).abs() < 1e-9), "{found:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -91,17 +91,24 @@ async fn serve(args: &Args, database: Database) -> Result<(), Box<dyn Error>> {
     let addr = server.addr();
     let app = app::router(&database, runtime.enqueuer(), options, closing.clone());
     let handle = runtime.start().await?;
-    let serving = tokio::spawn(server.run(app, closing.clone(), SHUTDOWN_TIMEOUT));
+    let mut serving = tokio::spawn(server.run(app, closing.clone(), SHUTDOWN_TIMEOUT));
     eprintln!("the shop is open on http://{addr}");
 
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
+    let ended = tokio::select! {
+        _ = term.recv() => None,
+        _ = int.recv() => None,
+        // Without its pages a replica is none: whoever watches over it is to start another.
+        ended = &mut serving => Some(ended),
+    };
     // No new requests and no new jobs; what is under way may end, and what does not in time goes to another replica.
     closing.cancel();
     let report = handle.shutdown_graceful(SHUTDOWN_TIMEOUT).await;
-    serving.await?;
-    eprintln!("closed: {} jobs finished, {} handed back", report.finished, report.handed_back);
-    Ok(())
+    let told = ended.is_none();
+    let cut = match ended {
+        None => serving.await?,
+        Some(ended) => ended?,
+    };
+    let (finished, back) = (report.finished, report.handed_back);
+    eprintln!("closed: {finished} jobs finished, {back} handed back, {cut} connections cut");
+    if told { Ok(()) } else { Err("the server ended before anybody told it to".into()) }
 }

@@ -73,29 +73,30 @@ impl Log {
         if from.is_normal() && to.is_finite() { Self::new((from, to), self.range()) } else { self }
     }
 
-    /// About `count` ticks, at most [`MAX_TICKS`]: powers of ten, every second or third of them when there are many,
-    /// 2 and 5 times them when there are few.
+    /// About `count` ticks, at most [`MAX_TICKS`]: powers of ten, every second or third of them when there are many. When
+    /// there are few, also 3 times them, or 2 and 5 times them: as many as are one more than asked for.
     #[must_use]
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         let (low, high) = (self.domain.0.min(self.domain.1), self.domain.0.max(self.domain.1));
         let count = count.clamp(1, MAX_TICKS);
-        let decades = (high / low).log10();
-        let every = (decades / crate::num::float(count)).ceil().max(1.0);
-        let factors: &[f64] =
-            if decades * 3.0 <= crate::num::float(count) + 1.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let mut values = Vec::new();
-        let mut power = (low.log10() / every).floor() * every;
-        while power <= high.log10() + 1e-9 && values.len() < MAX_TICKS {
-            values.extend(
-                factors
-                    .iter()
-                    .map(|f| f * crate::num::ten_to(power))
-                    .filter(|v| *v >= low * (1.0 - 1e-12) && *v <= high * (1.0 + 1e-12) && v.is_normal()),
-            );
-            power += every;
-        }
-        values.truncate(MAX_TICKS);
-        values
+        let every = ((high / low).log10() / crate::num::float(count)).ceil().max(1.0);
+        let of =
+            |factors: &[f64]| {
+                let mut values = Vec::new();
+                let mut power = (low.log10() / every).floor() * every;
+                while power <= high.log10() + 1e-9 && values.len() < MAX_TICKS {
+                    values.extend(factors.iter().map(|f| f * crate::num::ten_to(power)).filter(|v| {
+                        *v >= low * (1.0 - 1e-12) && *v <= high * (1.0 + 1e-12) && v.is_normal()
+                    }));
+                    power += every;
+                }
+                values.truncate(MAX_TICKS);
+                values
+            };
+        // Between powers that are left out, other multiples would stand alone.
+        let finer: &[&[f64]] = if every > 1.0 { &[] } else { &[&[1.0, 2.0, 5.0], &[1.0, 3.0]] };
+        let fits = finer.iter().map(|factors| of(factors)).find(|values| values.len() <= count + 1);
+        fits.unwrap_or_else(|| of(&[1.0]))
     }
 }
 

@@ -22,17 +22,18 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The key of a caller, 1 to 255 visible ASCII characters or spaces: two callers who happen to choose the same one are
-    /// not in each other's way.
+    /// The key of a caller, 1 to 255 visible ASCII characters and no space: two callers who happen to choose the same one
+    /// are not in each other's way.
     ///
     /// # Errors
     ///
-    /// `invalid` for an empty or overlong key, or one with other characters than visible ASCII and spaces.
+    /// `invalid` for an empty or overlong key, or one with other characters than visible ASCII.
     pub fn new(caller: &str, key: &str) -> Result<Self, ApiError> {
-        let ok = |b: u8| b == b' ' || b.is_ascii_graphic();
-        if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(ok) {
-            let text = format!("the key has {} bytes", key.len());
-            let remedy = format!("use 1 to {MAX_KEY_BYTES} visible ASCII characters");
+        let is_visible = key.bytes().all(|b| b.is_ascii_graphic());
+        if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
+            let other = if is_visible { "" } else { ", and other characters than visible ASCII" };
+            let text = format!("the key has {} bytes{other}", key.len());
+            let remedy = format!("use 1 to {MAX_KEY_BYTES} visible ASCII characters, such as a UUID");
             return Err(ApiError::invalid("Idempotency-Key", text).with_remedy(remedy));
         }
         Ok(Self { caller: caller.to_owned(), key: key.to_owned() })

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A page of the audit, the latest action first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The actions.
@@ -69,3 +69,5 @@ pub struct AuditAction {
     /// What came of it: `done`, `unchanged`, `denied` or `refused`.
     pub outcome: String,
 }
+
+equal!(AuditAction { no, at, actor, role, source, address, action, what, target, count, outcome; before, after, detail });

@@ -34,7 +34,7 @@ pub struct BulkQuery {
 }
 
 /// What a verb would come to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkPreview {
     /// What would be done.

@@ -69,6 +69,8 @@ pub struct Job {
     pub partial: Vec<String>,
 }
 
+equal!(Job { id, kind, queue, status, dead_reason, priority, attempt, max_attempts, claim_no, process, created_at, due_at, started_at, finished_at, cancel_requested_at, throttles, crashes, suspect, dedupe_key, dedupe_states, dedupe_until, concurrency_key, waits_for, tags, error, progress, partial; payload, output });
+
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -124,7 +126,7 @@ pub struct Progress {
 }
 
 /// A job with all that is known of it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobDetail {
     /// The job.
@@ -247,7 +249,7 @@ pub struct JobEvent {
 }
 
 /// What happened to a job.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobEvents {
     /// The job.

@@ -2,6 +2,9 @@
 //!
 //! Times are RFC 3339 text in UTC with six digits of a second; those of a cron expression have its zone's offset. Values that are absent are `null`.
 
+#[macro_use]
+mod raw;
+
 mod audit;
 mod bench;
 mod bulk;

@@ -4,7 +4,7 @@ use super::{BoundedCount, Job};
 use serde::{Deserialize, Serialize};
 
 /// A page of jobs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobPage {
     /// The jobs.

@@ -65,10 +65,17 @@ pub struct JobQuery {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnqueueBatch {
-    /// 1 to 1,000 jobs.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
+    /// 1 to 1,000 jobs. An object that is no job fails alone, and its result says why.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000), schema_with = "members"))]
     #[serde(deserialize_with = "super::object::list")]
     pub jobs: Vec<EnqueueLine>,
+}
+
+/// Jobs, or other objects: those are answered one by one, and make no request a bad one.
+#[cfg(feature = "schema")]
+fn members(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let job = generator.subschema_for::<EnqueueLine>();
+    schemars::json_schema!({ "type": "array", "items": { "anyOf": [job, { "type": "object" }] } })
 }
 
 /// Jobs to do something with.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// All schedules.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleList {
     /// By name.
@@ -16,7 +16,7 @@ pub struct ScheduleList {
 }
 
 /// A schedule with its latest fires.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleDetail {
     /// The schedule.
@@ -26,7 +26,7 @@ pub struct ScheduleDetail {
 }
 
 /// A schedule as it stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Schedule {
     /// Its name.
@@ -58,7 +58,7 @@ pub struct Schedule {
 }
 
 /// What a program's code wants of a schedule.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleWish {
     /// The program.
@@ -102,6 +102,8 @@ pub struct ScheduleSettings {
     /// Over how much time the jobs are spread.
     pub jitter_seconds: Seconds,
 }
+
+equal!(ScheduleSettings { expression, zone, description, kind, queue, priority, max_attempts, tags, missed, catch_up, within_seconds, overlap, jitter_seconds; payload });
 
 /// Whose values are in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::{BoundedCount, JobStatus};
 use serde::{Deserialize, Serialize};
 
 /// Why a job is not running, or that it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Why {
     /// The job.
@@ -21,7 +21,7 @@ pub struct Why {
 
 /// What keeps a job from running; or, of one that runs or is finished, that it does. Values that a reason has not are
 /// null.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhyReason {
     /// `finished`, `running`, `holder_gone`, `not_due`, `not_promoted`, `queue_paused`, `no_process`, `key_held`,

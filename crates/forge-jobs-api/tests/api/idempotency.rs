@@ -39,6 +39,12 @@ async fn a_repeat_under_its_key_gets_the_same_answer_and_no_twin() {
     // An id and a key contradict each other.
     let both = r#"{"kind":"k","payload":1,"id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
     assert_eq!(ask("x", &rig.keys.operator, both).send(rig.addr).await.status, 422);
+    // What the document says of a key is what holds.
+    let long = "x".repeat(256);
+    for bad in ["", "order 17", "order\t17", &long] {
+        let refused = ask(bad, &rig.keys.operator, body).send(rig.addr).await;
+        assert_eq!((refused.status, refused.code().as_str()), (422, "invalid"), "{bad:?}");
+    }
     assert_eq!(jobs(&rig).await, 2);
     rig.stop().await;
 }

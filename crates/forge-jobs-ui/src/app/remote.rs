@@ -1,4 +1,7 @@
 //! Data of the queue on a page: fetched, kept up to date, and shown as it is while the next is on its way.
+//!
+//! What is done with data does not depend on its type, so it is written for one that is [`Erased`]: a page that loads two
+//! dozen types loads that once.
 
 use super::browser;
 use super::context::Ctx;
@@ -6,7 +9,8 @@ use crate::ipc::{Answer, IpcError, QueueIpc};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::Serialize;
+use std::any::Any;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,25 +18,76 @@ use std::sync::Arc;
 /// An answer to come.
 pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Answer<T>>>>;
 
-/// Something of the queue. Old data stays until there is new; equal data changes nothing on the page.
-pub(crate) struct Remote<T: Send + Sync + 'static> {
-    pub(crate) data: RwSignal<Option<Arc<T>>>,
-    pub(crate) error: RwSignal<Option<IpcError>>,
-    pub(crate) busy: RwSignal<bool>,
-    again: RwSignal<u64>,
-    asked: StoredValue<u64>,
-    text: StoredValue<String>,
+/// A value of whatever type, which knows when another one is the same.
+#[derive(Clone)]
+struct Erased {
+    value: Arc<dyn Any + Send + Sync>,
+    same: fn(&dyn Any, &dyn Any) -> bool,
 }
 
-impl<T: Send + Sync + 'static> Clone for Remote<T> {
+impl Erased {
+    fn new<T: PartialEq + Send + Sync + 'static>(value: T) -> Self {
+        fn same<T: PartialEq + 'static>(one: &dyn Any, other: &dyn Any) -> bool {
+            one.downcast_ref::<T>() == other.downcast_ref::<T>()
+        }
+        Self { value: Arc::new(value), same: same::<T> }
+    }
+
+    fn get<T: Send + Sync + 'static>(self) -> Option<Arc<T>> {
+        self.value.downcast().ok()
+    }
+}
+
+impl PartialEq for Erased {
+    fn eq(&self, other: &Self) -> bool {
+        (self.same)(&*self.value, &*other.value)
+    }
+}
+
+/// The data of a [`Remote`]; read as a signal is.
+pub(crate) struct Data<T> {
+    signal: RwSignal<Option<Erased>>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Data<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Send + Sync + 'static> Copy for Remote<T> {}
+impl<T> Copy for Data<T> {}
 
-impl<T: Serialize + Send + Sync + 'static> Remote<T> {
+impl<T: Send + Sync + 'static> Data<T> {
+    pub(crate) fn get(self) -> Option<Arc<T>> {
+        self.signal.get()?.get()
+    }
+
+    pub(crate) fn get_untracked(self) -> Option<Arc<T>> {
+        self.signal.get_untracked()?.get()
+    }
+
+    pub(crate) fn with<O>(self, read: impl FnOnce(&Option<Arc<T>>) -> O) -> O {
+        read(&self.get())
+    }
+}
+
+/// Something of the queue. Old data stays until there is new; equal data changes nothing on the page.
+pub(crate) struct Remote<T> {
+    pub(crate) data: Data<T>,
+    pub(crate) error: RwSignal<Option<IpcError>>,
+    core: Core,
+}
+
+impl<T> Clone for Remote<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Remote<T> {}
+
+impl<T: PartialEq + Send + Sync + 'static> Remote<T> {
     /// Fetches what `query` asks for: now, when it asks for something else, and when one of the topics changes. Nothing
     /// is fetched while it is `None`.
     pub(crate) fn new<Q: PartialEq + Clone + Send + Sync + 'static>(
@@ -41,13 +96,54 @@ impl<T: Serialize + Send + Sync + 'static> Remote<T> {
         query: impl Fn() -> Option<Q> + Send + Sync + 'static,
         fetch: impl Fn(Rc<dyn QueueIpc>, Q) -> Pending<T> + 'static,
     ) -> Self {
+        let fetch = move |ipc: Rc<dyn QueueIpc>, query: &Erased| -> Option<Pending<Erased>> {
+            let answer = fetch(ipc, query.value.downcast_ref::<Q>()?.clone());
+            Some(Box::pin(async move { answer.await.map(Erased::new) }))
+        };
+        let core = Core::new(ctx, topics, Box::new(move || query().map(Erased::new)), Box::new(fetch));
+        Self { data: Data { signal: core.data, of: PhantomData }, error: core.error, core }
+    }
+
+    /// Shows this from now on, unless it is what is shown.
+    pub(crate) fn put(self, value: T) {
+        self.core.put(Erased::new(value));
+    }
+}
+
+impl<T: Send + Sync + 'static> Remote<T> {
+    /// Asks again.
+    pub(crate) fn reload(self) {
+        self.core.reload();
+    }
+
+    /// A part of the data that changes only when it differs.
+    pub(crate) fn part<P: PartialEq + Clone + Send + Sync + 'static>(
+        self,
+        part: impl Fn(&T) -> P + Send + Sync + 'static,
+    ) -> Memo<Option<P>> {
+        Memo::new(move |_| self.data.with(|data| data.as_deref().map(&part)))
+    }
+}
+
+type Query = Box<dyn Fn() -> Option<Erased> + Send + Sync>;
+type Fetch = Box<dyn Fn(Rc<dyn QueueIpc>, &Erased) -> Option<Pending<Erased>>>;
+
+/// What a [`Remote`] does, whatever its type.
+#[derive(Clone, Copy)]
+struct Core {
+    data: RwSignal<Option<Erased>>,
+    error: RwSignal<Option<IpcError>>,
+    again: RwSignal<u64>,
+    asked: StoredValue<u64>,
+}
+
+impl Core {
+    fn new(ctx: Ctx, topics: &'static [Topic], query: Query, fetch: Fetch) -> Self {
         let this = Self {
             data: RwSignal::new(None),
             error: RwSignal::new(None),
-            busy: RwSignal::new(false),
             again: RwSignal::new(0),
             asked: StoredValue::new(0),
-            text: StoredValue::new(String::new()),
         };
         let query = Memo::new(move |_| query());
         let seen = Memo::new(move |_| {
@@ -59,33 +155,30 @@ impl<T: Serialize + Send + Sync + 'static> Remote<T> {
                 .map(|(_, n)| n)
                 .sum::<u64>()
         });
-        Effect::new(move |before: Option<Option<Q>>| {
+        Effect::new(move |before: Option<Option<Erased>>| {
             let (asked_for, _, _) = (query.get(), seen.get(), this.again.get());
             // What another question was answered with is not shown under this one.
             if before.as_ref().is_some_and(|before| *before != asked_for) {
                 this.data.set(None);
                 this.error.set(None);
-                this.text.set_value(String::new());
             }
-            if let Some(query) = asked_for.clone() {
-                this.begin(ctx, fetch(ctx.ipc(), query));
+            if let Some(answer) = asked_for.as_ref().and_then(|query| fetch(ctx.ipc(), query)) {
+                this.begin(ctx, answer);
             }
             asked_for
         });
         this
     }
 
-    fn begin(self, ctx: Ctx, answer: Pending<T>) {
+    fn begin(self, ctx: Ctx, answer: Pending<Erased>) {
         let number = self.asked.get_value() + 1;
         self.asked.set_value(number);
-        self.busy.set(true);
         spawn_local(async move {
             let answer = answer.await;
             // A page that is gone, or has asked for something else meanwhile.
             if self.asked.try_get_value() != Some(number) {
                 return;
             }
-            self.busy.set(false);
             match answer {
                 Ok(value) => {
                     self.error.set(None);
@@ -106,28 +199,14 @@ impl<T: Serialize + Send + Sync + 'static> Remote<T> {
         });
     }
 
-    /// Shows this from now on, unless it is what is shown.
-    pub(crate) fn put(self, value: T) {
-        let text = serde_json::to_string(&value).unwrap_or_default();
-        if self.data.with_untracked(Option::is_none) || self.text.with_value(|old| *old != text) {
-            self.text.set_value(text);
-            self.data.set(Some(Arc::new(value)));
+    fn put(self, value: Erased) {
+        if self.data.with_untracked(|old| old.as_ref() != Some(&value)) {
+            self.data.set(Some(value));
         }
     }
-}
 
-impl<T: Send + Sync + 'static> Remote<T> {
-    /// Asks again.
-    pub(crate) fn reload(self) {
+    fn reload(self) {
         self.again.update(|n| *n += 1);
-    }
-
-    /// A part of the data that changes only when it differs.
-    pub(crate) fn part<P: PartialEq + Clone + Send + Sync + 'static>(
-        self,
-        part: impl Fn(&T) -> P + Send + Sync + 'static,
-    ) -> Memo<Option<P>> {
-        Memo::new(move |_| self.data.with(|data| data.as_ref().map(|data| part(data))))
     }
 }
 
@@ -145,7 +224,17 @@ impl Doing {
     }
 
     /// Does it, unless it is being done.
+    ///
+    /// `then` may come when what stood on the page at the click has been drawn anew: it has to stand without that, and
+    /// takes no `Callback` that was made while something was drawn.
     pub(crate) fn run<T: 'static>(self, answer: Pending<T>, then: impl FnOnce(T) + 'static) {
+        self.start(Box::pin(async move {
+            let value = answer.await?;
+            Ok(Box::new(move || then(value)) as Box<dyn FnOnce()>)
+        }));
+    }
+
+    fn start(self, answer: Pending<Box<dyn FnOnce()>>) {
         if self.busy.get_untracked() {
             return;
         }
@@ -157,7 +246,7 @@ impl Doing {
                 return;
             }
             match answer {
-                Ok(value) => then(value),
+                Ok(then) => then(),
                 Err(error) => {
                     self.ctx.note(&error);
                     self.error.set(Some(error));

@@ -1,5 +1,6 @@
 //! What can go wrong on the way to a queue.
 
+use crate::model::format::sentence;
 use forge_jobs_api::wire::{ErrorCode, ErrorDetail};
 
 /// Why there is no answer.
@@ -103,14 +104,6 @@ impl IpcError {
             _ => None,
         }
     }
-}
-
-/// With a capital in front and a stop behind.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{stop}", chars.as_str())
 }
 
 #[cfg(test)]

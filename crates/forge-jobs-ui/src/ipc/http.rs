@@ -122,7 +122,9 @@ fn json(value: &impl Serialize) -> Answer<Option<String>> {
 
 /// The fields of a query that have a value.
 fn query_of(query: &impl Serialize) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else { return String::new() };
+    // By text: what writes a type into a value is code for each type once more, and this is loaded by a page.
+    let text = serde_json::to_string(query).unwrap_or_default();
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
     let pairs = fields.into_iter().filter_map(|(name, value)| {
         let text = match value {
             serde_json::Value::Null => return None,

@@ -101,11 +101,11 @@ pub fn suggestions(text: &str, values: &dyn Fn(&str) -> Vec<String>) -> Vec<Stri
         let fits = QUALIFIERS.iter().filter(|(qualifier, ..)| qualifier.starts_with(last));
         return fits.map(|(qualifier, ..)| format!("{qualifier}:")).collect();
     };
-    let begun = begun.trim_start_matches('"').to_lowercase();
+    let begun = begun.trim_start_matches('"').to_ascii_lowercase();
     let mut found: Vec<String> =
-        values(name).into_iter().filter(|value| value.to_lowercase().contains(&begun)).collect();
+        values(name).into_iter().filter(|value| value.to_ascii_lowercase().contains(&begun)).collect();
     // What begins alike comes first.
-    found.sort_by_key(|value| !value.to_lowercase().starts_with(&begun));
+    found.sort_by_key(|value| !value.to_ascii_lowercase().starts_with(&begun));
     found.truncate(8);
     found.iter().map(|value| self::text(&[(param_of(name).to_owned(), value.clone())])).collect()
 }

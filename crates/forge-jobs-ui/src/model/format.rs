@@ -98,6 +98,18 @@ pub fn relative(at_micros: i64, now_micros: i64) -> String {
     if at_micros > now_micros { format!("in {span}") } else { format!("{span} ago") }
 }
 
+/// What is told in half a sentence, as a whole one: with a capital in front, and a stop behind.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let end = if text.is_empty() || text.ends_with(['.', '?', '!']) { "" } else { "." };
+    let mut whole = format!("{text}{end}");
+    // Of ASCII: what is told is English, and tables of all letters are much for a page to load.
+    if let Some(first) = whole.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +198,15 @@ mod tests {
         }
         assert_eq!(relative(NOW + 999_999, NOW), "just now");
         assert!(relative(i64::MIN, i64::MAX).ends_with(" d ago"));
+    }
+
+    #[test]
+    fn half_sentences_become_whole_ones() {
+        assert_eq!(sentence("the queue mail waits"), "The queue mail waits.");
+        assert_eq!(sentence("is there one?"), "Is there one?");
+        assert_eq!(sentence("`forge job show 1` tells why"), "`forge job show 1` tells why.");
+        assert_eq!(sentence("über 9 jobs wait"), "über 9 jobs wait.", "and no more is promised");
+        assert_eq!(sentence(""), "");
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! What needs a person, found in what the pages show anyway.
 
+use crate::model::format::sentence;
 use crate::model::route::{Place, Tab};
 use crate::text;
 use forge_jobs_api::wire::{Alert, AlertSort, Process, Queue};
@@ -43,14 +44,6 @@ pub(crate) fn alerts(alerts: &[Alert]) -> Vec<Need> {
         }
     };
     alerts.iter().map(need).collect()
-}
-
-/// What the server tells in a half sentence, as a whole one.
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let first = rest.next().map(char::to_uppercase);
-    let end = if text.is_empty() || text.ends_with(['.', '?', '!']) { "" } else { "." };
-    first.into_iter().flatten().chain(rest).chain(end.chars()).collect()
 }
 
 /// What is worth a look, besides.
@@ -101,14 +94,6 @@ mod tests {
         assert!(paused[0].text.contains("paused, and 9 jobs"), "{paused:?}");
         let nobody = needs(&[queue(false, 0, 9)], &[]);
         assert_eq!(nobody[0].place, Place::opened(Tab::Queues, "mail"));
-    }
-
-    #[test]
-    fn half_sentences_become_whole_ones() {
-        assert_eq!(sentence("the queue mail waits"), "The queue mail waits.");
-        assert_eq!(sentence("is there one?"), "Is there one?");
-        assert_eq!(sentence("`forge job show 1` tells why"), "`forge job show 1` tells why.");
-        assert_eq!(sentence(""), "");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         move || Some(of_why.clone()),
         |ipc, id| Box::pin(async move { ipc.why(&id).await }),
     );
-    let job = Memo::new(move |_| detail.data.get().map(|d| Same(Arc::new(d.job.clone()))));
+    let job = Memo::new(move |_| detail.data.get().map(|d| Arc::new(d.job.clone())));
     let acts = Acts {
         doing: Doing::new(ctx),
         came: RwSignal::new(None),
@@ -39,11 +39,11 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         copying: RwSignal::new(false),
         editing: RwSignal::new(false),
     };
-    let head = move || job.get().map(|job| head(ctx, &job.0, acts));
+    let head = move || job.get().map(|job| head(ctx, &job, acts));
     // Made once: what is typed into it must survive what happens to the job.
     let first =
-        Memo::new(move |before: Option<&Option<Same>>| before.cloned().flatten().or_else(|| job.get()));
-    let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job.0, acts.copying));
+        Memo::new(move |before: Option<&Option<Arc<Job>>>| before.cloned().flatten().or_else(|| job.get()));
+    let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job, acts.copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
     let status = detail.part(|d| d.job.status);
@@ -84,16 +84,6 @@ impl Acts {
         self.came.set(verbs::left_something(report).then(|| verbs::told(report)));
         self.detail.reload();
         self.why.reload();
-    }
-}
-
-/// A job that is the same when its JSON is.
-#[derive(Clone)]
-struct Same(Arc<Job>);
-
-impl PartialEq for Same {
-    fn eq(&self, other: &Self) -> bool {
-        serde_json::to_string(&self.0).ok() == serde_json::to_string(&other.0).ok()
     }
 }
 

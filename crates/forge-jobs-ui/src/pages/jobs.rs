@@ -33,7 +33,7 @@ fn query(ctx: Ctx, tab: Tab) -> JobQuery {
         let fields =
             pairs.map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))).collect();
         let mut query: JobQuery =
-            serde_json::from_value(serde_json::Value::Object(fields)).unwrap_or_default();
+            serde_json::from_str(&serde_json::Value::Object(fields).to_string()).unwrap_or_default();
         query.limit = Some(PAGE);
         if let Some(status) = fixed_status(tab) {
             query.status = Some(status);

@@ -193,6 +193,18 @@ pub(crate) fn button(
     busy: RwSignal<bool>,
     press: impl Fn() + 'static,
 ) -> AnyView {
+    // Boxed, so that there is one button in what a page loads, and not one for each thing that can be done.
+    boxed_button(ctx, needs, label, class, busy, Box::new(press))
+}
+
+fn boxed_button(
+    ctx: Ctx,
+    needs: Role,
+    label: &'static str,
+    class: &'static str,
+    busy: RwSignal<bool>,
+    press: Box<dyn Fn()>,
+) -> AnyView {
     let denied = Memo::new(move |_| ctx.denied(needs));
     let off = move || busy.get() || denied.with(Option::is_some);
     view! {

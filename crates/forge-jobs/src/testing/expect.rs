@@ -232,6 +232,19 @@ fn listed(expected: &JobMatch, jobs: &[Job]) -> String {
     text
 }
 
+/// Where the jobs of a queue are, for the macros.
+#[doc(hidden)]
+pub trait AsStorage {
+    /// The storage.
+    fn storage_of_queue(&self) -> &Storage;
+}
+
+impl<T: AsRef<Storage> + ?Sized> AsStorage for T {
+    fn storage_of_queue(&self) -> &Storage {
+        self.as_ref()
+    }
+}
+
 /// The jobs that are as expected, in the order in which they came in; at most 20,000 jobs are looked at.
 ///
 /// # Errors
@@ -302,7 +315,9 @@ macro_rules! assert_enqueued {
         // A `match`, so that a queue that the caller makes on the spot lives to the end of it.
         match (&$queue, $crate::testing::JobMatch::new()$(.$field($value))*) {
             (queue, expected) => {
-                let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(queue);
+                // By a method, so that a queue behind an `Arc` or a reference is found.
+                use $crate::testing::AsStorage as _;
+                let storage = queue.storage_of_queue();
                 match $crate::testing::check_enqueued(storage, &expected).await {
                     ::core::result::Result::Ok(jobs) => jobs,
                     ::core::result::Result::Err(text) => ::core::panic!("{text}"),
@@ -318,7 +333,9 @@ macro_rules! refute_enqueued {
     ($queue:expr $(, $field:ident : $value:expr)* $(,)?) => {{
         match (&$queue, $crate::testing::JobMatch::new()$(.$field($value))*) {
             (queue, expected) => {
-                let storage = ::core::convert::AsRef::<$crate::Storage>::as_ref(queue);
+                // By a method, so that a queue behind an `Arc` or a reference is found.
+                use $crate::testing::AsStorage as _;
+                let storage = queue.storage_of_queue();
                 let checked = $crate::testing::check_not_enqueued(storage, &expected).await;
                 if let ::core::result::Result::Err(text) = checked {
                     ::core::panic!("{text}");

@@ -37,6 +37,8 @@ mod wrapped;
 
 pub use crate::{assert_enqueued, refute_enqueued};
 pub use error::TestError;
+#[doc(hidden)]
+pub use expect::AsStorage;
 pub use expect::{JobMatch, all_enqueued, check_enqueued, check_not_enqueued};
 pub use fake::{Call, FakeHandler};
 pub use flaky::{Faults, FlakyStorage, When};

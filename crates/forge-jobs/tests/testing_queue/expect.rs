@@ -75,6 +75,12 @@ async fn what_is_finished_is_not_enqueued_unless_it_is_asked_for() {
     assert_eq!(jobs[0].kind, "done");
     refute_enqueued!(queue.storage(), kind: "done", status: JobStatus::Dead);
     assert_enqueued!(queue.runtime(), kind: "report");
+    let storage: &forge_jobs::Storage = queue.storage();
+    assert_enqueued!(storage, kind: "report");
+    // As state of a web framework, or a fixture, has it.
+    let shared = std::sync::Arc::new(queue);
+    assert_enqueued!(shared, kind: "report");
+    refute_enqueued!(&shared, kind: "none");
 }
 
 #[tokio::test]
