@@ -29,7 +29,8 @@ pub(super) fn y_ticks(scale: &Scale, format: Format, count: usize) -> Vec<(f64, 
     let bounds = (low.min(high), low.max(high));
     let values = match scale {
         Scale::Linear(_) => format.ticks(bounds, count),
-        Scale::Log(log) => log.ticks(count),
+        // Powers of ten are few and far between: a low picture has room for all of some decades.
+        Scale::Log(log) => log.ticks((2 * count).min(8).max(count)),
         Scale::Symlog(symlog) => symlog.ticks(count),
     };
     let even =
