@@ -147,6 +147,7 @@ fn tests() -> Result<End, String> {
 fn pages() -> Result<End, String> {
     gallery::build()?;
     panel::build_all()?;
+    wasm::test_tool()?;
     Ok(End::Done)
 }
 

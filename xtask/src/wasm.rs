@@ -144,9 +144,18 @@ fn bind(module: &Path, directory: &Path) -> Result<(), String> {
 }
 
 fn tool() -> Cmd {
+    tool_cargo("run").args(["--"])
+}
+
+/// The tool is in a workspace of its own, which no test of the workspace reaches.
+pub(crate) fn test_tool() -> Result<(), String> {
+    tool_cargo("test").run()
+}
+
+fn tool_cargo(command: &str) -> Cmd {
     let manifest = root::workspace().join("tools/bindgen/Cargo.toml");
-    cargo(["run", "--quiet", "--locked", "--manifest-path"])
-        .args([manifest.as_path(), Path::new("--")])
+    cargo([command, "--quiet", "--locked", "--manifest-path"])
+        .args([manifest])
         .env("CARGO_TARGET_DIR", root::target())
 }
 
