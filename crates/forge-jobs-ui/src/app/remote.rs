@@ -2,6 +2,7 @@
 
 use super::browser;
 use super::context::Ctx;
+use super::focus;
 use crate::ipc::{Answer, IpcError, QueueIpc};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
@@ -81,6 +82,7 @@ impl<T: Serialize + Send + Sync + 'static> Remote<T> {
         self.busy.set(true);
         spawn_local(async move {
             let answer = answer.await;
+            focus::released().await;
             // A page that is gone, or has asked for something else meanwhile.
             if self.asked.try_get_value() != Some(number) {
                 return;

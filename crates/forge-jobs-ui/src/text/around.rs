@@ -2,7 +2,6 @@
 
 // `dialog.rs`
 pub(crate) const TYPE: &str = "Type ";
-pub(crate) const ARE_YOU_SURE: &str = "Are you sure?";
 pub(crate) const KEYS: &str = "Keys";
 pub(crate) const PAGES: &str = "Pages";
 pub(crate) const EVERYWHERE: &str = "Everywhere";
