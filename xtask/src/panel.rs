@@ -29,7 +29,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     }
     if made_up {
         let page = mock(build)?;
-        return if checked { use_mock(&page) } else { Ok(()) };
+        return if checked { use_mock(&page, &words) } else { Ok(()) };
     }
     wasm::build_panel("forge-panel", build, &dist())?;
     if checked {
@@ -50,7 +50,7 @@ pub(crate) fn check() -> Result<(), String> {
     let page = build_all()?;
     use_it(&[])?;
     scale_short()?;
-    use_mock(&page)
+    use_mock(&page, &[])
 }
 
 /// The panel beside a great many jobs while work is done, in the form of seconds: what it may have on the page, and how long
@@ -91,10 +91,12 @@ fn mock(build: Build) -> Result<PathBuf, String> {
     Ok(directory)
 }
 
-fn use_mock(page: &std::path::Path) -> Result<(), String> {
+/// The checks that both storages have, on the made-up queue.
+fn use_mock(page: &std::path::Path, words: &[&String]) -> Result<(), String> {
     browser::install(&scripts())?;
-    let args = [scripts().join("mock.mjs"), page.to_owned()];
-    Cmd::new("node").args(args).env("CHROMIUM", browser::find()?).within(LIMIT).run()
+    let cmd =
+        Cmd::new("node").args([scripts().join("check.mjs")]).args(words).env("CHROMIUM", browser::find()?);
+    cmd.env("STORAGE", "mock").env("PAGE", page).env("SHARED", "1").within(LIMIT).run()
 }
 
 /// The programs that the checks start, as `cargo build` leaves them.

@@ -104,7 +104,7 @@ await check('the panel shows these jobs without a connection, and its address is
 await check('what is done in the panel is done to the queue', async () => {
   await window.click('.fp-nav a[href="/panel/queues"]');
   const paused = () => world.sql('forge.db', "SELECT paused FROM forge_queues WHERE name = 'files'")[0].paused === 1;
-  const button = (words) => `() => [...document.querySelectorAll('.fp-main tr button')].find((button) => !button.disabled &&
+  const button = (words) => `() => [...document.querySelectorAll('.fp-main tr button')].find((button) => button.ariaDisabled !== 'true' &&
     button.textContent.trim() === '${words}' && /^files/.test(button.closest('tr').textContent.trim())) ?? null`;
   await window.press('the queue is shown', button('Pause'));
   await until('the queue is paused', paused);

@@ -18,8 +18,20 @@ pub(crate) enum Live {
     On,
     /// The server does not answer, since then.
     Lost(i64),
+    /// The server answers, but has told of no change since then.
+    Deaf(i64),
     /// The user wants it still.
     Paused,
+}
+
+impl Live {
+    /// Since when no change is told.
+    pub(crate) const fn broken_since(self) -> Option<i64> {
+        match self {
+            Self::Lost(since) | Self::Deaf(since) => Some(since),
+            Self::Connecting | Self::On | Self::Paused => None,
+        }
+    }
 }
 
 /// Something to be confirmed before it is done.

@@ -2,7 +2,7 @@
 
 use super::browser::{self, Listener};
 use super::context::{Ctx, Live};
-use crate::ipc::Heard;
+use crate::ipc::{Heard, IpcError};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -54,27 +54,48 @@ fn connect(
                     ctx.live.set(Live::On);
                 }
                 // Whatever happened in between was not told.
-                if matches!(before, Live::Lost(_)) {
+                if before.broken_since().is_some() {
                     ctx.touch(&Topic::ALL);
                 }
             }
             Heard::Changed(topics) => ctx.touch(&topics),
-            Heard::Lost => {
-                if !matches!(ctx.live.get_untracked(), Live::Lost(_)) {
-                    ctx.live.set(Live::Lost(ctx.now.get_untracked()));
-                }
-            }
+            Heard::Lost => broke(ctx),
         }
     };
     open.set_value(Some(ctx.ipc().subscribe(Box::new(heard))));
     // A stream that was refused is not opened again by the browser.
     spawn_local(async move {
         browser::sleep(wait + 2_000).await;
-        if is_current() && matches!(ctx.live.get_untracked(), Live::Lost(_)) {
+        if is_current() && ctx.live.get_untracked().broken_since().is_some() {
             connect(ctx, open, round, (wait * 2).min(SLOWEST));
         } else if is_current() {
             watch(ctx, open, round).await;
         }
+    });
+}
+
+/// Whether it is the server that is gone, or the stream alone. Of a server that answers, what is shown is asked anew.
+fn broke(ctx: Ctx) {
+    let since = ctx.live.get_untracked().broken_since();
+    let lost = since.unwrap_or_else(|| ctx.now.get_untracked());
+    if since.is_none() {
+        ctx.live.set(Live::Lost(lost));
+    }
+    spawn_local(async move {
+        let answer = ctx.ipc().me().await;
+        // The stream may be open again by now, or nobody wants it.
+        if ctx.live.try_get_untracked().is_none_or(|live| live.broken_since().is_none()) {
+            return;
+        }
+        if matches!(answer, Err(IpcError::Offline)) {
+            ctx.live.set(Live::Lost(lost));
+            return;
+        }
+        if let Err(error) = answer {
+            ctx.note(&error);
+        }
+        ctx.live.set(Live::Deaf(lost));
+        ctx.touch(&Topic::ALL);
     });
 }
 
@@ -86,7 +107,7 @@ async fn watch(ctx: Ctx, open: StoredValue<Option<Box<dyn Any>>, LocalStorage>, 
         if number.is_none() || round.try_get_value() != number {
             return;
         }
-        if matches!(ctx.live.get_untracked(), Live::Lost(_)) {
+        if ctx.live.get_untracked().broken_since().is_some() {
             connect(ctx, open, round, 1_000);
             return;
         }

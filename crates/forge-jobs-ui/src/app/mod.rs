@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod context;
+pub(crate) mod focus;
 pub(crate) mod keys;
 mod live;
 pub(crate) mod remote;
@@ -45,6 +46,7 @@ pub fn Panel(
     }
     keys::listen(ctx);
     live::start(ctx);
+    focus::keep();
     shell::shell(ctx)
 }
 

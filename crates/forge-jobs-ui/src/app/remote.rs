@@ -5,6 +5,7 @@
 
 use super::browser;
 use super::context::Ctx;
+use super::focus;
 use crate::ipc::{Answer, IpcError, QueueIpc};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
@@ -175,6 +176,7 @@ impl Core {
         self.asked.set_value(number);
         spawn_local(async move {
             let answer = answer.await;
+            focus::released().await;
             // A page that is gone, or has asked for something else meanwhile.
             if self.asked.try_get_value() != Some(number) {
                 return;

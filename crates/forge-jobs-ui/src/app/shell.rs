@@ -148,7 +148,7 @@ fn live_state(ctx: Ctx) -> AnyView {
     let state = move || match ctx.live.get() {
         Live::Connecting => ("connecting", text::CONNECTING),
         Live::On => ("on", text::LIVE),
-        Live::Lost(_) => ("lost", text::NO_CONNECTION),
+        Live::Lost(_) | Live::Deaf(_) => ("lost", text::NO_CONNECTION),
         Live::Paused => ("paused", text::PAUSED_2),
     };
     let pressed = move || if ctx.live.get() == Live::Paused { "true" } else { "false" };
@@ -163,17 +163,21 @@ fn live_state(ctx: Ctx) -> AnyView {
 
 /// The banner of a panel whose data may be old.
 fn stale(ctx: Ctx) -> AnyView {
-    let lost = Memo::new(move |_| if let Live::Lost(since) = ctx.live.get() { Some(since) } else { None });
+    let broken = Memo::new(move |_| Some(ctx.live.get()).filter(|live| live.broken_since().is_some()));
     (move || {
-        lost.get().map(|since| {
-            let age = move || format::relative(since, ctx.now.get());
-            view! {
-                <div class="fp-banner fp-banner-bad" role="status">
-                    <strong>{text::THE_SERVER_DOES_NOT_ANSWER}</strong>
-                    {text::WHAT_YOU_SEE_WAS_TRUE} {age} {text::THE_PANEL_CONNECTS_AGAIN_BY_ITSELF}
-                </div>
-            }
-        })
+        let live = broken.get()?;
+        let since = live.broken_since()?;
+        let age = move || format::relative(since, ctx.now.get());
+        // The age moves with each second: what is said aloud is said once.
+        let (class, told, rest) = if matches!(live, Live::Lost(_)) {
+            let old =
+                view! { {text::WHAT_YOU_SEE_WAS_TRUE} {age} {text::THE_PANEL_CONNECTS_AGAIN_BY_ITSELF} };
+            ("fp-banner fp-banner-bad", text::THE_SERVER_DOES_NOT_ANSWER, old.into_any())
+        } else {
+            let deaf = view! { {text::SINCE_THEN} {age} {text::IT_IS_ASKED_NOW_AND_THEN} };
+            ("fp-banner fp-banner-warn", text::CHANGES_ARE_NOT_TOLD, deaf.into_any())
+        };
+        Some(view! { <div class=class><strong role="alert">{told}</strong>{rest}</div> })
     })
     .into_any()
 }

@@ -47,7 +47,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             let place = ctx.place.get_untracked().with("before", Some(&next.to_string()));
             view! { <a class="fp-button" rel="next" href=ctx.href(&place)>{text::EARLIER}</a> }
         });
-        view! { <ol class="fp-audit">{items}</ol><nav class="fp-pager" aria-label=text::PAGES_OF_THE_LIST>{next}</nav> }.into_any()
+        view! { <ol class="fp-audit" aria-label=text::AUDIT>{items}</ol><nav class="fp-pager" aria-label=text::PAGES_OF_THE_LIST>{next}</nav> }.into_any()
     };
     let inside = move || {
         if may.get() {

@@ -88,7 +88,7 @@ pub(crate) fn bar(
         })
         .collect_view();
     view! {
-        <div class="fp-line fp-all">
+        <div class="fp-line fp-all" role="group" aria-label=text::ALL_THAT_MATCH>
             <span class="fp-small" aria-live="off">{shown}</span>
             <span hidden=none>{buttons}</span>
         </div>
@@ -120,7 +120,7 @@ fn dialog_of(
             |preview| confirm(bulk, doing, verb, filter, &preview, done),
         );
         Some(view! {
-            <h2>{verb.label()} {text::ALL_THAT_MATCH}</h2>
+            <h2>{text::on_all(verb.label())}</h2>
             <p class="fp-small">{text::FILTER} <code>{words}</code></p>
             {body}
             {parts::doing_error(doing)}
@@ -128,7 +128,9 @@ fn dialog_of(
                 {move || if doing.busy.get() { text::STOP } else { text::CLOSE }}</button></div>
         })
     };
-    dialog::modal(open, close, text::DO_IT_TO_ALL_THAT_MATCH, inside)
+    let title =
+        Signal::derive(move || bulk.asked.get().map_or_else(String::new, |verb| text::on_all(verb.label())));
+    dialog::modal(open, close, title, inside)
 }
 
 fn confirm(
@@ -161,11 +163,16 @@ fn confirm(
             }
         })
     };
-    let off = move || {
+    let off = Memo::new(move |_| {
         doing.busy.get() || needs_typing && bulk.typed.with(|t| t.trim() != wanted) || bulk.done.get() > 0
+    });
+    let at_most = jobs.count;
+    let pressed = move |_| {
+        if !off.get_untracked() {
+            run(bulk, doing, verb, filter.get_untracked(), at_most, done);
+        }
     };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
-    let at_most = jobs.count;
     let more = jobs.more.then(|| view! { <p class="fp-small">{text::THERE_ARE_MORE_THIS_DOES} {at_most} {text::OF_THEM_DO_IT_AGAIN}</p> });
     let yes = text::verb_on(verb.label(), jobs);
     let progress = move || {
@@ -179,8 +186,8 @@ fn confirm(
         <ul>{sample.collect_view()}</ul>
         <ul>{refused.collect_view()}</ul>
         {more}{typed}{progress}
-        <div class="fp-actions"><button type="button" class=class disabled=off
-            on:click=move |_| run(bulk, doing, verb, filter.get_untracked(), at_most, done)>{yes}</button></div>
+        <div class="fp-actions"><button type="button" class=class aria-disabled=move || off.get().then_some("true")
+            on:click=pressed>{yes}</button></div>
     }
     .into_any()
 }

@@ -36,7 +36,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         let rows = rows.map(|(at, s)| row(ctx, doing, schedules, s, at < WITH_FIRES)).collect_view();
         view! {
             {unreadable}
-            <div class="fp-scroll"><table class="fp-table fp-cards">
+            <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::SCHEDULES>
                 <thead><tr><th scope="col">{text::SCHEDULE}</th><th scope="col">{text::WHEN}</th><th scope="col">{text::ENQUEUES}</th>
                     <th scope="col">{text::NEXT_FIRE}</th><th scope="col">{text::LAST_FIRE}</th><th scope="col">{text::LATEST_FIRES}</th><th scope="col">{text::STATE}</th>
                     <th scope="col"><span class="fp-hidden">{text::WHAT_CAN_BE_DONE}</span></th></tr></thead>
@@ -165,21 +165,15 @@ pub(crate) fn switch(
         });
         doing.run(answer, move |_| then());
     };
-    parts::button(
-        ctx,
-        Role::Operator,
-        if enabled { text::PAUSE } else { text::RESUME },
-        "",
-        doing.busy,
-        press,
-    )
+    let label = if enabled { text::PAUSE } else { text::RESUME };
+    parts::button_of(ctx, Role::Operator, (label, &schedule.name), "", doing.busy, press)
 }
 
 /// Enqueues the job now.
 pub(crate) fn run(ctx: Ctx, doing: Doing, name: &str, then: impl Fn() + Copy + 'static) -> AnyView {
-    let name = name.to_owned();
+    let own = name.to_owned();
     let press = move || {
-        let (ipc, name) = (ctx.ipc(), name.clone());
+        let (ipc, name) = (ctx.ipc(), own.clone());
         doing.run(Box::pin(async move { ipc.run_schedule(&name).await }), move |tick| {
             then();
             ctx.say(text::ENQUEUED);
@@ -188,5 +182,5 @@ pub(crate) fn run(ctx: Ctx, doing: Doing, name: &str, then: impl Fn() + Copy + '
             }
         });
     };
-    parts::button(ctx, Role::Operator, text::RUN_NOW, "", doing.busy, press)
+    parts::button_of(ctx, Role::Operator, (text::RUN_NOW, name), "", doing.busy, press)
 }

@@ -95,11 +95,11 @@ fn view_of(found: Arc<Doctor>) -> AnyView {
     let problems = if found.problems.is_empty() {
         view! { <p class="fp-banner fp-banner-good">{text::NO_PROBLEM_WAS_FOUND}</p> }.into_any()
     } else {
-        view! { <section class="fp-banner fp-banner-bad"><strong>{text::THIS_NEEDS_A_PERSON}</strong><ul>{list(&found.problems)}</ul></section> }
+        view! { <section class="fp-banner fp-banner-bad" aria-label=text::THIS_NEEDS_A_PERSON><strong>{text::THIS_NEEDS_A_PERSON}</strong><ul>{list(&found.problems)}</ul></section> }
             .into_any()
     };
     let notes = (!found.notes.is_empty())
-        .then(|| view! { <section class="fp-banner fp-banner-info"><strong>{text::WANTED_SO}</strong><ul>{list(&found.notes)}</ul></section> });
+        .then(|| view! { <section class="fp-banner fp-banner-info" aria-label=text::WANTED_SO><strong>{text::WANTED_SO}</strong><ul>{list(&found.notes)}</ul></section> });
     let fact = |name: String, value: String| view! { <div><dt>{name}</dt><dd>{value}</dd></div> };
     let own = [
         fact(text::DATABASE.into(), found.database.clone()),
@@ -114,7 +114,7 @@ fn view_of(found: Arc<Doctor>) -> AnyView {
         .then(|| parts::card(text::JOBS_THAT_NOBODY_CAN_RUN, view! { <ul>{waiting.collect_view()}</ul> }));
     view! {
         {problems}{notes}{waiting}
-        <section class="fp-card"><h2>{text::FACTS}</h2><dl class="fp-facts fp-facts-wide">{own}{facts}</dl></section>
+        <section class="fp-card" aria-label=text::FACTS><h2>{text::FACTS}</h2><dl class="fp-facts fp-facts-wide">{own}{facts}</dl></section>
     }
     .into_any()
 }

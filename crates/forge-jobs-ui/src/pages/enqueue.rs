@@ -225,11 +225,16 @@ fn sheet(
             {parts::form_error(doing, &FIELDS)}
             <div class="fp-actions">
                 <button type="button" on:click=move |_| open.set(false)>{text::BACK}</button>
-                <button type="submit" class="fp-primary" disabled=off>{text::ENQUEUE}</button>
+                {parts::submit(text::ENQUEUE, off, None)}
             </div>
         </form>
     };
-    dialog::modal(open.into(), Callback::new(move |()| open.set(false)), title, inside)
+    dialog::modal(
+        open.into(),
+        Callback::new(move |()| open.set(false)),
+        Signal::stored(title.to_owned()),
+        inside,
+    )
 }
 
 /// What makes sending the same job again harmless.

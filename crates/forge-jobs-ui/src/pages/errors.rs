@@ -61,9 +61,9 @@ fn row(
     let jobs = Place::of(tab).with("error_group", Some(&group.id));
     let queues = group.queues.iter().map(|q| q.queue.as_str()).collect::<Vec<_>>().join(", ");
     let act = |verb: Verb, label: &'static str, class: &'static str, needs: Role| {
-        let group = group.clone();
+        let (group, name) = (group.clone(), group.message.clone());
         (tab == Tab::Dead).then(|| {
-            parts::button(ctx, needs, label, class, doing.busy, move || {
+            parts::button_of(ctx, needs, (label, &name), class, doing.busy, move || {
                 ask(ctx, doing, verb, &group, done, found);
             })
         })

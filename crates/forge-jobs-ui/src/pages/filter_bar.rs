@@ -119,13 +119,13 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
         ctx.go(place);
     };
     view! {
-        <div class="fp-filter">
+        <div class="fp-filter" role="search" aria-label=text::FILTER_2>
             <label class="fp-hidden" for="fp-filter">{text::FILTER_2}</label>
             <input id="fp-filter" node_ref=input type="text" role="combobox" autocomplete="off" spellcheck="false"
                 aria-expanded=expanded aria-controls="fp-suggestions" aria-autocomplete="list" aria-activedescendant=active
                 placeholder=text::FILTER_QUEUE_MAIL_KIND_SEND_STATUS prop:value=text
                 on:input=move |e| { text.set(browser::value_of(&e)); open.set(true); picked.set(None); }
-                on:focus=move |_| open.set(true) on:blur=move |_| open.set(false) on:keydown=pressed/>
+                on:focus=move |_| { open.set(true); queues.reload(); } on:blur=move |_| open.set(false) on:keydown=pressed/>
             <ul id="fp-suggestions" role="listbox" aria-label=text::SUGGESTIONS class="fp-suggestions"
                 hidden=move || suggestions.with(Vec::is_empty)>{list}</ul>
             <button type="button" on:click=move |_| apply()>{text::APPLY}</button>

@@ -12,7 +12,7 @@ use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
 use crate::text;
-use forge_jobs_api::wire::{Job, JobDetail, Role, Topic, VerbReport, Why};
+use forge_jobs_api::wire::{Job, JobDetail, Role, Topic, VerbOutcome, VerbReport, Why};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     );
     let job = Memo::new(move |_| detail.data.get().map(|d| Arc::new(d.job.clone())));
     let acts = Acts {
+        ctx,
+        tab,
         doing: Doing::new(ctx),
         came: RwSignal::new(None),
         detail,
@@ -52,6 +54,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let back = Place::of(tab);
     view! {
         <p class="fp-crumb"><a href=ctx.href(&back)>{tab.name()}</a></p>
+        {parts::heading_before(detail, id.clone())}
         {parts::remote_error(detail)}
         {move || is_loading.get().then(|| parts::skeleton(8))}
         {head}
@@ -70,6 +73,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
 /// What is done to the job, and what came of it. Made once: the job changes, and is drawn anew, before an answer is here.
 #[derive(Clone, Copy)]
 struct Acts {
+    ctx: Ctx,
+    /// The list that the job was opened from.
+    tab: Tab,
     doing: Doing,
     /// What was left undone.
     came: RwSignal<Option<String>>,
@@ -81,6 +87,11 @@ struct Acts {
 
 impl Acts {
     fn done(self, report: &VerbReport) {
+        // Of a job that is gone there is nothing to show.
+        if report.results.iter().any(|r| r.outcome == VerbOutcome::Dropped) {
+            self.ctx.go(Place::of(self.tab));
+            return;
+        }
         self.came.set(verbs::left_something(report).then(|| verbs::told(report)));
         self.detail.reload();
         self.why.reload();
@@ -148,7 +159,7 @@ fn head(ctx: Ctx, job: &Job, acts: Acts) -> AnyView {
     view! {
         <div class="fp-head">
             <h1 class="fp-h1 fp-mono">{parts::copied(ctx, &job.id, &job.id)}</h1>
-            {parts::status(job.status, job.dead_reason)}
+            {parts::beside(text::STATUS, parts::status(job.status, job.dead_reason))}
         </div>
         {actions(ctx, job, acts)}
         {error}{progress}
@@ -180,7 +191,7 @@ fn actions(ctx: Ctx, job: &Job, acts: Acts) -> AnyView {
         parts::button(ctx, Role::Operator, text::EDIT, "", doing.busy, move || acts.editing.set(true))
     });
     view! {
-        <div class="fp-actions">
+        <div class="fp-actions" role="group" aria-label=text::WHAT_CAN_BE_DONE>
             {offered}{edit}
             {parts::button(ctx, Role::Operator, text::ENQUEUE_A_COPY, "", doing.busy, move || acts.copying.set(true))}
         </div>
@@ -212,7 +223,7 @@ fn reasons(ctx: Ctx, why: Remote<Why>) -> AnyView {
                 view! { <li class=class>{reason.text.clone()} " " {until} " " {since} " " {links}</li> }
             });
             let title = if why.claimable { text::THE_NEXT_FREE_WORKER_TAKES } else { text::WHY_IT_IS_WHERE };
-            view! { <section class="fp-card"><h2>{title}</h2><ul class="fp-whys">{lines.collect_view()}</ul></section> }
+            view! { <section class="fp-card" aria-label=title><h2>{title}</h2><ul class="fp-whys">{lines.collect_view()}</ul></section> }
         })
     };
     view! { {inside} {move || why.error.get().filter(|e| e.code() != Some(forge_jobs_api::wire::ErrorCode::NotFound)).map(|e| parts::error_view(&e, None))} }

@@ -133,7 +133,8 @@ pub(crate) fn form(ctx: Ctx, detail: Remote<JobDetail>, open: RwSignal<bool>) ->
         });
     });
     let inside = move || open.get().then(|| inputs(form, saving, theirs, send, open));
-    dialog::modal(open.into(), Callback::new(move |()| open.set(false)), text::EDIT_THIS_JOB, inside)
+    let title = Signal::stored(text::EDIT_THIS_JOB.to_owned());
+    dialog::modal(open.into(), Callback::new(move |()| open.set(false)), title, inside)
 }
 
 fn inputs(
@@ -172,7 +173,7 @@ fn inputs(
             {parts::form_error(saving, &FIELDS)}
             <div class="fp-actions">
                 <button type="button" on:click=move |_| open.set(false)>{text::BACK}</button>
-                <button type="submit" class="fp-primary" disabled=off>{text::SAVE}</button>
+                {parts::submit(text::SAVE, off, None)}
             </div>
         </form>
     }

@@ -170,7 +170,7 @@ fn unknown(shown: Shown) -> AnyView {
     (move || {
         let fields = shown.page.with(|page| page.as_ref().map(|p| p.unknown.join(" and ")).unwrap_or_default());
         (!fields.is_empty()).then(|| {
-            view! { <p class="fp-banner fp-banner-warn">{text::NO_JOB_EVER_HAD} {fields} {text::IS_IT_SPELLED_RIGHT}</p> }
+            view! { <p class="fp-banner fp-banner-warn" role="status">{text::NO_JOB_EVER_HAD} {fields} {text::IS_IT_SPELLED_RIGHT}</p> }
         })
     })
     .into_any()

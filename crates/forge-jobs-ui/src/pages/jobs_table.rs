@@ -60,7 +60,7 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
         table.chosen.set(if on { BTreeSet::new() } else { all().unwrap_or_default() });
     };
     view! {
-        <div class="fp-scroll"><table class="fp-table fp-jobs">
+        <div class="fp-scroll"><table class="fp-table fp-jobs" aria-label=table.tab.name()>
             <thead><tr>
                 <th scope="col" class="fp-tick"><input type="checkbox" aria-label=text::CHOOSE_ALL_OF_THIS_PAGE prop:checked=is_all on:change=toggle_all/></th>
                 <th scope="col">{text::JOB_2}</th><th scope="col">{text::KIND}</th><th scope="col">{text::QUEUE}</th>

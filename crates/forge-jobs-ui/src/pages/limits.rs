@@ -1,10 +1,11 @@
 //! Budgets: what is used of them, what waits for them, and how large they are.
 
-use crate::app::{Ctx, Doing, Question, Remote};
+use crate::app::{Ctx, Doing, Question, Remote, focus};
 use crate::model::route::{Place, Tab};
 use crate::parts::{self, fields};
 use crate::text;
 use forge_jobs_api::wire::{Attached, Drain, Limit, LimitEdit, LimitList, LimitMode, Role, Seconds, Topic};
+use leptos::html;
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ fn one(
     let for_edit = limit.clone();
     let label = text::used_of(&limit.scope);
     view! {
-        <section class="fp-card">
+        <section class="fp-card" aria-label=limit.scope.clone()>
             <div class="fp-head"><h2>{limit.scope.clone()}</h2>{whose}{from}{drained}</div>
             <p class="fp-line">
                 <meter aria-label=label min="0" max=limit.permits.to_string() high=(f64::from(limit.permits) * 0.9).to_string() value=limit.used.to_string()></meter>
@@ -90,7 +91,7 @@ fn one(
             </p>
             <p class="fp-line">{attached}</p>
             <div class="fp-actions">
-                {parts::button(ctx, Role::Admin, text::EDIT, "", doing.busy, move || edited.set(Some(Edited::Of(for_edit.clone()))))}
+                {parts::button_of(ctx, Role::Admin, (text::EDIT, &limit.scope), "", doing.busy, move || edited.set(Some(Edited::Of(for_edit.clone()))))}
                 {drain(ctx, doing, limits, limit)}
                 {remove(ctx, doing, limits, limit)}
             </div>
@@ -103,12 +104,19 @@ fn one(
 fn drain(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> AnyView {
     let scope = limit.scope.clone();
     if limit.drained_until.is_some() {
-        return parts::button(ctx, Role::Operator, text::LIFT_THE_DRAIN, "", doing.busy, move || {
-            let (ipc, scope) = (ctx.ipc(), scope.clone());
-            doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |_| limits.reload());
-        });
+        return parts::button_of(
+            ctx,
+            Role::Operator,
+            (text::LIFT_THE_DRAIN, &limit.scope),
+            "",
+            doing.busy,
+            move || {
+                let (ipc, scope) = (ctx.ipc(), scope.clone());
+                doing.run(Box::pin(async move { ipc.lift_drain(&scope).await }), move |_| limits.reload());
+            },
+        );
     }
-    parts::button(ctx, Role::Operator, text::DRAIN_FOR_5_MIN, "", doing.busy, move || {
+    parts::button_of(ctx, Role::Operator, (text::DRAIN_FOR_5_MIN, &limit.scope), "", doing.busy, move || {
         let scope = scope.clone();
         ctx.ask(Question {
             title: text::drain_question(&scope),
@@ -129,7 +137,7 @@ fn drain(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> An
 
 fn remove(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> AnyView {
     let scope = limit.scope.clone();
-    parts::button(ctx, Role::Admin, text::REMOVE, "fp-danger", doing.busy, move || {
+    parts::button_of(ctx, Role::Admin, (text::REMOVE, &limit.scope), "fp-danger", doing.busy, move || {
         let scope = scope.clone();
         ctx.ask(Question {
             title: text::remove_limit_question(&scope),
@@ -247,12 +255,15 @@ fn edit(ctx: Ctx, limits: Remote<LimitList>, edited: RwSignal<Option<Edited>>) -
                 }
             };
             let is_new = scope.is_some();
+            let name = title.clone();
+            let node = NodeRef::<html::Form>::new();
+            node.on_load(|form| focus::step_into(&form));
             let off = move || {
                 let typed = form.typed();
                 saving.busy.get() || typed.is_none_or(|(scope, _)| is_new && taken(&scope).is_some())
             };
             view! {
-                <form class="fp-card fp-form" on:submit=sent>
+                <form class="fp-card fp-form" aria-label=name node_ref=node on:submit=sent>
                     <h2>{title}</h2>
                     <div class="fp-grid">
                         {scope}
@@ -262,7 +273,7 @@ fn edit(ctx: Ctx, limits: Remote<LimitList>, edited: RwSignal<Option<Edited>>) -
                     </div>
                     {parts::form_error(saving, &FIELDS)}
                     <div class="fp-actions">
-                        <button type="submit" class="fp-primary" disabled=off>{text::SAVE}</button>
+                        {parts::submit(text::SAVE, off, None)}
                         <button type="button" on:click=move |_| edited.set(None)>{text::BACK}</button>
                     </div>
                 </form>

@@ -41,7 +41,7 @@ fn ask(ctx: Ctx) -> AnyView {
         });
     };
     view! {
-        <form class="fp-login" on:submit=send>
+        <form class="fp-login" aria-label=text::LOG_IN on:submit=send>
             <h1 class="fp-h1">{text::LOG_IN}</h1>
             <p>{text::THIS_SERVER_WANTS_TO_KNOW} <code>{text::FORGE_TOKEN}</code> "."</p>
             <label class="fp-field">
@@ -49,7 +49,7 @@ fn ask(ctx: Ctx) -> AnyView {
                 <input type="password" autocomplete="current-password" required=true prop:value=token
                     on:input=move |e| token.set(crate::app::browser::value_of(&e))/>
             </label>
-            <div class="fp-actions"><button type="submit" class="fp-primary" disabled=doing.busy>{text::LOG_IN}</button></div>
+            <div class="fp-actions">{parts::submit(text::LOG_IN, move || doing.busy.get(), None)}</div>
             {parts::doing_error(doing)}
         </form>
     }

@@ -21,7 +21,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
             .then(|| view! { <p class="fp-small">{text::queues_left_out(timeline.left_out)}</p> });
         let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
         view! {
-            <div class="fp-scroll"><table class="fp-table fp-cards">
+            <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUE_METRICS>
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED}</th>
                     <th scope="col" class="fp-num">{text::ENQUEUED}</th><th scope="col" class="fp-num">{text::COMPLETED}</th>
                     <th scope="col" class="fp-num">{text::CAME_BACK}</th><th scope="col" class="fp-num">{text::DEAD}</th>

@@ -132,7 +132,7 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
             }
         };
         view! {
-            <div class="fp-scroll"><table class="fp-table fp-cards">
+            <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUES>
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col" class="fp-num">{text::PENDING}</th>
                     <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::SCHEDULED}</th>
                     <th scope="col" class="fp-num">{text::RETRYING}</th><th scope="col" class="fp-num">{text::DEAD}</th></tr></thead>

@@ -157,7 +157,7 @@ fn differences(old: &QueueSettings, new: &QueueSettings) -> Vec<String> {
 }
 
 pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
-    let asked = name;
+    let (asked, heading) = (name.clone(), name);
     let queue: Remote<Queue> = Remote::new(
         ctx,
         &[Topic::Queues, Topic::Jobs],
@@ -194,8 +194,8 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
             };
             let jobs = Place::of(Tab::Jobs).with("queue", Some(&now.name));
             view! {
-                <div class="fp-head"><h1 class="fp-h1">{now.name.clone()}</h1>{queues::state(ctx, &now)}</div>
-                <div class="fp-actions">{queues::switch(ctx, switching, &now, then)}
+                <div class="fp-head"><h1 class="fp-h1">{now.name.clone()}</h1>{parts::beside(text::STATE, queues::state(ctx, &now))}</div>
+                <div class="fp-actions" role="group" aria-label=text::WHAT_CAN_BE_DONE>{queues::switch(ctx, switching, &now, then)}
                     <a class="fp-button" href=ctx.href(&jobs)>{text::ITS_JOBS}</a></div>
             }
         })
@@ -203,6 +203,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let ready = Memo::new(move |_| form.from.with(Option::is_some));
     view! {
         <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Queues))>{text::QUEUES}</a></p>
+        {parts::heading_before(queue, heading)}
         {parts::remote_error(queue)}
         {head}
         {parts::doing_error(switching)}
@@ -260,7 +261,7 @@ fn settings(
         save();
     };
     view! {
-        <form class="fp-card fp-form" on:submit=sent>
+        <form class="fp-card fp-form" aria-label=text::SETTINGS on:submit=sent>
             <h2>{text::SETTINGS}</h2>
             <div class="fp-grid">
                 {fields::text(text::WORKERS_OF_EACH_PROCESS, text::JOBS_THAT_ONE_PROCESS_RUNS, form.workers, |t| bad_number(t, 1_024, 0, false))}
@@ -275,7 +276,7 @@ fn settings(
             {conflict(form, theirs, Callback::new(move |()| save()))}
             {parts::doing_error(saving)}
             <div class="fp-actions">
-                <button type="submit" class="fp-primary" disabled=off title=denied>{text::SAVE}</button>
+                {parts::submit(text::SAVE, off, Some(denied))}
                 <button type="button" hidden=move || !dirty.get() on:click=undo>{text::UNDO}</button>
             </div>
         </form>

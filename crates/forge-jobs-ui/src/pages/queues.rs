@@ -24,7 +24,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         let rows =
             list.queues.iter().map(|queue| row(ctx, doing, queues, queue, &list.processes)).collect_view();
         view! {
-            <div class="fp-scroll"><table class="fp-table fp-cards">
+            <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUES>
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::STATE}</th>
                     <th scope="col" class="fp-num">{text::WORKERS}</th><th scope="col" class="fp-num">{text::PROCESSES}</th>
                     <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::PENDING}</th>
@@ -98,5 +98,6 @@ pub(crate) fn switch(
             then(queue);
         });
     };
-    parts::button(ctx, Role::Operator, if paused { text::RESUME } else { text::PAUSE }, "", doing.busy, press)
+    let label = if paused { text::RESUME } else { text::PAUSE };
+    parts::button_of(ctx, Role::Operator, (label, &queue.name), "", doing.busy, press)
 }

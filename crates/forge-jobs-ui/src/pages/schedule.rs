@@ -16,7 +16,7 @@ use leptos::prelude::*;
 const AHEAD: u32 = 10;
 
 pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
-    let asked = name;
+    let (asked, heading) = (name.clone(), name);
     let detail: Remote<ScheduleDetail> = Remote::new(
         ctx,
         &[Topic::Schedules],
@@ -40,6 +40,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let loading = Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     view! {
         <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Cron))>{text::CRON}</a></p>
+        {parts::heading_before(detail, heading)}
         {parts::remote_error(detail)}
         {move || loading.get().then(|| parts::skeleton(8))}
         {head}
@@ -106,9 +107,9 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: impl Fn() + Copy + 
         (text::EDITED, parts::stamp(ctx, &schedule.edited_at)),
     ];
     view! {
-        <div class="fp-head"><h1 class="fp-h1">{schedule.name.clone()}</h1>{cron::state(schedule)}{whose}</div>
+        <div class="fp-head"><h1 class="fp-h1">{schedule.name.clone()}</h1>{parts::beside(text::STATE, cron::state(schedule))}{whose}</div>
         <p class="fp-lead">{s.description.clone()}</p>
-        <div class="fp-actions">
+        <div class="fp-actions" role="group" aria-label=text::WHAT_CAN_BE_DONE>
             {cron::switch(ctx, doing, schedule, reload)}{cron::run(ctx, doing, &schedule.name, reload)}{reset}
             {parts::button(ctx, Role::Admin, text::DELETE, "fp-danger", doing.busy, remove)}
         </div>

@@ -212,14 +212,14 @@ fn fields_of(
         send.run(());
     };
     view! {
-        <form class="fp-card fp-form" on:submit=sent>
+        <form class="fp-card fp-form" aria-label=text::EDIT on:submit=sent>
             <h2>{text::EDIT}</h2>
             {inputs(ctx, form, saving)}
             {parts::edit_changes(lines)}
             {conflict(form, theirs, send)}
             {parts::form_error(saving, &FIELDS)}
             <div class="fp-actions">
-                <button type="submit" class="fp-primary" disabled=off title=denied>{text::SAVE}</button>
+                {parts::submit(text::SAVE, off, Some(denied))}
                 <button type="button" hidden=move || !dirty.get() on:click=undo>{text::UNDO}</button>
             </div>
         </form>

@@ -1,12 +1,13 @@
 //! A new schedule, with its fires before it is made.
 
 use super::schedule_edit::{self, Form};
-use crate::app::{Ctx, Doing};
+use crate::app::{Ctx, Doing, focus};
 use crate::ipc::IpcError;
 use crate::model::route::{Place, Tab};
 use crate::parts::{self, fields};
 use crate::text;
 use forge_jobs_api::wire::{MissedFires, Overlap, Role, Schedule, ScheduleOwner, ScheduleSettings, Seconds};
+use leptos::html;
 use leptos::prelude::*;
 use serde_json::value::RawValue;
 
@@ -52,6 +53,8 @@ pub(crate) fn form(ctx: Ctx, open: RwSignal<bool>) -> AnyView {
 fn card(ctx: Ctx, open: RwSignal<bool>) -> AnyView {
     let form = Form::new();
     form.fill(&blank());
+    let node = NodeRef::<html::Form>::new();
+    node.on_load(|form| focus::step_into(&form));
     let name = RwSignal::new(String::new());
     let saving = Doing::new(ctx);
     let is_complete = Memo::new(move |_| {
@@ -78,13 +81,13 @@ fn card(ctx: Ctx, open: RwSignal<bool>) -> AnyView {
         });
     };
     view! {
-        <form class="fp-card fp-form" on:submit=sent>
+        <form class="fp-card fp-form" aria-label=text::NEW_SCHEDULE node_ref=node on:submit=sent>
             <h2>{text::NEW_SCHEDULE}</h2>
             {fields::named(text::NAME, text::SUCH_AS_REPORTS_NIGHTLY, name, fields::needed, (saving, &["name", "schedule"]))}
             {schedule_edit::inputs(ctx, form, saving)}
             {parts::form_error(saving, &schedule_edit::FIELDS)}
             <div class="fp-actions">
-                <button type="submit" class="fp-primary" disabled=off title=denied>{text::MAKE_IT}</button>
+                {parts::submit(text::MAKE_IT, off, Some(denied))}
                 <button type="button" on:click=move |_| open.set(false)>{text::BACK}</button>
             </div>
         </form>

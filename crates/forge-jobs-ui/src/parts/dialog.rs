@@ -10,7 +10,7 @@ use leptos::prelude::*;
 pub(crate) fn modal(
     open: Signal<bool>,
     close: Callback<()>,
-    label: &'static str,
+    label: Signal<String>,
     inside: impl IntoView + 'static,
 ) -> AnyView {
     let node = NodeRef::<Dialog>::new();
@@ -23,8 +23,14 @@ pub(crate) fn modal(
             dialog.close();
         }
     });
+    // The browser tells of it later: by then it may be open again.
+    let closed = move |_| {
+        if node.get_untracked().is_none_or(|dialog| !dialog.open()) {
+            close.run(());
+        }
+    };
     view! {
-        <dialog node_ref=node class="fp-dialog" aria-label=label on:close=move |_| close.run(())>{inside}</dialog>
+        <dialog node_ref=node class="fp-dialog" aria-label=move || label.get() on:close=closed>{inside}</dialog>
     }
     .into_any()
 }
@@ -69,7 +75,11 @@ pub(crate) fn question(ctx: Ctx) -> AnyView {
             }
         })
     };
-    modal(open, close, text::ARE_YOU_SURE, inside)
+    let title = Signal::derive(move || {
+        ctx.question
+            .with(|question| question.as_ref().map_or_else(String::new, |question| question.title.clone()))
+    });
+    modal(open, close, title, inside)
 }
 
 /// The sheet of keys.
@@ -87,5 +97,5 @@ pub(crate) fn help(ctx: Ctx) -> AnyView {
         <p class="fp-small">{text::THEY_REST_WHILE_YOU_TYPE_CHARTS}</p>
         <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>{text::CLOSE}</button></div>
     };
-    modal(ctx.help.into(), close, text::KEYS, inside)
+    modal(ctx.help.into(), close, Signal::stored(text::KEYS.to_owned()), inside)
 }

@@ -9,6 +9,7 @@ use crate::app::{Doing, browser};
 use crate::model::json;
 use crate::text;
 use leptos::prelude::*;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 type Wrong = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -77,14 +78,16 @@ impl Line {
             typed.set(true);
             value.set(browser::value_of(&event));
         };
+        let [id, of_hint, of_wrong] = ids();
+        let about = format!("{of_hint} {of_wrong}");
         view! {
-            <label class="fp-field">
-                <span>{label}</span>
-                <input type="text" autocomplete="off" spellcheck="false" list=list prop:value=value aria-invalid=invalid
-                    on:input=changed/>
-                <small class="fp-hint">{hint}</small>
-                {said(problem)}
-            </label>
+            <div class="fp-field">
+                <label for=id.clone()>{label}</label>
+                <input id=id type="text" autocomplete="off" spellcheck="false" list=list prop:value=value
+                    aria-invalid=invalid aria-describedby=about on:input=changed/>
+                <small id=of_hint class="fp-hint">{hint}</small>
+                {said(of_wrong, problem)}
+            </div>
         }
         .into_any()
     }
@@ -107,9 +110,16 @@ fn problem(
     })
 }
 
-fn said(problem: Memo<Option<String>>) -> AnyView {
-    (move || problem.get().map(|text| view! { <small class="fp-wrong" role="alert">{text}</small> }))
-        .into_any()
+/// There before there is anything to say, so that what comes into it is said aloud.
+fn said(id: String, problem: Memo<Option<String>>) -> AnyView {
+    view! { <small id=id class="fp-wrong" role="alert">{move || problem.get()}</small> }.into_any()
+}
+
+/// Ids of a field, its hint, and what is wrong with it.
+fn ids() -> [String; 3] {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    ["field", "hint", "wrong"].map(|part| format!("fp-{part}-{number}"))
 }
 
 /// JSON over several lines, and what is wrong with it.
@@ -117,13 +127,14 @@ pub(crate) fn payload(rows: &'static str, value: RwSignal<String>, doing: Doing)
     let wrong: Wrong = Box::new(|text| json::parse(text).is_none().then(|| text::THIS_IS_NO_JSON.to_owned()));
     let problem = problem(value, wrong, Some((doing, &["payload"])));
     let invalid = move || problem.with(|p| p.is_some().then_some("true"));
+    let [id, _, of_wrong] = ids();
     view! {
-        <label class="fp-field">
-            <span>{text::PAYLOAD}</span>
-            <textarea rows=rows spellcheck="false" class="fp-mono" prop:value=value aria-invalid=invalid
-                on:input=move |e| value.set(browser::value_of(&e))></textarea>
-            {said(problem)}
-        </label>
+        <div class="fp-field">
+            <label for=id.clone()>{text::PAYLOAD}</label>
+            <textarea id=id rows=rows spellcheck="false" class="fp-mono" prop:value=value aria-invalid=invalid
+                aria-describedby=of_wrong.clone() on:input=move |e| value.set(browser::value_of(&e))></textarea>
+            {said(of_wrong, problem)}
+        </div>
     }
     .into_any()
 }
@@ -138,13 +149,14 @@ pub(crate) fn choice(
         let selected = move || value.with(|value| value == word);
         view! { <option value=*word selected=selected>{*shown}</option> }
     };
+    let [id, ..] = ids();
     view! {
-        <label class="fp-field">
-            <span>{label}</span>
-            <select prop:value=value on:change=move |e| value.set(browser::value_of(&e))>
+        <div class="fp-field">
+            <label for=id.clone()>{label}</label>
+            <select id=id prop:value=value on:change=move |e| value.set(browser::value_of(&e))>
                 {options.iter().map(option).collect_view()}
             </select>
-        </label>
+        </div>
     }
     .into_any()
 }

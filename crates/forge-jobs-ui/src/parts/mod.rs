@@ -19,9 +19,15 @@ pub(crate) fn page(title: impl Into<String>, inside: impl IntoView + 'static) ->
     view! { <h1 class="fp-h1">{title.into()}</h1> {inside} }.into_any()
 }
 
+/// The heading of something that is not there yet, or will not be: a page is never without one.
+pub(crate) fn heading_before<T: Send + Sync + 'static>(remote: Remote<T>, name: String) -> AnyView {
+    let is_missing = Memo::new(move |_| remote.data.with(Option::is_none));
+    (move || is_missing.get().then(|| view! { <h1 class="fp-h1">{name.clone()}</h1> })).into_any()
+}
+
 /// Something framed, with a heading.
 pub(crate) fn card(title: &'static str, inside: impl IntoView + 'static) -> AnyView {
-    view! { <section class="fp-card"><h2>{title}</h2>{inside}</section> }.into_any()
+    view! { <section class="fp-card" aria-label=title><h2>{title}</h2>{inside}</section> }.into_any()
 }
 
 /// The place of what is on its way: as large as what comes, and still.
@@ -184,6 +190,11 @@ pub(crate) fn short(id: &str) -> String {
     id.get(from..).unwrap_or(id).to_owned()
 }
 
+/// What stands beside a heading, with a name for who does not see that it does.
+pub(crate) fn beside(name: &'static str, inside: impl IntoView + 'static) -> AnyView {
+    view! { <div role="group" aria-label=name>{inside}</div> }.into_any()
+}
+
 /// A button of something that needs a role. Why it cannot be pressed is its title.
 pub(crate) fn button(
     ctx: Ctx,
@@ -193,22 +204,60 @@ pub(crate) fn button(
     busy: RwSignal<bool>,
     press: impl Fn() + 'static,
 ) -> AnyView {
-    // Boxed, so that there is one button in what a page loads, and not one for each thing that can be done.
-    boxed_button(ctx, needs, label, class, busy, Box::new(press))
+    act(ctx, needs, (label, None), class, busy, Box::new(press))
 }
 
-fn boxed_button(
+/// The same of one thing among others like it: its name says which one it is for.
+pub(crate) fn button_of(
     ctx: Ctx,
     needs: Role,
-    label: &'static str,
+    (label, of): (&'static str, &str),
+    class: &'static str,
+    busy: RwSignal<bool>,
+    press: impl Fn() + 'static,
+) -> AnyView {
+    act(ctx, needs, (label, Some(text::named(label, of))), class, busy, Box::new(press))
+}
+
+/// It is not `disabled`: that would take the focus from it while it does what it was pressed for, and hide from a keyboard
+/// why it does nothing. One for all that can be done, so that a page loads it once.
+fn act(
+    ctx: Ctx,
+    needs: Role,
+    (label, name): (&'static str, Option<String>),
     class: &'static str,
     busy: RwSignal<bool>,
     press: Box<dyn Fn()>,
 ) -> AnyView {
     let denied = Memo::new(move |_| ctx.denied(needs));
-    let off = move || busy.get() || denied.with(Option::is_some);
+    let off = Memo::new(move |_| busy.get() || denied.with(Option::is_some));
+    let pressed = move |_| {
+        if !off.get_untracked() {
+            press();
+        }
+    };
     view! {
-        <button type="button" class=class disabled=off title=denied on:click=move |_| press()>{label}</button>
+        <button type="button" class=class aria-label=name aria-disabled=move || off.get().then_some("true") title=denied
+            on:click=pressed>{label}</button>
+    }
+    .into_any()
+}
+
+/// The button that sends its form, also by Enter in a field. It keeps the focus while there is nothing to send.
+pub(crate) fn submit(
+    label: &'static str,
+    off: impl Fn() -> bool + Send + Sync + 'static,
+    denied: Option<Memo<Option<String>>>,
+) -> AnyView {
+    let off = Memo::new(move |_| off());
+    let pressed = move |event: web_sys::MouseEvent| {
+        if off.get_untracked() {
+            event.prevent_default();
+        }
+    };
+    view! {
+        <button type="submit" class="fp-primary" aria-disabled=move || off.get().then_some("true")
+            title=move || denied.and_then(|denied| denied.get()) on:click=pressed>{label}</button>
     }
     .into_any()
 }

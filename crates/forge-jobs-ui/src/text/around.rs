@@ -2,7 +2,6 @@
 
 // `dialog.rs`
 pub(crate) const TYPE: &str = "Type ";
-pub(crate) const ARE_YOU_SURE: &str = "Are you sure?";
 pub(crate) const KEYS: &str = "Keys";
 pub(crate) const PAGES: &str = "Pages";
 pub(crate) const EVERYWHERE: &str = "Everywhere";
@@ -39,6 +38,10 @@ pub(crate) const STOP_AND_GO_ON_WITH_LIVE: &str = "Stop and go on with live upda
 pub(crate) const THE_SERVER_DOES_NOT_ANSWER: &str = "The server does not answer. ";
 pub(crate) const WHAT_YOU_SEE_WAS_TRUE: &str = "What you see was true ";
 pub(crate) const THE_PANEL_CONNECTS_AGAIN_BY_ITSELF: &str = ". The panel connects again by itself.";
+pub(crate) const CHANGES_ARE_NOT_TOLD: &str = "The server answers, but does not tell of changes. ";
+pub(crate) const SINCE_THEN: &str = "The last one was told ";
+pub(crate) const IT_IS_ASKED_NOW_AND_THEN: &str =
+    " or before. What you see is asked for now and then, and the panel connects again by itself.";
 pub(crate) const THE_PANEL_HAS_STOPPED: &str =
     "The panel has stopped, by an error of its own: what you see is old. The queue goes on. ";
 pub(crate) const RELOAD: &str = "Reload the page";

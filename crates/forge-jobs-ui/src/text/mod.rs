@@ -147,6 +147,15 @@ pub(crate) fn do_to_them(verb: &str) -> String {
     format!("{verb} them")
 }
 
+pub(crate) fn on_all(verb: &str) -> String {
+    format!("{verb} all that match")
+}
+
+/// What a button does, and to which of many.
+pub(crate) fn named(action: &str, of: &str) -> String {
+    format!("{action}: {of}")
+}
+
 pub(crate) fn choose(id: &str) -> String {
     format!("Choose {id}")
 }

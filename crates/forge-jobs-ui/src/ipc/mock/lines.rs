@@ -5,8 +5,8 @@ use super::made::wire;
 use crate::app::browser::{whole, wide};
 use crate::model::time::{micros, rfc3339};
 use forge_jobs_api::wire::{
-    DatabaseHealth, ErrorList, LogPage, LogQuery, ResourceQuery, Resources, Timeline, TimelineBy,
-    TimelineQuery,
+    DatabaseHealth, ErrorList, ErrorQuery, JobDetail, LogPage, LogQuery, ResourceQuery, Resources, Timeline,
+    TimelineBy, TimelineQuery,
 };
 use serde_json::{Value, json};
 
@@ -103,15 +103,32 @@ pub(super) fn log(now: i64, query: &LogQuery) -> Answer<LogPage> {
         line(-238, "error", "refused")], "next": "1", "more": false}))
 }
 
-pub(super) fn errors(now: i64) -> Answer<ErrorList> {
-    let group = |id: &str, message: &str, count: u64| {
-        json!({"id": id, "kind": "image.resize", "error_type": "UpstreamError", "message": message, "count": count,
+/// The group of a job's latest error.
+pub(super) fn group_of(job: &JobDetail) -> Option<&str> {
+    job.attempts.last()?.error_group.as_deref()
+}
+
+/// The errors of what has not come to a good end, by sort.
+pub(super) fn errors(now: i64, jobs: &[JobDetail], query: &ErrorQuery) -> Answer<ErrorList> {
+    let mut groups: Vec<(&str, &JobDetail, u64)> = Vec::new();
+    for job in jobs {
+        let Some(group) = group_of(job) else { continue };
+        if query.queue.as_ref().is_some_and(|queue| *queue != job.job.queue) {
+            continue;
+        }
+        match groups.iter_mut().find(|(known, ..)| *known == group) {
+            Some((.., count)) => *count += 1,
+            None => groups.push((group, job, 1)),
+        }
+    }
+    let group = |(id, of, count): &(&str, &JobDetail, u64)| {
+        let message = of.job.error.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+        json!({"id": id, "kind": of.job.kind, "error_type": "UpstreamError", "message": message, "count": count,
             "first_at": rfc3339(now - 86_400_000_000), "last_at": rfc3339(now - 30_000_000), "first_version": "1.4.0",
-            "last_job": "0195e004-0000-7000-8000-000000000000",
-            "queues": [{"queue": "images", "count": count, "last_at": rfc3339(now - 30_000_000)}]})
+            "last_job": of.job.id,
+            "queues": [{"queue": of.job.queue, "count": count, "last_at": rfc3339(now - 30_000_000)}]})
     };
-    wire(&json!({"groups": [group("00c0ffee00c0ffee", "connection refused", 412),
-        group("00c0ffee00c0ffef", "<img src=x onerror=window.hacked=1>", 3)], "more": false}))
+    wire(&json!({"groups": groups.iter().map(group).collect::<Vec<_>>(), "more": false}))
 }
 
 pub(super) fn database(now: i64) -> Answer<DatabaseHealth> {

@@ -3,7 +3,7 @@
 use super::world::World;
 use super::{Answer, IpcError};
 use crate::model::time::rfc3339;
-use forge_jobs_api::wire::{CronPreview, CronQuery, ErrorCode, JobDetail, Limit};
+use forge_jobs_api::wire::{CronPreview, CronQuery, ErrorCode, JobDetail, Limit, Queue, Schedule};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ pub(super) fn job(
     let at = |seconds: i64| rfc3339(now + seconds * SECOND);
     let failed = matches!(status, "retrying" | "dead");
     let error = failed.then_some(if payload.contains("html") { HOSTILE } else { ERROR });
+    let group = if error == Some(HOSTILE) { "00c0ffee00c0ffef" } else { "00c0ffee00c0ffee" };
     let finished = matches!(status, "done" | "dead");
     let started = failed || finished || status == "running";
     let due = match status {
@@ -68,7 +69,7 @@ pub(super) fn job(
         json!([{"attempt": 1, "claim_no": 1, "process": null, "worker": worker, "started_at": at(-240),
             "ended_at": at(-238), "ran_seconds": 1.5, "result": "failed", "cause": "handler", "error": error,
             "chain": [{"type": "SmtpError", "message": "send mail"}, {"type": null, "message": "connection refused"}],
-            "location": null, "error_group": "00c0ffee00c0ffee", "next_due_at": at(90)}])
+            "location": null, "error_group": group, "next_due_at": at(90)}])
     } else {
         json!([])
     };
@@ -101,26 +102,50 @@ pub(super) fn limit(now: i64, scope: &str, used: u32, permits: u32, attached: &V
     )
 }
 
+/// A queue with the settings that one begins with.
+pub(super) fn queue(now: i64, name: &str, paused: bool) -> Answer<Queue> {
+    wire(&json!({"name": name, "version": 3, "workers_set_by_operator": false,
+        "paused_at": paused.then(|| rfc3339(now - 7_200 * SECOND)), "paused_by": paused.then_some("grace"),
+        "settings": {"workers": 4, "paused": paused, "backoff_enabled": true, "base_seconds": 15,
+            "max_seconds": 21600, "done_retention_seconds": 604_800, "dead_retention_seconds": "forever",
+            "max_running": null}, "counts": null}))
+}
+
+/// A schedule that a program declares.
+pub(super) fn schedule(
+    now: i64,
+    name: &str,
+    expression: &str,
+    description: &str,
+    enabled: bool,
+) -> Answer<Schedule> {
+    let at = |seconds: i64| rfc3339(now + seconds * SECOND);
+    let settings = json!({"expression": expression, "zone": "Europe/Berlin",
+            "description": description, "kind": "report.nightly", "queue": "reports", "payload": {"full": true},
+            "priority": 0, "max_attempts": 20, "tags": [], "missed": "once", "catch_up": 1, "within_seconds": 3600,
+            "overlap": "skip", "jitter_seconds": 0});
+    wire(&json!({"name": name, "version": 5, "enabled": enabled, "owner": "code", "overrides_code": false,
+            "undeclared": false, "settings": settings,
+            "code": {"program": "reports", "enabled": enabled, "settings": settings}, "next_fire_at": enabled.then(|| at(1_800)), "last_fire_at": at(-84_600), "last_job": null,
+            "created_at": at(-864_000), "edited_at": at(-864_000)}))
+}
+
 /// The whole queue as of a moment.
 #[allow(clippy::too_many_lines, reason = "one table of what there is")]
 pub(super) fn world(now: i64) -> World {
     let at = |seconds: i64| rfc3339(now + seconds * SECOND);
-    let queue = |name: &str, paused: bool| {
-        wire(&json!({"name": name, "version": 3, "workers_set_by_operator": false,
-            "paused_at": paused.then(|| at(-7_200)), "paused_by": paused.then_some("grace"),
-            "settings": {"workers": 4, "paused": paused, "backoff_enabled": true, "base_seconds": 15,
-                "max_seconds": 21600, "done_retention_seconds": 604_800, "dead_retention_seconds": "forever",
-                "max_running": null}, "counts": null}))
-    };
+    let queue = |name: &str, paused: bool| queue(now, name, paused);
     let mut jobs = Vec::new();
     let lines = [
-        ("mail", "mail.send", "pending", 12),
+        ("mail", "mail.send", "pending", 120),
         ("mail", "mail.send", "running", 3),
         ("mail", "mail.digest", "scheduled", 9),
         ("images", "image.resize", "retrying", 7),
         ("images", "image.resize", "dead", 8),
         ("reports", "report.nightly", "pending", 5),
         ("mail", "mail.send", "done", 70),
+        ("reports/nightly", "report", "scheduled", 8),
+        ("errors", "t.err", "dead", 6),
     ];
     for (line, (queue, kind, status, count)) in lines.into_iter().enumerate() {
         for n in 0..count {
@@ -146,15 +171,7 @@ pub(super) fn world(now: i64) -> World {
         )
     };
     let schedule = |name: &str, expression: &str, description: &str, enabled: bool| {
-        wire(
-            &json!({"name": name, "version": 5, "enabled": enabled, "owner": "code", "overrides_code": false,
-            "undeclared": false, "settings": {"expression": expression, "zone": "Europe/Berlin",
-                "description": description, "kind": "report.nightly", "queue": "reports", "payload": {"full": true},
-                "priority": 0, "max_attempts": 20, "tags": [], "missed": "once", "catch_up": 1, "within_seconds": 3600,
-                "overlap": "skip", "jitter_seconds": 0},
-            "code": null, "next_fire_at": enabled.then(|| at(1_800)), "last_fire_at": at(-84_600), "last_job": null,
-            "created_at": at(-864_000), "edited_at": at(-864_000)}),
-        )
+        schedule(now, name, expression, description, enabled)
     };
     let tick = |hours: i64, outcome: &str| {
         wire(
@@ -174,9 +191,11 @@ pub(super) fn world(now: i64) -> World {
         now,
         settings: [
             queue("default", false),
+            queue("errors", false),
             queue("images", false),
             queue("mail", false),
             queue("reports", true),
+            queue("reports/nightly", false),
         ]
         .into_iter()
         .flatten()
@@ -185,6 +204,7 @@ pub(super) fn world(now: i64) -> World {
         processes: [process(1, true, false), process(2, true, true)].into_iter().flatten().collect(),
         schedules: [
             schedule("cleanup", "0 * * * *", "Every hour", true),
+            schedule("nightly", "30 2 * * *", "Every day at 02:30", true),
             schedule("reports/nightly", "30 2 * * *", "Every day at 02:30", true),
             schedule("weekly", "0 9 * * 1", "Every Monday at 09:00", false),
         ]

@@ -9,11 +9,11 @@ use super::{Answer, Heard, IpcError, QueueIpc, Verb};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BoundedCount, BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, CronPreview,
-    CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, EnqueueOutcome, Enqueued, ErrorCode, ErrorList,
-    ErrorQuery, GroupVerb, JobCount, JobDetail, JobEdit, JobPage, JobQuery, JobStatus, Limit, LimitChanged,
-    LimitEdit, LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit,
-    QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList,
-    ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
+    CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorCode, ErrorList, ErrorQuery,
+    GroupVerb, JobCount, JobDetail, JobEdit, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit,
+    LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList,
+    ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved,
+    Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -71,14 +71,41 @@ impl MockIpc {
         Self { world: Rc::new(RefCell::new(made::world(now))), listeners: Rc::default() }
     }
 
+    /// A schedule that a program declares.
+    ///
+    /// # Errors
+    ///
+    /// None that depends on what is in the queue.
+    pub fn declare(&self, name: &str) -> Answer<()> {
+        self.change(Topic::Schedules, ("schedule.declare", Some(name)), |world| {
+            let made = made::schedule(world.now, name, "30 2 * * *", "Every day at 02:30", true)?;
+            world.schedules.push(made);
+            world.schedules.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(())
+        })
+    }
+
     fn tell(&self, topic: Topic) {
         for listener in self.listeners.borrow().iter().flatten() {
             listener(Heard::Changed(vec![topic]));
         }
     }
 
-    fn change<T>(&self, topic: Topic, change: impl FnOnce(&mut World) -> Answer<T>) -> Answer<T> {
-        let answer = change(&mut self.world.borrow_mut());
+    /// Changes something, writes it down, and tells of it.
+    fn change<T>(
+        &self,
+        topic: Topic,
+        (action, target): (&str, Option<&str>),
+        change: impl FnOnce(&mut World) -> Answer<T>,
+    ) -> Answer<T> {
+        let answer = {
+            let mut world = self.world.borrow_mut();
+            let answer = change(&mut world);
+            if answer.is_ok() {
+                world.note(action, target);
+            }
+            answer
+        };
         if answer.is_ok() {
             self.tell(topic);
         }
@@ -88,6 +115,16 @@ impl MockIpc {
 
 fn bounded(count: usize) -> BoundedCount {
     BoundedCount { count: u64::try_from(count).unwrap_or(u64::MAX), more: false }
+}
+
+/// The word of the audit for a verb.
+const fn done_to(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Retry => "job.retry",
+        Verb::Cancel => "job.cancel",
+        Verb::RunNow => "job.run_now",
+        Verb::Drop => "job.drop",
+    }
 }
 
 fn unknown<T>(what: &str) -> Answer<T> {
@@ -117,14 +154,15 @@ impl QueueIpc for MockIpc {
     async fn log(&self, _: &str, query: &LogQuery) -> Answer<LogPage> {
         lines::log(self.world.borrow().now, query)
     }
-    async fn errors(&self, _: &ErrorQuery) -> Answer<ErrorList> {
-        lines::errors(self.world.borrow().now)
+    async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList> {
+        let world = self.world.borrow();
+        lines::errors(world.now, &world.jobs, query)
     }
     async fn act_on_group(&self, group: &str, verb: Verb, _: Option<&str>) -> Answer<GroupVerb> {
-        self.change(Topic::Jobs, |world| {
-            let dead =
-                world.jobs.iter().filter(|j| j.job.status == JobStatus::Dead).map(|j| j.job.id.clone());
-            let ids: Vec<String> = dead.collect();
+        self.change(Topic::Jobs, (done_to(verb), None), |world| {
+            let dead = world.jobs.iter().filter(|j| j.job.status == JobStatus::Dead);
+            let of_group = dead.filter(|j| lines::group_of(j) == Some(group));
+            let ids: Vec<String> = of_group.map(|j| j.job.id.clone()).collect();
             let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
             let left = results.iter().filter(|r| r.outcome == VerbOutcome::Refused).count();
             let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
@@ -145,12 +183,17 @@ impl QueueIpc for MockIpc {
     async fn audit(&self, query: &AuditQuery) -> Answer<AuditPage> {
         let world = self.world.borrow();
         let fits = |want: &Option<String>, is: &str| want.as_ref().is_none_or(|want| want == is);
-        let actions = world
-            .audit
-            .iter()
-            .rev()
-            .filter(|a| fits(&query.actor, &a.actor) && fits(&query.action, &a.action));
-        Ok(AuditPage { actions: actions.cloned().collect(), next: None })
+        let limit = usize::try_from(query.limit.unwrap_or(50)).unwrap_or(50);
+        let mut found = world.audit.iter().rev().filter(|a| {
+            fits(&query.actor, &a.actor)
+                && fits(&query.action, &a.action)
+                && fits(&query.what, &a.what)
+                && query.target.as_ref().is_none_or(|target| Some(target) == a.target.as_ref())
+                && query.before.is_none_or(|before| a.no < before)
+        });
+        let actions: Vec<_> = found.by_ref().take(limit).cloned().collect();
+        let next = found.next().and_then(|_| actions.last()).map(|last| last.no);
+        Ok(AuditPage { actions, next })
     }
     async fn queues(&self) -> Answer<QueueList> {
         let world = self.world.borrow();
@@ -160,15 +203,17 @@ impl QueueIpc for MockIpc {
         self.world.borrow().queues().into_iter().find(|q| q.name == name).map_or_else(|| unknown("queue"), Ok)
     }
     async fn edit_queue(&self, name: &str, version: i64, edit: &QueueEdit) -> Answer<Queue> {
-        self.change(Topic::Queues, |world| world.edit_queue(name, Some(version), edit))
+        self.change(Topic::Queues, ("queue.set", Some(name)), |world| {
+            world.edit_queue(name, Some(version), edit)
+        })
     }
     async fn pause_queue(&self, name: &str) -> Answer<Queue> {
         let edit = QueueEdit { paused: Some(true), ..QueueEdit::default() };
-        self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
+        self.change(Topic::Queues, ("queue.pause", Some(name)), |world| world.edit_queue(name, None, &edit))
     }
     async fn resume_queue(&self, name: &str) -> Answer<Queue> {
         let edit = QueueEdit { paused: Some(false), ..QueueEdit::default() };
-        self.change(Topic::Queues, |world| world.edit_queue(name, None, &edit))
+        self.change(Topic::Queues, ("queue.resume", Some(name)), |world| world.edit_queue(name, None, &edit))
     }
     async fn jobs(&self, query: &JobQuery) -> Answer<JobPage> {
         self.world.borrow().page(query)
@@ -199,7 +244,7 @@ impl QueueIpc for MockIpc {
         })
     }
     async fn run_bulk(&self, verb: Verb, run: &BulkRun) -> Answer<BulkReport> {
-        self.change(Topic::Jobs, |world| {
+        self.change(Topic::Jobs, (done_to(verb), None), |world| {
             let all = JobQuery { limit: Some(10_000), after: None, ..run.filter.clone() };
             let ids: Vec<String> = world.page(&all)?.jobs.into_iter().map(|job| job.id).collect();
             let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
@@ -227,16 +272,18 @@ impl QueueIpc for MockIpc {
         self.world.borrow().why(id).map_or_else(|| unknown("job"), Ok)
     }
     async fn edit_job(&self, id: &str, version: i64, edit: &JobEdit) -> Answer<JobDetail> {
-        self.change(Topic::Jobs, |world| world.edit_job(id, version, edit))
+        self.change(Topic::Jobs, ("job.edit", Some(id)), |world| world.edit_job(id, version, edit))
     }
     async fn do_to(&self, verb: Verb, ids: &[String]) -> Answer<VerbReport> {
-        self.change(Topic::Jobs, |world| {
+        let target = ids.first().filter(|_| ids.len() == 1).map(String::as_str);
+        self.change(Topic::Jobs, (done_to(verb), target), |world| {
             Ok(VerbReport { results: ids.iter().map(|id| world.do_to(verb, id)).collect() })
         })
     }
     async fn enqueue(&self, job: &EnqueueLine, _: &str) -> Answer<Enqueued> {
-        self.change(Topic::Jobs, |world| {
-            Ok(Enqueued { id: world.enqueue(job)?, outcome: EnqueueOutcome::Inserted })
+        self.change(Topic::Jobs, ("job.enqueue", None), |world| {
+            let (id, outcome) = world.enqueue(job)?;
+            Ok(Enqueued { id, outcome })
         })
     }
     async fn schedules(&self) -> Answer<ScheduleList> {
@@ -254,35 +301,36 @@ impl QueueIpc for MockIpc {
         Ok(TickPage { ticks: self.world.borrow().ticks.clone(), next: None })
     }
     async fn edit_schedule(&self, name: &str, version: i64, edit: &ScheduleEdit) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| world.edit_schedule(name, Some(version), edit, None))
+        let by = ("schedule.put", Some(name));
+        self.change(Topic::Schedules, by, |world| world.edit_schedule(name, Some(version), edit, None))
     }
     async fn put_schedule(&self, name: &str, edit: &ScheduleEdit) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| {
+        self.change(Topic::Schedules, ("schedule.put", Some(name)), |world| {
             world.make_schedule(name, edit)?;
             world.edit_schedule(name, None, edit, None)
         })
     }
     async fn pause_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| {
+        self.change(Topic::Schedules, ("schedule.pause", Some(name)), |world| {
             world.edit_schedule(name, None, &ScheduleEdit::default(), Some(false))
         })
     }
     async fn resume_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.change(Topic::Schedules, |world| {
+        self.change(Topic::Schedules, ("schedule.resume", Some(name)), |world| {
             world.edit_schedule(name, None, &ScheduleEdit::default(), Some(true))
         })
     }
     async fn reset_schedule(&self, name: &str) -> Answer<Schedule> {
-        self.resume_schedule(name).await
+        self.change(Topic::Schedules, ("schedule.reset", Some(name)), |world| world.reset_schedule(name))
     }
     async fn remove_schedule(&self, name: &str) -> Answer<ScheduleRemoved> {
-        self.change(Topic::Schedules, |world| {
+        self.change(Topic::Schedules, ("schedule.remove", Some(name)), |world| {
             world.schedules.retain(|s| s.name != name);
             Ok(ScheduleRemoved { name: name.into() })
         })
     }
     async fn run_schedule(&self, name: &str) -> Answer<Tick> {
-        self.change(Topic::Jobs, |world| world.run_schedule(name))
+        self.change(Topic::Jobs, ("schedule.run", Some(name)), |world| world.run_schedule(name))
     }
     async fn cron_fires(&self, query: &CronQuery) -> Answer<CronPreview> {
         made::fires(query)
@@ -291,7 +339,7 @@ impl QueueIpc for MockIpc {
         Ok(LimitList { limits: self.world.borrow().limits.clone() })
     }
     async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
-        self.change(Topic::Limits, |world| {
+        self.change(Topic::Limits, ("limit.set", Some(scope)), |world| {
             world.make_limit(scope)?;
             world.limit(scope, |limit| {
                 limit.permits = edit.permits;
@@ -302,20 +350,21 @@ impl QueueIpc for MockIpc {
         })
     }
     async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged> {
-        self.change(Topic::Limits, |world| {
+        self.change(Topic::Limits, ("limit.remove", Some(scope)), |world| {
             let before = world.limits.len();
             world.limits.retain(|l| l.scope != scope);
             Ok(LimitChanged { changed: world.limits.len() != before })
         })
     }
     async fn drain_limit(&self, scope: &str, drain: &Drain) -> Answer<Limit> {
-        self.change(Topic::Limits, |world| {
+        self.change(Topic::Limits, ("limit.drain", Some(scope)), |world| {
             let until = world.later(drain.seconds.0);
             world.limit(scope, |limit| limit.drained_until = Some(until))
         })
     }
     async fn lift_drain(&self, scope: &str) -> Answer<Limit> {
-        self.change(Topic::Limits, |world| world.limit(scope, |limit| limit.drained_until = None))
+        let by = ("limit.lift", Some(scope));
+        self.change(Topic::Limits, by, |world| world.limit(scope, |limit| limit.drained_until = None))
     }
 
     fn subscribe(&self, heard: Box<dyn Fn(Heard)>) -> Box<dyn Any> {

@@ -3,9 +3,9 @@
 use super::{Answer, IpcError, Verb, unknown};
 use crate::model::time::rfc3339;
 use forge_jobs_api::wire::{
-    Alert, AlertSort, AuditAction, BoundedCount, Counts, DeadReason, Doctor, EnqueueLine, ErrorCode, Fact,
-    Job, JobDetail, JobEvent, JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit,
-    Recent, Schedule, ScheduleEdit, Tick, TickOutcome, VerbOutcome, VerbResult, Why, WhyReason,
+    Alert, AlertSort, AuditAction, BoundedCount, Counts, DeadReason, Doctor, ErrorCode, Fact, Job, JobDetail,
+    JobEvent, JobPage, JobQuery, JobStatus, Limit, Overview, Process, Queue, QueueEdit, Recent, Schedule,
+    ScheduleEdit, ScheduleOwner, Tick, TickOutcome, VerbOutcome, VerbResult, Why, WhyReason,
 };
 use serde_json::json;
 
@@ -94,8 +94,12 @@ impl World {
         let mut jobs: Vec<Job> = self
             .jobs
             .iter()
+            .filter(|j| {
+                query.error_group.is_none() || super::lines::group_of(j) == query.error_group.as_deref()
+            })
             .map(|j| &j.job)
             .filter(|j| fits(&query.queue, &j.queue) && fits(&query.kind, &j.kind))
+            .filter(|j| query.payload.as_ref().is_none_or(|text| j.payload.get().contains(text)))
             .filter(|j| query.status.is_none_or(|s| s == j.status))
             .filter(|j| query.dead_reason.is_none_or(|r| Some(r) == j.dead_reason))
             .filter(|j| query.tag.as_ref().is_none_or(|t| j.tags.contains(t)))
@@ -164,16 +168,6 @@ impl World {
         }
     }
 
-    pub(super) fn enqueue(&mut self, line: &EnqueueLine) -> Answer<String> {
-        let id = format!("0195f000-0000-7000-8000-{:012x}", self.jobs.len() + 1);
-        let payload = line.payload.get();
-        let queue = line.queue.as_deref().unwrap_or("default");
-        let mut detail = super::made::job(self.now, &id, &line.kind, queue, "pending", payload)?;
-        detail.job.tags.clone_from(&line.tags);
-        self.jobs.push(detail);
-        Ok(id)
-    }
-
     pub(super) fn edit_queue(&mut self, name: &str, version: Option<i64>, edit: &QueueEdit) -> Answer<Queue> {
         let now = rfc3339(self.now);
         let Some(queue) = self.settings.iter_mut().find(|q| q.name == name) else { return unknown("queue") };
@@ -223,6 +217,12 @@ impl World {
         }
         s.missed = edit.missed.unwrap_or(s.missed);
         s.overlap = edit.overlap.unwrap_or(s.overlap);
+        s.within_seconds = edit.within_seconds.unwrap_or(s.within_seconds);
+        s.jitter_seconds = edit.jitter_seconds.unwrap_or(s.jitter_seconds);
+        if enabled.is_none() && schedule.owner == ScheduleOwner::Code {
+            schedule.owner = ScheduleOwner::Operator;
+            schedule.overrides_code = true;
+        }
         schedule.enabled = enabled.unwrap_or(schedule.enabled);
         schedule.version += 1;
         Ok(schedule.clone())

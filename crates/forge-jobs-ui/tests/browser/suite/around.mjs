@@ -1,0 +1,153 @@
+// What is looked at and not changed: charts and their ranges, processes, the database, and what people did.
+
+import assert from 'node:assert/strict';
+import { list, waiting } from './checks.mjs';
+import { button, field, group, heading, link, main, region, row, settled } from './person.mjs';
+
+const { checks, check } = list();
+export default checks;
+
+const ranges = (page) => main(page).getByRole('navigation', { name: 'Range of the charts' });
+const charts = (page) => main(page).getByRole('figure');
+
+check('every page of charts has them, and each range is a link', async (page, world) => {
+  for (const [path, least] of [['/', 5], ['/metrics/mail', 5], ['/resources', 5], ['/database', 6]]) {
+    await world.go(page, path);
+    await charts(page).nth(least - 1).waitFor();
+    for (const range of ['5m', '7d']) {
+      await link(ranges(page), range).click();
+      await page.waitForURL(new RegExp(`range=${range}`));
+      assert.equal(await link(ranges(page), range).getAttribute('aria-current'), 'true');
+    }
+  }
+});
+
+check('a drag over a chart zooms all of them, in the address, and back leads back', async (page, world) => {
+  await world.go(page);
+  await settled(page);
+  const stage = charts(page).first().getByRole('application');
+  await stage.scrollIntoViewIfNeeded();
+  const at = await stage.boundingBox();
+  await page.mouse.move(at.x + at.width * 0.3, at.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(at.x + at.width * 0.6, at.y + 60, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForURL(/from=.*&to=/);
+  await link(ranges(page), 'Back to live').waitFor();
+  await page.goBack();
+  await page.waitForFunction(() => !location.search.includes('from='));
+  await page.goForward();
+  await link(ranges(page), 'Back to live').click();
+  await page.waitForFunction(() => !location.search.includes('from='));
+  await link(ranges(page), '6h').click();
+  await page.waitForURL(/range=6h/);
+});
+
+check('deploys are marked on the charts', async (page, world) => {
+  await world.go(page);
+  const { version } = world.one('SELECT min(version) AS version FROM {t}processes');
+  await charts(page).first().getByText(version).first().waitFor({ state: 'attached' });
+}, { real: 'its processes began before the range' });
+
+check('what a queue did is in a row of its own, which leads to its charts and its settings', async (page, world) => {
+  await world.go(page, '/metrics?range=24h');
+  await link(row(page, 'Queue metrics', /^mail/), 'mail').click();
+  await heading(page, 'mail').waitFor();
+  assert.match(page.url(), /metrics\/mail\?range=24h/);
+  await link(main(page), 'Its settings').click();
+  await page.waitForURL(/\/queues\/mail/);
+});
+
+check('processes are listed with what they work on', async (page, world) => {
+  await world.go(page, '/processes');
+  const one = region(page, 'Registered').getByRole('listitem').filter({ hasText: 'alive' }).first();
+  await one.waitFor();
+  assert.match(await one.textContent(), /all queues · \d+ kinds?/);
+});
+
+check('a job that runs is beside its process, a link away', async (page, world) => {
+  await world.make(page, [{ kind: 't.sleep', queue: 'beside', payload: { ms: 20000 } }]);
+  await world.eventually(page, "SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'beside'", [{ status: 'running' }]);
+  await world.go(page, '/processes');
+  await region(page, 'Registered').getByRole('listitem').filter({ hasText: 'beside' }).getByRole('link', { name: 't.sleep' }).last().click();
+  await page.waitForURL(/\/jobs\//);
+}, { real: 'what runs there belongs to nobody' });
+
+check('the database says how it does, and is checked again when asked to', async (page, world) => {
+  await world.go(page, '/database');
+  const tables = region(page, 'Tables of the queue').getByRole('row');
+  await tables.nth(1).waitFor();
+  await region(page, 'State').getByText('Engine', { exact: true }).waitFor();
+  await region(page, 'Facts').getByText('Schema', { exact: true }).waitFor();
+  await button(main(page), 'Check again').click();
+  await region(page, 'Facts').waitFor();
+  assert.equal(await main(page).getByRole('alert').filter({ hasText: /./ }).count(), 0);
+});
+
+check('a second check of the database finds what happened since the first', async (page, world) => {
+  await world.go(page, '/database');
+  await region(page, 'Facts').waitFor();
+  const asked = page.waitForResponse((r) => r.url().endsWith('/checkup'));
+  await button(main(page), 'Check again').click();
+  assert.equal((await asked).status(), 200);
+}, { real: 'it is asked by no request' });
+
+check('the audit is narrowed by who, what was done, to what sort of thing, and to which', async (page, world) => {
+  await world.make(page, waiting(1, 'audited'));
+  await world.go(page, '/queues/audited');
+  await button(main(page), 'Pause: audited').click();
+  await button(main(page), 'Resume: audited').click();
+  await button(main(page), 'Pause: audited').waitFor();
+  await world.go(page, '/audit');
+  const items = main(page).getByRole('list', { name: 'Audit' }).getByRole('listitem');
+  const type = async (label, text, address) => {
+    await field(main(page), label).fill(text);
+    await field(main(page), label).press('Enter');
+    await page.waitForURL(address);
+    await settled(page);
+  };
+  await type('Name or id', 'audited', /target=audited/);
+  await items.nth(1).waitFor();
+  assert.equal(await items.count(), 2);
+  await type('Action, as queue.pause', 'queue.pause', /action=queue\.pause/);
+  await page.waitForFunction(() => document.querySelectorAll('main ol > li').length === 1);
+  await items.getByRole('link', { name: 'audited' }).waitFor();
+  await type('Sort of thing, as job', 'limit', /what=limit/);
+  await main(page).getByText('Nothing was done').waitFor();
+  await type('Sort of thing, as job', 'queue', /what=queue/);
+  await type('Who', 'nobody-at-all', /actor=nobody/);
+  await main(page).getByText('Nothing was done').waitFor();
+  await page.goBack();
+  await items.first().waitFor();
+  world.holds("SELECT action FROM {t}audit WHERE target = 'audited' ORDER BY no", [{ action: 'queue.pause' }, { action: 'queue.resume' }]);
+});
+
+check('the audit has pages, shows what changed, and is read again when asked to', async (page, world) => {
+  await world.make(page, waiting(1, 'often'));
+  for (let n = 0; n < 60; n += 1) await world.touch(page, 'often', n);
+  await world.go(page, '/audit?target=often');
+  const items = main(page).getByRole('list', { name: 'Audit' }).getByRole('listitem');
+  await items.nth(49).waitFor();
+  assert.equal(await items.count(), 50);
+  await world.touch(page, 'often', 99);
+  await button(main(page), 'Read again').click();
+  await link(main(page), 'Earlier').click();
+  await page.waitForURL(/before=/);
+  await page.waitForFunction(() => document.querySelectorAll('main ol[aria-label=Audit] > li').length === 11);
+  await page.goBack();
+  await items.nth(49).waitFor();
+});
+
+check('what an edit changed is in the audit, before and after', async (page, world) => {
+  await world.make(page, waiting(1, 'changed'));
+  await world.go(page, '/queues/changed');
+  await field(main(page), 'Workers of each process').fill('13');
+  await button(main(page), 'Save').click();
+  await main(page).getByRole('status').filter({ hasText: '→ 13' }).waitFor({ state: 'hidden' });
+  await world.go(page, '/audit?target=changed&action=queue.set');
+  const item = main(page).getByRole('list', { name: 'Audit' }).getByRole('listitem').first();
+  await item.getByText('What changed').click();
+  await item.getByRole('heading', { name: 'After' }).waitFor();
+  await item.getByText('13').first().waitFor();
+  assert.equal(await group(page, 'Chosen jobs').count(), 0);
+}, { real: 'its audit has no values' });

@@ -1,0 +1,139 @@
+// Answers that come late: the stream of changes is often faster than the answer to what was asked for, and draws the page
+// anew below it.
+
+import assert from 'node:assert/strict';
+import { list, scheduled, waiting } from './checks.mjs';
+import { acts, all, answer, button, dialog, field, filter, heading, main, on, region, row, said, saved, stands, tab } from './person.mjs';
+
+const { checks, check } = list();
+export default checks;
+const real = 'it answers at once';
+
+// The server does what is asked at once, and the page hears of it when `until` has come.
+const hold = (page, path, until) =>
+  page.route(path, async (route) => {
+    if (route.request().method() === 'GET') return route.fallback();
+    const response = await route.fetch();
+    await until();
+    await route.fulfill({ response });
+  });
+
+check('an answer that comes after its change is on the page does no harm', async (page, world) => {
+  await world.make(page, waiting(1, 'late'));
+  await world.go(page, '/queues');
+  const queue = row(page, 'Queues', /^late /);
+  const status = (word) => queue.getByText(word, { exact: true }).waitFor();
+  await hold(page, '**/queues/*/pause', () => status('paused'));
+  await hold(page, '**/queues/*/resume', () => status('open'));
+  await button(queue, 'Pause: late').click();
+  await said(page, 'late is paused');
+  await on(queue, 'Resume: late');
+  await button(queue, 'Resume: late').click();
+  await said(page, 'open again');
+
+  await world.limit(page, 'late');
+  await world.go(page, '/limits');
+  const limit = region(page, 'late');
+  const [drain, lift] = ['Drain for 5 min: late', 'Lift the drain: late'];
+  let drawn = lift;
+  await hold(page, '**/limits/*/drain', () => button(limit, drawn).waitFor());
+  await button(limit, drain).click();
+  await answer(page, 'Drain late?', 'Drain');
+  await on(limit, lift);
+  drawn = drain;
+  await button(limit, lift).click();
+  // It can be pressed when the answer is here.
+  await on(limit, drain);
+
+  await world.declare(page, 'late');
+  await world.go(page, '/cron');
+  const schedule = row(page, 'Schedules', /^late/);
+  const state = (word) => schedule.getByText(word, { exact: true }).waitFor();
+  await hold(page, '**/schedules/*/pause', () => state('paused'));
+  await hold(page, '**/schedules/*/resume', () => state('fires'));
+  await button(schedule, 'Pause: late').click();
+  await on(schedule, 'Resume: late');
+  await button(schedule, 'Resume: late').click();
+  await on(schedule, 'Pause: late');
+
+  const [job] = scheduled(1, 'late');
+  await world.make(page, [job]);
+  await world.go(page, `/jobs/${job.id}`);
+  await hold(page, '**/jobs/cancel', () => stands(page, 'dead'));
+  await button(acts(page), 'Cancel').click();
+  await answer(page, 'Cancel 1 job?', 'Cancel 1 job');
+  await said(page, '1 cancelled');
+  world.holds("SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'late' AND dead_reason = 'cancelled'", [{ status: 'dead' }]);
+}, { real });
+
+// The pause is the person's own: the settings that are typed beside it meet no conflict.
+check('what is typed beside a pause whose answer comes late is saved on top of it', async (page, world) => {
+  await world.make(page, waiting(1, 'typing'));
+  await world.go(page, '/queues/typing');
+  const workers = field(main(page), 'Workers of each process');
+  await workers.fill('6');
+  await hold(page, '**/queues/*/pause', () => stands(page, 'paused'));
+  await button(acts(page), 'Pause: typing').click();
+  await said(page, 'paused');
+  assert.equal(await workers.inputValue(), '6');
+  await on(main(page), 'Save');
+  await button(main(page), 'Save').click();
+  await said(page, 'Saved');
+  await saved(main(page));
+  world.holds("SELECT workers, CASE WHEN paused THEN 1 ELSE 0 END AS paused FROM {t}queues WHERE name = 'typing'", [{ workers: 6, paused: 1 }]);
+}, { real });
+
+// A click begins and ends on the same thing: what is told meanwhile waits for its end.
+check('a press that lasts while the list changes does what it was begun on', async (page, world) => {
+  await world.make(page, waiting(1, 'a-pressed'));
+  await world.go(page, '/queues');
+  const it = row(page, 'Queues', /^a-pressed /);
+  await button(page, 'Live').waitFor();
+  // The first of the list, so that no other queue that comes moves it.
+  const at = await button(it, 'Pause: a-pressed').boundingBox();
+  await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
+  await page.mouse.down();
+  const answered = page.waitForResponse((response) => response.url().endsWith('/api/v1/queues'));
+  await world.make(page, waiting(1, 'a-pressed'));
+  await (await answered).finished();
+  await page.mouse.up();
+  await said(page, 'a-pressed is paused');
+  world.holds("SELECT CASE WHEN paused THEN 1 ELSE 0 END AS paused FROM {t}queues WHERE name = 'a-pressed'", [{ paused: 1 }]);
+}, { real });
+
+// A bulk goes piece by piece: whoever goes back in the middle of it stops it, with what is done by then.
+check('who leaves while all that match are being done ends it there', async (page, world) => {
+  await world.make(page, scheduled(20, 'leaving'));
+  await world.go(page, '/queues');
+  await tab(page, 'Scheduled').click();
+  await filter(page).fill('queue:leaving');
+  await filter(page).press('Enter');
+  await all(page).getByText('20 match').waitFor();
+  let leave;
+  const left = new Promise((done) => (leave = done));
+  let pieces = 0;
+  await page.route('**/jobs/bulk/*', async (route) => {
+    if (route.request().url().includes('preview')) return route.fallback();
+    pieces += 1;
+    const response = await route.fetch();
+    const report = await response.json();
+    await left;
+    // As if there were more of them.
+    await route.fulfill({ response, json: { ...report, next: report.next ?? 'more' } });
+  });
+  await button(all(page), 'Cancel all').click();
+  await dialog(page, 'Cancel all that match').getByText('20 jobs', { exact: true }).waitFor();
+  const sent = page.waitForRequest((request) => /bulk\/(?!preview)/.test(request.url()));
+  await answer(page, 'Cancel all that match', 'Cancel 20 jobs');
+  await sent;
+  await page.goBack();
+  await page.goBack();
+  await heading(page, 'Queues').waitFor();
+  const answered = page.waitForResponse((response) => /bulk\/(?!preview)/.test(response.url()));
+  leave();
+  await (await answered).finished();
+  // The page lives, and asks for no second piece.
+  await tab(page, 'Audit').click();
+  await main(page).getByRole('list', { name: 'Audit' }).getByRole('listitem').filter({ hasText: 'cancel' }).first().waitFor();
+  assert.equal(pieces, 1);
+}, { real });

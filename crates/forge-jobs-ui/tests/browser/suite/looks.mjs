@@ -1,0 +1,70 @@
+// What a machine can see of what the pages look like, and are like for those who do not see them.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import axe from '@axe-core/playwright';
+import { list } from './checks.mjs';
+import { button, dialog, ids, main, settled, someJobs } from './person.mjs';
+
+const AxeBuilder = axe.default ?? axe;
+const { checks, check } = list();
+export default checks;
+
+const PLACES = ['/', '/jobs', '/scheduled', '/retries', '/dead', '/cron', '/cron/nightly', '/queues', '/queues/mail', '/processes', '/limits',
+  '/metrics', '/metrics/mail', '/resources', '/database', '/audit', '/nowhere'];
+const found = async (page, what) => {
+  const { violations } = await what.analyze();
+  return violations.map((v) => `${new URL(page.url()).pathname}: ${v.id} ${v.nodes.slice(0, 3).map((n) => n.target).join(' ')}`);
+};
+
+// What a page looks like does not depend on the storage: each has one of the themes, and one alone has both.
+const shared = process.env.SHARED ? process.env.STORAGE : '';
+const themes = { sqlite: ['light'], postgres: ['dark'], mock: ['light'] }[shared] ?? ['light', 'dark'];
+const widths = shared === 'mock' ? [1280] : [1280, 360];
+for (const colorScheme of themes) {
+  for (const width of widths) {
+    check(`axe finds nothing: ${colorScheme}, ${width} pixels`, async (page, world) => {
+      await world.go(page, '/dead');
+      await someJobs(page);
+      const [dead] = await ids(page);
+      for (const path of [...PLACES, `/dead/${dead}`]) {
+        await world.go(page, path);
+        await settled(page);
+        assert.deepEqual(await found(page, new AxeBuilder({ page })), []);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wide <= 0, `${path} is ${wide} pixels too wide`);
+        if (process.env.SHOTS) {
+          const name = path.replace(dead, 'job').replaceAll('/', '-').replace(/^-$/, '-overview');
+          await page.screenshot({ path: join(process.env.SHOTS, `${world.name}-${colorScheme}-${width}${name}.png`), fullPage: true });
+        }
+      }
+      await world.go(page, '/cron');
+      await button(main(page), 'New schedule').click();
+      assert.deepEqual(await found(page, new AxeBuilder({ page }).include('form')), []);
+      await world.go(page, '/jobs');
+      await button(main(page), 'Enqueue a job').click();
+      await dialog(page, 'Enqueue a job').waitFor();
+      assert.deepEqual(await found(page, new AxeBuilder({ page }).include('dialog[open]')), []);
+      await page.keyboard.press('Escape');
+      await button(page, 'Keys').click();
+      assert.deepEqual(await found(page, new AxeBuilder({ page }).include('dialog[open]')), []);
+    }, { colorScheme, viewport: { width, height: 900 } });
+  }
+}
+
+check('everything that can be pressed or typed into has a name, and no two of a page are told apart by place alone', async (page, world) => {
+  for (const path of ['/jobs', '/dead', '/cron', '/queues', '/limits', '/cron/nightly', '/queues/mail']) {
+    await world.go(page, path);
+    await settled(page);
+    // The tree that screen readers have: `- 'button "Pause: mail"': Pause`.
+    const tree = (await main(page).ariaSnapshot()).split('\n');
+    const of = (roles) => tree.map((line) => line.match(new RegExp(`^\\s*- '?(?:${roles})(?![a-z])(?: "((?:[^"\\\\]|\\\\.)*)")?`))).filter(Boolean);
+    const buttons = of('button').map((match) => match[1]);
+    assert.ok(buttons.length > 0, `${path} has no button`);
+    assert.ok(buttons.every(Boolean), `${path} has a button without a name`);
+    const twice = buttons.filter((name, at) => buttons.indexOf(name) !== at);
+    assert.deepEqual(twice, [], path);
+    const nameless = of('textbox|combobox|checkbox|region|table|meter|form').filter((match) => !match[1]).map((match) => match[0]);
+    assert.deepEqual(nameless, [], path);
+  }
+});
