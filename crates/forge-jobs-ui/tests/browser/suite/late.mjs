@@ -83,24 +83,6 @@ check('what is typed beside a pause whose answer comes late is saved on top of i
   world.holds("SELECT workers, CASE WHEN paused THEN 1 ELSE 0 END AS paused FROM {t}queues WHERE name = 'typing'", [{ workers: 6, paused: 1 }]);
 }, { real });
 
-// A click begins and ends on the same thing: what is told meanwhile waits for its end.
-check('a press that lasts while the list changes does what it was begun on', async (page, world) => {
-  await world.make(page, waiting(1, 'a-pressed'));
-  await world.go(page, '/queues');
-  const it = row(page, 'Queues', /^a-pressed /);
-  await button(page, 'Live').waitFor();
-  // The first of the list, so that no other queue that comes moves it.
-  const at = await button(it, 'Pause: a-pressed').boundingBox();
-  await page.mouse.move(at.x + at.width / 2, at.y + at.height / 2);
-  await page.mouse.down();
-  const answered = page.waitForResponse((response) => response.url().endsWith('/api/v1/queues'));
-  await world.make(page, waiting(1, 'a-pressed'));
-  await (await answered).finished();
-  await page.mouse.up();
-  await said(page, 'a-pressed is paused');
-  world.holds("SELECT CASE WHEN paused THEN 1 ELSE 0 END AS paused FROM {t}queues WHERE name = 'a-pressed'", [{ paused: 1 }]);
-}, { real });
-
 // A bulk goes piece by piece: whoever goes back in the middle of it stops it, with what is done by then.
 check('who leaves while all that match are being done ends it there', async (page, world) => {
   await world.make(page, scheduled(20, 'leaving'));
