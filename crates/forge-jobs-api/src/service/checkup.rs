@@ -2,28 +2,33 @@
 
 use super::{Api, ApiError};
 use crate::convert;
-use crate::wire::{BoundedCount, Doctor, ErrorCode, Process, WaitingKind};
+use crate::wire::{BoundedCount, Doctor, Process, WaitingKind};
 use forge_jobs::Timestamp;
 use forge_jobs::storage::{DueKind, QueueRow, ScheduleRow, Storage, StorageError};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A leader fires within a second of the time, and another one takes over within half a minute.
 pub(super) const LATE: Duration = Duration::from_secs(60);
 
 impl Api {
     /// Checks the database, the processes, the schedules, and what waits in vain. Reads everything, which takes a while
-    /// on a large database: one at a time.
+    /// on a large database: one at a time, and all who ask while one runs share the next.
     ///
     /// # Errors
     ///
-    /// `too_many_requests` while another one runs, and what reading the storage gave.
+    /// What reading the storage gave.
     pub async fn check_up(&self) -> Result<Doctor, ApiError> {
-        let Ok(_alone) = self.checking.try_lock() else {
-            let error = ApiError::new(ErrorCode::TooManyRequests, "a check-up is under way");
-            return Err(error.with_remedy("wait for its end"));
-        };
-        Ok(doctor(&self.storage).await?)
+        let asked = Instant::now();
+        let mut latest = self.checking.lock().await;
+        // One that began before the question may not have seen what the question is about.
+        if let Some((_, found)) = latest.as_ref().filter(|(began, _)| *began >= asked) {
+            return Ok(found.clone());
+        }
+        let began = Instant::now();
+        let found = doctor(&self.storage).await?;
+        *latest = Some((began, found.clone()));
+        Ok(found)
     }
 }
 

@@ -8,8 +8,8 @@ use forge_jobs::storage::{Author, PutScheduleParams, SamplesParams};
 use forge_jobs::{DefaultRouter, EnqueueRequest, Schedule, Timestamp};
 use forge_jobs_api::http::Scrapes;
 use forge_jobs_api::wire::{
-    AlertSort, ErrorList, GroupVerb, JobPage, LogPage, Overview, Role, ScheduleEdit, Timeline, TimelineQuery,
-    Totals,
+    AlertSort, Doctor, ErrorList, GroupVerb, JobPage, LogPage, Overview, Role, ScheduleEdit, Timeline,
+    TimelineQuery, Totals,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -281,4 +281,16 @@ async fn the_overview_tells_what_needs_a_person_on_a_file() {
 #[tokio::test]
 async fn the_overview_tells_what_needs_a_person_on_a_server() {
     tells_what_needs_a_person(Place::server().await).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_checkup_while_one_runs_gets_one_too() {
+    let rig = Rig::on_file().await;
+    let ask = async || Ask::new("GET", "/api/v1/checkup").token(&rig.keys.operator).send(rig.addr).await;
+    let answers = futures_util::future::join_all((0..8).map(|_| ask())).await;
+    for answer in answers {
+        assert_eq!(answer.status, 200, "{}", answer.code());
+        assert!(answer.json::<Doctor>().schema_version > 0);
+    }
+    rig.stop().await;
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, HtmlElement, MutationObserver, MutationObserverInit};
+use web_sys::{Element, HtmlElement, MouseEvent, MutationObserver, MutationObserverInit};
 
 /// What can have the focus.
 const ABLE: &str = "a[href],button,input,select,textarea,summary,[tabindex=\"0\"]";
@@ -52,8 +52,13 @@ pub(super) fn keep() {
             }
         });
     });
-    let pressed = ["pointerdown", "pointerup", "pointercancel"].map(|name| {
-        Listener::new(document.clone().into(), name, move |_| PRESSED.set(name == "pointerdown"))
+    let pressed = ["pointerdown", "pointerup", "pointercancel", "pointermove", "contextmenu"].map(|name| {
+        Listener::new(document.clone().into(), name, move |event| match name {
+            "pointerdown" => PRESSED.set(true),
+            // Of a button that was let go outside the window this is what tells.
+            "pointermove" if event.dyn_ref::<MouseEvent>().is_some_and(|mouse| mouse.buttons() != 0) => {}
+            _ => PRESSED.set(false),
+        })
     });
     let changed = Closure::<dyn FnMut()>::new(|| {
         if is_lost() {
@@ -82,10 +87,10 @@ pub(super) fn keep() {
 }
 
 /// Waits while something is being pressed: a click begins and ends on the same thing, and is none if that was drawn anew in
-/// between. A second at most: nobody tells of a button that was let go outside the window, or over a menu of the browser.
+/// between. Five seconds at most: not every end of a press is told.
 pub(super) async fn released() {
     const LOOK: i32 = 30;
-    for _ in 0..1_000 / LOOK {
+    for _ in 0..5_000 / LOOK {
         if !PRESSED.get() {
             return;
         }
