@@ -7,6 +7,7 @@ use crate::text;
 use forge_jobs_api::wire::{Me, Role, Topic};
 use leptos::prelude::*;
 use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsValue;
 
 /// How fresh what is shown is.
@@ -43,7 +44,8 @@ pub(crate) struct Question {
     /// A text that has to be typed first.
     pub(crate) typed: Option<String>,
     pub(crate) danger: bool,
-    pub(crate) then: Callback<()>,
+    /// By itself, and no `Callback`: what stood on the page at the question may be drawn anew before the answer.
+    pub(crate) then: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Copied everywhere; lives as long as the panel.

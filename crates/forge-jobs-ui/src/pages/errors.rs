@@ -97,7 +97,7 @@ fn ask(
     found: Remote<ErrorList>,
 ) {
     let id = group.id.clone();
-    let then = Callback::new(move |()| {
+    let then = Arc::new(move || {
         let (ipc, id) = (ctx.ipc(), id.clone());
         let answer: Pending<GroupVerb> = Box::pin(async move {
             let mut sum = ipc.act_on_group(&id, verb, None).await?;

@@ -124,7 +124,7 @@ fn drain(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> An
             yes: text::DRAIN.into(),
             typed: None,
             danger: true,
-            then: Callback::new(move |()| {
+            then: Arc::new(move || {
                 let (ipc, scope) = (ctx.ipc(), scope.clone());
                 let drain = Drain { seconds: Seconds(300.0) };
                 doing.run(Box::pin(async move { ipc.drain_limit(&scope, &drain).await }), move |_| {
@@ -145,7 +145,7 @@ fn remove(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> A
             yes: text::REMOVE.into(),
             typed: None,
             danger: true,
-            then: Callback::new(move |()| {
+            then: Arc::new(move || {
                 let (ipc, scope) = (ctx.ipc(), scope.clone());
                 doing.run(Box::pin(async move { ipc.remove_limit(&scope).await }), move |_| limits.reload());
             }),

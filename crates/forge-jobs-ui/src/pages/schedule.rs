@@ -11,6 +11,7 @@ use forge_jobs_api::wire::{
     TickOutcome, Topic,
 };
 use leptos::prelude::*;
+use std::sync::Arc;
 
 /// Fires that are shown ahead.
 const AHEAD: u32 = 10;
@@ -79,7 +80,7 @@ fn head(ctx: Ctx, doing: Doing, schedule: &Schedule, reload: impl Fn() + Copy + 
             yes: text::DELETE.into(),
             typed: Some(name.clone()),
             danger: true,
-            then: Callback::new(move |()| {
+            then: Arc::new(move || {
                 let (ipc, name) = (ctx.ipc(), name.clone());
                 doing.run(Box::pin(async move { ipc.remove_schedule(&name).await }), move |_| {
                     ctx.say(text::DELETED);
@@ -159,7 +160,7 @@ pub(crate) fn changes(old: &ScheduleSettings, new: &ScheduleSettings) -> Vec<Str
 }
 
 /// The fires ahead in the schedule's own zone, with a mark where the clocks turn between two of them.
-pub(crate) fn fires_view(preview: std::sync::Arc<CronPreview>) -> AnyView {
+pub(crate) fn fires_view(preview: Arc<CronPreview>) -> AnyView {
     let mut before = time::offset_minutes(&preview.from);
     let lines: Vec<_> = preview
         .fires

@@ -4,7 +4,7 @@ use crate::app::{Ctx, Doing, Question};
 use crate::ipc::Verb;
 use crate::text;
 use forge_jobs_api::wire::{JobStatus, VerbOutcome, VerbReport};
-use leptos::prelude::*;
+use std::sync::Arc;
 
 /// Jobs that one request names at most.
 const BATCH: usize = 1_000;
@@ -28,7 +28,7 @@ pub(crate) fn start(
     done: impl Fn(VerbReport) + Copy + Send + Sync + 'static,
 ) {
     let count = ids.len();
-    let act = Callback::new(move |()| {
+    let act = Arc::new(move || {
         let ipc = ctx.ipc();
         let ids = ids.clone();
         let answer = Box::pin(async move {
@@ -48,7 +48,7 @@ pub(crate) fn start(
         Verb::Cancel => text::WHAT_WAITS_IS_DEAD_AS_CANCELLED,
         Verb::Retry | Verb::RunNow if count > 1 => text::THEY_MAY_RUN_AT_ONCE,
         Verb::Retry | Verb::RunNow => {
-            act.run(());
+            act();
             return;
         }
     };

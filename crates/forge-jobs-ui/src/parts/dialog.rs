@@ -23,10 +23,10 @@ pub(crate) fn modal(
             dialog.close();
         }
     });
-    // The browser tells of it later: by then it may be open again.
+    // The browser tells of it later: by then it may be open again, or its page may be gone.
     let closed = move |_| {
-        if node.get_untracked().is_none_or(|dialog| !dialog.open()) {
-            close.run(());
+        if node.try_get_untracked().flatten().is_none_or(|dialog| !dialog.open()) {
+            let _ = close.try_run(());
         }
     };
     view! {
@@ -61,7 +61,7 @@ pub(crate) fn question(ctx: Ctx) -> AnyView {
             let then = question.then;
             let yes = move |_| {
                 close.run(());
-                then.run(());
+                then();
             };
             let class = if question.danger { "fp-danger" } else { "fp-primary" };
             view! {

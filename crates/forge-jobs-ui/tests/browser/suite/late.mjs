@@ -66,6 +66,18 @@ check('an answer that comes after its change is on the page does no harm', async
   world.holds("SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'late' AND dead_reason = 'cancelled'", [{ status: 'dead' }]);
 }, { real });
 
+check('a question that was asked of a row is answered, though its row is drawn anew meanwhile', async (page, world) => {
+  await world.limit(page, 'asked');
+  await world.go(page, '/limits');
+  await button(region(page, 'asked'), 'Drain for 5 min: asked').click();
+  await dialog(page, 'Drain asked?').waitFor();
+  world.cli('limit', 'set', 'asked-meanwhile', '5', '--per', '1m');
+  // Behind the question, and so only in the document.
+  await main(page).locator(':scope', { hasText: 'asked-meanwhile' }).waitFor();
+  await answer(page, 'Drain asked?', 'Drain');
+  await on(region(page, 'asked'), 'Lift the drain: asked');
+}, { real });
+
 // The pause is the person's own: the settings that are typed beside it meet no conflict.
 check('what is typed beside a pause whose answer comes late is saved on top of it', async (page, world) => {
   await world.make(page, waiting(1, 'typing'));

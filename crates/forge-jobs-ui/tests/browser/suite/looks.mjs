@@ -40,6 +40,7 @@ for (const colorScheme of themes) {
       }
       await world.go(page, '/cron');
       await button(main(page), 'New schedule').click();
+      await main(page).getByRole('form', { name: 'New schedule' }).waitFor();
       assert.deepEqual(await found(page, new AxeBuilder({ page }).include('form')), []);
       await world.go(page, '/jobs');
       await button(main(page), 'Enqueue a job').click();
@@ -47,6 +48,7 @@ for (const colorScheme of themes) {
       assert.deepEqual(await found(page, new AxeBuilder({ page }).include('dialog[open]')), []);
       await page.keyboard.press('Escape');
       await button(page, 'Keys').click();
+      await dialog(page, 'Keys').waitFor();
       assert.deepEqual(await found(page, new AxeBuilder({ page }).include('dialog[open]')), []);
     }, { colorScheme, viewport: { width, height: 900 } });
   }

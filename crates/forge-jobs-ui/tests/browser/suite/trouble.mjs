@@ -48,8 +48,12 @@ check('a list that fails says so, keeps what it had, and is there again when it 
   const full = alert(main(page), 'The disk is full');
   await full.waitFor();
   assert.equal((await ids(page)).length, 2);
-  await page.unroute('**/api/v1/jobs?*');
+  // What others do lets it be tried again too, so it fails still when it is told to.
+  const again = page.waitForRequest('**/api/v1/jobs?*');
   await button(full, 'Try again').click();
+  await again;
+  await page.unroute('**/api/v1/jobs?*');
+  await world.make(page, waiting(1, 'list-fails'));
   await full.waitFor({ state: 'hidden' });
   await said(page, 'The list has changed');
 }, { real, expect: ['500'] });
