@@ -14,7 +14,7 @@ async function focused(it, what) {
   const page = it.page();
   await it.waitFor({ state: 'attached' });
   const handle = await it.elementHandle();
-  const has = () => page.waitForFunction((e) => document.activeElement === e, handle, { timeout: 3000 });
+  const has = () => page.waitForFunction((e) => document.activeElement === e, handle);
   await has().catch(async () => {
     const active = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 160));
     assert.fail(`${what ?? it} has not the focus, which is on ${active}`);
