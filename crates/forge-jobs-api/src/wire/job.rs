@@ -69,7 +69,12 @@ pub struct Job {
     pub partial: Vec<String>,
 }
 
-equal!(Job { id, kind, queue, status, dead_reason, priority, attempt, max_attempts, claim_no, process, created_at, due_at, started_at, finished_at, cancel_requested_at, throttles, crashes, suspect, dedupe_key, dedupe_states, dedupe_until, concurrency_key, waits_for, tags, error, progress, partial; payload, output });
+equal!(Job {
+    id, kind, queue, status, dead_reason, priority, attempt, max_attempts, claim_no, process, created_at, due_at, started_at,
+    finished_at, cancel_requested_at, throttles, crashes, suspect, dedupe_key, dedupe_states, dedupe_until, concurrency_key,
+    waits_for, tags, error, progress, partial;
+    payload, output
+});
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
