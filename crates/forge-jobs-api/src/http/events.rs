@@ -6,7 +6,7 @@
 
 use super::options::Options;
 use crate::service::{Api, ApiError};
-use crate::wire::{Changed, ErrorCode, Topic};
+use crate::wire::{AuditQuery, Changed, ErrorCode, Topic};
 use bytes::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
@@ -31,11 +31,18 @@ const LASTS: Duration = Duration::from_secs(600);
 
 const TOPICS: usize = Topic::ALL.len();
 
+/// People's actions that a look considers, the latest ones.
+const ACTIONS: u32 = 50;
+
 /// When each topic last changed, counted in looks that found something.
+///
+/// It outlives the poller: what changed while nobody listened differs from the last look. The first look of all differs
+/// in every topic, so a client that came before it is told of what happened meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     latest: u64,
     topics: [u64; TOPICS],
+    look: [u64; TOPICS],
 }
 
 impl Seen {
@@ -45,14 +52,15 @@ impl Seen {
     }
 
     /// The same after another look.
-    fn after(mut self, before: [u64; TOPICS], now: [u64; TOPICS]) -> Self {
-        if before != now {
+    fn after(mut self, look: [u64; TOPICS]) -> Self {
+        if self.look != look {
             self.latest += 1;
-            for ((at, before), now) in self.topics.iter_mut().zip(before).zip(now) {
+            for ((at, before), now) in self.topics.iter_mut().zip(self.look).zip(look) {
                 if before != now {
                     *at = self.latest;
                 }
             }
+            self.look = look;
         }
         self
     }
@@ -127,7 +135,7 @@ impl Hub {
             seen,
             // An id of another start: whatever changed since is unknown.
             position: match known {
-                None => Position::New,
+                None => Position::New(now),
                 Some(Some(at)) => Position::At(at),
                 Some(None) => Position::Lost,
             },
@@ -150,22 +158,42 @@ impl Hub {
         let mut now = before;
         let [jobs, queues, processes, schedules, limits] = &mut now;
         let hints = *self.api.storage().jobs.changes().borrow();
+        // What was done and undone between two looks leaves all as it was. Whoever heard of the first half by other
+        // ways has to hear of the second.
+        let query = AuditQuery { limit: Some(ACTIONS), ..AuditQuery::default() };
+        let Ok(actions) = self.api.audit(query).await else { return before };
+        let done = |topic: Topic| -> Vec<i64> {
+            let done = actions.actions.iter().filter(|a| a.count > 0);
+            done.filter(|a| topic_of(&a.what).is_none_or(|t| t == topic)).map(|a| a.no).collect()
+        };
         if let Ok(list) = self.api.queues().await {
             let counts: Vec<_> = list.queues.iter().map(|q| (&q.name, q.counts)).collect();
-            *jobs = fingerprint(&(counts, hints.claimable, hints.deferred));
+            *jobs = fingerprint(&(counts, hints.claimable, hints.deferred, done(Topic::Jobs)));
             let settings: Vec<_> = list.queues.iter().map(|q| (&q.name, q.version, &q.settings)).collect();
-            *queues = fingerprint(&settings);
+            *queues = fingerprint(&(settings, done(Topic::Queues)));
         }
         if let Ok(list) = self.api.processes().await {
             *processes = fingerprint(&list);
         }
         if let Ok(list) = self.api.schedule_list().await {
-            *schedules = fingerprint(&list);
+            *schedules = fingerprint(&(list, done(Topic::Schedules)));
         }
         if let Ok(list) = self.api.limits().await {
-            *limits = fingerprint(&list);
+            *limits = fingerprint(&(list, done(Topic::Limits)));
         }
         now
+    }
+}
+
+/// What an action on such a thing changes; `None`: anything.
+fn topic_of(what: &str) -> Option<Topic> {
+    match what {
+        "job" => Some(Topic::Jobs),
+        "queue" => Some(Topic::Queues),
+        "schedule" => Some(Topic::Schedules),
+        // Kinds are attached to limits.
+        "limit" | "kind" => Some(Topic::Limits),
+        _ => None,
     }
 }
 
@@ -177,20 +205,17 @@ fn fingerprint<T: Serialize>(value: &T) -> u64 {
 
 /// Looks again and again, until nobody listens.
 async fn poll(hub: Weak<Hub>) {
-    let mut known = None;
     loop {
         let Some(now) = hub.upgrade() else { return };
         let mut changes = now.api.storage().jobs.changes();
         // What happens from here on wakes the next look.
         changes.mark_unchanged();
-        let look = now.look(known.unwrap_or_default()).await;
-        if let Some(before) = known {
-            now.seen.send_if_modified(|seen| {
-                let after = seen.after(before, look);
-                std::mem::replace(seen, after) != after
-            });
-        }
-        known = Some(look);
+        let before = now.seen.borrow().look;
+        let look = now.look(before).await;
+        now.seen.send_if_modified(|seen| {
+            let after = seen.after(look);
+            std::mem::replace(seen, after) != after
+        });
         {
             let mut listeners = now.listeners();
             if listeners.all == 0 {
@@ -207,8 +232,8 @@ async fn poll(hub: Weak<Hub>) {
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
-    /// It has just come, and has seen nothing.
-    New,
+    /// It has just come: it asks for what it shows from now on, and has still to hear that it may.
+    New(u64),
     /// It was here before, and nothing is known of what it has missed.
     Lost,
     /// It has seen everything up to here.
@@ -269,8 +294,9 @@ impl Subscription {
         let seen = *self.seen.borrow_and_update();
         let id = self.hub.id(seen.latest);
         let topics = match self.position {
-            Position::New => {
-                self.position = Position::At(seen.latest);
+            Position::New(at) => {
+                self.position = Position::At(at);
+                let id = self.hub.id(at);
                 return Some(format!("retry: 1000\nid: {id}\nevent: ready\ndata: {{}}\n\n"));
             }
             Position::Lost => Topic::ALL.to_vec(),
@@ -296,15 +322,70 @@ pub(super) fn stream_of(subscription: Subscription) -> impl Stream<Item = Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{Hosts, Open};
+    use crate::wire::{Drain, LimitEdit, Seconds};
+    use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
+    use forge_jobs::storage::{Actor, Source};
 
     #[test]
     fn a_look_that_finds_nothing_is_none_and_one_that_does_marks_its_topics() {
         let seen = Seen::default();
-        assert_eq!(seen.after([1; TOPICS], [1; TOPICS]), seen);
-        let one = seen.after([1, 1, 1, 1, 1], [2, 1, 1, 1, 1]);
-        let two = one.after([2, 1, 1, 1, 1], [2, 1, 3, 1, 1]);
-        assert_eq!(two.since(0), [Topic::Jobs, Topic::Processes]);
+        let first = seen.after([1; TOPICS]);
+        assert_eq!(first.since(seen.latest), Topic::ALL);
+        assert_eq!(first.after([1; TOPICS]), first);
+        let one = first.after([2, 1, 1, 1, 1]);
+        let two = one.after([2, 1, 3, 1, 1]);
+        assert_eq!(two.since(first.latest), [Topic::Jobs, Topic::Processes]);
         assert_eq!(two.since(one.latest), [Topic::Processes]);
         assert_eq!(two.since(two.latest), []);
+    }
+
+    async fn hub() -> Arc<Hub> {
+        let queue = SqliteStorage::open_in_memory(SqliteOptions::default()).await.unwrap();
+        let person = Actor::new("ada", Source::Code).unwrap();
+        let api = Api::new(queue.into_bundle()).acting_as(person);
+        Hub::new(api, &Options::new(Arc::new(Open), Hosts::loopback()), 1)
+    }
+
+    /// The topics of the next event.
+    async fn told(subscription: &mut Subscription) -> Vec<Topic> {
+        let event = subscription.next().await.unwrap();
+        let (_, data) = event.split_once("data: ").unwrap();
+        serde_json::from_str::<Changed>(data.trim()).unwrap().topics
+    }
+
+    #[tokio::test]
+    async fn what_changes_while_nobody_listens_is_told_to_who_comes_back() {
+        let hub = hub().await;
+        let mut first = hub.subscribe(None, None).unwrap();
+        assert!(first.next().await.unwrap().contains("event: ready"));
+        // Asked for by the client before the first look.
+        assert_eq!(told(&mut first).await, Topic::ALL);
+        drop(first);
+        while hub.listeners().polling {
+            tokio::task::yield_now().await;
+        }
+        let last = hub.id(hub.seen.borrow().latest);
+        let edit = LimitEdit { permits: 1, window_seconds: Seconds(1.0), mode: None };
+        hub.api.set_limit("mail", edit, None).await.unwrap();
+        let mut back = hub.subscribe(None, Some(&last)).unwrap();
+        assert!(told(&mut back).await.contains(&Topic::Limits));
+    }
+
+    #[tokio::test]
+    async fn what_is_done_and_undone_between_two_looks_is_told() {
+        let hub = hub().await;
+        let edit = LimitEdit { permits: 1, window_seconds: Seconds(1.0), mode: None };
+        hub.api.set_limit("mail", edit, None).await.unwrap();
+        let before = hub.look([0; TOPICS]).await;
+        hub.api.drain_limit("mail", Drain { seconds: Seconds(60.0) }).await.unwrap();
+        hub.api.lift_drain("mail").await.unwrap();
+        let seen = Seen { look: before, ..Seen::default() };
+        let undone = seen.after(hub.look(before).await);
+        assert!(undone.since(0).contains(&Topic::Limits));
+        // What comes to nothing is no change.
+        hub.api.lift_drain("mail").await.unwrap();
+        let nothing = undone.after(hub.look(undone.look).await);
+        assert!(!nothing.since(undone.latest).contains(&Topic::Limits));
     }
 }
