@@ -27,9 +27,11 @@ pub(super) fn start(ctx: Ctx) {
         round.update_value(|round| *round += 1);
         open.set_value(None);
         if wanted {
+            // What is shown may be old until a stream is open.
+            if ctx.live.get_untracked() == Live::On {
+                ctx.live.set(Live::Connecting);
+            }
             connect(ctx, open, round, 1_000);
-            // What changed while nobody looked.
-            ctx.touch(&Topic::ALL);
         }
     });
     tick(ctx, visible);
@@ -49,12 +51,9 @@ fn connect(
         }
         match heard {
             Heard::Open => {
-                let before = ctx.live.get_untracked();
-                if before != Live::On {
+                if ctx.live.get_untracked() != Live::On {
                     ctx.live.set(Live::On);
-                }
-                // Whatever happened in between was not told.
-                if before.broken_since().is_some() {
+                    // What is shown was asked for before anything was told of changes to it.
                     ctx.touch(&Topic::ALL);
                 }
             }

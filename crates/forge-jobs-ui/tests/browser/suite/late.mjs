@@ -9,23 +9,18 @@ const { checks, check } = list();
 export default checks;
 const real = 'it answers at once';
 
-// A page that hears of changes: what happens before that is told to nobody.
-const listening = async (page, world, place) => {
-  await world.go(page, place);
-  await button(page, 'Live').waitFor();
-};
 // The server does what is asked at once, and the page hears of it when `until` has come.
 const hold = (page, path, until) =>
   page.route(path, async (route) => {
     if (route.request().method() === 'GET') return route.fallback();
     const response = await route.fetch();
-    await until();
-    await route.fulfill({ response });
+    // A check that has failed is told of by itself, and its page is gone.
+    await until().then(() => route.fulfill({ response }), () => route.abort().catch(() => {}));
   });
 
 check('an answer that comes after its change is on the page does no harm', async (page, world) => {
   await world.make(page, waiting(1, 'late'));
-  await listening(page, world, '/queues');
+  await world.go(page, '/queues');
   const queue = row(page, 'Queues', /^late /);
   const status = (word) => queue.getByText(word, { exact: true }).waitFor();
   await hold(page, '**/queues/*/pause', () => status('paused'));
@@ -37,7 +32,7 @@ check('an answer that comes after its change is on the page does no harm', async
   await said(page, 'open again');
 
   await world.limit(page, 'late');
-  await listening(page, world, '/limits');
+  await world.go(page, '/limits');
   const limit = region(page, 'late');
   const [drain, lift] = ['Drain for 5 min: late', 'Lift the drain: late'];
   let drawn = lift;
@@ -51,7 +46,7 @@ check('an answer that comes after its change is on the page does no harm', async
   await on(limit, drain);
 
   await world.declare(page, 'late');
-  await listening(page, world, '/cron');
+  await world.go(page, '/cron');
   const schedule = row(page, 'Schedules', /^late/);
   const state = (word) => schedule.getByText(word, { exact: true }).waitFor();
   await hold(page, '**/schedules/*/pause', () => state('paused'));
@@ -63,7 +58,7 @@ check('an answer that comes after its change is on the page does no harm', async
 
   const [job] = scheduled(1, 'late');
   await world.make(page, [job]);
-  await listening(page, world, `/jobs/${job.id}`);
+  await world.go(page, `/jobs/${job.id}`);
   await hold(page, '**/jobs/cancel', () => stands(page, 'dead'));
   await button(acts(page), 'Cancel').click();
   await answer(page, 'Cancel 1 job?', 'Cancel 1 job');
@@ -71,9 +66,28 @@ check('an answer that comes after its change is on the page does no harm', async
   world.holds("SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'late' AND dead_reason = 'cancelled'", [{ status: 'dead' }]);
 }, { real });
 
+check('what changes before the page is told of changes is on the page when it is', async (page, world) => {
+  await world.limit(page, 'early');
+  let open;
+  const opened = new Promise((done) => { open = done; });
+  await page.route('**/api/v1/events', async (route) => {
+    await opened;
+    await route.continue();
+  });
+  await world.go(page, '/limits');
+  await region(page, 'early').waitFor();
+  // Somebody else is told already.
+  const other = await page.context().newPage();
+  await world.go(other, '/limits');
+  world.cli('limit', 'set', 'earlier-than-told', '5', '--per', '1m');
+  await region(other, 'earlier-than-told').waitFor();
+  open();
+  await region(page, 'earlier-than-told').waitFor();
+}, { real });
+
 check('a question that was asked of a row is answered, though its row is drawn anew meanwhile', async (page, world) => {
   await world.limit(page, 'asked');
-  await listening(page, world, '/limits');
+  await world.go(page, '/limits');
   await button(region(page, 'asked'), 'Drain for 5 min: asked').click();
   await dialog(page, 'Drain asked?').waitFor();
   world.cli('limit', 'set', 'asked-meanwhile', '5', '--per', '1m');
@@ -86,7 +100,7 @@ check('a question that was asked of a row is answered, though its row is drawn a
 // The pause is the person's own: the settings that are typed beside it meet no conflict.
 check('what is typed beside a pause whose answer comes late is saved on top of it', async (page, world) => {
   await world.make(page, waiting(1, 'typing'));
-  await listening(page, world, '/queues/typing');
+  await world.go(page, '/queues/typing');
   const workers = field(main(page), 'Workers of each process');
   await workers.fill('6');
   await hold(page, '**/queues/*/pause', () => stands(page, 'paused'));
@@ -103,7 +117,7 @@ check('what is typed beside a pause whose answer comes late is saved on top of i
 // A bulk goes piece by piece: whoever goes back in the middle of it stops it, with what is done by then.
 check('who leaves while all that match are being done ends it there', async (page, world) => {
   await world.make(page, scheduled(20, 'leaving'));
-  await listening(page, world, '/queues');
+  await world.go(page, '/queues');
   await tab(page, 'Scheduled').click();
   await filter(page).fill('queue:leaving');
   await filter(page).press('Enter');
