@@ -1,5 +1,6 @@
 //! Tells waiting runtimes when to look again: after this process's own commits, and after other processes'.
 
+use super::writer::LOOK_GAP;
 use crate::storage::Changes;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
@@ -59,6 +60,9 @@ pub(super) fn watch_files(
         let Ok(event) = event else { return };
         if event.paths.iter().any(|p| p.file_name() == Some(&log)) {
             look();
+            // A commit writes many times, and a busy file is written without end. Nobody looks sooner anyway, and what
+            // is written meanwhile is one event.
+            std::thread::sleep(LOOK_GAP);
         } else if event.kind.is_remove() && event.paths.iter().any(is_lock) {
             left();
         }

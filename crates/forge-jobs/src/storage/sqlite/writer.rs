@@ -33,7 +33,7 @@ const GROUP_TIME: Duration = Duration::from_millis(50);
 /// Most commands of a group.
 const GROUP_SIZE: usize = 1_024;
 /// Another process's commits are looked for at most this often.
-const LOOK_GAP: Duration = Duration::from_millis(1);
+pub(super) const LOOK_GAP: Duration = Duration::from_millis(1);
 /// The gaps of the looks that follow one in vain, in milliseconds: close where a sync mostly ends, then wide.
 const NEXT_LOOKS: [u64; 3] = [2, 8, 64];
 
