@@ -8,6 +8,7 @@ mod demo;
 mod desk;
 mod duration;
 mod exit;
+mod logs;
 mod output;
 mod paths;
 mod signals;
@@ -18,14 +19,10 @@ use clap::{Parser, Subcommand};
 use database::Database;
 use desk::Where;
 use exit::{Exit, Failure};
-use forge_jobs::logs::JobLogs;
 use forge_jobs_api::wire::{ErrorBody, ErrorCode, ErrorDetail};
 use output::{Format, Output, say};
 use std::ffi::OsString;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::prelude::*;
 
 /// Names the level of logs, as `warn` or `forge_jobs=debug`.
 const LOG_VARIABLE: &str = "FORGE_LOG";
@@ -146,7 +143,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
-    start_logs(cli.log_format)?;
+    logs::start(cli.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -180,27 +177,6 @@ async fn dispatch(cli: Cli, out: &mut Output) -> Result<Exit, Failure> {
         Command::Db(command) => cmd::db::run(command, at, out).await,
         Command::Doctor(args) => cmd::doctor::run(&args, at, out).await,
     }
-}
-
-/// Logs to standard error, so that standard output is the answer alone.
-fn start_logs(format: LogFormat) -> Result<(), Failure> {
-    let text = std::env::var(LOG_VARIABLE).unwrap_or_default();
-    let text = if text.is_empty() { "warn" } else { &text };
-    let filter = EnvFilter::try_new(text)
-        .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
-    let logs = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        // What cannot be written, to a full disk for instance, must not end the program.
-        .log_internal_errors(false)
-        .with_ansi(format == LogFormat::Text && std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let logs = match format {
-        LogFormat::Text => logs.boxed(),
-        LogFormat::Json => logs.json().flatten_event(true).boxed(),
-    };
-    // What handlers log is kept with their jobs, whatever goes to standard error.
-    let kept = JobLogs::new().up_to(LevelFilter::INFO);
-    tracing_subscriber::registry().with(logs.with_filter(filter)).with(kept).init();
-    Ok(())
 }
 
 /// A text that may quote an argument, without the URLs among them, which may hold a password.

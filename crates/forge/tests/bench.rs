@@ -22,14 +22,14 @@ fn every_workload_is_measured_beside_its_floor_and_leaves_nothing_behind() {
     let names: Vec<_> = lines.iter().map(|m| m.workload.as_str()).collect();
     let mut expected =
         vec!["enqueue", "enqueue", "bulk", "drain", "drain", "drain", "pick_up", "pick_up_across", "mixed"];
-    expected.push("metrics");
+    expected.extend(["metrics", "logs"]);
     if cfg!(target_os = "linux") {
         expected.push("idle");
     }
     assert_eq!(names, expected);
     for m in &lines {
         assert_eq!((m.settings.synchronous.as_str(), m.settings.rounds), ("normal", 1));
-        let rated = matches!(m.workload.as_str(), "enqueue" | "bulk" | "drain" | "metrics");
+        let rated = matches!(m.workload.as_str(), "enqueue" | "bulk" | "drain" | "metrics" | "logs");
         assert_eq!(m.floor.is_some_and(|f| f > 0.0), rated, "{m:?}");
         assert_eq!(m.rate.is_some_and(|r| r > 0.0), rated || m.workload == "mixed", "{m:?}");
         assert_eq!(m.ratio.is_some_and(|r| (r - m.rate.unwrap() / m.floor.unwrap()).abs() < 1e-9), rated);
@@ -69,7 +69,7 @@ async fn every_workload_is_measured_on_postgres_too_and_no_schema_is_left_behind
         home.run(["bench", "--quick", "--rounds", "1", "--json", "--database", database.url()]).json();
     let names: Vec<_> = lines.iter().map(|m| m.workload.as_str()).collect();
     let mut expected = vec!["enqueue", "enqueue", "bulk", "drain", "drain", "drain", "beside_pending"];
-    expected.extend(["beside_done", "pick_up", "pick_up_across", "mixed", "wal", "metrics"]);
+    expected.extend(["beside_done", "pick_up", "pick_up_across", "mixed", "wal", "metrics", "logs"]);
     if cfg!(target_os = "linux") {
         expected.push("idle");
     }
@@ -79,7 +79,7 @@ async fn every_workload_is_measured_on_postgres_too_and_no_schema_is_left_behind
         assert!(["full", "off"].contains(&m.settings.synchronous.as_str()), "{m:?}");
         let rated = matches!(
             m.workload.as_str(),
-            "enqueue" | "bulk" | "drain" | "metrics" | "beside_pending" | "beside_done"
+            "enqueue" | "bulk" | "drain" | "metrics" | "logs" | "beside_pending" | "beside_done"
         );
         assert_eq!(m.floor.is_some_and(|f| f > 0.0), rated, "{m:?}");
         assert_eq!(m.ratio.is_some_and(|r| (r - m.rate.unwrap() / m.floor.unwrap()).abs() < 1e-9), rated);

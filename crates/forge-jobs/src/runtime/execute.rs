@@ -104,12 +104,15 @@ pub(crate) async fn attempt(
     let (span, opened) = crate::logs::opening(logs, state.lease, make);
     #[cfg(not(feature = "logs"))]
     let (span, _) = (make(), logs);
-    let end = limited(grace, state, heard(state, run)).instrument(span.clone()).await;
+    #[cfg(feature = "otel")]
+    let told = span.clone();
+    let end = limited(grace, state, heard(state, run)).instrument(span).await;
     #[cfg(feature = "otel")]
     if let Some(cause) = failed_by(&end) {
-        telemetry::otel::failed(&span, cause);
+        telemetry::otel::failed(&told, cause);
     }
-    drop(span);
+    #[cfg(feature = "otel")]
+    drop(told);
     let ran_for = state.started.elapsed();
     #[cfg(feature = "logs")]
     drop(opened);

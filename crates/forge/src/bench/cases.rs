@@ -26,8 +26,10 @@ pub(crate) enum Workload {
     Mixed,
     /// Postgres only: bytes of the server's log that a job writes in its life
     Wal,
-    /// Drain at 50 with the metrics on; its floor is the same with them off
+    /// Drain at 50 with metrics and what keeps logs; its floor is the same with neither
     Metrics,
+    /// Drain at 50 with handlers that log a line each; its floor is with handlers that log nothing
+    Logs,
     /// What a worker on ten empty queues costs; on Postgres four of them
     Idle,
 }
@@ -45,6 +47,7 @@ impl Workload {
             Self::Mixed => "mixed",
             Self::Wal => "wal",
             Self::Metrics => "metrics",
+            Self::Logs => "logs",
             Self::Idle => "idle",
         }
     }
@@ -58,7 +61,13 @@ impl Workload {
     pub(super) const fn is_rated(self) -> bool {
         matches!(
             self,
-            Self::Enqueue | Self::Bulk | Self::Drain | Self::BesidePending | Self::BesideDone | Self::Metrics
+            Self::Enqueue
+                | Self::Bulk
+                | Self::Drain
+                | Self::BesidePending
+                | Self::BesideDone
+                | Self::Metrics
+                | Self::Logs
         )
     }
 }
@@ -116,7 +125,7 @@ fn sizes(workload: Workload, server: bool) -> Vec<(u32, u32)> {
         Workload::PickUpAcross => vec![(1, 500)],
         Workload::Mixed => vec![(2_000, 20_000)],
         Workload::Wal => vec![(1, 50_000)],
-        Workload::Metrics => vec![(50, drained * 2)],
+        Workload::Metrics | Workload::Logs => vec![(50, drained * 2)],
         Workload::Idle => vec![(if server { 4 } else { 1 }, 2_000)],
     }
 }
@@ -125,7 +134,7 @@ impl Case {
     pub(super) fn words(&self) -> String {
         let words = match self.workload {
             Workload::Enqueue => format!("{} producers", self.width),
-            Workload::Drain | Workload::Metrics => format!("{} at a time", self.width),
+            Workload::Drain | Workload::Metrics | Workload::Logs => format!("{} at a time", self.width),
             Workload::Mixed => format!("{} a second", self.width),
             Workload::BesidePending | Workload::BesideDone => format!("{} others", self.width),
             _ => format!("{} jobs", self.jobs),
@@ -139,7 +148,9 @@ impl Case {
             storage: self.storage.into(),
             synchronous: self.synchronous.into(),
             producers: only(Workload::Enqueue),
-            concurrency: only(Workload::Drain).or_else(|| only(Workload::Metrics)),
+            concurrency: only(Workload::Drain)
+                .or_else(|| only(Workload::Metrics))
+                .or_else(|| only(Workload::Logs)),
             per_second: only(Workload::Mixed),
             beside: only(Workload::BesidePending).or_else(|| only(Workload::BesideDone)),
             processes: only(Workload::Idle).filter(|_| self.storage != "sqlite"),

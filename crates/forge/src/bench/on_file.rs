@@ -2,9 +2,11 @@
 
 use super::cases::{Case, Workload};
 use super::place::{Place, Synchronous};
+use super::queue::Says;
 use super::stats::Rate;
 use super::{PAYLOAD, Round, child, floor, mixed, queue};
 use crate::exit::Failure;
+use crate::logs;
 use forge_jobs_api::wire::ErrorCode;
 use std::path::Path;
 use std::time::Duration;
@@ -50,8 +52,14 @@ pub(super) async fn round(disk: &Disk<'_>, case: Case) -> Result<Round, Failure>
         }
         Workload::Metrics => {
             let without = Place::in_directory(disk.dir, disk.synchronous).await?.without_metrics();
-            round.floor = Some(queue::drain(&without, None, width, jobs, PAYLOAD).await?);
+            let drained = logs::without(queue::drain(&without, None, width, jobs, PAYLOAD)).await;
+            round.floor = Some(drained?);
             round.rate = Some(queue::drain(&place, None, width, jobs, PAYLOAD).await?);
+        }
+        Workload::Logs => {
+            let silent = Place::in_directory(disk.dir, disk.synchronous).await?;
+            round.floor = Some(queue::drain(&silent, None, width, jobs, PAYLOAD).await?);
+            round.rate = Some(queue::drain_with(&place, (None, Says), width, jobs, PAYLOAD).await?);
         }
         Workload::BesidePending | Workload::BesideDone | Workload::Wal => {}
     }

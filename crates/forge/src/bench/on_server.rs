@@ -3,10 +3,12 @@
 use super::beside::{self, Others};
 use super::cases::{Case, Workload};
 use super::place::Place;
+use super::queue::Says;
 use super::server::Server;
 use super::stats::Rate;
 use super::{PAYLOAD, Round, child, mixed, queue, server_floor};
 use crate::exit::Failure;
+use crate::logs;
 use std::time::Duration;
 
 /// How many others there are where a million is compared with few: one in so many.
@@ -45,9 +47,16 @@ pub(super) async fn round(server: &Server, case: Case, quick: bool) -> Result<Ro
         }
         Workload::Metrics => {
             let without = fresh(server).await?.without_metrics();
-            round.floor = Some(queue::drain(&without, Some(server), width, jobs, PAYLOAD).await?);
+            let drained = logs::without(queue::drain(&without, Some(server), width, jobs, PAYLOAD)).await;
+            round.floor = Some(drained?);
             let place = fresh(server).await?;
             round.rate = Some(queue::drain(&place, Some(server), width, jobs, PAYLOAD).await?);
+        }
+        Workload::Logs => {
+            let place = fresh(server).await?;
+            round.floor = Some(queue::drain(&place, Some(server), width, jobs, PAYLOAD).await?);
+            let place = fresh(server).await?;
+            round.rate = Some(queue::drain_with(&place, (Some(server), Says), width, jobs, PAYLOAD).await?);
         }
         Workload::BesidePending => {
             (round.floor, round.rate) = beside(server, case, Others::Pending).await?;

@@ -31,6 +31,20 @@ impl JobHandler for Nothing {
     }
 }
 
+/// Logs a line.
+pub(super) struct Says;
+
+impl JobHandler for Says {
+    fn kind(&self) -> &str {
+        KIND
+    }
+
+    async fn run(&self, ctx: JobContext) -> JobOutcome {
+        tracing::info!(attempt = ctx.attempt(), "a line as handlers write them");
+        JobOutcome::Done
+    }
+}
+
 /// Says when it was started.
 struct Tells(mpsc::UnboundedSender<Instant>);
 
@@ -106,9 +120,20 @@ pub(super) async fn drain(
     jobs: u32,
     payload: &str,
 ) -> Result<Rate, Failure> {
+    drain_with(place, (server, Nothing), concurrency, jobs, payload).await
+}
+
+/// The same with another handler.
+pub(super) async fn drain_with(
+    place: &Place,
+    (server, handler): (Option<&Server>, impl JobHandler),
+    concurrency: u32,
+    jobs: u32,
+    payload: &str,
+) -> Result<Rate, Failure> {
     let storage = place.open().await?;
     fill(&Enqueuer::new(storage.clone(), Arc::new(DefaultRouter)), jobs, payload).await?;
-    let runtime = runtime(storage, Nothing);
+    let runtime = runtime(storage, handler);
     runtime.ensure_queue("default", concurrency).await?;
     if let Some(server) = server {
         server.settle().await?;
