@@ -18,6 +18,7 @@ const rounds = option('--rounds', 3);
 const SERIES = 5;
 const POINTS = 10000;
 const MILLION = 1000000;
+const TOGETHER = 6;
 // Longer than this, a chart is not usable, and the others are to have their turn.
 const PATIENCE = 30000;
 
@@ -70,9 +71,12 @@ async function tenTimesASecond(page, count, call) {
   return { times, cpu: (await ticks() - before) / 100 / seconds * 100 };
 }
 
-// Moves the pointer over the chart; the time of the main thread for each move.
+// Moves the pointer over the chart; the time of the main thread for each move, and that of its script alone.
 async function hover(page, client, count) {
-  const busy = async () => (await client.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
+  const busy = async () => {
+    const { metrics } = await client.send('Performance.getMetrics');
+    return ['TaskDuration', 'ScriptDuration'].map((name) => metrics.find((m) => m.name === name).value * 1000);
+  };
   await page.mouse.move(200, 150);
   await page.evaluate(() => window.frame());
   const before = await busy();
@@ -80,7 +84,8 @@ async function hover(page, client, count) {
     await page.mouse.move(100 + (i * 577) / count, 150);
     await page.evaluate(() => window.frame());
   }
-  return ((await busy() - before) * 1000) / count;
+  const [all, script] = (await busy()).map((after, i) => (after - before[i]) / count);
+  return { all, script };
 }
 
 async function round(name) {
@@ -127,7 +132,7 @@ async function round(name) {
     found['append one'] = median(append.times);
     found['append one, p95'] = quantile(append.times, 0.95);
     found['append at 10 Hz, % of a core'] = append.cpu;
-    found['pointer move'] = await hover(page, client, 60);
+    found['pointer move'] = (await hover(page, client, 60)).all;
     await page.evaluate(() => { window.lib.unmount(); window.root.replaceChildren(); });
     found['million, first draw'] = await within(page.evaluate(async (points) => {
       const columns = window.lib.columns(1, 1, points);
@@ -135,7 +140,17 @@ async function round(name) {
       await window.frame();
       return took;
     }, MILLION));
-    found['million, pointer move'] = await within(hover(page, client, 20));
+    found['million, pointer move'] = (await within(hover(page, client, 20))).all;
+    await page.evaluate(() => { window.lib.unmount(); window.root.replaceChildren(); });
+    if (await page.evaluate(() => Boolean(window.lib.together))) {
+      await page.evaluate(([charts, series, points]) => {
+        window.lib.together(window.root, window.lib.columns(1, series, points), charts);
+      }, [TOGETHER, SERIES, POINTS]);
+      await page.evaluate(() => window.frame());
+      const { all, script } = await hover(page, client, 60);
+      found['six charts, pointer move'] = all;
+      found['six charts, pointer move, script alone'] = script;
+    }
   } catch (error) {
     console.error(`${name}: ${String(error.message ?? error).split('\n')[0]}`);
   }

@@ -22,6 +22,7 @@ function ofWasm(file) {
     },
     columns: (seed, series, points) => wasm.columns(seed, series, points),
     mount: (root, columns, lines) => wasm.mount(root, columns, lines),
+    together: file === 'forge' && ((root, columns, charts) => wasm.mount_together(root, columns, charts)),
     replace: (columns) => wasm.replace(columns),
     append: () => wasm.append(),
     unmount: () => wasm.unmount(),
@@ -30,6 +31,7 @@ function ofWasm(file) {
 
 const colours = ['#275b9f', '#e66500', '#248850', '#7b1d69', '#2296ea'];
 let plot;
+let others = [];
 let shown;
 let next;
 let fresh;
@@ -45,6 +47,12 @@ const ofUplot = {
     plot = new uPlot({ width: 800, height: 300, title: 'Bench', series: [{}, ...series] }, columns, root);
     [shown, next, fresh] = [columns, START + columns[0].length, noise(7)];
   },
+  together(root, columns, charts) {
+    const cursor = { sync: { key: 'bench' } };
+    const series = columns.slice(1).map((_, i) => ({ label: `series ${i}`, stroke: colours[i % colours.length], width: 1.75 }));
+    const one = () => new uPlot({ width: 800, height: 150, title: 'Bench', cursor, series: [{}, ...series] }, columns, root);
+    [plot, ...others] = Array.from({ length: charts }, one);
+  },
   replace(columns) {
     shown = columns;
     plot.setData(columns);
@@ -59,7 +67,10 @@ const ofUplot = {
     next += 1;
     plot.setData(shown);
   },
-  unmount: () => plot.destroy(),
+  unmount() {
+    for (const one of [plot, ...others]) one.destroy();
+    others = [];
+  },
 };
 
 window.libraries = { 'forge-charts': ofWasm('forge'), uPlot: ofUplot, 'leptos-chartistry': ofWasm('chartistry') };

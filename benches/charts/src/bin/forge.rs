@@ -2,7 +2,7 @@
 
 use chart_bench::{Noise, column, second};
 use forge_charts::data::{Frame, Series};
-use forge_charts::view::{AreaChart, LineChart, Styles};
+use forge_charts::view::{AreaChart, Group, LineChart, Styles};
 use leptos::mount::{UnmountHandle, mount_to};
 use leptos::prelude::*;
 use std::any::Any;
@@ -54,6 +54,20 @@ pub fn mount(root: web_sys::HtmlElement, columns: Columns, lines: bool) {
             view! { <AreaChart title="Bench" data stacked=true height=300.0/> }.into_any()
         };
         view! { <Styles/>{chart} }
+    });
+    let shown = Shown { data, noise: Noise::new(7), next, _handle: keep(handle) };
+    SHOWN.with_borrow_mut(|place| *place = Some(shown));
+}
+
+/// Draws several charts of lines, one below the other, whose crosshairs move together.
+#[wasm_bindgen]
+pub fn mount_together(root: web_sys::HtmlElement, columns: Columns, charts: u32) {
+    let next = u32::try_from(columns.0.len()).unwrap_or(0);
+    let data = RwSignal::new(frame(columns));
+    let handle = mount_to(root, move || {
+        let group = Group::new();
+        let one = |_| view! { <LineChart title="Bench" data group height=150.0/> };
+        view! { <Styles/>{(0..charts).map(one).collect_view()} }
     });
     let shown = Shown { data, noise: Noise::new(7), next, _handle: keep(handle) };
     SHOWN.with_borrow_mut(|place| *place = Some(shown));

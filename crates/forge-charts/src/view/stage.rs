@@ -50,6 +50,8 @@ struct Core {
 struct Mounted {
     root: Element,
     dressed: Node,
+    /// What is around the picture, as it was drawn last.
+    around: Around,
     frame: Vec<Node>,
     picture: Option<Rc<Scene>>,
     over: Vec<Node>,
@@ -106,6 +108,7 @@ impl Stage {
             root: root.clone(),
             dressed: Node::new("figure", ""),
             frame: Vec::new(),
+            around: Around::default(),
             picture: None,
             over: Vec::new(),
             tip: Vec::new(),
@@ -153,8 +156,8 @@ impl Stage {
 
     fn redraw(self: &Rc<Self>) {
         self.picture();
+        // Shows it too.
         self.dispatch(&Event::Updated);
-        self.show();
         self.settle();
     }
 
@@ -247,9 +250,13 @@ impl Stage {
         let drawn = mounted.picture.as_ref().is_some_and(|drawn| Rc::ptr_eq(drawn, scene));
         let prefix = &self.prefix;
         around.zoomed = state.is_zoomed();
-        let frame = page::frame(scene, around, prefix, self.height);
-        draw(&mounted.root, &mounted.frame, &frame, prefix);
-        mounted.frame = frame;
+        // A pointer that moves changes nothing around the picture.
+        if !drawn || mounted.around != *around {
+            let frame = page::frame(scene, around, prefix, self.height);
+            draw(&mounted.root, &mounted.frame, &frame, prefix);
+            mounted.frame = frame;
+            mounted.around.clone_from(around);
+        }
         let Some(stage) = mounted.stage.clone().map(Element::from).or_else(|| {
             let found = mounted.root.query_selector(".fc-stage");
             found.ok().flatten()
