@@ -1,6 +1,7 @@
 //! What all pages share: the way to the queue, where we are, who we are, what is live.
 
 use super::browser;
+use super::memo::memo;
 use crate::ipc::{IpcError, QueueIpc};
 use crate::model::route::Place;
 use crate::text;
@@ -136,7 +137,7 @@ impl Ctx {
 
     /// Follows the value of a name in the address.
     pub(crate) fn param(self, name: &'static str) -> Memo<Option<String>> {
-        Memo::new(move |_| self.place.with(|place| place.get(name).map(str::to_owned)))
+        memo(move |_| self.place.with(|place| place.get(name).map(str::to_owned)))
     }
 
     /// Why the caller may not do what needs this role; `None` if the caller may.

@@ -2,6 +2,7 @@
 
 use super::browser::{self, Listener};
 use super::context::{Ctx, Live};
+use super::memo::memo;
 use crate::ipc::{Heard, IpcError};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
@@ -21,7 +22,7 @@ pub(super) fn start(ctx: Ctx) {
             Listener::new(document.into(), "visibilitychange", move |_| visible.set(browser::is_visible()));
         let _keep = StoredValue::new_local(listener);
     }
-    let paused = Memo::new(move |_| ctx.live.get() == Live::Paused);
+    let paused = memo(move |_| ctx.live.get() == Live::Paused);
     Effect::new(move |_| {
         let wanted = visible.get() && !paused.get() && ctx.me.with(Option::is_some);
         round.update_value(|round| *round += 1);

@@ -5,11 +5,13 @@ pub(crate) mod context;
 pub(crate) mod focus;
 pub(crate) mod keys;
 mod live;
+mod memo;
 pub(crate) mod remote;
 mod shell;
 mod stopped;
 
 pub(crate) use context::{Ctx, Live, Question};
+pub(crate) use memo::memo;
 pub(crate) use remote::{Doing, Pending, Remote};
 pub use stopped::show_panics;
 

@@ -6,6 +6,7 @@
 use super::browser;
 use super::context::Ctx;
 use super::focus;
+use super::memo::memo;
 use crate::ipc::{Answer, IpcError, QueueIpc};
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
@@ -122,7 +123,7 @@ impl<T: Send + Sync + 'static> Remote<T> {
         self,
         part: impl Fn(&T) -> P + Send + Sync + 'static,
     ) -> Memo<Option<P>> {
-        Memo::new(move |_| self.data.with(|data| data.as_deref().map(&part)))
+        memo(move |_| self.data.with(|data| data.as_deref().map(&part)))
     }
 }
 
@@ -146,8 +147,8 @@ impl Core {
             again: RwSignal::new(0),
             asked: StoredValue::new(0),
         };
-        let query = Memo::new(move |_| query());
-        let seen = Memo::new(move |_| {
+        let query = memo(move |_| query());
+        let seen = memo(move |_| {
             let changes = ctx.changes.get();
             Topic::ALL
                 .into_iter()

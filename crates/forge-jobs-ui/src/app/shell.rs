@@ -1,5 +1,6 @@
 //! What is around every page.
 
+use super::memo::memo;
 use super::{Ctx, Live, browser, followed, keys};
 use crate::ipc::IpcError;
 use crate::model::format;
@@ -80,7 +81,7 @@ fn find_out(ctx: Ctx, failed: RwSignal<Option<IpcError>>) {
 
 /// Another page: its title, its begin, and the focus on it.
 fn follow_place(ctx: Ctx) {
-    let at = Memo::new(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
+    let at = memo(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
     Effect::new(move |before: Option<()>| {
         let (tab, open) = at.get();
         let name = tab.map_or(text::NOT_FOUND, Tab::name);
@@ -98,7 +99,7 @@ fn follow_place(ctx: Ctx) {
 }
 
 fn routed(ctx: Ctx) -> AnyView {
-    let at = Memo::new(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
+    let at = memo(move |_| ctx.place.with(|place| (place.tab, place.open.clone())));
     (move || {
         let (tab, open) = at.get();
         match (tab, open) {
@@ -130,7 +131,7 @@ fn routed(ctx: Ctx) -> AnyView {
 }
 
 fn nav(ctx: Ctx) -> AnyView {
-    let tab = Memo::new(move |_| ctx.place.with(|place| place.tab));
+    let tab = memo(move |_| ctx.place.with(|place| place.tab));
     let link = move |to: Tab| {
         let current = move || (tab.get() == Some(to)).then_some("page");
         let hidden = move || {
@@ -163,7 +164,7 @@ fn live_state(ctx: Ctx) -> AnyView {
 
 /// The banner of a panel whose data may be old.
 fn stale(ctx: Ctx) -> AnyView {
-    let broken = Memo::new(move |_| Some(ctx.live.get()).filter(|live| live.broken_since().is_some()));
+    let broken = memo(move |_| Some(ctx.live.get()).filter(|live| live.broken_since().is_some()));
     (move || {
         let live = broken.get()?;
         let since = live.broken_since()?;

@@ -1,5 +1,6 @@
 //! What people did, and who.
 
+use crate::app::memo;
 use crate::app::{Ctx, Remote, browser};
 use crate::model::route::{Place, Tab};
 use crate::parts;
@@ -17,7 +18,7 @@ const FIELDS: [(&str, &str); 4] = [
 ];
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
-    let may = Memo::new(move |_| ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role >= Role::Operator)));
+    let may = memo(move |_| ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role >= Role::Operator)));
     let query = move || {
         may.get().then(|| {
             ctx.place.with(|place| {

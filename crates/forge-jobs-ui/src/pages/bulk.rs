@@ -6,6 +6,7 @@
 )]
 
 use super::verbs;
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Pending, Remote};
 use crate::ipc::Verb;
 use crate::model::{filter, format};
@@ -43,7 +44,7 @@ pub(crate) fn bar(
     query: Memo<JobQuery>,
     done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
-    let filter = Memo::new(move |_| JobQuery { limit: None, after: None, ..query.get() });
+    let filter = memo(move |_| JobQuery { limit: None, after: None, ..query.get() });
     let count: Remote<JobCount> = Remote::new(
         ctx,
         &[Topic::Jobs],
@@ -163,7 +164,7 @@ fn confirm(
             }
         })
     };
-    let off = Memo::new(move |_| {
+    let off = memo(move |_| {
         doing.busy.get() || needs_typing && bulk.typed.with(|t| t.trim() != wanted) || bulk.done.get() > 0
     });
     let at_most = jobs.count;

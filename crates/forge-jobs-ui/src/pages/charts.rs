@@ -1,5 +1,6 @@
 //! What happened over a range of time, as charts. They share range, crosshair and zoom.
 
+use crate::app::memo;
 use crate::app::{Ctx, Live, Remote, browser};
 use crate::model::range::{self, PRESETS, Range};
 use crate::model::time;
@@ -22,7 +23,7 @@ const EVERY: i64 = 5;
 
 /// The range of the address.
 pub(crate) fn range(ctx: Ctx) -> Memo<Range> {
-    Memo::new(move |_| ctx.place.with(Range::of))
+    memo(move |_| ctx.place.with(Range::of))
 }
 
 /// Asks again now and then while the range moves and nobody has stopped that.
@@ -31,7 +32,7 @@ pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(
     remote: Remote<T>,
     range: Memo<Range>,
 ) {
-    let round = Memo::new(move |_| ctx.now.get() / (EVERY * 1_000_000));
+    let round = memo(move |_| ctx.now.get() / (EVERY * 1_000_000));
     Effect::new(move |before: Option<i64>| {
         let now = round.get();
         if before.is_some() && range.with_untracked(Range::moves) && ctx.live.get_untracked() != Live::Paused

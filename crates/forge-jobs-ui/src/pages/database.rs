@@ -1,6 +1,7 @@
 //! How the database does: what processes measured of it, and what a check finds when somebody asks for it.
 
 use super::{charts, resources};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote};
 use crate::model::format;
 use crate::parts;
@@ -11,7 +12,7 @@ use leptos::prelude::*;
 use std::sync::Arc;
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
-    let may = Memo::new(move |_| ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role >= Role::Operator)));
+    let may = memo(move |_| ctx.me.with(|me| me.as_ref().is_some_and(|me| me.role >= Role::Operator)));
     let found: Remote<Doctor> = Remote::new(
         ctx,
         &[],

@@ -1,5 +1,6 @@
 //! The filter bar, with suggestions.
 
+use crate::app::memo;
 use crate::app::{Ctx, Remote, browser};
 use crate::model::filter::{self, Part, QUALIFIERS, REASONS, STATUSES};
 use crate::model::route::Tab;
@@ -19,7 +20,7 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
     let open = RwSignal::new(false);
     let picked = RwSignal::new(None::<usize>);
     let input = NodeRef::<Input>::new();
-    let shown = Memo::new(move |_| ctx.place.with(|place| filter::text(&place.query)));
+    let shown = memo(move |_| ctx.place.with(|place| filter::text(&place.query)));
     Effect::new(move |_| text.set(shown.get()));
     let values = move |name: &str| -> Vec<String> {
         match name {
@@ -33,7 +34,7 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
         }
     };
     let suggestions =
-        Memo::new(
+        memo(
             move |_| {
                 if open.get() { text.with(|text| filter::suggestions(text, &values)) } else { Vec::new() }
             },

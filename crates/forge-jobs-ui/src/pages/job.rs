@@ -6,6 +6,7 @@
 )]
 
 use super::{enqueue, job_edit, job_history, logs, verbs};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::format;
@@ -30,7 +31,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         move || Some(of_why.clone()),
         |ipc, id| Box::pin(async move { ipc.why(&id).await }),
     );
-    let job = Memo::new(move |_| detail.data.get().map(|d| Arc::new(d.job.clone())));
+    let job = memo(move |_| detail.data.get().map(|d| Arc::new(d.job.clone())));
     let acts = Acts {
         ctx,
         tab,
@@ -44,13 +45,12 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let head = move || job.get().map(|job| head(ctx, &job, acts));
     // Made once: what is typed into it must survive what happens to the job.
     let first =
-        Memo::new(move |before: Option<&Option<Arc<Job>>>| before.cloned().flatten().or_else(|| job.get()));
+        memo(move |before: Option<&Option<Arc<Job>>>| before.cloned().flatten().or_else(|| job.get()));
     let dialog = move || first.get().map(|job| enqueue::copy(ctx, &job, acts.copying));
     let payload = detail.part(|d| (d.job.payload.get().to_owned(), d.job.partial.clone()));
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
     let status = detail.part(|d| d.job.status);
-    let is_loading =
-        Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
+    let is_loading = memo(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     let back = Place::of(tab);
     view! {
         <p class="fp-crumb"><a href=ctx.href(&back)>{tab.name()}</a></p>

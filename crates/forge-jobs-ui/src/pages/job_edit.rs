@@ -1,6 +1,7 @@
 //! The edit of a job that waits.
 
 use super::enqueue::{bad_priority, tags};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote};
 use crate::model::{json, time};
 use crate::parts::{self, dialog, fields};
@@ -144,7 +145,7 @@ fn inputs(
     send: Callback<()>,
     open: RwSignal<bool>,
 ) -> AnyView {
-    let lines = Memo::new(move |_| form.edit().map(|(_, lines)| lines));
+    let lines = memo(move |_| form.edit().map(|(_, lines)| lines));
     let off = move || saving.busy.get() || lines.with(|l| l.as_ref().is_none_or(Vec::is_empty));
     let sent = move |event: web_sys::SubmitEvent| {
         event.prevent_default();

@@ -2,6 +2,7 @@
 
 use super::jobs_table::{self, Table};
 use super::{bulk as many, enqueue, errors, filter_bar, verbs};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::Verb;
 use crate::model::filter::QUALIFIERS;
@@ -122,13 +123,13 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
         table.chosen.update(BTreeSet::clear);
     });
-    let kinds = Memo::new(move |_| {
+    let kinds = memo(move |_| {
         shown
             .page
             .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
     let reload = move || shown.reload();
-    let filter = Memo::new(move |_| query(ctx, tab));
+    let filter = memo(move |_| query(ctx, tab));
     let all = many::bar(ctx, verbs_of(tab), filter, reload);
     let enqueuing = RwSignal::new(false);
     let enqueue = (tab == Tab::Jobs).then(|| {
@@ -191,7 +192,7 @@ fn news(shown: Shown) -> AnyView {
 }
 
 fn list(table: Table, shown: Shown, fresh: Remote<JobPage>) -> AnyView {
-    let state = Memo::new(move |_| shown.page.with(|page| page.as_ref().map(|p| p.jobs.is_empty())));
+    let state = memo(move |_| shown.page.with(|page| page.as_ref().map(|p| p.jobs.is_empty())));
     (move || match state.get() {
         None if fresh.error.with(Option::is_some) => ().into_any(),
         None => parts::skeleton(8),
@@ -218,7 +219,7 @@ fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
 
 fn pager(ctx: Ctx, shown: Shown) -> AnyView {
     let after = ctx.param("after");
-    let next = Memo::new(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
+    let next = memo(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
     let here = move || ctx.place.get().with("peek", None);
     let first = move || {
         after.get().map(
@@ -244,7 +245,7 @@ const fn verbs_of(tab: Tab) -> &'static [Verb] {
 fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
     let doing = Doing::new(ctx);
     let left = RwSignal::new(None::<String>);
-    let count = Memo::new(move |_| table.chosen.with(BTreeSet::len));
+    let count = memo(move |_| table.chosen.with(BTreeSet::len));
     let done = move |report: VerbReport| {
         left.set(verbs::left_something(&report).then(|| verbs::told(&report)));
         table.chosen.update(BTreeSet::clear);

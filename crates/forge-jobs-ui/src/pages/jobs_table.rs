@@ -2,6 +2,7 @@
 
 use super::jobs::Shown;
 use crate::app::Ctx;
+use crate::app::memo;
 use crate::model::route::{Place, Tab};
 use crate::parts;
 use crate::text;
@@ -13,6 +14,9 @@ use std::hash::{Hash as _, Hasher as _};
 
 /// Longest error in a row; the whole one is a click away.
 const ERROR: usize = 160;
+
+/// Rows that a list draws one by one before it is drawn anew as a whole.
+const MOST_DRAWN: u32 = 2_000;
 
 /// A list of jobs, and what is chosen of it.
 #[derive(Clone, Copy)]
@@ -52,12 +56,28 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
     let all = move || {
         shown.page.with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.id.clone()).collect::<BTreeSet<_>>()))
     };
-    let is_all = Memo::new(move |_| {
+    let is_all = memo(move |_| {
         all().is_some_and(|all| !all.is_empty() && table.chosen.with(|chosen| all.is_subset(chosen)))
     });
     let toggle_all = move |_| {
         let on = is_all.get_untracked();
         table.chosen.set(if on { BTreeSet::new() } else { all().unwrap_or_default() });
+    };
+    // Each row leaves something behind with the list, until that is drawn anew.
+    let (number, drawn, full) = (StoredValue::new(0_u32), StoredValue::new(0_u32), RwSignal::new(()));
+    let body = move || {
+        full.track();
+        number.update_value(|number| *number += 1);
+        drawn.set_value(0);
+        let key = move |job: &Job| (number.get_value(), key(job));
+        let draw = move |job| {
+            drawn.update_value(|drawn| *drawn += 1);
+            if drawn.get_value() == MOST_DRAWN {
+                full.notify();
+            }
+            row(table, &job)
+        };
+        view! { <For each=rows key children=draw/> }
     };
     view! {
         <div class="fp-scroll"><table class="fp-table fp-jobs" aria-label=table.tab.name()>
@@ -68,7 +88,7 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
                 <th scope="col">{when_heading(table.tab)}</th><th scope="col">{text::LATEST_ERROR}</th>
                 <th scope="col"><span class="fp-hidden">{text::LOOK_INSIDE}</span></th>
             </tr></thead>
-            <For each=rows key=key children=move |job| row(table, &job)/>
+            {body}
         </table></div>
     }
     .into_any()
@@ -80,7 +100,7 @@ fn row(table: Table, job: &Job) -> AnyView {
     let (id, own) = (job.id.clone(), job.id.clone());
     let is_chosen = {
         let id = id.clone();
-        Memo::new(move |_| chosen.with(|chosen| chosen.contains(&id)))
+        memo(move |_| chosen.with(|chosen| chosen.contains(&id)))
     };
     let toggle = move |_| {
         chosen.update(|chosen| {
@@ -90,7 +110,7 @@ fn row(table: Table, job: &Job) -> AnyView {
         });
     };
     let peeked = ctx.param("peek");
-    let is_open = Memo::new(move |_| peeked.with(|peeked| peeked.as_ref() == Some(&own)));
+    let is_open = memo(move |_| peeked.with(|peeked| peeked.as_ref() == Some(&own)));
     let peek = {
         let id = job.id.clone();
         move |_| {

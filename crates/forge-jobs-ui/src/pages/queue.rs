@@ -1,6 +1,7 @@
 //! One queue: its settings, and what an edit of them would do before it does it.
 
 use super::queues;
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote};
 use crate::ipc::IpcError;
 use crate::model::backoff;
@@ -168,7 +169,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let saving = Doing::new(ctx);
     let switching = Doing::new(ctx);
     let theirs = RwSignal::new(None::<Queue>);
-    let dirty = Memo::new(move |_| form.edit().is_none_or(|edit| edit != QueueEdit::default()));
+    let dirty = memo(move |_| form.edit().is_none_or(|edit| edit != QueueEdit::default()));
     // Settings that somebody else changes come into a form that nobody has touched.
     Effect::new(move |_| {
         if let Some(now) = queue.data.get() {
@@ -200,7 +201,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
             }
         })
     };
-    let ready = Memo::new(move |_| form.from.with(Option::is_some));
+    let ready = memo(move |_| form.from.with(Option::is_some));
     view! {
         <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Queues))>{text::QUEUES}</a></p>
         {parts::heading_before(queue, heading)}
@@ -247,8 +248,8 @@ fn settings(
     dirty: Memo<bool>,
 ) -> AnyView {
     let save = move || save(ctx, form, saving, theirs, queue);
-    let wrong = Memo::new(move |_| form.settings().is_none());
-    let denied = Memo::new(move |_| ctx.denied(Role::Admin));
+    let wrong = memo(move |_| form.settings().is_none());
+    let denied = memo(move |_| ctx.denied(Role::Admin));
     let off = move || !dirty.get() || wrong.get() || saving.busy.get() || denied.with(Option::is_some);
     let undo = move |_| {
         if let Some(now) = queue.data.get_untracked() {
@@ -286,7 +287,7 @@ fn settings(
 
 /// What the edit does: the settings that change, and the curve of delays before and after.
 fn preview(form: Form) -> AnyView {
-    let lines = Memo::new(move |_| {
+    let lines = memo(move |_| {
         form.from.get().zip(form.settings()).map(|(old, new)| differences(&old.settings, &new))
     });
     let frame = Signal::derive(move || {

@@ -1,6 +1,7 @@
 //! One schedule: when it fires, what became of its fires, and its values.
 
 use super::{cron, schedule_edit};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Question, Remote};
 use crate::model::route::{Place, Tab};
 use crate::model::time;
@@ -38,7 +39,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let doing = Doing::new(ctx);
     let head = move || detail.data.get().map(|d| head(ctx, doing, &d.schedule, reload));
     let ticks = detail.part(|d| d.ticks.clone());
-    let loading = Memo::new(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
+    let loading = memo(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
     view! {
         <p class="fp-crumb"><a href=ctx.href(&Place::of(Tab::Cron))>{text::CRON}</a></p>
         {parts::heading_before(detail, heading)}

@@ -1,6 +1,7 @@
 //! The form of a schedule, with the fires that the typed expression would have.
 
 use super::schedule::{changes, fires_view};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote, browser};
 use crate::model::json;
 use crate::parts::{self, fields};
@@ -148,8 +149,8 @@ pub(crate) fn form(ctx: Ctx, detail: Remote<ScheduleDetail>) -> AnyView {
     let form = Form::new();
     let saving = Doing::new(ctx);
     let theirs = RwSignal::new(None::<ScheduleDetail>);
-    let lines = Memo::new(move |_| form.edit().map(|(_, lines)| lines));
-    let dirty = Memo::new(move |_| lines.with(|lines| lines.as_ref().is_none_or(|lines| !lines.is_empty())));
+    let lines = memo(move |_| form.edit().map(|(_, lines)| lines));
+    let dirty = memo(move |_| lines.with(|lines| lines.as_ref().is_none_or(|lines| !lines.is_empty())));
     Effect::new(move |_| {
         if let Some(now) = detail.data.get() {
             let first = form.version.get_untracked() < 0;
@@ -179,7 +180,7 @@ pub(crate) fn form(ctx: Ctx, detail: Remote<ScheduleDetail>) -> AnyView {
             Err(now) => theirs.set(Some(now)),
         });
     };
-    let is_there = Memo::new(move |_| form.version.get() >= 0);
+    let is_there = memo(move |_| form.version.get() >= 0);
     (move || {
         is_there
             .get()
@@ -197,7 +198,7 @@ fn fields_of(
     dirty: Memo<bool>,
     send: Callback<()>,
 ) -> AnyView {
-    let denied = Memo::new(move |_| ctx.denied(Role::Admin));
+    let denied = memo(move |_| ctx.denied(Role::Admin));
     let off = move || {
         !dirty.get() || lines.with(Option::is_none) || saving.busy.get() || denied.with(Option::is_some)
     };
@@ -255,7 +256,7 @@ pub(super) fn inputs(ctx: Ctx, form: Form, saving: Doing) -> AnyView {
 
 /// When the typed expression would fire, while it is another one than the schedule's.
 fn preview(ctx: Ctx, form: Form) -> AnyView {
-    let asked = Memo::new(move |_| {
+    let asked = memo(move |_| {
         let (expression, zone) = (form.expression.get(), form.zone.get());
         form.version.track();
         let from = form.from.get_value()?.settings;

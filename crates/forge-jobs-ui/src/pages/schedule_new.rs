@@ -1,6 +1,7 @@
 //! A new schedule, with its fires before it is made.
 
 use super::schedule_edit::{self, Form};
+use crate::app::memo;
 use crate::app::{Ctx, Doing, focus};
 use crate::ipc::IpcError;
 use crate::model::route::{Place, Tab};
@@ -57,11 +58,11 @@ fn card(ctx: Ctx, open: RwSignal<bool>) -> AnyView {
     node.on_load(|form| focus::step_into(&form));
     let name = RwSignal::new(String::new());
     let saving = Doing::new(ctx);
-    let is_complete = Memo::new(move |_| {
+    let is_complete = memo(move |_| {
         let is_there = |text: RwSignal<String>| text.with(|text| !text.trim().is_empty());
         is_there(name) && is_there(form.expression) && is_there(form.kind) && form.edit().is_some()
     });
-    let denied = Memo::new(move |_| ctx.denied(Role::Admin));
+    let denied = memo(move |_| ctx.denied(Role::Admin));
     let off = move || !is_complete.get() || saving.busy.get() || denied.with(Option::is_some);
     let sent = move |event: web_sys::SubmitEvent| {
         event.prevent_default();

@@ -5,6 +5,7 @@
     reason = "handles of signals, which are small but for the places that debug builds keep in them"
 )]
 
+use crate::app::memo;
 use crate::app::{Doing, browser};
 use crate::model::json;
 use crate::text;
@@ -71,8 +72,7 @@ impl Line {
         let problem = problem(value, wrong, refused);
         // A form that was just opened does not begin with what is missing.
         let typed = RwSignal::new(false);
-        let problem =
-            Memo::new(move |_| problem.get().filter(|_| typed.get() || !value.with(String::is_empty)));
+        let problem = memo(move |_| problem.get().filter(|_| typed.get() || !value.with(String::is_empty)));
         let invalid = move || problem.with(|p| p.is_some().then_some("true"));
         let changed = move |event: web_sys::Event| {
             typed.set(true);
@@ -98,7 +98,7 @@ fn problem(
     wrong: Wrong,
     refused: Option<(Doing, &'static [&'static str])>,
 ) -> Memo<Option<String>> {
-    Memo::new(move |_| {
+    memo(move |_| {
         let own = value.with(|value| wrong(value));
         own.or_else(|| {
             let (doing, names) = refused?;

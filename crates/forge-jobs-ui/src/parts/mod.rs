@@ -4,6 +4,7 @@ pub(crate) mod dialog;
 pub(crate) mod fields;
 pub(crate) mod tree;
 
+use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote, browser};
 use crate::ipc::IpcError;
 use crate::model::{format, time};
@@ -21,7 +22,7 @@ pub(crate) fn page(title: impl Into<String>, inside: impl IntoView + 'static) ->
 
 /// The heading of something that is not there yet, or will not be: a page is never without one.
 pub(crate) fn heading_before<T: Send + Sync + 'static>(remote: Remote<T>, name: String) -> AnyView {
-    let is_missing = Memo::new(move |_| remote.data.with(Option::is_none));
+    let is_missing = memo(move |_| remote.data.with(Option::is_none));
     (move || is_missing.get().then(|| view! { <h1 class="fp-h1">{name.clone()}</h1> })).into_any()
 }
 
@@ -103,11 +104,7 @@ pub(crate) fn stamp(ctx: Ctx, text: &str) -> AnyView {
     let exact = browser::local(at);
     let shown = {
         let exact = exact.clone();
-        Memo::new(
-            move |_| {
-                if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) }
-            },
-        )
+        memo(move |_| if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) })
     };
     view! { <time datetime=text.to_owned() title=exact>{shown}</time> }.into_any()
 }
@@ -229,8 +226,8 @@ fn act(
     busy: RwSignal<bool>,
     press: Box<dyn Fn()>,
 ) -> AnyView {
-    let denied = Memo::new(move |_| ctx.denied(needs));
-    let off = Memo::new(move |_| busy.get() || denied.with(Option::is_some));
+    let denied = memo(move |_| ctx.denied(needs));
+    let off = memo(move |_| busy.get() || denied.with(Option::is_some));
     let pressed = move |_| {
         if !off.get_untracked() {
             press();
@@ -249,7 +246,7 @@ pub(crate) fn submit(
     off: impl Fn() -> bool + Send + Sync + 'static,
     denied: Option<Memo<Option<String>>>,
 ) -> AnyView {
-    let off = Memo::new(move |_| off());
+    let off = memo(move |_| off());
     let pressed = move |event: web_sys::MouseEvent| {
         if off.get_untracked() {
             event.prevent_default();

@@ -17,6 +17,7 @@ import cron from './suite/cron.mjs';
 import job from './suite/job.mjs';
 import jobs, { HOSTILE } from './suite/jobs.mjs';
 import keyboard from './suite/keyboard.mjs';
+import lasting from './suite/lasting.mjs';
 import late from './suite/late.mjs';
 import limits from './suite/limits.mjs';
 import looks from './suite/looks.mjs';
@@ -25,7 +26,7 @@ import queues from './suite/queues.mjs';
 import trouble from './suite/trouble.mjs';
 
 // The longest first, so that nothing has to wait for it in the end.
-const suite = [looks, places, jobs, job, queues, cron, limits, around, access, keyboard, late, trouble].flat();
+const suite = [looks, places, jobs, job, queues, cron, limits, around, access, keyboard, late, lasting, trouble].flat();
 const words = process.argv.slice(2);
 const storage = process.env.STORAGE ?? 'sqlite';
 const world = storage === 'mock' ? await madeUp(process.env.PAGE) : real(storage);
