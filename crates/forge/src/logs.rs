@@ -29,8 +29,17 @@ pub(crate) fn start(format: LogFormat) -> Result<(), Failure> {
         LogFormat::Json => logs.json().flatten_event(true).boxed(),
     };
     // What handlers log is kept with their jobs, whatever goes to standard error.
-    let kept = JobLogs::new().up_to(LevelFilter::INFO);
-    let kept = kept.with_filter(FilterFn::new(|_| KEPT.load(Ordering::Relaxed)));
+    // As `JobLogs::up_to` filters, and switched: a second filter around that one would not know its level, and each line
+    // of a finer one would be made to be dropped.
+    let is_kept = FilterFn::new(|metadata| {
+        let is_wanted = if metadata.is_span() {
+            metadata.target() == "forge_jobs"
+        } else {
+            *metadata.level() <= LevelFilter::INFO
+        };
+        is_wanted && KEPT.load(Ordering::Relaxed)
+    });
+    let kept = JobLogs::new().with_filter(is_kept.with_max_level_hint(LevelFilter::INFO));
     tracing_subscriber::registry().with(logs.with_filter(filter)).with(kept).init();
     Ok(())
 }
@@ -43,4 +52,18 @@ pub(crate) async fn without<T>(work: impl Future<Output = T>) -> T {
     KEPT.store(true, Ordering::Relaxed);
     rebuild_interest_cache();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn finer_lines_than_are_wanted_cost_nothing() {
+        start(LogFormat::Text).ok().unwrap();
+        assert_eq!(LevelFilter::current(), LevelFilter::INFO);
+        assert!(tracing::enabled!(target: "forge_jobs", tracing::Level::INFO));
+        without(async { assert!(!tracing::enabled!(target: "forge_jobs", tracing::Level::INFO)) }).await;
+        assert!(tracing::enabled!(target: "forge_jobs", tracing::Level::INFO));
+    }
 }
