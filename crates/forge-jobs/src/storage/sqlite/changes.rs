@@ -4,7 +4,11 @@ use super::writer::LOOK_GAP;
 use crate::storage::Changes;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long the watching thread handles events between two sleeps, at least.
+const AWAKE: Duration = Duration::from_micros(250);
 
 /// What a command did that others may wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,13 +60,18 @@ pub(super) fn watch_files(
     let mut log = file.file_name()?.to_owned();
     log.push("-wal");
     let is_lock = |path: &PathBuf| path.extension().is_some_and(|e| e == "lock");
+    // A commit writes many times, and a busy file is written without end: each write would wake this thread. Nobody looks
+    // more often than each gap anyway, and what is written to one file while this sleeps is mostly one event. In
+    // between it stays awake for a while, to be through with the events of other files and with what it is asked for.
+    let mut slept: Option<Instant> = None;
     let on_event = move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         if event.paths.iter().any(|p| p.file_name() == Some(&log)) {
             look();
-            // A commit writes many times, and a busy file is written without end. Nobody looks sooner anyway, and what
-            // is written meanwhile is one event.
-            std::thread::sleep(LOOK_GAP);
+            if slept.is_none_or(|slept| slept.elapsed() >= AWAKE) {
+                std::thread::sleep(LOOK_GAP);
+                slept = Some(Instant::now());
+            }
         } else if event.kind.is_remove() && event.paths.iter().any(is_lock) {
             left();
         }
