@@ -4,16 +4,14 @@
 //! last changed. A client's stream compares those with what the client has seen, so a slow client costs what a quick one
 //! costs, and skips what it has missed: an event says what is out of date, never what happened in between.
 
+use super::look::{Look, TOPICS};
 use super::options::Options;
 use crate::service::{Api, ApiError};
-use crate::wire::{AuditQuery, Changed, ErrorCode, Topic};
+use crate::wire::{Changed, ErrorCode, Topic};
 use bytes::Bytes;
 use futures_util::Stream;
-use serde::Serialize;
 use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
 use std::convert::Infallible;
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -29,20 +27,11 @@ const PING: Duration = Duration::from_secs(15);
 /// A stream ends after this long. Clients connect again by themselves; a token that was taken back opens nothing then.
 const LASTS: Duration = Duration::from_secs(600);
 
-const TOPICS: usize = Topic::ALL.len();
-
-/// People's actions that a look considers, the latest ones.
-const ACTIONS: u32 = 50;
-
 /// When each topic last changed, counted in looks that found something.
-///
-/// It outlives the poller: what changed while nobody listened differs from the last look. The first look of all differs
-/// in every topic, so a client that came before it is told of what happened meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Seen {
     latest: u64,
     topics: [u64; TOPICS],
-    look: [u64; TOPICS],
 }
 
 impl Seen {
@@ -51,18 +40,14 @@ impl Seen {
         Topic::ALL.into_iter().zip(self.topics).filter(|(_, at)| *at > seen).map(|(topic, _)| topic).collect()
     }
 
-    /// The same after another look.
-    fn after(mut self, look: [u64; TOPICS]) -> Self {
-        if self.look != look {
-            self.latest += 1;
-            for ((at, before), now) in self.topics.iter_mut().zip(self.look).zip(look) {
-                if before != now {
-                    *at = self.latest;
-                }
-            }
-            self.look = look;
+    /// Takes in what a look found. Whether it found anything.
+    fn add(&mut self, changed: [bool; TOPICS]) -> bool {
+        let any = changed.contains(&true);
+        self.latest += u64::from(any);
+        for (at, _) in self.topics.iter_mut().zip(changed).filter(|(_, changed)| *changed) {
+            *at = self.latest;
         }
-        self
+        any
     }
 }
 
@@ -77,6 +62,8 @@ struct Listeners {
 /// The poller and its listeners.
 pub(super) struct Hub {
     api: Api,
+    /// The last look outlives its poller: what changes while nobody listens differs from it.
+    look: tokio::sync::Mutex<Look>,
     seen: watch::Sender<Seen>,
     listeners: Mutex<Listeners>,
     closing: CancellationToken,
@@ -90,6 +77,7 @@ impl Hub {
     pub(super) fn new(api: Api, options: &Options, boot: u32) -> Arc<Self> {
         Arc::new(Self {
             api,
+            look: tokio::sync::Mutex::default(),
             seen: watch::Sender::new(Seen::default()),
             listeners: Mutex::default(),
             closing: options.closing.clone(),
@@ -152,74 +140,35 @@ impl Hub {
         let (boot, at) = id.split_once('-')?;
         (u32::from_str_radix(boot, 16).ok()? == self.boot).then(|| at.parse().ok())?
     }
-
-    /// A number for each topic that changes when the topic does. What cannot be read has not changed.
-    async fn look(&self, before: [u64; TOPICS]) -> [u64; TOPICS] {
-        let mut now = before;
-        let [jobs, queues, processes, schedules, limits] = &mut now;
-        let hints = *self.api.storage().jobs.changes().borrow();
-        // What was done and undone between two looks leaves all as it was. Whoever heard of the first half by other
-        // ways has to hear of the second.
-        let query = AuditQuery { limit: Some(ACTIONS), ..AuditQuery::default() };
-        let Ok(actions) = self.api.audit(query).await else { return before };
-        let done = |topic: Topic| -> Vec<i64> {
-            let done = actions.actions.iter().filter(|a| a.count > 0);
-            done.filter(|a| topic_of(&a.what).is_none_or(|t| t == topic)).map(|a| a.no).collect()
-        };
-        if let Ok(list) = self.api.queues().await {
-            let counts: Vec<_> = list.queues.iter().map(|q| (&q.name, q.counts)).collect();
-            *jobs = fingerprint(&(counts, hints.claimable, hints.deferred, done(Topic::Jobs)));
-            let settings: Vec<_> = list.queues.iter().map(|q| (&q.name, q.version, &q.settings)).collect();
-            *queues = fingerprint(&(settings, done(Topic::Queues)));
-        }
-        if let Ok(list) = self.api.processes().await {
-            *processes = fingerprint(&list);
-        }
-        if let Ok(list) = self.api.schedule_list().await {
-            *schedules = fingerprint(&(list, done(Topic::Schedules)));
-        }
-        if let Ok(list) = self.api.limits().await {
-            *limits = fingerprint(&(list, done(Topic::Limits)));
-        }
-        now
-    }
 }
 
-/// What an action on such a thing changes; `None`: anything.
-fn topic_of(what: &str) -> Option<Topic> {
-    match what {
-        "job" => Some(Topic::Jobs),
-        "queue" => Some(Topic::Queues),
-        "schedule" => Some(Topic::Schedules),
-        // Kinds are attached to limits.
-        "limit" | "kind" => Some(Topic::Limits),
-        _ => None,
-    }
-}
+/// Of a poller that is there; without it another one begins.
+struct Polling(Option<Weak<Hub>>);
 
-fn fingerprint<T: Serialize>(value: &T) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_string(value).unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
+impl Drop for Polling {
+    fn drop(&mut self) {
+        if let Some(hub) = self.0.take().and_then(|hub| hub.upgrade()) {
+            hub.listeners().polling = false;
+        }
+    }
 }
 
 /// Looks again and again, until nobody listens.
 async fn poll(hub: Weak<Hub>) {
+    // A look that panics ends this poller, and no other one.
+    let mut polling = Polling(Some(hub.clone()));
     loop {
         let Some(now) = hub.upgrade() else { return };
         let mut changes = now.api.storage().jobs.changes();
         // What happens from here on wakes the next look.
         changes.mark_unchanged();
-        let before = now.seen.borrow().look;
-        let look = now.look(before).await;
-        now.seen.send_if_modified(|seen| {
-            let after = seen.after(look);
-            std::mem::replace(seen, after) != after
-        });
+        let found = now.look.lock().await.again(&now.api).await;
+        now.seen.send_if_modified(|seen| seen.add(found));
         {
             let mut listeners = now.listeners();
             if listeners.all == 0 {
                 listeners.polling = false;
+                polling.0 = None;
                 return;
             }
         }
@@ -323,21 +272,24 @@ pub(super) fn stream_of(subscription: Subscription) -> impl Stream<Item = Result
 mod tests {
     use super::*;
     use crate::http::{Hosts, Open};
-    use crate::wire::{Drain, LimitEdit, Seconds};
+    use crate::wire::{LimitEdit, Seconds};
     use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
     use forge_jobs::storage::{Actor, Source};
 
     #[test]
     fn a_look_that_finds_nothing_is_none_and_one_that_does_marks_its_topics() {
-        let seen = Seen::default();
-        let first = seen.after([1; TOPICS]);
-        assert_eq!(first.since(seen.latest), Topic::ALL);
-        assert_eq!(first.after([1; TOPICS]), first);
-        let one = first.after([2, 1, 1, 1, 1]);
-        let two = one.after([2, 1, 3, 1, 1]);
-        assert_eq!(two.since(first.latest), [Topic::Jobs, Topic::Processes]);
-        assert_eq!(two.since(one.latest), [Topic::Processes]);
-        assert_eq!(two.since(two.latest), []);
+        let mut seen = Seen::default();
+        assert!(!seen.add([false; TOPICS]));
+        assert_eq!(seen, Seen::default());
+        assert!(seen.add([true; TOPICS]));
+        assert_eq!(seen.since(0), Topic::ALL);
+        let first = seen.latest;
+        assert!(seen.add([true, false, false, false, false]));
+        let one = seen.latest;
+        assert!(seen.add([false, false, true, false, false]));
+        assert_eq!(seen.since(first), [Topic::Jobs, Topic::Processes]);
+        assert_eq!(seen.since(one), [Topic::Processes]);
+        assert_eq!(seen.since(seen.latest), []);
     }
 
     async fn hub() -> Arc<Hub> {
@@ -370,22 +322,5 @@ mod tests {
         hub.api.set_limit("mail", edit, None).await.unwrap();
         let mut back = hub.subscribe(None, Some(&last)).unwrap();
         assert!(told(&mut back).await.contains(&Topic::Limits));
-    }
-
-    #[tokio::test]
-    async fn what_is_done_and_undone_between_two_looks_is_told() {
-        let hub = hub().await;
-        let edit = LimitEdit { permits: 1, window_seconds: Seconds(1.0), mode: None };
-        hub.api.set_limit("mail", edit, None).await.unwrap();
-        let before = hub.look([0; TOPICS]).await;
-        hub.api.drain_limit("mail", Drain { seconds: Seconds(60.0) }).await.unwrap();
-        hub.api.lift_drain("mail").await.unwrap();
-        let seen = Seen { look: before, ..Seen::default() };
-        let undone = seen.after(hub.look(before).await);
-        assert!(undone.since(0).contains(&Topic::Limits));
-        // What comes to nothing is no change.
-        hub.api.lift_drain("mail").await.unwrap();
-        let nothing = undone.after(hub.look(undone.look).await);
-        assert!(!nothing.since(undone.latest).contains(&Topic::Limits));
     }
 }

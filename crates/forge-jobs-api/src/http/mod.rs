@@ -13,6 +13,7 @@ mod handlers;
 mod headers;
 mod hosts;
 mod local;
+mod look;
 mod openapi;
 mod options;
 mod origin;
