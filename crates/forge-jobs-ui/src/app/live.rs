@@ -66,6 +66,10 @@ fn connect(
     // A stream that was refused is not opened again by the browser.
     spawn_local(async move {
         browser::sleep(wait + 2_000).await;
+        // Neither open nor refused, perhaps: something on the way keeps it back.
+        if is_current() && matches!(ctx.live.get_untracked(), Live::Connecting | Live::Deaf(_)) {
+            broke(ctx);
+        }
         if is_current() && ctx.live.get_untracked().broken_since().is_some() {
             connect(ctx, open, round, (wait * 2).min(SLOWEST));
         } else if is_current() {

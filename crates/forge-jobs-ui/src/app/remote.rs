@@ -136,7 +136,10 @@ struct Core {
     data: RwSignal<Option<Erased>>,
     error: RwSignal<Option<IpcError>>,
     again: RwSignal<u64>,
+    /// The number of the last question.
     asked: StoredValue<u64>,
+    /// The answer to an earlier question is not shown any more.
+    least: StoredValue<u64>,
 }
 
 impl Core {
@@ -146,6 +149,7 @@ impl Core {
             error: RwSignal::new(None),
             again: RwSignal::new(0),
             asked: StoredValue::new(0),
+            least: StoredValue::new(0),
         };
         let query = memo(move |_| query());
         let seen = memo(move |_| {
@@ -157,17 +161,23 @@ impl Core {
                 .map(|(_, n)| n)
                 .sum::<u64>()
         });
-        Effect::new(move |before: Option<Option<Erased>>| {
-            let (asked_for, _, _) = (query.get(), seen.get(), this.again.get());
+        Effect::new(move |before: Option<(Option<Erased>, u64)>| {
+            let (asked_for, _, again) = (query.get(), seen.get(), this.again.get());
             // What another question was answered with is not shown under this one.
-            if before.as_ref().is_some_and(|before| *before != asked_for) {
+            if before.as_ref().is_some_and(|(before, _)| *before != asked_for) {
                 this.data.set(None);
                 this.error.set(None);
+                this.outdate();
+            }
+            // Who asks again has done something, and earlier answers are of before. Of what changes by itself an earlier
+            // answer is better than none: where answers take longer than changes, each would be the last but one.
+            if before.is_some_and(|(_, before)| before != again) {
+                this.outdate();
             }
             if let Some(answer) = asked_for.as_ref().and_then(|query| fetch(ctx.ipc(), query)) {
                 this.begin(ctx, answer);
             }
-            asked_for
+            (asked_for, again)
         });
         this
     }
@@ -178,15 +188,18 @@ impl Core {
         spawn_local(async move {
             let answer = answer.await;
             focus::released().await;
-            // A page that is gone, or has asked for something else meanwhile.
-            if self.asked.try_get_value() != Some(number) {
+            // A page that is gone, or knows better by now.
+            if self.least.try_get_value().is_none_or(|least| number < least) {
                 return;
             }
             match answer {
                 Ok(value) => {
+                    self.least.set_value(number);
                     self.error.set(None);
-                    self.put(value);
+                    self.show(value);
                 }
+                // The later one is to say it.
+                Err(_) if self.asked.get_value() != number => {}
                 Err(error) => {
                     ctx.note(&error);
                     let passes = error.may_pass();
@@ -203,6 +216,16 @@ impl Core {
     }
 
     fn put(self, value: Erased) {
+        self.outdate();
+        self.show(value);
+    }
+
+    /// Answers to what was asked for until now are not shown.
+    fn outdate(self) {
+        self.least.set_value(self.asked.get_value() + 1);
+    }
+
+    fn show(self, value: Erased) {
         if self.data.with_untracked(|old| old.as_ref() != Some(&value)) {
             self.data.set(Some(value));
         }

@@ -85,6 +85,35 @@ check('what changes before the page is told of changes is on the page when it is
   await region(page, 'earlier-than-told').waitFor();
 }, { real });
 
+check('a stream that something on the way keeps back is told of, and what is shown is asked anew', async (page, world) => {
+  await world.limit(page, 'cut-off');
+  await page.route('**/api/v1/events', () => {});
+  await world.go(page, '/limits');
+  await region(page, 'cut-off').waitFor();
+  world.cli('limit', 'set', 'cut-off-meanwhile', '5', '--per', '1m');
+  await region(page, 'cut-off-meanwhile').waitFor();
+  await button(page, 'No connection').waitFor();
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await button(page, 'Live').waitFor({ timeout: 30000 });
+}, { real });
+
+check('what changes faster than it is answered is shown all the same', async (page, world) => {
+  await world.limit(page, 'busy');
+  await page.route('**/api/v1/limits', async (route) => {
+    const response = await route.fetch();
+    await new Promise((done) => setTimeout(done, 1500));
+    await route.fulfill({ response }).catch(() => {});
+  });
+  await world.go(page, '/limits');
+  let shown = false;
+  for (let n = 1; n <= 20 && !shown; n += 1) {
+    world.cli('limit', 'set', 'busy', String(n), '--per', '1m');
+    shown = await region(page, 'busy').waitFor({ timeout: 300 }).then(() => true, () => false);
+  }
+  assert.ok(shown, 'nothing is shown while it changes');
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+}, { real });
+
 check('a question that was asked of a row is answered, though its row is drawn anew meanwhile', async (page, world) => {
   await world.limit(page, 'asked');
   await world.go(page, '/limits');
