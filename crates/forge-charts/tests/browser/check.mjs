@@ -63,6 +63,8 @@ await check('the tooltip has every series, and its numbers are those of the tabl
   const said = Object.fromEntries(rows);
   await page.locator('#stacked .fc-table summary').click();
   const row = page.locator('#stacked tbody tr', { has: page.locator(`th:text-is("${title}")`) });
+  // The table is made when the browser says that it is open, a moment later.
+  await row.waitFor();
   const cells = await row.locator('td').allTextContents();
   assert.deepEqual(cells, [said.completed, said.retried, said.failed]);
   assert.equal(Number(said.total), cells.reduce((sum, cell) => sum + Number(cell), 0));
