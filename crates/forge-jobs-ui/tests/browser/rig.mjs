@@ -114,6 +114,17 @@ export const browser = () =>
     ],
   });
 
+// Before the page's own scripts: `window.memory` is that of its module.
+export const watchMemory = (page) =>
+  page.addInitScript(() => {
+    const begin = WebAssembly.instantiateStreaming;
+    WebAssembly.instantiateStreaming = async (...args) => {
+      const made = await begin.apply(WebAssembly, args);
+      window.memory = made.instance.exports.memory;
+      return made;
+    };
+  });
+
 // A world that the checks run in: a page with a queue behind it.
 //
 //   go(page, path)     shows a place of the panel; url(path) is its address

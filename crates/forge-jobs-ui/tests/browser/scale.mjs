@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict';
 import { loadavg } from 'node:os';
-import { browser as launch, world as begin } from './rig.mjs';
+import { browser as launch, watchMemory, world as begin } from './rig.mjs';
 
 const short = process.argv.includes('--short');
 const JOBS = short ? 20_000 : 1_000_000;
@@ -34,18 +34,13 @@ page.setDefaultTimeout(30000);
 const errors = [];
 page.on('pageerror', (error) => errors.push(String(error)));
 
-// In the page before its own scripts: long tasks, the first useful paint, and the memory of the module.
+await watchMemory(page);
+// In the page before its own scripts: long tasks, and the first useful paint.
 await page.addInitScript(() => {
   window.tasks = [];
   new PerformanceObserver((list) => {
     for (const task of list.getEntries()) window.tasks.push(task.duration);
   }).observe({ type: 'longtask', buffered: true });
-  const begin = WebAssembly.instantiateStreaming;
-  WebAssembly.instantiateStreaming = async (...args) => {
-    const made = await begin.apply(WebAssembly, args);
-    window.memory = made.instance.exports.memory;
-    return made;
-  };
   const useful = () => document.querySelector('.fp-jobs .fp-row, .fp-tile-count') && !document.querySelector('.fp-tile-count')?.textContent.includes('\u2007');
   const look = () => {
     if (!useful()) return requestAnimationFrame(look);

@@ -1,26 +1,18 @@
 // A panel that stays open for days.
 
 import assert from 'node:assert/strict';
+import { watchMemory } from '../rig.mjs';
 import { list, waiting } from './checks.mjs';
 import { main } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
 
-// Bytes of the module's memory, which only grows.
-const watched = (page) =>
-  page.addInitScript(() => {
-    const begin = WebAssembly.instantiateStreaming;
-    WebAssembly.instantiateStreaming = async (...args) => {
-      const made = await begin.apply(WebAssembly, args);
-      window.memory = made.instance.exports.memory;
-      return made;
-    };
-  });
+// Bytes of the module, which only grows.
 const memory = (page) => page.evaluate(() => window.memory.buffer.byteLength);
 
 check('rows that are drawn anew again and again leave nothing behind', async (page, world) => {
-  await watched(page);
+  await watchMemory(page);
   await world.go(page, '/jobs');
   const rows = main(page).locator('tbody');
   await rows.nth(49).waitFor();
