@@ -236,6 +236,9 @@ pub const MAX_VERB_BATCH: usize = 1_000;
 pub const MAX_PROMOTE_BATCH: u32 = 1_000;
 /// Work that a process claims ahead of free workers, as time.
 pub const CLAIM_AHEAD: Duration = Duration::from_millis(100);
+/// Most jobs of a queue that a process claims ahead of free workers: two claims, so that there is work for the workers
+/// while the next claim is under way.
+pub const MAX_CLAIMED_AHEAD: u32 = 2 * MAX_CLAIM_BATCH;
 /// Rows of a list page at most.
 pub const MAX_PAGE: u32 = 500;
 /// Rows of a list page unless asked otherwise.

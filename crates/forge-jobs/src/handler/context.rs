@@ -3,6 +3,8 @@
 use super::{CancelToken, HandlerOptions, RateLimits};
 use crate::job::payload::{PayloadError, check};
 use crate::limits::{MAX_OUTPUT_BYTES, MAX_PROGRESS_NOTE_BYTES};
+#[cfg(feature = "logs")]
+use crate::logs::LogSlot;
 use crate::storage::Lease;
 use crate::{
     ClaimedJob, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, JobId, Payload, ProcessId, Progress,
@@ -23,6 +25,8 @@ pub(crate) struct AttemptState {
     pub(crate) time_limit: Option<Duration>,
     said: Mutex<Said>,
     told: Mutex<Told>,
+    #[cfg(feature = "logs")]
+    pub(crate) log: LogSlot,
 }
 
 /// What the handler said on its way.
@@ -43,6 +47,8 @@ impl AttemptState {
             time_limit: options.time_limit,
             said: Mutex::default(),
             told: Mutex::default(),
+            #[cfg(feature = "logs")]
+            log: LogSlot::default(),
         }
     }
 

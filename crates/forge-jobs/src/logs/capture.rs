@@ -1,11 +1,12 @@
 //! Lines between the handler that logs them and the storage: bounded for each attempt and for the process.
 
 use super::{LogLine, Outgoing};
+use crate::handler::AttemptState;
 use crate::limits::{MAX_LOG_BUFFER_BYTES, MAX_LOG_BYTES, MAX_LOG_LINES};
 use crate::storage::{Lease, LeftOut, LogChunk, Over};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Whether a layer was ever made: without one nothing is prepared for it.
 static WANTED: AtomicBool = AtomicBool::new(false);
@@ -13,33 +14,39 @@ static WANTED: AtomicBool = AtomicBool::new(false);
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The log of the attempt whose span is made on this thread just now.
-    static OPENING: RefCell<Option<Arc<AttemptLog>>> = const { RefCell::new(None) };
+    /// The attempt whose span is made on this thread just now.
+    static OPENING: RefCell<Option<Capture>> = const { RefCell::new(None) };
 }
 
 pub(super) fn want() {
     WANTED.store(true, Ordering::Relaxed);
 }
 
-/// Makes a span of an attempt; the layer, if there is one, finds the attempt's log meanwhile.
-pub(crate) fn opening<T>(out: &Arc<Outgoing>, lease: Lease, span: impl FnOnce() -> T) -> (T, Opened) {
+/// Makes a span of an attempt; the layer, if there is one, finds the attempt meanwhile. Its log ends when the guard is
+/// dropped.
+pub(crate) fn opening<'a, T>(
+    out: &Arc<Outgoing>,
+    state: &'a Arc<AttemptState>,
+    span: impl FnOnce() -> T,
+) -> (T, Opened<'a>) {
     if !WANTED.load(Ordering::Relaxed) {
         return (span(), Opened(None));
     }
-    let log = Arc::new(AttemptLog { lease, out: out.clone(), buffer: Mutex::default() });
-    OPENING.with(|opening| *opening.borrow_mut() = Some(log.clone()));
+    let capture = Capture { state: state.clone(), out: out.clone() };
+    OPENING.with(|opening| *opening.borrow_mut() = Some(capture));
     let made = span();
     let untouched = OPENING.with(|opening| opening.borrow_mut().take()).is_some();
     // No layer has taken it: its filter lets no span of this crate through, or it belongs to another subscriber.
-    (made, Opened((!untouched).then_some(log)))
+    (made, Opened((!untouched).then_some(&state.log)))
 }
 
 /// The log of an attempt that is under way. It ends when this is dropped.
-pub(crate) struct Opened(Option<Arc<AttemptLog>>);
+pub(crate) struct Opened<'a>(Option<&'a LogSlot>);
 
-impl Drop for Opened {
+impl Drop for Opened<'_> {
     fn drop(&mut self) {
-        if let Some(log) = self.0.take()
+        if let Some(slot) = self.0
+            && let Some(log) = slot.0.get_or_init(|| None)
             && log.end()
         {
             log.out.one_ended();
@@ -47,10 +54,28 @@ impl Drop for Opened {
     }
 }
 
-/// The log of the attempt whose span is made just now, once.
-pub(super) fn opened() -> Option<Arc<AttemptLog>> {
+/// The attempt whose span is made just now, once.
+pub(super) fn opened() -> Option<Capture> {
     OPENING.with(|opening| opening.borrow_mut().take())
 }
+
+/// What a span of an attempt keeps: whose lines are captured in it.
+pub(super) struct Capture {
+    state: Arc<AttemptState>,
+    out: Arc<Outgoing>,
+}
+
+impl Capture {
+    /// The log of the attempt, made for its first line; `None` if it has ended without one.
+    pub(super) fn log(&self) -> Option<Arc<AttemptLog>> {
+        let made = || AttemptLog { lease: self.state.lease, out: self.out.clone(), buffer: Mutex::default() };
+        self.state.log.0.get_or_init(|| Some(Arc::new(made()))).clone()
+    }
+}
+
+/// Where an attempt has its log: made for its first line, because most log nothing.
+#[derive(Default)]
+pub(crate) struct LogSlot(OnceLock<Option<Arc<AttemptLog>>>);
 
 /// What one attempt has logged and what of it is stored.
 pub(crate) struct AttemptLog {

@@ -1,6 +1,6 @@
 //! The layer that captures what handlers log.
 
-use super::capture::{AttemptLog, opened, want};
+use super::capture::{Capture, opened, want};
 use super::redact::{REDACTED, is_secret};
 use super::{LogLevel, LogLine};
 use crate::limits::{MAX_LOG_FIELDS, MAX_LOG_TEXT_BYTES};
@@ -119,17 +119,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JobLogs {
         if attributes.metadata().target() != TARGET {
             return;
         }
-        if let Some(log) = opened()
+        if let Some(capture) = opened()
             && let Some(span) = context.span(id)
         {
-            span.extensions_mut().insert(log);
+            span.extensions_mut().insert(capture);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let Some(scope) = context.event_scope(event) else { return };
-        let log = scope.into_iter().find_map(|span| span.extensions().get::<Arc<AttemptLog>>().cloned());
-        if let Some(log) = log {
+        let log = scope.into_iter().find_map(|span| span.extensions().get().map(Capture::log));
+        if let Some(log) = log.flatten() {
             let (line, bytes) = self.line(event);
             log.push(line, bytes);
         }

@@ -11,7 +11,7 @@ mod outgoing;
 mod redact;
 
 #[cfg(feature = "logs")]
-pub(crate) use capture::{AttemptLog, opening};
+pub(crate) use capture::{AttemptLog, LogSlot, opening};
 #[cfg(feature = "logs")]
 pub use layer::{JobLogs, Redact, UpTo};
 pub use line::{LogCursor, LogLevel, LogLine, LoggedLine};

@@ -5,6 +5,8 @@
 //! and of an hour, in one transaction: whatever dies when, nothing is counted twice or not at all.
 
 mod histogram;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod play;
 mod sample;
 mod series;
 mod tally;

@@ -9,6 +9,17 @@ pub(super) fn push(bytes: &mut Vec<u8>, mut n: u64) {
     bytes.push(u8::try_from(n).unwrap_or(0));
 }
 
+/// Appends a number that may be below zero: small ones of either sign are short.
+pub(super) fn push_signed(bytes: &mut Vec<u8>, n: i64) {
+    push(bytes, ((n << 1) ^ (n >> 63)).cast_unsigned());
+}
+
+/// Takes off the front what [`push_signed`] appended.
+pub(super) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let n = take(bytes)?;
+    Some((n >> 1).cast_signed() ^ -(n & 1).cast_signed())
+}
+
 /// Takes a number off the front; `None` if there is none that is whole.
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut n: u64 = 0;

@@ -1,6 +1,7 @@
 //! Runs one attempt: its handler, its time limit, its panics; and the runner that does so again and again.
 
 use super::core::{Core, LogWay};
+use super::in_span::InSpan;
 use super::lane::{Held, Lane};
 use super::session::Session;
 use crate::handler::{AttemptState, HandlerEnd};
@@ -16,7 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::Instrument;
+use tracing::Span;
 
 /// Counts a runner from before it is spawned until it has ended, however that comes: its lane and the runtime must not
 /// wait for one that panicked, or that the host's runtime dropped when it went away.
@@ -94,19 +95,19 @@ async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
 /// A handler in the span of its job, under its time limit, with what it logs and tells of errors. Gives how it ended and
 /// how long it ran.
 pub(crate) async fn attempt(
-    state: &AttemptState,
+    state: &Arc<AttemptState>,
     grace: Duration,
     logs: &LogWay,
     run: impl Future<Output = HandlerEnd> + Send,
 ) -> (Result<HandlerEnd, Broken>, Duration) {
     let make = || telemetry::job_span(&state.job);
     #[cfg(feature = "logs")]
-    let (span, opened) = crate::logs::opening(logs, state.lease, make);
+    let (span, opened) = crate::logs::opening(logs, state, make);
     #[cfg(not(feature = "logs"))]
     let (span, _) = (make(), logs);
     #[cfg(feature = "otel")]
     let told = span.clone();
-    let end = limited(grace, state, heard(state, run)).instrument(span).await;
+    let end = limited(grace, state, span, heard(state, run)).await;
     #[cfg(feature = "otel")]
     if let Some(cause) = failed_by(&end) {
         telemetry::otel::failed(&told, cause);
@@ -176,10 +177,11 @@ async fn heard<T>(state: &AttemptState, handler: impl Future<Output = T> + Send)
 async fn limited(
     grace: Duration,
     state: &AttemptState,
+    span: Span,
     handler: impl Future<Output = HandlerEnd> + Send,
 ) -> Result<HandlerEnd, Broken> {
     // Boxed so that it can be dropped where a panic of its destructors is caught.
-    let mut handler = Box::pin(AssertUnwindSafe(handler).catch_unwind());
+    let mut handler = InSpan::new(span, Box::pin(AssertUnwindSafe(handler).catch_unwind()));
     let Some(limit) = state.time_limit else {
         return handler.await.map_err(|p| Broken::panicked(&*p));
     };

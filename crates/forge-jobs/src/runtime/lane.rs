@@ -1,7 +1,7 @@
 //! One queue in this process: its slots, and the jobs claimed ahead for them.
 
 use super::session::Session;
-use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH, RATE_POLL};
+use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH, MAX_CLAIMED_AHEAD, RATE_POLL};
 use crate::retry::BackoffPolicy;
 use crate::storage::{Claimed, LimitReach, QueueSettings};
 use std::collections::VecDeque;
@@ -268,12 +268,12 @@ impl Inner {
     fn ahead(&self) -> u32 {
         let Some(mean) = self.mean_run_us.filter(|_| !self.bounded && !self.budget.limited) else { return 0 };
         let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
-        let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIM_BATCH));
-        // In 0..=1000, so the cast is exact.
+        let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIMED_AHEAD));
+        // In 0..=2000, so the cast is exact.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "clamped to 0..=1000 above"
+            reason = "clamped to 0..=2000 above"
         )]
         let ahead = if per_slot < 1.0 { 0 } else { ahead as u32 };
         ahead
@@ -352,6 +352,24 @@ mod tests {
         assert!(slow.next(None, false).is_some());
         assert!(slow.next(Some(Duration::from_secs(10)), false).is_none());
         assert_eq!(slow.want(), 1);
+    }
+
+    #[test]
+    fn of_jobs_that_take_no_time_two_claims_wait_and_the_next_one_is_a_whole_one() {
+        let (lane, session) = lane_of(50);
+        lane.put(vec![held(&session)], 1);
+        assert!(lane.next(None, false).is_some());
+        assert!(lane.next(Some(Duration::from_micros(1)), false).is_none());
+        lane.hint_more();
+        assert_eq!(lane.want(), MAX_CLAIM_BATCH);
+        lane.put((0..MAX_CLAIM_BATCH).map(|_| held(&session)).collect(), MAX_CLAIM_BATCH);
+        assert_eq!(lane.want(), MAX_CLAIM_BATCH);
+        lane.put((0..MAX_CLAIM_BATCH).map(|_| held(&session)).collect(), MAX_CLAIM_BATCH);
+        assert_eq!(lane.want(), 0);
+        for _ in 0..=MAX_CLAIM_BATCH {
+            assert!(lane.next(None, false).is_some());
+        }
+        assert_eq!(lane.want(), MAX_CLAIM_BATCH);
     }
 
     #[test]

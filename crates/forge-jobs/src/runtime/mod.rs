@@ -19,6 +19,7 @@ mod fetch;
 mod finish;
 mod handle;
 mod heartbeat;
+mod in_span;
 mod lane;
 #[cfg(feature = "logs")]
 mod logs;

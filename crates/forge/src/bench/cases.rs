@@ -125,7 +125,9 @@ fn sizes(workload: Workload, server: bool) -> Vec<(u32, u32)> {
         Workload::PickUpAcross => vec![(1, 500)],
         Workload::Mixed => vec![(2_000, 20_000)],
         Workload::Wal => vec![(1, 50_000)],
-        Workload::Metrics | Workload::Logs => vec![(50, drained * 2)],
+        // Some seconds, so that metrics are added up meanwhile.
+        Workload::Metrics => vec![(50, if server { 500_000 } else { 1_000_000 })],
+        Workload::Logs => vec![(50, drained * 2)],
         Workload::Idle => vec![(if server { 4 } else { 1 }, 2_000)],
     }
 }

@@ -52,9 +52,9 @@ pub(super) async fn round(disk: &Disk<'_>, case: Case) -> Result<Round, Failure>
         }
         Workload::Metrics => {
             let without = Place::in_directory(disk.dir, disk.synchronous).await?.without_metrics();
-            let drained = logs::without(queue::drain(&without, None, width, jobs, PAYLOAD)).await;
+            let drained = logs::without(queue::drain_adding_up(&without, None, width, jobs, PAYLOAD)).await;
             round.floor = Some(drained?);
-            round.rate = Some(queue::drain(&place, None, width, jobs, PAYLOAD).await?);
+            round.rate = Some(queue::drain_adding_up(&place, None, width, jobs, PAYLOAD).await?);
         }
         Workload::Logs => {
             let silent = Place::in_directory(disk.dir, disk.synchronous).await?;

@@ -47,10 +47,11 @@ pub(super) async fn round(server: &Server, case: Case, quick: bool) -> Result<Ro
         }
         Workload::Metrics => {
             let without = fresh(server).await?.without_metrics();
-            let drained = logs::without(queue::drain(&without, Some(server), width, jobs, PAYLOAD)).await;
+            let drained =
+                logs::without(queue::drain_adding_up(&without, Some(server), width, jobs, PAYLOAD)).await;
             round.floor = Some(drained?);
             let place = fresh(server).await?;
-            round.rate = Some(queue::drain(&place, Some(server), width, jobs, PAYLOAD).await?);
+            round.rate = Some(queue::drain_adding_up(&place, Some(server), width, jobs, PAYLOAD).await?);
         }
         Workload::Logs => {
             let place = fresh(server).await?;

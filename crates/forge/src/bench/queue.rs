@@ -6,7 +6,7 @@ use super::stats::Rate;
 use crate::exit::Failure;
 use forge_jobs::{
     DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobContext, JobHandler, JobOutcome,
-    QueueHandle, QueueRuntime, Storage,
+    QueueHandle, QueueRuntime, RuntimeConfig, Storage,
 };
 use forge_jobs_api::wire::ErrorCode;
 use std::sync::Arc;
@@ -123,6 +123,29 @@ pub(super) async fn drain(
     drain_with(place, (server, Nothing), concurrency, jobs, payload).await
 }
 
+/// The same with metrics added up so often that it is done several times meanwhile, as it is in a longer drain.
+pub(super) async fn drain_adding_up(
+    place: &Place,
+    server: Option<&Server>,
+    concurrency: u32,
+    jobs: u32,
+    payload: &str,
+) -> Result<Rate, Failure> {
+    let mut config = RuntimeConfig::default();
+    config.metrics_interval = ADDED_UP;
+    emptied(
+        place,
+        server,
+        |storage| runtime(storage, Nothing).with_config(config),
+        concurrency,
+        (jobs, payload),
+    )
+    .await
+}
+
+/// How often metrics are added up where that is measured: ten times as often as elsewhere, for drains of some seconds.
+const ADDED_UP: Duration = Duration::from_secs(1);
+
 /// The same with another handler.
 pub(super) async fn drain_with(
     place: &Place,
@@ -131,9 +154,19 @@ pub(super) async fn drain_with(
     jobs: u32,
     payload: &str,
 ) -> Result<Rate, Failure> {
+    emptied(place, server, |storage| runtime(storage, handler), concurrency, (jobs, payload)).await
+}
+
+async fn emptied(
+    place: &Place,
+    server: Option<&Server>,
+    made: impl FnOnce(Storage) -> QueueRuntime,
+    concurrency: u32,
+    (jobs, payload): (u32, &str),
+) -> Result<Rate, Failure> {
     let storage = place.open().await?;
     fill(&Enqueuer::new(storage.clone(), Arc::new(DefaultRouter)), jobs, payload).await?;
-    let runtime = runtime(storage, handler);
+    let runtime = made(storage);
     runtime.ensure_queue("default", concurrency).await?;
     if let Some(server) = server {
         server.settle().await?;

@@ -3,7 +3,8 @@
 use super::error::Fault;
 use super::hub::{Hub, Lane, only};
 use crate::limits::{MAX_METRIC_KINDS, MAX_METRIC_QUEUES, MAX_ROLL_BYTES, MAX_ROLL_EXPIRED, MAX_ROLL_PIECES};
-use crate::metrics::tape::{self, Key, Numbers, Outcome, Place, Sums, Tape};
+use crate::metrics::play::{Key, Numbers, Sums};
+use crate::metrics::tape::{self, Outcome, Place, Tape};
 use crate::metrics::{Level, LineName, Sample, Source, Tally};
 use crate::retry::Transition;
 use crate::storage::checks::micros;

@@ -3,7 +3,7 @@
 use super::error::Fault;
 use super::writer::{Cx, time};
 use crate::limits::{MAX_METRIC_KINDS, MAX_METRIC_QUEUES, MAX_ROLL_BYTES, MAX_ROLL_EXPIRED, MAX_ROLL_PIECES};
-use crate::metrics::tape::{Key, Numbers, Sums};
+use crate::metrics::play::{Key, Numbers, Sums};
 use crate::metrics::{Level, LineName, Sample, Source, Tally};
 use crate::storage::checks::micros;
 use crate::storage::guard::Guard;
