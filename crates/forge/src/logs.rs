@@ -28,8 +28,9 @@ pub(crate) fn start(format: LogFormat) -> Result<(), Failure> {
         LogFormat::Text => logs.boxed(),
         LogFormat::Json => logs.json().flatten_event(true).boxed(),
     };
-    // What handlers log is kept with their jobs, whatever goes to standard error. As `JobLogs::up_to` filters, and switched: a second filter around that one would not know its level, and each line
-    // of a finer one would be made to be dropped.
+    // What handlers log is kept with their jobs, whatever goes to standard error. As `JobLogs::up_to` filters, and
+    // switched: a second filter around that one would not know its level, and each line of a finer one would be made to
+    // be dropped.
     let is_kept = FilterFn::new(|metadata| {
         let is_wanted = if metadata.is_span() {
             metadata.target() == "forge_jobs"

@@ -59,7 +59,8 @@ pub(super) fn opened() -> Option<Capture> {
     OPENING.with(|opening| opening.borrow_mut().take())
 }
 
-/// What a span of an attempt keeps: whose lines are captured in it.
+/// What a span of an attempt keeps: whose lines are captured in it. The attempt's state lives as long as the span does,
+/// so that a task that outlives the handler finds that the log has ended.
 pub(super) struct Capture {
     state: Arc<AttemptState>,
     out: Arc<Outgoing>,
