@@ -1,5 +1,6 @@
 //! What this process uses of its host, as the system tells it.
 
+use crate::host::space;
 use crate::metrics::Sample;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -61,22 +62,6 @@ impl Resources {
         }
         sample
     }
-}
-
-/// Free bytes of the volume that a directory is on, for those without special rights, and its size.
-#[cfg(target_os = "linux")]
-fn space(directory: &Path) -> Option<(u64, u64)> {
-    let volume = rustix::fs::statvfs(directory).ok()?;
-    Some((volume.f_bavail.saturating_mul(volume.f_frsize), volume.f_blocks.saturating_mul(volume.f_frsize)))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn space(directory: &Path) -> Option<(u64, u64)> {
-    let directory = directory.canonicalize().ok()?;
-    let disks = sysinfo::Disks::new_with_refreshed_list();
-    let on = disks.iter().filter(|disk| directory.starts_with(disk.mount_point()));
-    let disk = on.max_by_key(|disk| disk.mount_point().as_os_str().len())?;
-    Some((disk.available_space(), disk.total_space()))
 }
 
 #[cfg(test)]

@@ -43,6 +43,11 @@ pub(super) fn is_busy(e: &rusqlite::Error) -> bool {
     matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+/// Whether the disk has no room for what was to be written.
+pub(super) fn is_full(e: &rusqlite::Error) -> bool {
+    e.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
 /// A statement failed; nothing of its transaction was kept.
 pub(super) fn storage_error(e: rusqlite::Error) -> StorageError {
     let unavailable = |detail: &str, e: rusqlite::Error| StorageError::Unavailable {

@@ -20,6 +20,11 @@ impl Identity {
         Self { file: file.to_owned(), opened: number(file).ok().flatten() }
     }
 
+    /// The name that it was opened by.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Refuses a file that is gone, or that another one took the place of. Where files have no numbers, or the
     /// directory cannot be read, nothing is refused.
     pub(super) fn check(&self) -> Result<(), StorageError> {

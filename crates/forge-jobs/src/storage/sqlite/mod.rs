@@ -38,6 +38,7 @@ mod progress;
 mod promote;
 mod queues;
 mod reap;
+mod room;
 mod rows;
 mod schedules;
 mod slots;

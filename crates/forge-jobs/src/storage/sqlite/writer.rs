@@ -13,12 +13,13 @@ use super::guards::Guards;
 use super::hot::{Hot, Statements};
 use super::identity::Identity;
 use super::names::Names;
+use super::room::Room;
 use crate::Timestamp;
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::metrics::tape::{Place, Tape};
 use crate::storage::guard::Guard;
 use crate::storage::{Changes, StorageError};
-use rusqlite::{Connection, ErrorCode, Statement};
+use rusqlite::{Connection, Statement};
 use std::cell::RefMut;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -207,6 +208,7 @@ impl Writer {
             Worker {
                 conn,
                 statements: Statements::new(conn),
+                room: Room::of(identity.as_ref().map(|i| i.file().to_owned())),
                 identity,
                 patience,
                 guards,
@@ -316,6 +318,7 @@ struct Worker<'c> {
     look_again: Option<Duration>,
     /// Members of a group that was rolled back because of another one.
     again: VecDeque<Box<dyn Command>>,
+    room: Room,
 }
 
 impl Worker<'_> {
@@ -404,7 +407,7 @@ impl Worker<'_> {
                 Err(fault @ (Fault::Sql(_) | Fault::Panicked)) => {
                     // It fails alone; the others form the next group, after what must not wait.
                     self.rollback();
-                    self.make_room(&fault);
+                    self.notice(&fault);
                     self.again.extend(ran.into_iter().map(|(c, _)| c));
                     return self.alone(command);
                 }
@@ -450,7 +453,7 @@ impl Worker<'_> {
             Ok(()) => self.commit(changed_before, effects),
             Err(fault) => {
                 self.rollback();
-                self.make_room(&fault);
+                self.notice(&fault);
                 Err(fault.into_storage())
             }
         };
@@ -488,6 +491,7 @@ impl Worker<'_> {
 
     /// Takes the write lock, waiting for other processes as long as a call may take.
     fn begin(&mut self) -> Result<(), StorageError> {
+        self.room.make(self.conn);
         let deadline = Instant::now() + self.patience;
         loop {
             match self.statements.get(Hot::Begin).and_then(|mut s| s.execute([])) {
@@ -518,7 +522,7 @@ impl Worker<'_> {
             Err(e) => {
                 self.rollback();
                 let fault = Fault::Sql(e);
-                self.make_room(&fault);
+                self.notice(&fault);
                 match fault {
                     Fault::Sql(e) => Err(commit_error(e)),
                     other => Err(other.into_storage()),
@@ -527,14 +531,9 @@ impl Worker<'_> {
         }
     }
 
-    /// On a full disk the log is moved into the file, as far as nobody reads it, so that it begins anew instead of
-    /// taking what room there will be.
-    fn make_room(&self, fault: &Fault) {
-        if let Fault::Sql(e) = fault
-            && e.sqlite_error_code() == Some(ErrorCode::DiskFull)
-        {
-            // It may fail on the same disk; the next failure tries again.
-            let _ = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    fn notice(&mut self, fault: &Fault) {
+        if let Fault::Sql(e) = fault {
+            self.room.notice(e);
         }
     }
 

@@ -1,0 +1,109 @@
+//! What a full disk is left with: the log moves into the file before anything else takes the room there is.
+//!
+//! A commit appends to the log, and the log begins anew only when all of it has been moved into the file, which takes
+//! room as well. If commands took what room there is, the log would grow until there is none again, with nothing left
+//! to make it shorter.
+
+use super::error::is_full;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// Room left to others on the disk: what they write meanwhile must not stop the log half way.
+const SPARE: u64 = 64 << 10;
+
+/// Whether there is room, as far as the writing thread has met its end.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// `None` in memory.
+    file: Option<PathBuf>,
+    /// The disk was full, and the log has not been moved as a whole since.
+    starved: bool,
+}
+
+impl Room {
+    pub(super) const fn of(file: Option<PathBuf>) -> Self {
+        Self { file, starved: false }
+    }
+
+    /// Takes note of a full disk.
+    pub(super) fn notice(&mut self, error: &rusqlite::Error) {
+        self.starved |= is_full(error);
+    }
+
+    /// Before a transaction: moves the log if the disk was full and there is room for it now. Where there is less,
+    /// or somebody reads the log, work goes on in the log, and this is tried again before the next one.
+    pub(super) fn make(&mut self, conn: &Connection) {
+        if self.starved && self.is_enough(conn) {
+            let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| {
+                let (busy, log, moved): (i64, i64, i64) = (r.get(0)?, r.get(1)?, r.get(2)?);
+                Ok(busy == 0 && log == moved)
+            });
+            self.starved = !moved.unwrap_or(false);
+        }
+    }
+
+    /// Whether the file can grow to what it holds with the log. A try without that would grow it as far as the room
+    /// goes, move nothing, and leave no room for the log either.
+    fn is_enough(&self, conn: &Connection) -> bool {
+        let Some(file) = &self.file else { return true };
+        let holds = || -> rusqlite::Result<u64> {
+            let pages: u64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
+            let size: u64 = conn.query_row("PRAGMA page_size", [], |r| r.get(0))?;
+            Ok(pages.saturating_mul(size))
+        };
+        let has = std::fs::metadata(file).map(|m| m.len());
+        let beside = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let free = crate::host::space(beside).map(|(free, _)| free);
+        match (holds(), has, free) {
+            (Ok(holds), Ok(has), Some(free)) => holds.saturating_sub(has).saturating_add(SPARE) <= free,
+            // It can only be found out by a try.
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    fn moved(conn: &Connection) -> (i64, i64) {
+        conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |r| Ok((r.get(1)?, r.get(2)?))).unwrap()
+    }
+
+    fn failed(code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn the_log_is_moved_after_a_full_disk_once_nobody_reads_it_and_only_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let conn = Connection::open(&file).unwrap();
+        conn.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x); INSERT INTO t VALUES (1);")
+            .unwrap();
+        let mut room = Room::of(Some(file.clone()));
+        room.make(&conn);
+        room.notice(&failed(ffi::SQLITE_BUSY));
+        room.make(&conn);
+        let (log, before) = moved(&conn);
+        assert!(log > 0 && before == 0, "nothing is moved while there is room: {before} of {log}");
+
+        let reader = Connection::open(&file).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM t;").unwrap();
+        conn.execute_batch("INSERT INTO t VALUES (2);").unwrap();
+        room.notice(&failed(ffi::SQLITE_FULL));
+        room.make(&conn);
+        let (log, part) = moved(&conn);
+        assert!(part < log, "what is read stays: {part} of {log}");
+        reader.execute_batch("COMMIT").unwrap();
+        room.make(&conn);
+        let (log, whole) = moved(&conn);
+        assert_eq!(whole, log, "all of it is moved, and the log begins anew");
+
+        conn.execute_batch("INSERT INTO t VALUES (3);").unwrap();
+        room.make(&conn);
+        let (log, after) = moved(&conn);
+        assert!(after < log, "there is room again: {after} of {log}");
+    }
+}
