@@ -173,14 +173,16 @@ fn is_there() -> bool {
     entries.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".wasm"))
 }
 
-/// For the demo: built where that needs nothing but a compiler that is here. Else the program says how.
+/// For the demo: built where that needs nothing but a compiler that is here, or a target that rustup fetches. Else it is
+/// told what to type.
 pub(crate) fn build_if_missing() {
     if is_there() {
         return;
     }
-    if !wasm::is_ready() {
+    if !wasm::make_ready() {
         println!(
-            "There is no compiler for wasm32 here, so the demo has no panel: `cargo xtask panel` says how to get one.\n"
+            "The demo has no panel: {}\nThen `cargo xtask panel` builds it; start the demo again.\n",
+            wasm::by_hand()
         );
         return;
     }

@@ -161,17 +161,8 @@ fn tool_cargo(command: &str) -> Cmd {
 
 /// The first that works: the target is there; rustup fetches it; Debian's compiler.
 fn find() -> Result<Toolchain, String> {
-    if has_std() {
-        println!("wasm32: the standard library for {TARGET} is installed");
+    if make_ready() {
         return Ok(Toolchain::Default);
-    }
-    if Cmd::new("rustup").args(["--version"]).succeeds() {
-        println!("wasm32: the target {TARGET} is missing; asking rustup for it");
-        match Cmd::new("rustup").args(["target", "add", TARGET]).within(DOWNLOAD_LIMIT).run() {
-            Ok(()) if has_std() => return Ok(Toolchain::Default),
-            Ok(()) => println!("wasm32: rustup added it to a toolchain that is not the one in use"),
-            Err(e) => println!("wasm32: {e}"),
-        }
     }
     if !debian_is_installed() {
         install_debian()?;
@@ -179,9 +170,32 @@ fn find() -> Result<Toolchain, String> {
     debian_toolchain().map(Toolchain::Debian)
 }
 
-/// Whether the default compiler builds for wasm32 as it is.
-pub(crate) fn is_ready() -> bool {
-    has_std()
+/// Has rustup fetch the target if it is missing, and tells whether the default compiler builds for wasm32 now. Nothing of
+/// the system is changed.
+pub(crate) fn make_ready() -> bool {
+    if has_std() {
+        println!("wasm32: the standard library for {TARGET} is installed");
+        return true;
+    }
+    if !Cmd::new("rustup").args(["--version"]).succeeds() {
+        return false;
+    }
+    println!("wasm32: the target {TARGET} is missing; asking rustup for it");
+    match Cmd::new("rustup").args(["target", "add", TARGET]).within(DOWNLOAD_LIMIT).run() {
+        Ok(()) if has_std() => return true,
+        Ok(()) => println!("wasm32: rustup added it to a toolchain that is not the one in use"),
+        Err(e) => println!("wasm32: {e}"),
+    }
+    false
+}
+
+/// What to type where there is no compiler for wasm32.
+pub(crate) fn by_hand() -> String {
+    format!(
+        "no compiler for {TARGET} is here. Install one of:\n  rustup target add {TARGET}\n  \
+         apt-get install --no-install-recommends {}",
+        DEBIAN_PACKAGES.join(" ")
+    )
 }
 
 /// Whether the default compiler has a standard library for the target.
@@ -200,13 +214,8 @@ fn debian_is_installed() -> bool {
 }
 
 fn install_debian() -> Result<(), String> {
-    let by_hand = format!(
-        "no compiler for {TARGET} is here. Install one of:\n  rustup target add {TARGET}\n  \
-         apt-get install --no-install-recommends {}",
-        DEBIAN_PACKAGES.join(" ")
-    );
-    debian::install(&DEBIAN_PACKAGES, &by_hand)?;
-    if debian_is_installed() { Ok(()) } else { Err(format!("the packages lack the compiler. {by_hand}")) }
+    debian::install(&DEBIAN_PACKAGES, &by_hand())?;
+    if debian_is_installed() { Ok(()) } else { Err(format!("the packages lack the compiler. {}", by_hand())) }
 }
 
 /// Builds the standard library once for each version of Debian's compiler; the script prints the directory last.
