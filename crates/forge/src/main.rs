@@ -35,8 +35,8 @@ Which database: --database, else FORGE_DATABASE_URL, else database.url in forge.
 directory, else forge.db in the user's data directory. Other users of \
 this machine can read --database while a command runs: keep a password in ~/.pgpass, PGPASSWORD or FORGE_DATABASE_URL.
 
-With --server and --token-file the commands enqueue, job, queue, limit, cron, db and doctor ask a server of `forge serve` \
-and need no database.
+With --server and --token-file the commands enqueue, job, errors, queue, limit, metrics, cron, audit, db and doctor ask a \
+server of `forge serve` and need no database.
 
 Logs go to standard error; FORGE_LOG sets how much (error, warn, info, debug, trace; default warn).
 
