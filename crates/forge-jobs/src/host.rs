@@ -29,7 +29,9 @@ pub(crate) fn space(directory: &Path) -> Option<(u64, u64)> {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn space(directory: &Path) -> Option<(u64, u64)> {
-    let directory = directory.canonicalize().ok()?;
+    // On Windows a canonical path begins with a prefix that mount points do not have.
+    let whole = if cfg!(windows) { std::path::absolute(directory) } else { directory.canonicalize() };
+    let directory = whole.ok()?;
     let disks = sysinfo::Disks::new_with_refreshed_list();
     let on = disks.iter().filter(|disk| directory.starts_with(disk.mount_point()));
     let disk = on.max_by_key(|disk| disk.mount_point().as_os_str().len())?;

@@ -7,9 +7,12 @@
 use super::error::is_full;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// Room left to others on the disk: what they write meanwhile must not stop the log half way.
+/// Room left to others on the disk: what they write meanwhile must not stop the file's growth half way.
 const SPARE: u64 = 64 << 10;
+/// It is tried again at most this often: each command begins with this while the disk is full.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Whether there is room, as far as the writing thread has met its end.
 #[derive(Debug)]
@@ -18,11 +21,13 @@ pub(super) struct Room {
     file: Option<PathBuf>,
     /// The disk was full, and the log has not been moved as a whole since.
     starved: bool,
+    /// When it was last tried without success.
+    tried: Option<Instant>,
 }
 
 impl Room {
     pub(super) const fn of(file: Option<PathBuf>) -> Self {
-        Self { file, starved: false }
+        Self { file, starved: false, tried: None }
     }
 
     /// Takes note of a full disk.
@@ -33,17 +38,20 @@ impl Room {
     /// Before a transaction: moves the log if the disk was full and there is room for it now. Where there is less,
     /// or somebody reads the log, work goes on in the log, and this is tried again before the next one.
     pub(super) fn make(&mut self, conn: &Connection) {
-        if self.starved && self.is_enough(conn) {
+        if !self.starved || self.tried.is_some_and(|at| at.elapsed() < AGAIN) {
+            return;
+        }
+        if self.is_enough(conn) {
             let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| {
                 let (busy, log, moved): (i64, i64, i64) = (r.get(0)?, r.get(1)?, r.get(2)?);
                 Ok(busy == 0 && log == moved)
             });
             self.starved = !moved.unwrap_or(false);
         }
+        self.tried = self.starved.then(Instant::now);
     }
 
-    /// Whether the file can grow to what it holds with the log. A try without that would grow it as far as the room
-    /// goes, move nothing, and leave no room for the log either.
+    /// Whether the file can grow to what it holds with the log.
     fn is_enough(&self, conn: &Connection) -> bool {
         let Some(file) = &self.file else { return true };
         let holds = || -> rusqlite::Result<u64> {
@@ -55,11 +63,17 @@ impl Room {
         let beside = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let free = crate::host::space(beside).map(|(free, _)| free);
         match (holds(), has, free) {
-            (Ok(holds), Ok(has), Some(free)) => holds.saturating_sub(has).saturating_add(SPARE) <= free,
+            (Ok(holds), Ok(has), Some(free)) => fits(holds.saturating_sub(has), free),
             // It can only be found out by a try.
             _ => true,
         }
     }
+}
+
+/// Whether a file may grow by so much. A try without room for it would take what there is, move nothing, and leave none
+/// for the log either; one that needs no growth, as most do once the file has been as large, needs no room.
+const fn fits(growth: u64, free: u64) -> bool {
+    growth == 0 || growth.saturating_add(SPARE) <= free
 }
 
 #[cfg(test)]
@@ -97,6 +111,10 @@ mod tests {
         let (log, part) = moved(&conn);
         assert!(part < log, "what is read stays: {part} of {log}");
         reader.execute_batch("COMMIT").unwrap();
+        room.tried = Some(Instant::now() + Duration::from_secs(3_600));
+        room.make(&conn);
+        assert_eq!(moved(&conn).1, part, "it is not tried all the time");
+        room.tried = None;
         room.make(&conn);
         let (log, whole) = moved(&conn);
         assert_eq!(whole, log, "all of it is moved, and the log begins anew");
@@ -105,5 +123,12 @@ mod tests {
         room.make(&conn);
         let (log, after) = moved(&conn);
         assert!(after < log, "there is room again: {after} of {log}");
+    }
+    #[test]
+    fn a_file_that_need_not_grow_needs_no_room() {
+        assert!(fits(0, 0));
+        assert!(!fits(4_096, 0));
+        assert!(!fits(SPARE, SPARE), "others write, too");
+        assert!(fits(4_096, 4_096 + SPARE));
     }
 }
