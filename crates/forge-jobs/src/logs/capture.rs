@@ -209,8 +209,9 @@ impl Drop for AttemptLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::HandlerOptions;
     use crate::logs::LogLevel;
-    use crate::{JobId, ProcessId, Timestamp};
+    use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
 
     fn log() -> Arc<AttemptLog> {
         let lease = Lease { job: JobId::new(), claim_no: 1, process: ProcessId::new(), row: 0, memo: None };
@@ -275,5 +276,44 @@ mod tests {
         assert!(log.flush().chunk.is_none());
         assert!(!log.end());
         assert!(log.flush().chunk.is_none());
+    }
+    fn attempt() -> Arc<AttemptState> {
+        let lease = Lease { job: JobId::new(), claim_no: 1, process: ProcessId::new(), row: 0, memo: None };
+        let at = Timestamp::from_micros(1);
+        let job = ClaimedJob {
+            id: lease.job,
+            kind: "k".into(),
+            queue: "q".into(),
+            payload: Payload::from_storage("1"),
+            attempt: 1,
+            max_attempts: 1,
+            priority: 0,
+            throttles: 0,
+            created_at: at,
+            due_at: at,
+            tags: Vec::new(),
+            trace: None,
+            suspicions: 0,
+        };
+        Arc::new(AttemptState::new(job, lease, HandlerOptions::default()))
+    }
+
+    #[test]
+    fn what_a_task_logs_after_its_attempt_has_ended_is_not_kept() {
+        want();
+        let out = Arc::default();
+        for logs in [false, true] {
+            let state = attempt();
+            let (capture, opened) = opening(&out, &state, opened);
+            let capture = capture.expect("a span that is made meanwhile finds the attempt");
+            let before = logs.then(|| capture.log().expect("it is made for the first line"));
+            drop(opened);
+            let after = capture.log();
+            assert_eq!(after.is_some(), logs, "none is made any more");
+            if let (Some(before), Some(after)) = (before, after) {
+                assert!(Arc::ptr_eq(&before, &after) && after.has_ended());
+            }
+        }
+        assert!(opened().is_none(), "each finds its own once");
     }
 }

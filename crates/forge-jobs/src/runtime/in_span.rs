@@ -42,3 +42,54 @@ impl<F> Drop for InSpan<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use tracing::span::Id;
+
+    /// Tells in which span it is dropped.
+    struct Told<'a>(&'a RefCell<Vec<Option<Id>>>);
+
+    impl Drop for Told<'_> {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(Span::current().id());
+        }
+    }
+
+    fn ends_in(poll: Poll<()>) -> (Vec<Option<Id>>, Option<Id>) {
+        let told = RefCell::default();
+        let span = tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+            let span = tracing::info_span!("job");
+            let id = span.id();
+            let inside = Told(&told);
+            let run = std::future::poll_fn(move |_| {
+                assert!(Span::current().id().is_some(), "polled in it");
+                let _kept = &inside;
+                poll
+            });
+            let mut run = InSpan::new(span, run);
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            assert_eq!(Pin::new(&mut run).poll(&mut cx), poll);
+            assert_eq!(
+                told.borrow().len(),
+                usize::from(poll.is_ready()),
+                "what has ended is dropped at once"
+            );
+            drop(run);
+            assert!(Span::current().is_none(), "it is left again");
+            id
+        });
+        (told.into_inner(), span)
+    }
+
+    #[test]
+    fn what_ends_and_what_is_dropped_before_its_end_is_dropped_in_the_span_once() {
+        for poll in [Poll::Ready(()), Poll::Pending] {
+            let (told, span) = ends_in(poll);
+            assert!(span.is_some());
+            assert_eq!(told, [span], "{poll:?}");
+        }
+    }
+}
