@@ -239,6 +239,8 @@ pub const CLAIM_AHEAD: Duration = Duration::from_millis(100);
 /// Most jobs of a queue that a process claims ahead of free workers: two claims, so that there is work for the workers
 /// while the next claim is under way.
 pub const MAX_CLAIMED_AHEAD: u32 = 2 * MAX_CLAIM_BATCH;
+/// Most bytes of payloads of a queue that a process claims ahead of free workers, going by those of its latest claim.
+pub const MAX_CLAIMED_AHEAD_BYTES: usize = 32 << 20;
 /// Rows of a list page at most.
 pub const MAX_PAGE: u32 = 500;
 /// Rows of a list page unless asked otherwise.

@@ -151,19 +151,19 @@ impl Fetcher {
         }
         if self.core.is_stopping() {
             // The shutdown has counted what runs: nothing more may start.
-            let held = batch.jobs.into_iter().map(|claimed| Held { claimed, session: session.clone() });
+            let held = batch.jobs.into_iter().map(|claimed| Held::new(claimed, session.clone()));
             self.core.hand_back(held.collect());
             return Ok(None);
         }
         let mut jobs = batch.jobs.into_iter();
         let Some(claimed) = jobs.next() else { return Ok(None) };
         // One is what was asked for; anything more goes back.
-        let rest = jobs.map(|claimed| Held { claimed, session: session.clone() }).collect();
+        let rest = jobs.map(|claimed| Held::new(claimed, session.clone())).collect();
         self.core.hand_back(rest);
         telemetry::claimed(1, true);
         let lane = self.core.lane(&claimed.job.queue);
         let suspect = Suspect { lease: claimed.lease, suspicions: claimed.job.suspicions };
-        self.start_alone(&lane, Held { claimed, session: session.clone() });
+        self.start_alone(&lane, Held::new(claimed, session.clone()));
         Ok(Some(suspect))
     }
 }

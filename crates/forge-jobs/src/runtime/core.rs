@@ -233,7 +233,7 @@ impl Core {
 
     /// Gives claims back that were not started.
     pub(crate) fn hand_back(&self, held: Vec<Held>) {
-        for Held { claimed, session } in held {
+        for Held { claimed, session, .. } in held {
             self.outbox.release(session, claimed.lease, Begun::No);
         }
     }

@@ -70,7 +70,7 @@ pub(crate) async fn run_alone(active: Active, held: Held) {
 
 /// Runs one attempt and sends its end on its way. Returns how long the handler ran.
 async fn execute(core: &Arc<Core>, lane: &Lane, held: Held) -> Duration {
-    let Held { claimed, session } = held;
+    let Held { claimed, session, .. } = held;
     let Some(handler) = core.handlers.get(&claimed.job.kind) else {
         // Only kinds with a handler are claimed; a storage that hands out another gets it back.
         core.outbox.release(session, claimed.lease, Begun::No);

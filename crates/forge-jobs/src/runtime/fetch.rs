@@ -107,7 +107,7 @@ impl Fetcher {
             self.refresh().await?;
         }
         for lane in self.core.lanes() {
-            self.core.hand_back(lane.take_stalled());
+            self.core.hand_back(lane.take_stalled(now.into_std()));
         }
         let Some(session) = self.core.sessions.current() else { return Ok(false) };
         // A process that is about to fence itself, as after a sleep of the machine, takes nothing on.
@@ -215,7 +215,7 @@ impl Fetcher {
         }
         self.turn = self.hand_out(session, batch, &wants);
         // A queue of short jobs may have taken all the room there was: the others are next, at once. It ends, because a
-        // lane that got less than it asked for asks no more until it is told, and one that got it has enough.
+        // lane that got less than it asked for asks no more until it is told, and two whole claims are enough.
         let again = self.turn.is_some() || (got > 0 && self.core.lanes().iter().any(|l| l.want() > 0));
         Ok(again || self.core.settings_heard.load(Ordering::Acquire) > self.settings_version)
     }
@@ -266,7 +266,7 @@ impl Fetcher {
     fn hand_out(&self, session: &Arc<Session>, batch: ClaimBatch, wants: &[ClaimWant]) -> Option<String> {
         let mut per_queue: HashMap<String, Vec<Held>> = HashMap::with_capacity(wants.len());
         for claimed in batch.jobs {
-            let held = Held { claimed, session: session.clone() };
+            let held = Held::new(claimed, session.clone());
             match per_queue.get_mut(&held.claimed.job.queue) {
                 Some(list) => list.push(held),
                 None => {

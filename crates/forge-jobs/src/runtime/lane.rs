@@ -1,14 +1,14 @@
 //! One queue in this process: its slots, and the jobs claimed ahead for them.
 
 use super::session::Session;
-use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH, MAX_CLAIMED_AHEAD, RATE_POLL};
+use crate::limits::{CLAIM_AHEAD, MAX_CLAIM_BATCH, MAX_CLAIMED_AHEAD, MAX_CLAIMED_AHEAD_BYTES, RATE_POLL};
 use crate::retry::BackoffPolicy;
 use crate::storage::{Claimed, LimitReach, QueueSettings};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Jobs that sit in a buffer this long without one of them starting go back, so that another process can have them.
+/// Jobs that wait this long in a buffer go back, so that another process can have them.
 const BUFFER_PATIENCE: Duration = Duration::from_millis(500);
 /// Weight of the newest run in the mean run time.
 const NEWEST: f64 = 0.1;
@@ -17,6 +17,14 @@ const NEWEST: f64 = 0.1;
 pub(crate) struct Held {
     pub(crate) claimed: Claimed,
     pub(crate) session: Arc<Session>,
+    since: Instant,
+}
+
+impl Held {
+    /// Claimed just now.
+    pub(crate) fn new(claimed: Claimed, session: Arc<Session>) -> Self {
+        Self { claimed, session, since: Instant::now() }
+    }
 }
 
 /// One queue in this process.
@@ -41,6 +49,8 @@ struct Inner {
     moved: Instant,
     /// Mean run time in microseconds; `None` before the first run.
     mean_run_us: Option<f64>,
+    /// Mean size of the payloads of the latest claim, in bytes.
+    mean_bytes: usize,
     /// Whether the storage may have more for this queue.
     may_have_more: bool,
 }
@@ -74,6 +84,7 @@ impl Lane {
             buffer: VecDeque::new(),
             moved: Instant::now(),
             mean_run_us: None,
+            mean_bytes: 0,
             may_have_more: true,
         };
         Self { queue, inner: Mutex::new(inner) }
@@ -172,6 +183,10 @@ impl Lane {
         if inner.buffer.is_empty() {
             inner.moved = Instant::now();
         }
+        if !claims.is_empty() {
+            let bytes: usize = claims.iter().map(|h| h.claimed.job.payload.as_str().len()).sum();
+            inner.mean_bytes = bytes / claims.len();
+        }
         inner.buffer.extend(claims);
         let waiting = u32::try_from(inner.buffer.len()).unwrap_or(u32::MAX);
         let start = waiting.min(inner.slots.saturating_sub(inner.active));
@@ -230,16 +245,26 @@ impl Lane {
         inner.buffer.remove(at)
     }
 
-    /// Takes everything that was claimed ahead if no job has started for too long: the mean run time was wrong, and
-    /// the jobs would wait behind a slow one while another process may be idle.
-    pub(crate) fn take_stalled(&self) -> Vec<Held> {
+    /// Takes what was claimed ahead of more work than was expected, so that it does not wait here while another
+    /// process may be idle: all of it when no job has started for too long, and what is beyond the work of the next
+    /// 100 ms when the first of it has waited for too long.
+    pub(crate) fn take_stalled(&self, now: Instant) -> Vec<Held> {
         let mut inner = self.lock();
-        if inner.buffer.is_empty() || inner.moved.elapsed() < BUFFER_PATIENCE {
+        let Some(first) = inner.buffer.front() else { return Vec::new() };
+        let late = |since: Instant| now.saturating_duration_since(since) >= BUFFER_PATIENCE;
+        let keep = if late(inner.moved) {
+            inner.mean_run_us = None;
+            0
+        } else if late(first.since) {
+            inner.ahead().max(inner.slots) as usize
+        } else {
+            return Vec::new();
+        };
+        if inner.buffer.len() <= keep {
             return Vec::new();
         }
-        inner.mean_run_us = None;
         inner.may_have_more = true;
-        inner.buffer.drain(..).collect()
+        inner.buffer.split_off(keep).into()
     }
 
     /// Whether anything is claimed ahead.
@@ -263,8 +288,8 @@ impl Inner {
         self.mean_run_us = Some(self.mean_run_us.map_or(us, |mean| NEWEST.mul_add(us - mean, mean)));
     }
 
-    /// Jobs to claim ahead of free slots: what the slots do in 100 ms. None before the first run was measured, and
-    /// none for jobs that take longer.
+    /// Jobs to claim ahead of free slots: what the slots do in 100 ms, and what memory is there for. None before the
+    /// first run was measured, and none for jobs that take longer.
     fn ahead(&self) -> u32 {
         let Some(mean) = self.mean_run_us.filter(|_| !self.bounded && !self.budget.limited) else { return 0 };
         let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
@@ -276,7 +301,8 @@ impl Inner {
             reason = "clamped to 0..=2000 above"
         )]
         let ahead = if per_slot < 1.0 { 0 } else { ahead as u32 };
-        ahead
+        let fit = MAX_CLAIMED_AHEAD_BYTES / self.mean_bytes.max(1);
+        ahead.min(u32::try_from(fit).unwrap_or(u32::MAX))
     }
 
     /// How many jobs fit: free slots and the buffer. Zero until the buffer is half empty, so that claims are large
@@ -320,7 +346,7 @@ mod tests {
             suspicions: 0,
         };
         let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0, memo: None };
-        Held { claimed: Claimed { job, lease }, session: session.clone() }
+        Held::new(Claimed { job, lease }, session.clone())
     }
 
     fn lane_of(workers: u32) -> (Lane, Arc<Session>) {
@@ -370,6 +396,43 @@ mod tests {
             assert!(lane.next(None, false).is_some());
         }
         assert_eq!(lane.want(), MAX_CLAIM_BATCH);
+    }
+
+    #[test]
+    fn what_waits_for_longer_than_expected_goes_back_but_for_the_next_jobs() {
+        let (lane, session) = lane_of(2);
+        lane.put(vec![held(&session)], 1);
+        assert!(lane.next(None, false).is_some());
+        assert!(lane.next(Some(Duration::from_micros(1)), false).is_none());
+        lane.put((0..1_000).map(|_| held(&session)).collect(), 1_000);
+        let claimed = Instant::now();
+        assert!(lane.take_stalled(claimed + BUFFER_PATIENCE / 2).is_empty(), "it is what was expected");
+        // They are slow now, though one starts again and again.
+        for _ in 0..3 {
+            assert!(lane.next(Some(Duration::from_secs(10)), false).is_some());
+        }
+        let later = claimed + BUFFER_PATIENCE;
+        lane.lock().moved = later;
+        let last = lane.lock().buffer.back().map(|h| h.claimed.job.id);
+        let back = lane.take_stalled(later);
+        assert_eq!(back.len(), 1_000 - 3 - 2, "two workers keep a job each");
+        assert_eq!(back.last().map(|h| h.claimed.job.id), last, "the latest ones go");
+        assert!(lane.take_stalled(later).is_empty(), "once");
+        let hang = later + BUFFER_PATIENCE;
+        assert_eq!(lane.take_stalled(hang).len(), 2, "none starts any more");
+        assert!(!lane.has_buffer());
+    }
+
+    #[test]
+    fn of_large_jobs_no_more_are_claimed_ahead_than_memory_is_there_for() {
+        let (lane, session) = lane_of(1);
+        let mut large = held(&session);
+        large.claimed.job.payload = Payload::from_storage("x".repeat(1 << 20));
+        lane.put(vec![large], 1);
+        assert!(lane.next(None, false).is_some());
+        assert!(lane.next(Some(Duration::from_micros(1)), false).is_none());
+        lane.hint_more();
+        assert_eq!(lane.want() as usize, 1 + (MAX_CLAIMED_AHEAD_BYTES >> 20));
     }
 
     #[test]
