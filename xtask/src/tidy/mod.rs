@@ -128,10 +128,13 @@ fn collect(dir: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), String
 }
 
 fn is_text(name: &str) -> bool {
-    const EXTENSIONS: [&str; 12] =
-        ["rs", "md", "toml", "lock", "sql", "sh", "snap", "css", "html", "json", "svg", "mjs"];
+    const EXTENSIONS: [&str; 14] = [
+        "rs", "md", "toml", "lock", "sql", "sh", "snap", "css", "html", "json", "svg", "mjs", "yml",
+        "service",
+    ];
+    const NAMES: [&str; 5] = ["run", ".gitignore", "Containerfile", "LICENSE-MIT", "LICENSE-APACHE"];
     let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-    EXTENSIONS.contains(&extension) || matches!(name, "run" | ".gitignore" | "LICENSE-MIT" | "LICENSE-APACHE")
+    EXTENSIONS.contains(&extension) || NAMES.contains(&name)
 }
 
 #[cfg(test)]
