@@ -75,6 +75,11 @@ impl Disk {
 
         let mut sent = Sent::default();
         let begun = Instant::now();
+        // A worker that starts on a full disk may refuse to: it has started once it has finished something.
+        sent.one(&enqueuer).await?;
+        while audit::finished(site.url()).await? == 0 && begun.elapsed() < LIMIT {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         while sent.refused.is_empty() {
             sent.one(&enqueuer).await?;
             if begun.elapsed() > LIMIT {

@@ -75,7 +75,7 @@ fn open_once(file: &Path, synchronous: Synchronous, purpose: Purpose) -> Result<
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, purpose != Purpose::Look);
     let mut conn = Connection::open_with_flags(file, flags)?;
-    conn.busy_handler(Some(wait_a_little))?;
+    wait_for_others(&conn)?;
     // Closing somebody else's database must not move its log into it.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // The first read of the file tells whether it is a database at all, and one for us: before any write.
@@ -119,6 +119,11 @@ fn settle(conn: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
          PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         synchronous.pragma()
     ))
+}
+
+/// Has a connection wait for locks of other processes.
+pub(super) fn wait_for_others(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_handler(Some(wait_a_little))
 }
 
 /// Waits a short random time, so that processes that share a file take turns instead of starving one another: SQLite's
@@ -288,7 +293,7 @@ fn open_reader(file: &Path) -> Result<Connection, StorageError> {
     let open = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(file, flags)?;
-        conn.busy_handler(Some(wait_a_little))?;
+        wait_for_others(&conn)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2000")?;
         Ok(conn)
     };

@@ -5,13 +5,14 @@
 //! to make it shorter.
 
 use super::error::is_full;
-use rusqlite::Connection;
+use super::open::wait_for_others;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Room left to others on the disk: what they write meanwhile must not stop the file's growth half way.
 const SPARE: u64 = 64 << 10;
-/// It is tried again at most this often: each command begins with this while the disk is full.
+/// After a move that failed half way it is tried again at most this often: each command begins with this meanwhile.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Whether there is room, as far as the writing thread has met its end.
@@ -19,15 +20,15 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(super) struct Room {
     /// `None` in memory.
     file: Option<PathBuf>,
-    /// The disk was full, and the log has not been moved as a whole since.
+    /// The disk was full, and the log has not begun anew since.
     starved: bool,
-    /// When it was last tried without success.
-    tried: Option<Instant>,
+    /// When a move last failed.
+    failed: Option<Instant>,
 }
 
 impl Room {
     pub(super) const fn of(file: Option<PathBuf>) -> Self {
-        Self { file, starved: false, tried: None }
+        Self { file, starved: false, failed: None }
     }
 
     /// Takes note of a full disk.
@@ -38,35 +39,49 @@ impl Room {
     /// Before a transaction: moves the log if the disk was full and there is room for it now. Where there is less,
     /// or somebody reads the log, work goes on in the log, and this is tried again before the next one.
     pub(super) fn make(&mut self, conn: &Connection) {
-        if !self.starved || self.tried.is_some_and(|at| at.elapsed() < AGAIN) {
-            return;
+        let waits = self.failed.is_some_and(|at| at.elapsed() < AGAIN);
+        let Some(file) = self.file.as_deref().filter(|_| self.starved && !waits) else { return };
+        if is_enough(conn, file) {
+            let anew = move_log(conn, file);
+            self.failed = anew.is_err().then(Instant::now);
+            self.starved = !anew.unwrap_or(false);
         }
-        if self.is_enough(conn) {
-            let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| {
-                let (busy, log, moved): (i64, i64, i64) = (r.get(0)?, r.get(1)?, r.get(2)?);
-                Ok(busy == 0 && log == moved)
-            });
-            self.starved = !moved.unwrap_or(false);
-        }
-        self.tried = self.starved.then(Instant::now);
     }
+}
 
-    /// Whether the file can grow to what it holds with the log.
-    fn is_enough(&self, conn: &Connection) -> bool {
-        let Some(file) = &self.file else { return true };
-        let holds = || -> rusqlite::Result<u64> {
-            let pages: u64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
-            let size: u64 = conn.query_row("PRAGMA page_size", [], |r| r.get(0))?;
-            Ok(pages.saturating_mul(size))
-        };
-        let has = std::fs::metadata(file).map(|m| m.len());
-        let beside = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let free = crate::host::space(beside).map(|(free, _)| free);
-        match (holds(), has, free) {
-            (Ok(holds), Ok(has), Some(free)) => fits(holds.saturating_sub(has), free),
-            // It can only be found out by a try.
-            _ => true,
-        }
+/// Moves the log into the file as far as nobody reads it; says whether it was all of it, so that the next commit begins
+/// the log anew. Other processes write nothing meanwhile, or they would take the room before the file has it.
+fn move_log(conn: &Connection, file: &Path) -> rusqlite::Result<bool> {
+    // A connection cannot move the log in a transaction of its own.
+    let mut other = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    wait_for_others(&other)?;
+    let alone = other.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !is_enough(conn, file) {
+        return Ok(false);
+    }
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    alone.rollback()?;
+    // What is left to do is nothing, or the work of a moment; readers are not waited for.
+    conn.busy_handler(None)?;
+    let busy = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |r| r.get::<_, i64>(0));
+    wait_for_others(conn)?;
+    busy.map(|busy| busy == 0)
+}
+
+/// Whether the file can grow to what it holds with the log.
+fn is_enough(conn: &Connection, file: &Path) -> bool {
+    let holds = || -> rusqlite::Result<u64> {
+        let pages: u64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0))?;
+        let size: u64 = conn.query_row("PRAGMA page_size", [], |r| r.get(0))?;
+        Ok(pages.saturating_mul(size))
+    };
+    let has = std::fs::metadata(file).map(|m| m.len());
+    let beside = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let free = crate::host::space(beside).map(|(free, _)| free);
+    match (holds(), has, free) {
+        (Ok(holds), Ok(has), Some(free)) => fits(holds.saturating_sub(has), free),
+        // It can only be found out by a try.
+        _ => true,
     }
 }
 
@@ -111,10 +126,10 @@ mod tests {
         let (log, part) = moved(&conn);
         assert!(part < log, "what is read stays: {part} of {log}");
         reader.execute_batch("COMMIT").unwrap();
-        room.tried = Some(Instant::now() + Duration::from_secs(3_600));
+        room.failed = Some(Instant::now() + Duration::from_secs(3_600));
         room.make(&conn);
         assert_eq!(moved(&conn).1, part, "it is not tried all the time");
-        room.tried = None;
+        room.failed = None;
         room.make(&conn);
         let (log, whole) = moved(&conn);
         assert_eq!(whole, log, "all of it is moved, and the log begins anew");
