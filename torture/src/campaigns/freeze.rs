@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// A heartbeat of 200 ms, and so a stale window of 900 ms.
 const BEAT: [&str; 6] = ["--heartbeat-ms", "200", "--poll-ms", "100", "--alone-ms", "1000"];
 const STALE: Duration = Duration::from_millis(900);
-/// How long the job under the knife runs, at least: longer than the freeze.
-const JOB: Duration = Duration::from_millis(3_500);
+/// How long a job that listens to nobody runs: longer than the freeze.
+const SPIN: Duration = Duration::from_millis(3_500);
 /// The events of a report that comes too late (docs/telemetry.md): the database refused it, or the process itself, by
 /// the time that has passed, did not even send it.
 const REFUSED: &str = "job.stale_lease";
@@ -116,8 +116,13 @@ async fn round(
     fleet: &[Worker],
     heir: Heir,
 ) -> Result<(Round, Duration), Failure> {
-    let kind = if heir == Heir::Late { "t.spin" } else { "t.sleep" };
-    let job = EnqueueRequest::new(kind, json!({ "ms": JOB.as_millis() }));
+    // It ends once there is this file, so not before the frozen process has been told, however slow the machine is.
+    let over = site.path(&format!("over-{}", JobId::new()));
+    let job = if heir == Heir::Late {
+        EnqueueRequest::new("t.spin", json!({ "ms": SPIN.as_millis() }))
+    } else {
+        EnqueueRequest::new("t.file", json!({ "path": over }))
+    };
     let id = enqueue(storage, vec![job]).await?.remove(0);
     let first =
         wait("the job to start", LIMIT, async || starts(site, &id).map(|s| s.into_iter().next())).await?;
@@ -161,6 +166,7 @@ async fn round(
     } else {
         told(site, &id, first.lease).await?.saturating_sub(Duration::from_nanos(thawed))
     };
+    std::fs::write(&over, "")?;
     wait("the job to be done", LIMIT, async || {
         Ok(storage.inspect.job(job_id).await?.filter(|j| j.status == JobStatus::Done))
     })

@@ -5,6 +5,7 @@ use forge_jobs::{HandlerRegistry, JobContext, JobOutcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often a spinning handler looks at the clock.
@@ -39,6 +40,14 @@ struct Lines {
 }
 
 #[derive(Deserialize)]
+struct File {
+    path: PathBuf,
+}
+
+/// How often it is looked for a file.
+const LOOK: Duration = Duration::from_millis(10);
+
+#[derive(Deserialize)]
 struct Text {
     text: String,
 }
@@ -47,6 +56,7 @@ struct Text {
 pub(crate) const HELP: &str = "\
 Test handlers (--test-handlers), by kind and payload:
   t.sleep {\"ms\":N}            waits, or until it is told to stop
+  t.file {\"path\":P}          waits for a file, or until it is told to stop
   t.spin {\"ms\":N}             keeps its thread busy, and listens to nobody
   t.fail {\"n\":N}              fails N times, then is done
   t.throttle {\"n\":N,\"ms\":M}   asks N times to wait M ms, then is done
@@ -64,6 +74,15 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
             cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("told to stop: {cause:?}")),
             () = tokio::time::sleep(Duration::from_millis(ms)) => JobOutcome::Done,
         }
+    });
+    add(handlers, ledger, "t.file", |ctx, File { path }| async move {
+        while !path.exists() {
+            tokio::select! {
+                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause:?}")),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        JobOutcome::Done
     });
     add(handlers, ledger, "t.spin", |_, Ms { ms }| async move {
         spin(Duration::from_millis(ms));
