@@ -319,6 +319,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cleared_tells_an_end_as_a_whole_again() {
+        let claim = Claim { queue: 1, kind: 1, claimed_at: MINUTE, due_at: 0, created_at: 0 };
+        let mut tape = Tape::default();
+        tape.ended(Outcome::Done, &claim, Timing::default());
+        tape.clear();
+        tape.ended(Outcome::Done, &claim, Timing::default());
+        assert_eq!(get(&played(&tape), MINUTE, 0, Source::All, 0).counts.done, 1);
+    }
+
+    #[test]
+    fn each_record_counts_on_every_level_and_for_every_source() {
+        let mut tape = Tape::default();
+        // In two minutes of one stretch of five, and in two hours.
+        for at in [2 * MINUTE, 3 * MINUTE, 61 * MINUTE] {
+            tape.locate(at, Place::Process(1));
+            tape.enqueued(1, 2, 5);
+            let claim = Claim { queue: 1, kind: 2, claimed_at: at, due_at: at, created_at: at };
+            tape.ended(Outcome::Done, &claim, Timing::default());
+        }
+        let sums = played(&tape);
+        let counts = |level: Level, at: i64, source: Source, of: i64| {
+            let counts = sums.get(&Key { level, at, host: 10, source, of }).map(|tally| tally.counts);
+            counts.map(|counts| (counts.enqueued, counts.started, counts.done))
+        };
+        for (source, of) in [(Source::All, 0), (Source::Queues, 1), (Source::Kinds, 2)] {
+            assert_eq!(counts(Level::Minute, 3 * MINUTE, source, of), Some((5, 1, 1)));
+            assert_eq!(counts(Level::FiveMinutes, 0, source, of), Some((10, 2, 2)));
+            assert_eq!(counts(Level::FiveMinutes, 60 * MINUTE, source, of), Some((5, 1, 1)));
+            assert_eq!(counts(Level::Hour, 0, source, of), Some((10, 2, 2)));
+            assert_eq!(counts(Level::Hour, 60 * MINUTE, source, of), Some((5, 1, 1)));
+        }
+        let ever: u64 =
+            sums.iter().filter(|(key, _)| key.source == Source::All).map(|(_, t)| t.counts.done).sum();
+        assert_eq!(ever, 3 * Level::KEPT.len() as u64, "once on each level");
+    }
+
+    #[test]
     fn one_that_is_off_keeps_nothing() {
         let mut tape = Tape::off();
         tape.locate(1, Place::Process(1));
@@ -348,18 +385,25 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_played(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            Sums::default().play(&bytes, 0, 0, &Plain);
+            let mut sums = Sums::default();
+            sums.play(&bytes, 0, 0, &Plain);
+            sums.into_inner();
         }
 
         #[test]
-        fn what_follows_another_end_is_told_as_well_as_what_stands_alone(ends in proptest::collection::vec(an_end(), 1..40)) {
+        fn what_follows_another_end_is_told_as_well_as_what_stands_alone(ends in proptest::collection::vec((an_end(), (1..3_i64, 1..3_i64, any::<bool>())), 1..40)) {
             let (mut one, mut alone) = (Tape::default(), Sums::default());
-            one.locate(MINUTE, Place::Process(1));
-            for (outcome, claim, timing) in &ends {
-                one.ended(*outcome, claim, *timing);
+            for ((outcome, claim, timing), (at, process, enqueued)) in &ends {
+                let write = |tape: &mut Tape| {
+                    tape.locate(at * MINUTE, Place::Process(*process));
+                    if *enqueued {
+                        tape.enqueued(claim.queue, claim.kind, 1);
+                    }
+                    tape.ended(*outcome, claim, *timing);
+                };
+                write(&mut one);
                 let mut tape = Tape::default();
-                tape.locate(MINUTE, Place::Process(1));
-                tape.ended(*outcome, claim, *timing);
+                write(&mut tape);
                 alone.play(tape.bytes().unwrap(), 0, 0, &Plain);
             }
             prop_assert_eq!(played(&one), alone.into_inner());

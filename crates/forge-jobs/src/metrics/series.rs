@@ -72,7 +72,7 @@ impl Level {
 
 /// Where the step begins that a time lies in; without steps there is one, from 1970 on.
 const fn start_of(at: i64, step: i64) -> i64 {
-    if step == 0 { 0 } else { at - at.rem_euclid(step) }
+    if step == 0 { 0 } else { at.saturating_sub(at.rem_euclid(step)) }
 }
 
 /// What lines are of.

@@ -231,3 +231,21 @@ impl Tape {
         self.number(kind);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_an_end_are_those_that_sql_changes() {
+        let mut tape = Tape::default();
+        let claim = Claim { queue: 1, kind: 0x0203, claimed_at: 5, due_at: 4, created_at: 3 };
+        let timing = Timing { ran_for: Duration::from_micros(7), ended_ago: Duration::from_micros(8) };
+        tape.ended(Outcome::Dead(DeadReason::ALL[1]), &claim, timing);
+        let long = [&[0x24, 0, 0, 0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 5][..], &[1, 2, 7, 8]].concat();
+        assert_eq!(tape.bytes(), Some(&long[..]));
+        tape.ended(Outcome::Done, &Claim { claimed_at: 4, ..claim }, timing);
+        let both = [&long[..], &[0x30, 1, 0, 2, 7, 8]].concat();
+        assert_eq!(tape.bytes(), Some(&both[..]));
+    }
+}
