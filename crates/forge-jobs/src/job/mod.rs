@@ -219,6 +219,29 @@ pub struct ClaimedJob {
     pub suspicions: u32,
 }
 
+#[cfg(test)]
+impl ClaimedJob {
+    /// One of no queue and kind in particular, on its only attempt.
+    pub(crate) fn plain() -> Self {
+        let at = Timestamp::from_micros(1);
+        Self {
+            id: JobId::new(),
+            kind: "k".into(),
+            queue: "q".into(),
+            payload: Payload::from_storage("1"),
+            attempt: 1,
+            max_attempts: 1,
+            priority: 0,
+            throttles: 0,
+            created_at: at,
+            due_at: at,
+            tags: Vec::new(),
+            trace: None,
+            suspicions: 0,
+        }
+    }
+}
+
 /// Cleans error text so that any storage can take it, and cuts it to `limit` bytes, visibly.
 ///
 /// Without this a job whose handler reports a NUL could never leave `running`.

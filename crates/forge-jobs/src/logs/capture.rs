@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::handler::HandlerOptions;
     use crate::logs::LogLevel;
-    use crate::{ClaimedJob, JobId, Payload, ProcessId, Timestamp};
+    use crate::{ClaimedJob, JobId, ProcessId, Timestamp};
 
     fn log() -> Arc<AttemptLog> {
         let lease = Lease { job: JobId::new(), claim_no: 1, process: ProcessId::new(), row: 0, memo: None };
@@ -277,24 +277,10 @@ mod tests {
         assert!(!log.end());
         assert!(log.flush().chunk.is_none());
     }
+
     fn attempt() -> Arc<AttemptState> {
-        let lease = Lease { job: JobId::new(), claim_no: 1, process: ProcessId::new(), row: 0, memo: None };
-        let at = Timestamp::from_micros(1);
-        let job = ClaimedJob {
-            id: lease.job,
-            kind: "k".into(),
-            queue: "q".into(),
-            payload: Payload::from_storage("1"),
-            attempt: 1,
-            max_attempts: 1,
-            priority: 0,
-            throttles: 0,
-            created_at: at,
-            due_at: at,
-            tags: Vec::new(),
-            trace: None,
-            suspicions: 0,
-        };
+        let job = ClaimedJob::plain();
+        let lease = Lease { job: job.id, claim_no: 1, process: ProcessId::new(), row: 0, memo: None };
         Arc::new(AttemptState::new(job, lease, HandlerOptions::default()))
     }
 

@@ -325,27 +325,11 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::storage::Lease;
-    use crate::{ClaimedJob, JobId, Payload, Timestamp};
+    use crate::{ClaimedJob, Payload};
 
     fn held(session: &Arc<Session>) -> Held {
-        let id = JobId::new();
-        let at = Timestamp::now();
-        let job = ClaimedJob {
-            id,
-            kind: "k".into(),
-            queue: "q".into(),
-            payload: Payload::from_storage("1"),
-            attempt: 1,
-            max_attempts: 1,
-            priority: 0,
-            throttles: 0,
-            created_at: at,
-            due_at: at,
-            tags: Vec::new(),
-            trace: None,
-            suspicions: 0,
-        };
-        let lease = Lease { job: id, claim_no: 1, process: session.process, row: 0, memo: None };
+        let job = ClaimedJob::plain();
+        let lease = Lease { job: job.id, claim_no: 1, process: session.process, row: 0, memo: None };
         Held::new(Claimed { job, lease }, session.clone())
     }
 

@@ -139,6 +139,7 @@ mod tests {
         let (log, after) = moved(&conn);
         assert!(after < log, "there is room again: {after} of {log}");
     }
+
     #[test]
     fn a_file_that_need_not_grow_needs_no_room() {
         assert!(fits(0, 0));
