@@ -10,11 +10,13 @@ pub(super) fn push(bytes: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Appends a number that may be below zero: small ones of either sign are short.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn push_signed(bytes: &mut Vec<u8>, n: i64) {
     push(bytes, ((n << 1) ^ (n >> 63)).cast_unsigned());
 }
 
 /// Takes off the front what [`push_signed`] appended.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
     let n = take(bytes)?;
     Some((n >> 1).cast_signed() ^ -(n & 1).cast_signed())
