@@ -136,7 +136,9 @@ impl Frame {
         let last = self.xs.last().copied();
         let kept = self.len() - usize::from(last.is_some_and(|last| last.total_cmp(&x).is_eq()));
         let from = (kept + 1).saturating_sub(keep.max(1)).min(kept);
-        let joined = |old: &[f64], new: f64| -> Arc<[f64]> { [&old[from..kept], &[new]].concat().into() };
+        let joined = |old: &[f64], new: f64| -> Arc<[f64]> {
+            old[from..kept].iter().copied().chain(std::iter::once(new)).collect()
+        };
         let xs = joined(&self.xs, x);
         for (at, column) in self.series.iter_mut().enumerate() {
             column.values = joined(&column.values, values.get(at).copied().unwrap_or(f64::NAN));
@@ -144,7 +146,20 @@ impl Frame {
         if last.is_some_and(|last| last > x) {
             *self = Self::new(xs, std::mem::take(&mut self.series));
         } else {
-            (self.step, self.xs) = (look(&xs).1, xs);
+            self.step = self.step_after(&xs, from);
+            self.xs = xs;
+        }
+    }
+
+    /// The step once the first `gone` points went and the last of `xs` came. All points are looked at only if closest
+    /// neighbours went, and none as close came.
+    fn step_after(&self, xs: &[f64], gone: usize) -> Option<f64> {
+        let went = look(&self.xs[..(gone + 1).min(self.len())]).1;
+        let came = look(&xs[xs.len().saturating_sub(2)..]).1;
+        match (self.step, came) {
+            (Some(step), Some(came)) if came <= step => Some(came),
+            (Some(step), _) if went.is_none_or(|went| went > step) => Some(step),
+            _ => look(xs).1,
         }
     }
 

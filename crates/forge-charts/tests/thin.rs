@@ -163,4 +163,15 @@ proptest! {
             prop_assert_eq!(frame.step(), steps.min_by(f64::total_cmp));
         }
     }
+
+    #[test]
+    fn the_closest_neighbours_are_known_while_points_come_and_go(
+        distances in prop::collection::vec(0_u8..5, 1..60), keep in 1_usize..12
+    ) {
+        let mut frame = Frame::new([0.0], vec![Series::new("a", [0.0])]);
+        for (at, x) in distances.iter().scan(0.0, |x, distance| { *x += f64::from(*distance); Some(*x) }).enumerate() {
+            frame.push(x, &[at as f64], keep);
+            prop_assert_eq!(&frame, &Frame::new(frame.xs(), frame.series().to_vec()));
+        }
+    }
 }
