@@ -97,7 +97,7 @@ pub(super) fn log(now: i64, query: &LogQuery) -> Answer<LogPage> {
     }
     let line = |seconds: i64, level: &str, message: &str| {
         json!({"at": rfc3339(now + seconds * 1_000_000), "claim_no": 1, "level": level, "target": "demo",
-            "message": message, "fields": {"to": "alice"}, "left_out": false})
+            "message": message, "fields": {"upstream": "img-2"}, "left_out": false})
     };
     wire(&json!({"lines": [line(-240, "info", "connecting"), line(-239, "warn", "<b>slow</b>"),
         line(-238, "error", "refused")], "next": "1", "more": false}))

@@ -21,6 +21,9 @@ const PAYLOADS: [&str; 8] = [
     r#""javascript:window.hacked=1""#,
 ];
 
+/// What a job about pictures has in place of the first.
+const PICTURE: &str = r#"{"image":"alice/portrait.jpg","sizes":[64,256,1024]}"#;
+
 const ERROR: &str = "connection refused (os error 111)\n   at upstream::call (src/upstream.rs:42)";
 const HOSTILE: &str = "<img src=x onerror=window.hacked=1> broke </script><script>window.hacked=1</script>";
 
@@ -68,15 +71,16 @@ pub(super) fn job(
     let attempts = if failed {
         json!([{"attempt": 1, "claim_no": 1, "process": null, "worker": worker, "started_at": at(-240),
             "ended_at": at(-238), "ran_seconds": 1.5, "result": "failed", "cause": "handler", "error": error,
-            "chain": [{"type": "SmtpError", "message": "send mail"}, {"type": null, "message": "connection refused"}],
-            "location": null, "error_group": group, "next_due_at": at(90)}])
+            "chain": [{"type": "FetchError", "message": "fetch the original"}, {"type": null, "message": "connection refused"}],
+            "location": null, "error_group": group,
+            "next_due_at": (status == "retrying").then(|| at(90))}])
     } else {
         json!([])
     };
     let mut detail: JobDetail = wire(&json!({
         "job": {"id": id, "kind": kind, "queue": queue, "status": status,
             "dead_reason": if status == "dead" { json!("exhausted") } else { json!(null) },
-            "priority": 0, "attempt": i32::from(started), "max_attempts": 20, "claim_no": i32::from(started),
+            "priority": 0, "attempt": i32::from(started), "max_attempts": if status == "dead" { 1 } else { 20 }, "claim_no": i32::from(started),
             "process": if status == "running" { json!("0195e000-0000-7000-8000-000000000001") } else { json!(null) },
             "created_at": at(-300), "due_at": due, "started_at": started.then(|| at(-240)),
             "finished_at": finished.then(|| at(-30)), "cancel_requested_at": null, "throttles": 0, "crashes": 0,
@@ -150,14 +154,11 @@ pub(super) fn world(now: i64) -> World {
     for (line, (queue, kind, status, count)) in lines.into_iter().enumerate() {
         for n in 0..count {
             let id = format!("0195e0{line:02x}-0000-7000-8000-{n:012x}");
-            let made = job(
-                now - i64::from(n) * 7 * SECOND,
-                &id,
-                kind,
-                queue,
-                status,
-                PAYLOADS[usize::try_from(n).unwrap_or(0) % 8],
-            );
+            let payload = match PAYLOADS[usize::try_from(n).unwrap_or(0) % 8] {
+                mail if mail == PAYLOADS[0] && kind == "image.resize" => PICTURE,
+                payload => payload,
+            };
+            let made = job(now - i64::from(n) * 7 * SECOND, &id, kind, queue, status, payload);
             jobs.extend(made);
         }
     }
