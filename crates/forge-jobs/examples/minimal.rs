@@ -48,6 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let outcome = handle.request_cancel(&later_id).await?;
     println!("cancel: {outcome:?}");
 
+    // Until nothing is left to do.
+    handle.drained().await?;
     let report = handle.shutdown_graceful(Duration::from_secs(25)).await;
     println!("stopped with {} job(s) still running", report.still_running.len());
     Ok(())

@@ -1,4 +1,4 @@
-//! Every bound and default in one place, with the relations among them checked when this crate is compiled.
+//! Every bound and default that a user of the queue meets, in one place, with the relations among them checked when this crate is compiled.
 //!
 //! A default can be overridden where its doc says so; a limit cannot.
 

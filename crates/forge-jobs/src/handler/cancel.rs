@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 pub enum CancelCause {
     /// A person cancelled the job: it will end dead as `cancelled`, unless the handler reports `Done`.
     Requested,
-    /// The attempt's time limit has passed: it has failed.
+    /// The attempt's time limit has passed: it has failed, unless the handler reports `Done` or `Dead` within the grace.
     TimedOut,
     /// The process shuts down: the job goes back uncharged, unless the handler reports `Done` or `Dead`.
     Shutdown,

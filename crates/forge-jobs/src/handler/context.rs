@@ -213,7 +213,9 @@ impl JobContext {
     }
 
     /// Enqueues a job. It is durable when this returns, whatever becomes of the running one: if this attempt fails
-    /// and runs again, it enqueues again, unless the request has a dedupe key or an id of its own.
+    /// and runs again, it enqueues again, unless the request has an id of its own, the same in each attempt. A dedupe
+    /// key helps only as long as it is held: by default until that job is done or dead, which may be before this one
+    /// runs again.
     ///
     /// # Errors
     ///

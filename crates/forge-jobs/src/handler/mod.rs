@@ -107,7 +107,8 @@ pub trait TypedHandler: Send + Sync + 'static {
 #[non_exhaustive]
 pub struct HandlerOptions {
     /// How long one attempt may take; `None`: as long as it likes. Default 10 minutes. Past it the handler is told to
-    /// stop, and 5 s later its future is dropped; the attempt has failed.
+    /// stop, and after [`RuntimeConfig::cancel_grace`](crate::RuntimeConfig::cancel_grace) (5 s) its future is dropped.
+    /// `Done` and `Dead` reported within the grace count; anything else is a failure.
     pub time_limit: Option<Duration>,
 }
 

@@ -31,7 +31,9 @@ pub enum JobOutcome {
     /// attempts are used up, then it is dead as `exhausted`. A panic counts as this.
     Failed(String),
     /// Not now: an upstream asked to wait. Burns no attempt; the job comes back after `retry_after` or the queue's
-    /// backoff, whichever is later.
+    /// backoff, whichever is later. That backoff grows with each throttle in a row, as after failures: 15 s, 30 s, …
+    /// to 6 h by default. The thousandth in a row is dead as `exhausted`. To look again at a fixed pace enqueue a job
+    /// with a delay, or use a schedule.
     Throttled {
         /// How long the upstream asked to wait; zero leaves it to the queue's backoff.
         retry_after: Duration,
@@ -41,7 +43,8 @@ pub enum JobOutcome {
 }
 
 impl JobOutcome {
-    /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`.
+    /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`. `anyhow::Error` and `Box<dyn Error>` are no
+    /// `Error` themselves: of these use [`failed(&*e)`](Self::failed).
     pub fn from_result<T, E: std::error::Error>(result: Result<T, E>) -> Self {
         match result {
             Ok(_) => Self::Done,

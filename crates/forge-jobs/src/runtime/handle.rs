@@ -60,6 +60,7 @@ impl Counted {
 /// When the last clone is dropped without [`Self::shutdown_graceful`], the runtime stops in the background as if
 /// shut down with no time to finish.
 #[derive(Clone)]
+#[must_use = "the runtime stops when its last handle is dropped"]
 pub struct QueueHandle(Arc<Inner>);
 
 struct Inner {
@@ -117,7 +118,8 @@ impl QueueHandle {
     }
 
     /// Stops in good order: no more claims; running jobs have `timeout` to finish; then they are told to stop and
-    /// have 5 s more; what was claimed and not finished is handed back, uncharged, for another worker to take at once.
+    /// have [`RuntimeConfig::cancel_grace`](crate::RuntimeConfig::cancel_grace) (5 s) more; what was claimed and not
+    /// finished is handed back, uncharged, for another worker to take at once.
     ///
     /// A handler that ignores the signal keeps its job `running`, and this process keeps it alive: it is in
     /// [`ShutdownReport::still_running`]. A program that exits all the same calls [`Self::abandon`] first.
@@ -141,7 +143,8 @@ impl QueueHandle {
     }
 
     /// For a program that exits now: ends the registration and hands everything back, also what still runs here. A
-    /// handler that goes on after this may run beside its own successor; its result is refused.
+    /// handler that goes on after this may run beside its own successor; its result is refused. Dropping
+    /// the future does not undo it.
     pub async fn abandon(&self) {
         let (reply, answer) = oneshot::channel();
         if self.0.commands.send(Command::Abandon { reply }).is_ok() {

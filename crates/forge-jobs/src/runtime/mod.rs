@@ -138,7 +138,7 @@ impl QueueRuntime {
     }
 
     /// Creates the queue if it is not there, else sets its workers per process, unless an operator did: then the
-    /// operator's number stays.
+    /// operator's number stays. Not cancel safe: a call that is dropped may have taken effect.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl QueueRuntime {
         self.storage.queues.ensure(EnsureQueueParams { queue: queue.to_owned(), workers }).await
     }
 
-    /// Gives a scope a limit, or another one, unless an operator did: then the operator's stays.
+    /// Gives a scope a limit, or another one, unless an operator did: then the operator's stays. Not cancel safe: a call
+    /// that is dropped may have taken effect.
     ///
     /// # Errors
     ///
@@ -167,7 +168,8 @@ impl QueueRuntime {
     }
 
     /// Attaches a queue to a scope, or with `None` detaches it: each of its jobs takes a permit when it is claimed, and
-    /// waits in the queue, without a worker, while there is none. Says whether anything changed.
+    /// waits in the queue, without a worker, while there is none. Says whether anything changed. Not cancel safe: a call
+    /// that is dropped may have taken effect.
     ///
     /// # Errors
     ///
@@ -233,7 +235,10 @@ impl QueueRuntime {
 
     /// Registers this process and starts to work. Handlers run in the tokio runtime that this is called in.
     ///
-    /// A runtime that was shut down can be started again.
+    /// Keep the handle: when its last clone is dropped the runtime stops, and running jobs have only the grace.
+    ///
+    /// A runtime that was shut down can be started again. Not cancel safe: a call that is dropped may have declared its
+    /// schedules, and may leave a registration that other processes find dead after a while.
     ///
     /// # Errors
     ///

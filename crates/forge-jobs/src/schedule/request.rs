@@ -37,7 +37,7 @@ pub struct Schedule {
 impl Schedule {
     /// A schedule of this name that enqueues this job whenever the expression fires. The name is one of
     /// `[A-Za-z0-9._:/-]{1,128}`, the expression one of [`cron`](crate::cron). The job must have no id, no run-at, no
-    /// delay and no dedupe key.
+    /// delay, no dedupe key and no concurrency key.
     pub fn new(name: impl Into<String>, expression: impl Into<String>, job: EnqueueRequest) -> Self {
         Self {
             name: name.into(),

@@ -23,7 +23,7 @@ pub enum Retention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueSettings {
-    /// Jobs that one process runs at a time. Default 10, range 0 to 1,024. Lowering it harms no running job.
+    /// Jobs of this queue that one process runs at a time. Default 10, range 0 to 1,024. Lowering it harms no running job.
     pub workers: u32,
     /// Whether claims are suspended. Running jobs go on.
     pub paused: bool,
