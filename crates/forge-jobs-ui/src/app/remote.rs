@@ -261,7 +261,8 @@ impl Doing {
     }
 
     fn start(self, answer: Pending<Box<dyn FnOnce()>>) {
-        if self.busy.get_untracked() {
+        // Where the page is gone that it is done on, there is nobody to tell what came of it.
+        if self.busy.try_get_untracked() != Some(false) {
             return;
         }
         self.busy.set(true);

@@ -18,6 +18,12 @@ pub(super) fn shell(ctx: Ctx) -> AnyView {
     let failed = RwSignal::new(None::<IpcError>);
     find_out(ctx, failed);
     follow_place(ctx);
+    // The login takes the place of the page that a question is about.
+    Effect::new(move |_| {
+        if ctx.login.get() {
+            ctx.question.set(None);
+        }
+    });
     let clicked = move |event: web_sys::MouseEvent| {
         let home = ctx.href(&Place::of(Tab::Overview));
         if let Some((path, search)) = followed(&event, home.trim_end_matches('/')) {
@@ -89,6 +95,8 @@ fn follow_place(ctx: Ctx) {
             document.set_title(&text::page_title(open.as_deref(), name));
         }
         if before.is_some() {
+            // What was asked was about the page before.
+            ctx.question.set(None);
             browser::focus("#fp-main");
             // The way back leads to where it was left.
             if let Some(window) = browser::window().filter(|_| ctx.went.get_value()) {

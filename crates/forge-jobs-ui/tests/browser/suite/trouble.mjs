@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, scheduled, waiting } from './checks.mjs';
-import { acts, alert, box, button, chosen, filter, heading, ids, link, lists, main, on, region, row, said, settled, someJobs, stands, tab } from './person.mjs';
+import { acts, alert, box, button, chosen, dialog, field, filter, heading, ids, link, lists, main, on, open, region, row, said, settled, someJobs, stands, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -179,6 +179,29 @@ check('a stream that ends and is there again at once is nothing to tell of', asy
   assert.deepEqual(await page.evaluate(() => window.told), []);
   await way.close();
 }, { real, expect: ['ERR_', 'EventSource'] });
+
+check('a question goes with the page that it is about', async (page, world) => {
+  const [job] = scheduled(1, 'asked');
+  await world.make(page, [job]);
+  await world.go(page, '/scheduled?queue=asked');
+  await open(page, job.id).click();
+  const ask = async () => {
+    await button(acts(page), 'Cancel').click();
+    await dialog(page, 'Cancel 1 job?').waitFor();
+  };
+  await ask();
+  await page.goBack();
+  await dialog(page, 'Cancel 1 job?').waitFor({ state: 'hidden' });
+  await lists(page, [job.id]);
+  // Whoever is no longer known is asked to log in, and nothing else.
+  await page.goForward();
+  await ask();
+  await page.route(`**/api/v1/jobs/${job.id}*`, (route) => route.fulfill(refusal(401, 'unauthenticated', 'who is it?')));
+  await world.make(page, scheduled(1, 'asked'));
+  await field(page, 'Token').waitFor();
+  await dialog(page, 'Cancel 1 job?').waitFor({ state: 'hidden' });
+  world.holds(`SELECT status FROM {v}forge_inspect_jobs WHERE id = '${job.id}'`, [{ status: 'scheduled' }]);
+}, { real, expect: ['401'] });
 
 check('a panel that has failed says so, on the page and in the console', async (page, world) => {
   await world.go(page);
