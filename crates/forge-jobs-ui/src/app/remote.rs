@@ -4,7 +4,7 @@
 //! dozen types loads that once.
 
 use super::browser;
-use super::context::Ctx;
+use super::context::{Ctx, Live};
 use super::focus;
 use super::memo::memo;
 use crate::ipc::{Answer, IpcError, QueueIpc};
@@ -16,6 +16,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// So many refreshes wait for an answer; then it counts as lost on its way.
+const PATIENCE: u32 = 12;
 
 /// An answer to come.
 pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Answer<T>>>>;
@@ -118,6 +121,12 @@ impl<T: Send + Sync + 'static> Remote<T> {
         self.core.reload();
     }
 
+    /// Asks again every so many seconds for what moves without a change that is told, while it is wanted, somebody looks,
+    /// and the server answers. A question that waits for its answer is left to it, however long that takes.
+    pub(crate) fn every(self, ctx: Ctx, seconds: i64, wanted: impl Fn() -> bool + Send + Sync + 'static) {
+        self.core.every(ctx, seconds, Box::new(wanted));
+    }
+
     /// A part of the data that changes only when it differs.
     pub(crate) fn part<P: PartialEq + Clone + Send + Sync + 'static>(
         self,
@@ -136,8 +145,11 @@ struct Core {
     data: RwSignal<Option<Erased>>,
     error: RwSignal<Option<IpcError>>,
     again: RwSignal<u64>,
+    moved: RwSignal<u64>,
     /// The number of the last question.
     asked: StoredValue<u64>,
+    /// The number of the last question that was answered, and how often a refresh has waited for an answer since.
+    answered: StoredValue<(u64, u32)>,
     /// The answer to an earlier question is not shown any more.
     least: StoredValue<u64>,
 }
@@ -148,7 +160,9 @@ impl Core {
             data: RwSignal::new(None),
             error: RwSignal::new(None),
             again: RwSignal::new(0),
+            moved: RwSignal::new(0),
             asked: StoredValue::new(0),
+            answered: StoredValue::new((0, 0)),
             least: StoredValue::new(0),
         };
         let query = memo(move |_| query());
@@ -162,7 +176,7 @@ impl Core {
                 .sum::<u64>()
         });
         Effect::new(move |before: Option<(Option<Erased>, u64)>| {
-            let (asked_for, _, again) = (query.get(), seen.get(), this.again.get());
+            let (asked_for, _, again, _) = (query.get(), seen.get(), this.again.get(), this.moved.get());
             // What another question was answered with is not shown under this one.
             if before.as_ref().is_some_and(|(before, _)| *before != asked_for) {
                 this.data.set(None);
@@ -187,6 +201,7 @@ impl Core {
         self.asked.set_value(number);
         spawn_local(async move {
             let answer = answer.await;
+            self.answered.try_update_value(|answered| *answered = (answered.0.max(number), 0));
             focus::released().await;
             // A page that is gone, or knows better by now.
             if self.least.try_get_value().is_none_or(|least| number < least) {
@@ -233,6 +248,27 @@ impl Core {
 
     fn reload(self) {
         self.again.update(|n| *n += 1);
+    }
+
+    fn every(self, ctx: Ctx, seconds: i64, wanted: Box<dyn Fn() -> bool + Send + Sync>) {
+        let round = memo(move |_| ctx.now.get() / (seconds * 1_000_000));
+        Effect::new(move |before: Option<i64>| {
+            let now = round.get();
+            let resting = matches!(ctx.live.get_untracked(), Live::Paused | Live::Lost(_));
+            if before.is_some() && !resting && untrack(&wanted) {
+                self.refresh();
+            }
+            now
+        });
+    }
+
+    fn refresh(self) {
+        let (answered, waited) = self.answered.get_value();
+        if answered < self.asked.get_value() && waited < PATIENCE {
+            self.answered.set_value((answered, waited + 1));
+        } else {
+            self.moved.update(|n| *n += 1);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happened over a range of time, as charts. They share range, crosshair and zoom.
 
 use crate::app::memo;
-use crate::app::{Ctx, Live, Remote, browser};
+use crate::app::{Ctx, Remote, browser};
 use crate::model::range::{self, PRESETS, Range};
 use crate::model::time;
 use crate::parts;
@@ -32,15 +32,7 @@ pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(
     remote: Remote<T>,
     range: Memo<Range>,
 ) {
-    let round = memo(move |_| ctx.now.get() / (EVERY * 1_000_000));
-    Effect::new(move |before: Option<i64>| {
-        let now = round.get();
-        if before.is_some() && range.with_untracked(Range::moves) && ctx.live.get_untracked() != Live::Paused
-        {
-            remote.reload();
-        }
-        now
-    });
+    remote.every(ctx, EVERY, move || range.with(Range::moves));
 }
 
 /// The lines of a range.

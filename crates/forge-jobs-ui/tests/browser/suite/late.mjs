@@ -66,6 +66,23 @@ check('an answer that comes after its change is on the page does no harm', async
   world.holds("SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'late' AND dead_reason = 'cancelled'", [{ status: 'dead' }]);
 }, { real });
 
+check('answers that take longer than the page waits to ask again are shown, and one is asked for at a time', async (page, world) => {
+  let [open, most] = [0, 0];
+  await page.route('**/metrics/timeline*', async (route) => {
+    open += 1;
+    most = Math.max(most, open);
+    // The page asks again every 5 s.
+    await new Promise((done) => setTimeout(done, 7000));
+    open -= 1;
+    await route.continue().catch(() => {});
+  });
+  await world.go(page);
+  const waits = main(page).getByRole('figure').first().getByText('Loading…');
+  await waits.waitFor({ state: 'attached' });
+  await waits.waitFor({ state: 'detached', timeout: 20000 });
+  assert.equal(most, 1);
+}, { real });
+
 check('what changes before the page is told of changes is on the page when it is', async (page, world) => {
   await world.limit(page, 'early');
   let open;
