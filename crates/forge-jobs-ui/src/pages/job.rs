@@ -13,9 +13,12 @@ use crate::model::format;
 use crate::model::route::{Place, Tab};
 use crate::parts;
 use crate::text;
-use forge_jobs_api::wire::{Job, JobDetail, Role, Topic, VerbOutcome, VerbReport, Why};
+use forge_jobs_api::wire::{Job, JobDetail, JobStatus, Role, Topic, VerbOutcome, VerbReport, Why};
 use leptos::prelude::*;
 use std::sync::Arc;
+
+/// Between two looks at how far a running job is, in seconds.
+pub(super) const PROGRESS: i64 = 3;
 
 pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let (of_job, of_why) = (id.clone(), id.clone());
@@ -31,6 +34,10 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         move || Some(of_why.clone()),
         |ipc, id| Box::pin(async move { ipc.why(&id).await }),
     );
+    // How far it is changes nothing that is told.
+    detail.every(ctx, PROGRESS, move || {
+        detail.data.get_untracked().is_some_and(|d| d.job.status == JobStatus::Running)
+    });
     let job = memo(move |_| detail.data.get().map(|d| Arc::new(d.job.clone())));
     let acts = Acts {
         ctx,

@@ -1,5 +1,6 @@
 //! Worker processes, and what each of them is doing.
 
+use super::job::PROGRESS;
 use crate::app::{Ctx, Remote};
 use crate::model::route::{Place, Tab};
 use crate::parts;
@@ -33,6 +34,8 @@ pub(crate) fn list(ctx: Ctx, running: Remote<JobPage>) -> AnyView {
         || Some(()),
         |ipc, ()| Box::pin(async move { ipc.processes().await }),
     );
+    running
+        .every(ctx, PROGRESS, move || running.data.get_untracked().is_some_and(|page| !page.jobs.is_empty()));
     let draw = move |list: Arc<ProcessList>| {
         if list.processes.is_empty() {
             return parts::empty(

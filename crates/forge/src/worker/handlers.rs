@@ -40,6 +40,12 @@ struct Lines {
 }
 
 #[derive(Deserialize)]
+struct Steps {
+    ms: u64,
+    n: u64,
+}
+
+#[derive(Deserialize)]
 struct File {
     path: PathBuf,
 }
@@ -56,6 +62,7 @@ struct Text {
 pub(crate) const HELP: &str = "\
 Test handlers (--test-handlers), by kind and payload:
   t.sleep {\"ms\":N}            waits, or until it is told to stop
+  t.steps {\"ms\":N,\"n\":K}     takes K steps of N ms, and tells each as progress
   t.file {\"path\":P}          waits for a file, or until it is told to stop
   t.spin {\"ms\":N}             keeps its thread busy, and listens to nobody
   t.fail {\"n\":N}              fails N times, then is done
@@ -74,6 +81,15 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
             cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("told to stop: {cause:?}")),
             () = tokio::time::sleep(Duration::from_millis(ms)) => JobOutcome::Done,
         }
+    });
+    add(handlers, ledger, "t.steps", |ctx, Steps { ms, n }| async move {
+        for step in 1..=n {
+            tokio::select! {
+                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause:?}")),
+                () = tokio::time::sleep(Duration::from_millis(ms)) => ctx.progress(step, Some(n), None),
+            }
+        }
+        JobOutcome::Done
     });
     add(handlers, ledger, "t.file", |ctx, File { path }| async move {
         while !path.exists() {

@@ -81,6 +81,25 @@ check('a job that runs is asked to stop', async (page, world) => {
   await world.eventually(page, jobs(made.id, 'status, dead_reason'), [{ status: 'dead', dead_reason: 'cancelled' }]);
 });
 
+check('how far a job is moves on while nothing else happens', async (page, world) => {
+  const made = { id: newId(), kind: 't.steps', queue: 'steps', payload: { ms: 200, n: 600 }, max_attempts: 1 };
+  await world.make(page, [made]);
+  await world.go(page, `/jobs/${made.id}`);
+  await stands(page, 'running');
+  const far = () => main(page).getByRole('progressbar', { name: 'Progress' }).getAttribute('value').then(Number);
+  const before = await far();
+  await page.waitForFunction((before) => Number(document.querySelector('main progress')?.getAttribute('value')) > before + 20, before);
+  // The processes tell it too.
+  await world.go(page, '/processes');
+  const told = main(page).getByText(/^\d+ of 600/);
+  const first = Number.parseInt(await told.textContent(), 10);
+  await page.waitForFunction((first) => [...document.querySelectorAll('main *')].some((e) => e.children.length === 0 && Number(/^(\d+) of 600/.exec(e.textContent)?.[1]) > first + 20), first);
+  await world.go(page, `/jobs/${made.id}`);
+  await button(acts(page), 'Cancel').click();
+  await answer(page, 'Cancel 1 job?', 'Cancel 1 job');
+  await stands(page, 'dead');
+}, { real: 'nobody works there', alone: true });
+
 check('what a handler logs and gives is beside its job', async (page, world) => {
   const [logs, gives] = [['t.log', { n: 2, text: 'hello from inside' }], ['t.echo', { given: 12345678901234567 }]].map(([kind, payload]) =>
     ({ id: newId(), kind, queue: 'logs', payload }));
