@@ -17,15 +17,32 @@ use forge_jobs_api::wire::{
 };
 use leptos::prelude::*;
 
+/// What was asked for. It is what is done, whatever the page is filtered by meanwhile.
+#[derive(Clone)]
+struct Asked {
+    verb: Verb,
+    filter: JobQuery,
+    /// The filter, as its bar says it.
+    words: String,
+}
+
 /// What was asked for, and how far it is.
 #[derive(Clone, Copy)]
 struct Bulk {
     ctx: Ctx,
-    asked: RwSignal<Option<Verb>>,
+    asked: RwSignal<Option<Asked>>,
     preview: RwSignal<Option<BulkPreview>>,
     done: RwSignal<u64>,
     stop: RwSignal<bool>,
     typed: RwSignal<String>,
+}
+
+impl Bulk {
+    /// Goes no further, and asks no longer.
+    fn close(self) {
+        self.stop.set(true);
+        self.asked.set(None);
+    }
 }
 
 const fn word(verb: Verb) -> BulkVerb {
@@ -65,12 +82,22 @@ pub(crate) fn bar(
         bulk.done.set(0);
         bulk.stop.set(false);
         bulk.typed.set(String::new());
-        bulk.asked.set(Some(verb));
+        let words = ctx.place.with_untracked(|place| filter::text(&place.query));
+        let filter = filter.get_untracked();
+        bulk.asked.set(Some(Asked { verb, filter: filter.clone(), words }));
         let ipc = ctx.ipc();
-        let query = BulkQuery { verb: word(verb), ids: None, filter: Some(filter.get_untracked()) };
+        let query = BulkQuery { verb: word(verb), ids: None, filter: Some(filter) };
         let answer: Pending<BulkPreview> = Box::pin(async move { ipc.preview_bulk(&query).await });
         doing.run(answer, move |preview: BulkPreview| bulk.preview.set(Some(preview)));
     };
+    // The way back may lead to another filter: a question about jobs that the page does not show is taken back.
+    Effect::new(move |before: Option<JobQuery>| {
+        let now = filter.get();
+        if before.is_some_and(|before| before != now) {
+            bulk.close();
+        }
+        now
+    });
     let shown = move || count.data.get().map(|c| text::matching(c.jobs));
     let none = move || count.data.with(|c| c.as_ref().is_none_or(|c| c.jobs.count == 0));
     let buttons = verbs
@@ -93,35 +120,25 @@ pub(crate) fn bar(
             <span class="fp-small" aria-live="off">{shown}</span>
             <span hidden=none>{buttons}</span>
         </div>
-        {dialog_of(bulk, doing, filter, done)}
+        {dialog_of(bulk, doing, done)}
     }
     .into_any()
 }
 
-fn dialog_of(
-    bulk: Bulk,
-    doing: Doing,
-    filter: Memo<JobQuery>,
-    done: impl Fn() + Copy + Send + Sync + 'static,
-) -> AnyView {
+fn dialog_of(bulk: Bulk, doing: Doing, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
     let open = Signal::derive(move || bulk.asked.with(Option::is_some));
-    let close = Callback::new(move |()| {
-        bulk.stop.set(true);
-        bulk.asked.set(None);
-    });
-    let words = move || {
-        let text = bulk.ctx.place.with(|place| filter::text(&place.query));
-        if text.is_empty() { text::NO_FILTER_ALL_JOBS.to_owned() } else { text }
-    };
+    let close = Callback::new(move |()| bulk.close());
     let inside = move || {
-        let verb = bulk.asked.get()?;
+        let asked = bulk.asked.get()?;
+        let words = if asked.words.is_empty() { text::NO_FILTER_ALL_JOBS } else { &asked.words }.to_owned();
+        let heading = text::on_all(asked.verb.label());
         let preview = bulk.preview.get();
         let body = preview.map_or_else(
             || doing.error.with(Option::is_none).then(|| parts::skeleton(3)).into_any(),
-            |preview| confirm(bulk, doing, verb, filter, &preview, done),
+            |preview| confirm(bulk, doing, asked, &preview, done),
         );
         Some(view! {
-            <h2>{text::on_all(verb.label())}</h2>
+            <h2>{heading}</h2>
             <p class="fp-small">{text::FILTER} <code>{words}</code></p>
             {body}
             {parts::doing_error(doing)}
@@ -129,19 +146,21 @@ fn dialog_of(
                 {move || if doing.busy.get() { text::STOP } else { text::CLOSE }}</button></div>
         })
     };
-    let title =
-        Signal::derive(move || bulk.asked.get().map_or_else(String::new, |verb| text::on_all(verb.label())));
+    let title = Signal::derive(move || {
+        bulk.asked
+            .with(|asked| asked.as_ref().map_or_else(String::new, |asked| text::on_all(asked.verb.label())))
+    });
     dialog::modal(open, close, title, inside)
 }
 
 fn confirm(
     bulk: Bulk,
     doing: Doing,
-    verb: Verb,
-    filter: Memo<JobQuery>,
+    asked: Asked,
     preview: &BulkPreview,
     done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
+    let Asked { verb, filter, .. } = asked;
     let jobs = preview.jobs;
     if jobs.count == 0 {
         return view! { <p>{text::THERE_IS_NO_JOB}</p> }.into_any();
@@ -170,7 +189,7 @@ fn confirm(
     let at_most = jobs.count;
     let pressed = move |_| {
         if !off.get_untracked() {
-            run(bulk, doing, verb, filter.get_untracked(), at_most, done);
+            run(bulk, doing, verb, filter.clone(), at_most, done);
         }
     };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };

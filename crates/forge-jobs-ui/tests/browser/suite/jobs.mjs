@@ -220,6 +220,33 @@ for (const [verb, label, tabName, path, make, said_, after, typed] of [
   });
 }
 
+// The page stays when the way back leads to another filter of it: what was asked about the jobs before is not done to others.
+check('all that match are asked about under one filter: another one takes the question back', async (page, world) => {
+  await world.make(page, [...waiting(2, 'took-back'), ...waiting(3, 'took-back-not')]);
+  await world.go(page, '/jobs?queue=took-back-not');
+  await matching(page, '3 match');
+  await filter(page).fill('queue:took-back');
+  await filter(page).press('Enter');
+  await matching(page, '2 match');
+  await button(all(page), 'Drop all').click();
+  const asked = dialog(page, 'Drop all that match');
+  await asked.getByText('2 jobs', { exact: true }).waitFor();
+  await asked.getByText('queue:took-back', { exact: true }).waitFor();
+  await asked.getByRole('textbox').fill('2');
+  await page.goBack();
+  await asked.waitFor({ state: 'hidden' });
+  await matching(page, '3 match');
+  world.holds(statuses('took-back'), [{ status: 'pending', n: 2 }]);
+  world.holds(statuses('took-back-not'), [{ status: 'pending', n: 3 }]);
+  // Asked anew, it is about what is shown.
+  await button(all(page), 'Drop all').click();
+  await asked.getByText('queue:took-back-not', { exact: true }).waitFor();
+  await answer(page, 'Drop all that match', 'Drop 3 jobs', '3');
+  await said(page, '3 dropped');
+  world.holds(statuses('took-back'), [{ status: 'pending', n: 2 }]);
+  world.holds(statuses('took-back-not'), []);
+});
+
 check('all dead ones of a filter are retried', async (page, world) => {
   const made = Array.from({ length: 3 }, () => ({ id: newId(), kind: 't.dead', queue: 'all-retry', payload: {} }));
   await world.make(page, made);
