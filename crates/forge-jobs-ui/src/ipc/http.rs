@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
     DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorBody, ErrorCode, ErrorList, ErrorQuery,
-    GroupBatch, GroupVerb, JobCount, JobDetail, JobEdit, JobIds, JobPage, JobQuery, Limit, LimitChanged,
-    LimitEdit, LimitList, LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList,
-    ResourceQuery, Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick,
-    TickPage, TickQuery, Timeline, TimelineQuery, VerbReport, Why,
+    JobCount, JobDetail, JobEdit, JobIds, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList,
+    LogPage, LogQuery, Login, Me, Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery,
+    Resources, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery, Timeline, TimelineQuery, VerbReport, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -169,10 +169,6 @@ impl QueueIpc for ApiIpc {
     }
     async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList> {
         self.ask("/errors", query).await
-    }
-    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb> {
-        let body = json(&GroupBatch { after: after.map(str::to_owned) })?;
-        self.call("POST", format!("/errors/{}/{}", encode(group), verb.slug()), body, &[]).await
     }
     async fn processes(&self) -> Answer<ProcessList> {
         self.get("/processes".into()).await

@@ -23,11 +23,11 @@ pub use way::{Request, Way};
 use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BulkPreview, BulkQuery, BulkReport, BulkRun, CronPreview, CronQuery,
-    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorList, ErrorQuery, GroupVerb, JobCount,
-    JobDetail, JobEdit, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me,
-    Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule,
-    ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline,
-    TimelineQuery, Topic, VerbReport, Why,
+    DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorList, ErrorQuery, JobCount, JobDetail,
+    JobEdit, JobPage, JobQuery, Limit, LimitChanged, LimitEdit, LimitList, LogPage, LogQuery, Me, Overview,
+    ProcessList, Queue, QueueEdit, QueueList, ResourceQuery, Resources, Role, Schedule, ScheduleDetail,
+    ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic,
+    VerbReport, Why,
 };
 use std::any::Any;
 
@@ -120,8 +120,6 @@ pub trait QueueIpc {
     async fn log(&self, id: &str, query: &LogQuery) -> Answer<LogPage>;
     /// What goes wrong, by sort.
     async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList>;
-    /// Retries or drops a part of the dead jobs of a group of errors; `after` is the `next` of the answer before.
-    async fn act_on_group(&self, group: &str, verb: Verb, after: Option<&str>) -> Answer<GroupVerb>;
     /// All registered processes.
     async fn processes(&self) -> Answer<ProcessList>;
     /// Everything that is wrong.

@@ -19,17 +19,23 @@ use leptos::prelude::*;
 
 /// What was asked for. It is what is done, whatever the page is filtered by meanwhile.
 #[derive(Clone)]
-struct Asked {
-    verb: Verb,
-    filter: JobQuery,
+pub(crate) struct Asked {
+    pub(crate) verb: Verb,
+    pub(crate) title: String,
+    /// What the jobs have in common, where the filter says it by a number.
+    pub(crate) about: Option<String>,
+    pub(crate) filter: JobQuery,
     /// The filter, as its bar says it.
-    words: String,
+    pub(crate) words: String,
 }
 
 /// What was asked for, and how far it is.
 #[derive(Clone, Copy)]
-struct Bulk {
+pub(crate) struct Bulk {
     ctx: Ctx,
+    /// What the page is filtered by.
+    pub(crate) filter: Memo<JobQuery>,
+    pub(crate) doing: Doing,
     asked: RwSignal<Option<Asked>>,
     preview: RwSignal<Option<BulkPreview>>,
     done: RwSignal<u64>,
@@ -38,6 +44,41 @@ struct Bulk {
 }
 
 impl Bulk {
+    pub(crate) fn new(ctx: Ctx, filter: Memo<JobQuery>) -> Self {
+        let this = Self {
+            ctx,
+            filter,
+            doing: Doing::new(ctx),
+            asked: RwSignal::new(None),
+            preview: RwSignal::new(None),
+            done: RwSignal::new(0),
+            stop: RwSignal::new(false),
+            typed: RwSignal::new(String::new()),
+        };
+        // The way back may lead to another filter: a question about jobs that the page does not show is taken back.
+        Effect::new(move |before: Option<JobQuery>| {
+            let now = filter.get();
+            if before.is_some_and(|before| before != now) {
+                this.close();
+            }
+            now
+        });
+        this
+    }
+
+    /// Asks, with what it would come to.
+    pub(crate) fn ask(self, asked: Asked) {
+        self.preview.set(None);
+        self.done.set(0);
+        self.stop.set(false);
+        self.typed.set(String::new());
+        let query = BulkQuery { verb: word(asked.verb), ids: None, filter: Some(asked.filter.clone()) };
+        self.asked.set(Some(asked));
+        let ipc = self.ctx.ipc();
+        let answer: Pending<BulkPreview> = Box::pin(async move { ipc.preview_bulk(&query).await });
+        self.doing.run(answer, move |preview: BulkPreview| self.preview.set(Some(preview)));
+    }
+
     /// Goes no further, and asks no longer.
     fn close(self) {
         self.stop.set(true);
@@ -56,48 +97,26 @@ const fn word(verb: Verb) -> BulkVerb {
 
 /// How many match, and what can be done with all of them.
 pub(crate) fn bar(
-    ctx: Ctx,
+    bulk: Bulk,
     verbs: &'static [Verb],
-    query: Memo<JobQuery>,
     done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
-    let filter = memo(move |_| JobQuery { limit: None, after: None, ..query.get() });
+    let Bulk { ctx, filter, doing, .. } = bulk;
     let count: Remote<JobCount> = Remote::new(
         ctx,
         &[Topic::Jobs],
         move || Some(filter.get()),
         |ipc, query: JobQuery| Box::pin(async move { ipc.count_jobs(&query).await }),
     );
-    let bulk = Bulk {
-        ctx,
-        asked: RwSignal::new(None),
-        preview: RwSignal::new(None),
-        done: RwSignal::new(0),
-        stop: RwSignal::new(false),
-        typed: RwSignal::new(String::new()),
-    };
-    let doing = Doing::new(ctx);
     let ask = move |verb: Verb| {
-        bulk.preview.set(None);
-        bulk.done.set(0);
-        bulk.stop.set(false);
-        bulk.typed.set(String::new());
-        let words = ctx.place.with_untracked(|place| filter::text(&place.query));
-        let filter = filter.get_untracked();
-        bulk.asked.set(Some(Asked { verb, filter: filter.clone(), words }));
-        let ipc = ctx.ipc();
-        let query = BulkQuery { verb: word(verb), ids: None, filter: Some(filter) };
-        let answer: Pending<BulkPreview> = Box::pin(async move { ipc.preview_bulk(&query).await });
-        doing.run(answer, move |preview: BulkPreview| bulk.preview.set(Some(preview)));
+        bulk.ask(Asked {
+            verb,
+            title: text::on_all(verb.label()),
+            about: None,
+            filter: filter.get_untracked(),
+            words: ctx.place.with_untracked(|place| filter::text(&place.query)),
+        });
     };
-    // The way back may lead to another filter: a question about jobs that the page does not show is taken back.
-    Effect::new(move |before: Option<JobQuery>| {
-        let now = filter.get();
-        if before.is_some_and(|before| before != now) {
-            bulk.close();
-        }
-        now
-    });
     let shown = move || count.data.get().map(|c| text::matching(c.jobs));
     let none = move || count.data.with(|c| c.as_ref().is_none_or(|c| c.jobs.count == 0));
     let buttons = verbs
@@ -120,25 +139,28 @@ pub(crate) fn bar(
             <span class="fp-small" aria-live="off">{shown}</span>
             <span hidden=none>{buttons}</span>
         </div>
-        {dialog_of(bulk, doing, done)}
+        {dialog_of(bulk, done)}
     }
     .into_any()
 }
 
-fn dialog_of(bulk: Bulk, doing: Doing, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
+fn dialog_of(bulk: Bulk, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
+    let doing = bulk.doing;
     let open = Signal::derive(move || bulk.asked.with(Option::is_some));
     let close = Callback::new(move |()| bulk.close());
     let inside = move || {
         let asked = bulk.asked.get()?;
         let words = if asked.words.is_empty() { text::NO_FILTER_ALL_JOBS } else { &asked.words }.to_owned();
-        let heading = text::on_all(asked.verb.label());
+        let heading = asked.title.clone();
+        let about = asked.about.clone().map(|about| view! { <p>{about}</p> });
         let preview = bulk.preview.get();
         let body = preview.map_or_else(
             || doing.error.with(Option::is_none).then(|| parts::skeleton(3)).into_any(),
-            |preview| confirm(bulk, doing, asked, &preview, done),
+            |preview| confirm(bulk, asked, &preview, done),
         );
         Some(view! {
             <h2>{heading}</h2>
+            {about}
             <p class="fp-small">{text::FILTER} <code>{words}</code></p>
             {body}
             {parts::doing_error(doing)}
@@ -147,19 +169,18 @@ fn dialog_of(bulk: Bulk, doing: Doing, done: impl Fn() + Copy + Send + Sync + 's
         })
     };
     let title = Signal::derive(move || {
-        bulk.asked
-            .with(|asked| asked.as_ref().map_or_else(String::new, |asked| text::on_all(asked.verb.label())))
+        bulk.asked.with(|asked| asked.as_ref().map_or_else(String::new, |asked| asked.title.clone()))
     });
     dialog::modal(open, close, title, inside)
 }
 
 fn confirm(
     bulk: Bulk,
-    doing: Doing,
     asked: Asked,
     preview: &BulkPreview,
     done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
+    let doing = bulk.doing;
     let Asked { verb, filter, .. } = asked;
     let jobs = preview.jobs;
     if jobs.count == 0 {
@@ -189,7 +210,7 @@ fn confirm(
     let at_most = jobs.count;
     let pressed = move |_| {
         if !off.get_untracked() {
-            run(bulk, doing, verb, filter.clone(), at_most, done);
+            run(bulk, verb, filter.clone(), at_most, done);
         }
     };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
@@ -213,7 +234,7 @@ fn confirm(
 }
 
 /// Piece by piece, until all are done or somebody stops it.
-fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, done: impl Fn() + 'static) {
+fn run(bulk: Bulk, verb: Verb, filter: JobQuery, at_most: u64, done: impl Fn() + 'static) {
     let ipc = bulk.ctx.ipc();
     let answer: Pending<Vec<OutcomeCount>> = Box::pin(async move {
         let mut all: Vec<OutcomeCount> = Vec::new();
@@ -235,7 +256,7 @@ fn run(bulk: Bulk, doing: Doing, verb: Verb, filter: JobQuery, at_most: u64, don
             after = report.next;
         }
     });
-    doing.run(answer, move |all: Vec<OutcomeCount>| {
+    bulk.doing.run(answer, move |all: Vec<OutcomeCount>| {
         bulk.ctx.say(told(&all));
         bulk.asked.set(None);
         done();

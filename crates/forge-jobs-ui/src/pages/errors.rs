@@ -1,25 +1,34 @@
 //! What goes wrong, by sort: many jobs with the same error are one thing to deal with.
 
-use crate::app::{Ctx, Doing, Pending, Question, Remote};
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
+use super::bulk::{Asked, Bulk};
+use crate::app::{Ctx, Remote};
 use crate::ipc::Verb;
-use crate::model::format;
 use crate::model::route::{Place, Tab};
+use crate::model::{filter, format};
 use crate::parts;
 use crate::text;
-use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, GroupVerb, Role, Topic};
+use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, JobQuery, Role, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
 
 /// Groups that are shown above a list.
 const GROUPS: u32 = 8;
 
+/// The name of a group in the address.
+const PARAM: &str = "error_group";
+
 /// The groups of the queue and kind that the list is filtered by.
-pub(crate) fn groups(ctx: Ctx, tab: Tab, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
+pub(crate) fn of_the_filter(ctx: Ctx) -> Remote<ErrorList> {
     let query = move || {
         ctx.place.with(|place| {
             let text = |name: &str| place.get(name).map(str::to_owned);
             // Who has picked one of them sees its jobs.
-            place.get("error_group").is_none().then(|| ErrorQuery {
+            place.get(PARAM).is_none().then(|| ErrorQuery {
                 queue: text("queue"),
                 kind: text("kind").filter(|kind| !kind.ends_with('*')),
                 sort: None,
@@ -27,15 +36,18 @@ pub(crate) fn groups(ctx: Ctx, tab: Tab, done: impl Fn() + Copy + Send + Sync + 
             })
         })
     };
-    let found: Remote<ErrorList> = Remote::new(ctx, &[Topic::Jobs], query, |ipc, query: ErrorQuery| {
+    Remote::new(ctx, &[Topic::Jobs], query, |ipc, query: ErrorQuery| {
         Box::pin(async move { ipc.errors(&query).await })
-    });
-    let doing = Doing::new(ctx);
+    })
+}
+
+/// The groups above a list, and what can be done with their dead jobs.
+pub(crate) fn groups(ctx: Ctx, tab: Tab, found: Remote<ErrorList>, bulk: Bulk) -> AnyView {
     let draw = move |list: Arc<ErrorList>| {
         if list.groups.is_empty() {
             return ().into_any();
         }
-        let rows = list.groups.iter().map(|group| row(ctx, tab, doing, group, done, found)).collect_view();
+        let rows = list.groups.iter().map(|group| row(ctx, tab, bulk, group)).collect_view();
         let more =
             list.more.then(|| view! { <p class="fp-small">{text::THERE_ARE_MORE_SORTS_OF_ERRORS}</p> });
         view! {
@@ -46,25 +58,17 @@ pub(crate) fn groups(ctx: Ctx, tab: Tab, done: impl Fn() + Copy + Send + Sync + 
         }
         .into_any()
     };
-    let inside = move || found.data.get().map(draw);
-    view! { {inside} {parts::doing_error(doing)} }.into_any()
+    (move || found.data.get().map(draw)).into_any()
 }
 
-fn row(
-    ctx: Ctx,
-    tab: Tab,
-    doing: Doing,
-    group: &ErrorGroup,
-    done: impl Fn() + Copy + Send + Sync + 'static,
-    found: Remote<ErrorList>,
-) -> AnyView {
-    let jobs = Place::of(tab).with("error_group", Some(&group.id));
+fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
+    let jobs = Place::of(tab).with(PARAM, Some(&group.id));
     let queues = group.queues.iter().map(|q| q.queue.as_str()).collect::<Vec<_>>().join(", ");
     let act = |verb: Verb, label: &'static str, class: &'static str, needs: Role| {
         let (group, name) = (group.clone(), group.message.clone());
         (tab == Tab::Dead).then(|| {
-            parts::button_of(ctx, needs, (label, &name), class, doing.busy, move || {
-                ask(ctx, doing, verb, &group, done, found);
+            parts::button_of(ctx, needs, (label, &name), class, bulk.doing.busy, move || {
+                ask(bulk, ctx, verb, &group);
             })
         })
     };
@@ -87,39 +91,14 @@ fn row(
     .into_any()
 }
 
-/// A verb for all dead jobs of a group, piece by piece.
-fn ask(
-    ctx: Ctx,
-    doing: Doing,
-    verb: Verb,
-    group: &ErrorGroup,
-    done: impl Fn() + Copy + Send + Sync + 'static,
-    found: Remote<ErrorList>,
-) {
-    let id = group.id.clone();
-    let then = Arc::new(move || {
-        let (ipc, id) = (ctx.ipc(), id.clone());
-        let answer: Pending<GroupVerb> = Box::pin(async move {
-            let mut sum = ipc.act_on_group(&id, verb, None).await?;
-            while let Some(next) = sum.next.take() {
-                let more = ipc.act_on_group(&id, verb, Some(&next)).await?;
-                sum = GroupVerb { changed: sum.changed + more.changed, left: sum.left + more.left, ..more };
-                ctx.say(text::so_far(sum.changed));
-            }
-            Ok(sum)
-        });
-        doing.run(answer, move |sum: GroupVerb| {
-            ctx.say(text::group_done(verb == Verb::Drop, sum.changed, sum.left));
-            found.reload();
-            done();
-        });
-    });
-    ctx.ask(Question {
-        title: text::group_question(verb.label()),
-        text: text::group_means(verb == Verb::Drop, group.count, &group.message),
-        yes: text::do_to_them(verb.label()),
-        typed: (verb == Verb::Drop).then(|| "drop".to_owned()),
-        danger: verb == Verb::Drop,
-        then,
+/// A verb for the dead jobs of a group, of those that the page is filtered by.
+fn ask(bulk: Bulk, ctx: Ctx, verb: Verb, group: &ErrorGroup) {
+    let place = ctx.place.get_untracked().with(PARAM, Some(&group.id));
+    bulk.ask(Asked {
+        verb,
+        title: text::dead_with_this_error(verb.label()),
+        about: Some(group.message.clone()),
+        filter: JobQuery { error_group: Some(group.id.clone()), ..bulk.filter.get_untracked() },
+        words: filter::text(&place.query),
     });
 }

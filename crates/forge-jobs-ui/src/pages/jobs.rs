@@ -128,16 +128,23 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .page
             .with(|p| p.as_ref().map(|p| p.jobs.iter().map(|j| j.kind.clone()).collect()).unwrap_or_default())
     });
-    let reload = move || shown.reload();
-    let filter = memo(move |_| query(ctx, tab));
-    let all = many::bar(ctx, verbs_of(tab), filter, reload);
+    let sorts = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::of_the_filter(ctx));
+    let reload = move || {
+        shown.reload();
+        if let Some(sorts) = sorts {
+            sorts.reload();
+        }
+    };
+    let filter = memo(move |_| JobQuery { limit: None, after: None, ..query(ctx, tab) });
+    let all_of_them = many::Bulk::new(ctx, filter);
+    let all = many::bar(all_of_them, verbs_of(tab), reload);
     let enqueuing = RwSignal::new(false);
     let enqueue = (tab == Tab::Jobs).then(|| {
         let (idle, open) = (RwSignal::new(false), move || enqueuing.set(true));
         let button = parts::button(ctx, Role::Operator, text::ENQUEUE_A_JOB, "", idle, open);
         view! { <div class="fp-actions">{button}</div> {enqueue::new(ctx, enqueuing)} }
     });
-    let groups = matches!(tab, Tab::Retries | Tab::Dead).then(|| errors::groups(ctx, tab, reload));
+    let groups = sorts.map(|sorts| errors::groups(ctx, tab, sorts, all_of_them));
     parts::page(
         tab.name(),
         view! {

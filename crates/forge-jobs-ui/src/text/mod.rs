@@ -119,32 +119,8 @@ pub(crate) fn verb_question(verb: &str, count: usize) -> String {
     format!("{verb} {}?", jobs(counted(count)))
 }
 
-pub(crate) fn so_far(count: u64) -> String {
-    format!("{} so far", format::count(count))
-}
-
-/// What came of a verb on a group of errors.
-pub(crate) fn group_done(is_drop: bool, changed: u64, left: u64) -> String {
-    let word = if is_drop { "dropped" } else { "retried" };
-    let left = if left > 0 { format!(", {} left as they were", format::count(left)) } else { String::new() };
-    format!("{} {word}{left}", format::count(changed))
-}
-
-pub(crate) fn group_question(verb: &str) -> String {
-    format!("{verb} the dead jobs with this error?")
-}
-
-pub(crate) fn group_means(is_drop: bool, attempts: u64, message: &str) -> String {
-    let means = if is_drop {
-        "Its dead jobs are deleted with their history, for good."
-    } else {
-        "Its dead jobs may run at once."
-    };
-    format!("{} with it: {message}. {means}", many(attempts, "attempt ended", "attempts ended"))
-}
-
-pub(crate) fn do_to_them(verb: &str) -> String {
-    format!("{verb} them")
+pub(crate) fn dead_with_this_error(verb: &str) -> String {
+    format!("{verb} the dead jobs with this error")
 }
 
 pub(crate) fn on_all(verb: &str) -> String {
@@ -262,7 +238,6 @@ mod tests {
         assert_eq!(paused_with_jobs("mail", count(1, false)), "Queue mail is paused, and 1 job waits in it.");
         assert_eq!(keys_counted(2), "2 keys have counts of their own");
         assert_eq!(verb_question("Drop", 3), "Drop 3 jobs?");
-        assert_eq!(group_done(true, 2, 1), "2 dropped, 1 left as they were");
         assert_eq!(page_title(Some("mail"), "Queues"), "mail · Queues · Mission Control");
     }
 

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use forge_jobs_api::wire::{
     AuditPage, AuditQuery, BoundedCount, BulkPreview, BulkQuery, BulkReport, BulkRun, BulkVerb, CronPreview,
     CronQuery, DatabaseHealth, Doctor, Drain, EnqueueLine, Enqueued, ErrorCode, ErrorList, ErrorQuery,
-    GroupVerb, JobCount, JobDetail, JobEdit, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit,
-    LimitList, LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList,
-    ResourceQuery, Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved,
-    Tick, TickPage, TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
+    JobCount, JobDetail, JobEdit, JobPage, JobQuery, JobStatus, Limit, LimitChanged, LimitEdit, LimitList,
+    LogPage, LogQuery, Me, OutcomeCount, Overview, ProcessList, Queue, QueueEdit, QueueList, ResourceQuery,
+    Resources, Role, Schedule, ScheduleDetail, ScheduleEdit, ScheduleList, ScheduleRemoved, Tick, TickPage,
+    TickQuery, Timeline, TimelineQuery, Topic, VerbOutcome, VerbReport, Why,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -157,22 +157,6 @@ impl QueueIpc for MockIpc {
     async fn errors(&self, query: &ErrorQuery) -> Answer<ErrorList> {
         let world = self.world.borrow();
         lines::errors(world.now, &world.jobs, query)
-    }
-    async fn act_on_group(&self, group: &str, verb: Verb, _: Option<&str>) -> Answer<GroupVerb> {
-        self.change(Topic::Jobs, (done_to(verb), None), |world| {
-            let dead = world.jobs.iter().filter(|j| j.job.status == JobStatus::Dead);
-            let of_group = dead.filter(|j| lines::group_of(j) == Some(group));
-            let ids: Vec<String> = of_group.map(|j| j.job.id.clone()).collect();
-            let results: Vec<_> = ids.iter().map(|id| world.do_to(verb, id)).collect();
-            let left = results.iter().filter(|r| r.outcome == VerbOutcome::Refused).count();
-            let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            Ok(GroupVerb {
-                group: group.into(),
-                changed: size(results.len() - left),
-                left: size(left),
-                next: None,
-            })
-        })
     }
     async fn processes(&self) -> Answer<ProcessList> {
         Ok(ProcessList { processes: self.world.borrow().processes.clone() })
