@@ -123,6 +123,14 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
         table.chosen.update(BTreeSet::clear);
     });
+    // What is no longer in the list is not chosen: nobody would see that something is done to it.
+    Effect::new(move |_| {
+        let Some(page) = shown.page.get() else { return };
+        let is_there = |id: &String| page.jobs.iter().any(|job| job.id == *id);
+        if !table.chosen.with_untracked(|chosen| chosen.iter().all(is_there)) {
+            table.chosen.update(|chosen| chosen.retain(is_there));
+        }
+    });
     let kinds = memo(move |_| {
         shown
             .page

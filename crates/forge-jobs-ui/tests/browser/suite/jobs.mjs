@@ -114,6 +114,30 @@ check('jobs are chosen one by one, all of a page, and none', async (page, world)
   assert.ok(!(await whole.isChecked()));
 });
 
+check('a chosen job that has left the list is chosen no more, and nothing is done to it', async (page, world) => {
+  const [gone, stays] = waiting(2, 'choice');
+  await world.make(page, [gone, stays, ...waiting(1, 'choice-elsewhere')]);
+  await world.go(page, '/jobs?queue=choice');
+  await lists(page, [gone.id, stays.id]);
+  await button(page, 'Live').waitFor();
+  await box(page, gone.id).check();
+  await chosen(page).getByText('1 chosen').waitFor();
+  await world.other(page, 'job', gone.id, { queue: 'choice-elsewhere' });
+  await said(page, 'The list has changed');
+  // It is on the page until the list is drawn anew, and chosen so long.
+  await chosen(page).getByText('1 chosen').waitFor();
+  await button(page, 'Show it (n)').click();
+  await lists(page, [stays.id]);
+  await chosen(page).waitFor({ state: 'hidden' });
+  await box(page, stays.id).check();
+  await chosen(page).getByText('1 chosen').waitFor();
+  await button(chosen(page), 'Drop').click();
+  await answer(page, 'Drop 1 job?', 'Drop 1 job');
+  await said(page, '1 dropped');
+  world.holds(statuses('choice'), []);
+  world.holds(`SELECT queue FROM {v}forge_inspect_jobs WHERE id = '${gone.id}'`, [{ queue: 'choice-elsewhere' }]);
+});
+
 check('what is scheduled runs when it is told to: one that is chosen', async (page, world) => {
   const made = scheduled(2, 'run-chosen');
   await world.make(page, made);
