@@ -184,12 +184,13 @@ fn confirm(
     let Asked { verb, filter, .. } = asked;
     let jobs = preview.jobs;
     if jobs.count == 0 {
-        return view! { <p>{text::THERE_IS_NO_JOB}</p> }.into_any();
+        let text = if jobs.more { text::NONE_WAS_FOUND_YET } else { text::THERE_IS_NO_JOB };
+        return view! { <p>{text}</p> }.into_any();
     }
     let sample = preview.sample.iter().take(5).map(|job| {
         view! { <li><code>{parts::short(&job.id)}</code> " " {job.kind.clone()} " " <span class="fp-small">{job.queue.clone()}</span> " " {parts::status(job.status, job.dead_reason)}</li> }
     });
-    let refused = preview.refused.iter().map(|refused| {
+    let refused = preview.refused.iter().filter(|refused| refused.jobs.count > 0).map(|refused| {
         view! { <li>{parts::bounded(refused.jobs)} {text::ARE_LEFT_SINCE_THEY_ARE} {parts::status_word(refused.status)}</li> }
     });
     let wanted = jobs.count.to_string();

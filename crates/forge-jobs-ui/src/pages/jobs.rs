@@ -206,15 +206,48 @@ fn news(shown: Shown) -> AnyView {
     .into_any()
 }
 
+/// What a look at the list has found.
+#[derive(Clone, PartialEq)]
+enum Found {
+    Jobs,
+    Nothing,
+    /// Nothing among so many jobs, where it stopped; it goes on from there.
+    NothingYet(u64, String),
+}
+
+fn found(page: &JobPage) -> Found {
+    match &page.next {
+        _ if !page.jobs.is_empty() => Found::Jobs,
+        Some(next) if !page.complete => Found::NothingYet(page.scanned, next.clone()),
+        _ => Found::Nothing,
+    }
+}
+
 fn list(table: Table, shown: Shown, fresh: Remote<JobPage>) -> AnyView {
-    let state = memo(move |_| shown.page.with(|page| page.as_ref().map(|p| p.jobs.is_empty())));
+    let state = memo(move |_| shown.page.with(|page| page.as_deref().map(found)));
     (move || match state.get() {
         None if fresh.error.with(Option::is_some) => ().into_any(),
         None => parts::skeleton(8),
-        Some(true) => nothing(table.ctx, table.tab),
-        Some(false) => jobs_table::table(table, shown),
+        Some(Found::Jobs) => jobs_table::table(table, shown),
+        Some(Found::Nothing) => nothing(table.ctx, table.tab),
+        Some(Found::NothingYet(among, next)) => nothing_yet(table.ctx, table.tab, among, &next),
     })
     .into_any()
+}
+
+/// The search stopped at its bound, which does not mean that no job matches.
+fn nothing_yet(ctx: Ctx, tab: Tab, among: u64, next: &str) -> AnyView {
+    let place = ctx.place.get_untracked().with("peek", None);
+    let which = match untrack(|| query(ctx, tab)).status {
+        _ if place.get("after").is_some() => text::THE_NEXT,
+        Some(JobStatus::Pending | JobStatus::Scheduled | JobStatus::Retrying) => text::THE_SOONEST,
+        _ => text::THE_NEWEST,
+    };
+    let on = ctx.href(&place.with("after", Some(next)));
+    parts::empty(
+        text::none_among(which, among),
+        view! { <a class="fp-button" rel="next" href=on>{text::SEARCH_ON}</a> },
+    )
 }
 
 fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
@@ -234,7 +267,10 @@ fn nothing(ctx: Ctx, tab: Tab) -> AnyView {
 
 fn pager(ctx: Ctx, shown: Shown) -> AnyView {
     let after = ctx.param("after");
-    let next = memo(move |_| shown.page.with(|page| page.as_ref().and_then(|p| p.next.clone())));
+    // Where nothing was found yet, the list itself says how it goes on.
+    let next = memo(move |_| {
+        shown.page.with(|page| page.as_ref().filter(|p| !p.jobs.is_empty()).and_then(|p| p.next.clone()))
+    });
     let here = move || ctx.place.get().with("peek", None);
     let first = move || {
         after.get().map(

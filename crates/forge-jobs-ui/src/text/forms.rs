@@ -10,7 +10,10 @@ pub(crate) const ALL_THAT_MATCH: &str = "All that match";
 pub(crate) const FILTER: &str = "Filter: ";
 pub(crate) const STOP: &str = "Stop";
 pub(crate) const CLOSE: &str = "Close";
+pub(crate) const NOT_COUNTED: &str = "not counted";
 pub(crate) const THERE_IS_NO_JOB: &str = "There is no job that this can be done with.";
+pub(crate) const NONE_WAS_FOUND_YET: &str =
+    "None was found among the jobs that were looked through, and there are more. Take a narrower filter.";
 pub(crate) const ARE_LEFT_SINCE_THEY_ARE: &str = " are left, since they are ";
 pub(crate) const THEY_ARE_DELETED_FOR_GOOD_TYPE: &str = "They are deleted for good. Type ";
 pub(crate) const TO_GO_ON: &str = " to go on";

@@ -36,8 +36,17 @@ pub(crate) fn jobs(count: BoundedCount) -> String {
     bounded(count, "job", "jobs")
 }
 
+/// A count that stopped before it had found one tells nothing.
 pub(crate) fn matching(count: BoundedCount) -> String {
+    if count.count == 0 && count.more {
+        return NOT_COUNTED.to_owned();
+    }
     bounded(count, "matches", "match")
+}
+
+/// `None among the newest 2000 jobs`, of a search that goes on.
+pub(crate) fn none_among(which: &str, count: u64) -> String {
+    format!("None among the {which} {}", many(count, "job", "jobs"))
 }
 
 pub(crate) fn things(count: u64) -> String {
@@ -235,6 +244,9 @@ mod tests {
         assert_eq!(jobs(count(1, true)), "1+ jobs");
         assert_eq!(matching(count(1, false)), "1 matches");
         assert_eq!(matching(count(30, false)), "30 match");
+        assert_eq!(matching(count(0, false)), "0 match");
+        assert_eq!(matching(count(0, true)), "not counted");
+        assert_eq!(none_among(THE_NEWEST, 2000), "None among the newest 2000 jobs");
         assert_eq!(paused_with_jobs("mail", count(1, false)), "Queue mail is paused, and 1 job waits in it.");
         assert_eq!(keys_counted(2), "2 keys have counts of their own");
         assert_eq!(verb_question("Drop", 3), "Drop 3 jobs?");

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { id as newId, list, scheduled, waiting } from './checks.mjs';
-import { all, answer, box, boxes, button, chosen, dialog, filter, heading, ids, job, lists, main, region, said, someJobs, tab } from './person.mjs';
+import { all, answer, box, boxes, button, chosen, dialog, filter, heading, ids, job, link, lists, main, region, said, someJobs, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -84,6 +84,36 @@ check('a text of the payload finds jobs, and so do kind, status, tag and time', 
   await finds('queue:found status:pending', [0, 1, 2]);
   await finds('queue:found status:dead', []);
 });
+
+// As if the list were longer than one look at it.
+check('a search that has found nothing yet says in how many jobs, and goes on', async (page, world) => {
+  const [made] = waiting(1, 'far');
+  await world.make(page, [made]);
+  const further = { '': 'further', further: 'furthest' };
+  await page.route('**/api/v1/jobs?*', (route) => {
+    const url = new URL(route.request().url());
+    const next = further[url.searchParams.get('after') ?? ''];
+    url.searchParams.delete('after');
+    return next ? route.fulfill({ json: { jobs: [], next, unknown: [], scanned: 2000, complete: false } }) : route.continue({ url: url.href });
+  });
+  await page.route('**/api/v1/jobs/count?*', (route) => route.fulfill({ json: { jobs: { count: 0, more: true }, unknown: [] } }));
+  await world.go(page, '/jobs?queue=far');
+  const none = (which) => main(page).getByText(`None among the ${which} 2000 jobs`, { exact: true }).waitFor();
+  await none('newest');
+  await matching(page, 'not counted');
+  assert.equal(await main(page).getByText('No job matches').count(), 0);
+  // There is one way on.
+  assert.equal(await main(page).getByRole('link', { name: 'Next page' }).count(), 0);
+  await link(main(page), 'Search on').click();
+  await page.waitForURL(/after=further$/);
+  await none('next');
+  await link(main(page), 'Search on').click();
+  await page.waitForURL(/after=furthest$/);
+  await lists(page, [made.id]);
+  await page.goBack();
+  await page.goBack();
+  await none('newest');
+}, { real: 'it looks at all jobs at once' });
 
 check('a look inside shows payload and error in the list, and is in the address', async (page, world) => {
   const [made] = waiting(1, 'inside');
