@@ -56,7 +56,7 @@ async fn act(ipc: &MockIpc, what: &str, which: &str, text: &str) -> Result<(), S
         }
         "schedule" => ipc.put_schedule(which, &serde_json::from_str(text).map_err(read)?).await.map(drop),
         "declare" => ipc.declare(which),
-        "limit" => ipc.set_limit(which, &serde_json::from_str(text).map_err(read)?).await.map(drop),
+        "limit" => ipc.set_limit(which, None, &serde_json::from_str(text).map_err(read)?).await.map(drop),
         other => return Err(format!("nobody does {other:?}")),
     };
     answer.map_err(|e| e.message())

@@ -264,8 +264,10 @@ impl QueueIpc for ApiIpc {
     async fn limits(&self) -> Answer<LimitList> {
         self.get("/limits".into()).await
     }
-    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
-        self.call("PUT", format!("/limits/{}", encode(scope)), json(edit)?, &[]).await
+    async fn set_limit(&self, scope: &str, version: Option<i64>, edit: &LimitEdit) -> Answer<Limit> {
+        let seen = version.map(if_match);
+        let headers: Vec<_> = seen.iter().map(|seen| ("If-Match", seen.as_str())).collect();
+        self.call("PUT", format!("/limits/{}", encode(scope)), json(edit)?, &headers).await
     }
     async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged> {
         self.call("DELETE", format!("/limits/{}", encode(scope)), None, &[]).await

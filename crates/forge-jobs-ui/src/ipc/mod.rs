@@ -180,8 +180,8 @@ pub trait QueueIpc {
     async fn cron_fires(&self, query: &CronQuery) -> Answer<CronPreview>;
     /// All scopes with a limit.
     async fn limits(&self) -> Answer<LimitList>;
-    /// Gives a scope a limit.
-    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit>;
+    /// Gives a scope a limit; with a version, only if the limit that holds for it still has that one.
+    async fn set_limit(&self, scope: &str, version: Option<i64>, edit: &LimitEdit) -> Answer<Limit>;
     /// Takes a limit away.
     async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged>;
     /// Gives nothing of a scope for a while.

@@ -1,11 +1,11 @@
 //! Budgets: what is used of them, what waits for them, and how large they are.
 
-use crate::app::{Ctx, Doing, Question, Remote, focus};
+use super::limit_edit::{Edited, form};
+use crate::app::{Ctx, Doing, Question, Remote};
 use crate::model::route::{Place, Tab};
-use crate::parts::{self, fields};
+use crate::parts;
 use crate::text;
-use forge_jobs_api::wire::{Attached, Drain, Limit, LimitEdit, LimitList, LimitMode, Role, Seconds, Topic};
-use leptos::html;
+use forge_jobs_api::wire::{Attached, Drain, Limit, LimitList, LimitMode, Role, Seconds, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -32,17 +32,10 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
                 {parts::button(ctx, Role::Admin, text::NEW_LIMIT, "", doing.busy, move || edited.set(Some(Edited::New)))}
             </div>
             {parts::doing_error(doing)}
-            {edit(ctx, limits, edited)}
+            {form(ctx, limits, edited)}
             {parts::shown(limits, 4, draw)}
         },
     )
-}
-
-/// What the form above the list is of.
-#[derive(Clone)]
-enum Edited {
-    New,
-    Of(Limit),
 }
 
 fn one(
@@ -151,134 +144,4 @@ fn remove(ctx: Ctx, doing: Doing, limits: Remote<LimitList>, limit: &Limit) -> A
             }),
         });
     })
-}
-
-const MODES: [(&str, &str); 2] = [("sliding", text::AS_THEY_ARE_ASKED_2), ("smooth", text::EVENLY)];
-/// What the form has a field for.
-const FIELDS: [&str; 4] = ["scope", "permits", "window", "window_seconds"];
-
-/// What is typed.
-#[derive(Clone, Copy)]
-struct Form {
-    scope: RwSignal<String>,
-    permits: RwSignal<String>,
-    window: RwSignal<String>,
-    mode: RwSignal<String>,
-}
-
-impl Form {
-    fn new() -> Self {
-        let text = || RwSignal::new(String::new());
-        Self { scope: text(), permits: text(), window: text(), mode: text() }
-    }
-
-    fn fill(self, edited: &Edited) {
-        let (scope, permits, window, is_smooth) = match edited {
-            Edited::New => (String::new(), String::new(), 60.0, false),
-            Edited::Of(limit) => (
-                limit.scope.clone(),
-                limit.permits.to_string(),
-                limit.window_seconds.0,
-                limit.mode == LimitMode::Smooth,
-            ),
-        };
-        self.scope.set(scope);
-        self.permits.set(permits);
-        self.window.set(fields::show_seconds(window));
-        self.mode.set(if is_smooth { "smooth" } else { "sliding" }.into());
-    }
-
-    /// The scope and its limit; `None` while something typed is wrong.
-    fn typed(self) -> Option<(String, LimitEdit)> {
-        let scope = self.scope.get().trim().to_owned();
-        let permits = permits(&self.permits.get())?;
-        let seconds = window(&self.window.get())?;
-        let mode = if self.mode.get() == "smooth" { LimitMode::Smooth } else { LimitMode::Sliding };
-        let edit = LimitEdit { permits, window_seconds: Seconds(seconds), mode: Some(mode) };
-        (!scope.is_empty()).then_some((scope, edit))
-    }
-}
-
-fn permits(text: &str) -> Option<u32> {
-    text.trim().parse().ok().filter(|n| (1..=1_000_000).contains(n))
-}
-
-fn window(text: &str) -> Option<f64> {
-    fields::parse_seconds(text).filter(|s| *s >= 0.1)
-}
-
-fn bad_permits(text: &str) -> Option<String> {
-    permits(text).is_none().then(|| text::A_WHOLE_NUMBER_FROM_1_2.to_owned())
-}
-
-fn bad_window(text: &str) -> Option<String> {
-    window(text).is_none().then(|| text::A_TIME_FROM_100MS_ON.to_owned())
-}
-
-/// The form of one of them, or of a new one, above the list.
-fn edit(ctx: Ctx, limits: Remote<LimitList>, edited: RwSignal<Option<Edited>>) -> AnyView {
-    let form = Form::new();
-    let saving = Doing::new(ctx);
-    Effect::new(move |_| {
-        if let Some(edited) = edited.get() {
-            saving.error.set(None);
-            form.fill(&edited);
-        }
-    });
-    let sent = move |event: web_sys::SubmitEvent| {
-        event.prevent_default();
-        let Some((scope, edit)) = form.typed() else { return };
-        let ipc = ctx.ipc();
-        saving.run(Box::pin(async move { ipc.set_limit(&scope, &edit).await }), move |_| {
-            edited.set(None);
-            limits.reload();
-            ctx.say(text::SAVED);
-        });
-    };
-    let taken = move |scope: &str| {
-        let scope = scope.trim();
-        let is_taken = limits.data.with(|list| {
-            list.as_ref().is_some_and(|list| {
-                list.limits.iter().any(|l| l.scope == scope && l.inherited_from.is_none())
-            })
-        });
-        let taken = is_taken.then(|| text::IT_HAS_A_LIMIT_ALREADY_EDIT.to_owned());
-        taken.or_else(|| fields::needed(scope))
-    };
-    (move || {
-        edited.get().map(|of| {
-            let (title, scope) = match of {
-                Edited::Of(limit) => (text::limit_of(&limit.scope), None),
-                Edited::New => {
-                    let field = fields::named(text::SCOPE, text::SUCH_AS_SLACK_OR_SLACK_TEAM, form.scope, taken, (saving, &["scope"]));
-                    (text::NEW_LIMIT.to_owned(), Some(field))
-                }
-            };
-            let is_new = scope.is_some();
-            let name = title.clone();
-            let node = NodeRef::<html::Form>::new();
-            node.on_load(|form| focus::step_into(&form));
-            let off = move || {
-                let typed = form.typed();
-                saving.busy.get() || typed.is_none_or(|(scope, _)| is_new && taken(&scope).is_some())
-            };
-            view! {
-                <form class="fp-card fp-form" aria-label=name node_ref=node on:submit=sent>
-                    <h2>{title}</h2>
-                    <div class="fp-grid">
-                        {scope}
-                        {fields::named(text::PERMITS, text::IN_EACH_WINDOW, form.permits, bad_permits, (saving, &["permits"]))}
-                        {fields::named(text::WINDOW, text::SUCH_AS_1_MIN, form.window, bad_window, (saving, &["window", "window_seconds"]))}
-                        {fields::choice(text::GIVEN_2, &MODES, form.mode)}
-                    </div>
-                    {parts::form_error(saving, &FIELDS)}
-                    <div class="fp-actions">
-                        {parts::submit(text::SAVE, off, None)}
-                        <button type="button" on:click=move |_| edited.set(None)>{text::BACK}</button>
-                    </div>
-                </form>
-            }
-        })
-    })
-    .into_any()
 }

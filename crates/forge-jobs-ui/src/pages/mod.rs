@@ -14,6 +14,7 @@ pub(crate) mod job_edit;
 pub(crate) mod job_history;
 pub(crate) mod jobs;
 pub(crate) mod jobs_table;
+pub(crate) mod limit_edit;
 pub(crate) mod limits;
 pub(crate) mod login;
 pub(crate) mod logs;

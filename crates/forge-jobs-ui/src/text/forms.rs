@@ -134,6 +134,12 @@ pub(crate) const IN_EACH_WINDOW: &str = "In each window";
 pub(crate) const WINDOW: &str = "Window";
 pub(crate) const SUCH_AS_1_MIN: &str = "Such as 1 min";
 pub(crate) const GIVEN_2: &str = "Given";
+pub(crate) const SOMEBODY_CHANGED_THIS_LIMIT_WHILE_YOU: &str =
+    "Somebody changed this limit while you were editing it";
+pub(crate) const SOMEBODY_REMOVED_THIS_LIMIT_WHILE_YOU: &str =
+    "Somebody removed this limit while you were editing it";
+pub(crate) const SOMEBODY_GAVE_THIS_SCOPE_A_LIMIT: &str =
+    "Somebody gave this scope a limit while you were making one";
 
 // `queue.rs`
 pub(crate) const A_TIME_SUCH_AS_500MS_15S: &str = "A time such as 500ms, 15s, 2 min, 6h or 7 d.";

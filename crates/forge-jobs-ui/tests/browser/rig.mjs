@@ -130,7 +130,7 @@ export const watchMemory = (page) =>
 //   go(page, path)     shows a place of the panel; url(path) is its address
 //   make(page, jobs)   puts jobs there, past the page
 //   other(page, …)     what somebody else does meanwhile: queue, job or schedule, its name, and what of it
-//   declare, limit     a schedule that a program declares, and the limit of a scope; touch(page, queue, n) does something to one
+//   declare, limit     a schedule that a program declares, and the limit of a scope, of 60 or so many; touch(page, queue, n) does something to one
 //   holds(sql, rows)   what the tables must have; rows, or a function of them. Left out where there are no tables
 //   eventually(…)      the same of what a worker does meanwhile
 export function real(storage) {
@@ -153,7 +153,7 @@ export function real(storage) {
     at.run(`UPDATE {t}schedules SET owner = 0, code_expression = expression, code_zone = zone, code_spec = spec,
       code_enabled = enabled, program = 'reports', declared = (1 = 1) WHERE name = '${name}'`);
   };
-  self.limit = async (_, scope) => at.cli('limit', 'set', scope, '60', '--per', '1m');
+  self.limit = async (_, scope, permits = 60) => at.cli('limit', 'set', scope, String(permits), '--per', '1m');
   self.touch = async (page, queue, n) => {
     const answer = await page.request.post(`${server.url}/api/v1/queues/${queue}/${n % 2 ? 'resume' : 'pause'}`);
     if (!answer.ok()) throw new Error(`${answer.status()}: ${await answer.text()}`);
@@ -200,7 +200,7 @@ export async function madeUp(root) {
   self.make = (page, jobs) => somebody(page, 'enqueue', '', JSON.stringify(jobs));
   self.other = (page, what, name, edit) => somebody(page, what, name, JSON.stringify(edit));
   self.declare = (page, name) => somebody(page, 'declare', name, '');
-  self.limit = (page, scope) => somebody(page, 'limit', scope, '{"permits":60,"window_seconds":60}');
+  self.limit = (page, scope, permits = 60) => somebody(page, 'limit', scope, JSON.stringify({ permits, window_seconds: 60 }));
   self.touch = (page, queue, n) => somebody(page, 'queue', queue, JSON.stringify({ workers: n + 1 }));
   self.holds = () => (self.leftOut += 1);
   self.eventually = async () => (self.leftOut += 1);

@@ -5,8 +5,8 @@ use super::world::World;
 use super::{Answer, IpcError, unknown};
 use crate::model::time::{micros, rfc3339};
 use forge_jobs_api::wire::{
-    EnqueueLine, EnqueueOutcome, ErrorCode, Job, JobDetail, JobEdit, JobStatus, Schedule, ScheduleEdit,
-    ScheduleOwner,
+    EnqueueLine, EnqueueOutcome, ErrorCode, Job, JobDetail, JobEdit, JobStatus, Limit, LimitEdit, Schedule,
+    ScheduleEdit, ScheduleOwner,
 };
 use serde_json::json;
 
@@ -134,8 +134,24 @@ impl World {
         Ok(())
     }
 
+    /// Another limit for this scope, if what it has is of this version.
+    pub(super) fn set_limit(&mut self, scope: &str, version: Option<i64>, edit: &LimitEdit) -> Answer<Limit> {
+        let there = self.limits.iter().find(|l| l.scope == scope).map(|l| l.version);
+        if version.is_some() && version != there {
+            return Err(IpcError::refused(ErrorCode::PreconditionFailed, "the limit has changed since"));
+        }
+        self.make_limit(scope)?;
+        self.limit(scope, |limit| {
+            limit.permits = edit.permits;
+            limit.window_seconds = edit.window_seconds;
+            limit.mode = edit.mode.unwrap_or(limit.mode);
+            limit.set_by_operator = true;
+            limit.version += 1;
+        })
+    }
+
     /// A limit of this scope, if there is none.
-    pub(super) fn make_limit(&mut self, scope: &str) -> Answer<()> {
+    fn make_limit(&mut self, scope: &str) -> Answer<()> {
         if scope.contains(char::is_whitespace) {
             return Err(IpcError::of_field("scope", "this is no name of a scope"));
         }

@@ -322,16 +322,8 @@ impl QueueIpc for MockIpc {
     async fn limits(&self) -> Answer<LimitList> {
         Ok(LimitList { limits: self.world.borrow().limits.clone() })
     }
-    async fn set_limit(&self, scope: &str, edit: &LimitEdit) -> Answer<Limit> {
-        self.change(Topic::Limits, ("limit.set", Some(scope)), |world| {
-            world.make_limit(scope)?;
-            world.limit(scope, |limit| {
-                limit.permits = edit.permits;
-                limit.window_seconds = edit.window_seconds;
-                limit.mode = edit.mode.unwrap_or(limit.mode);
-                limit.set_by_operator = true;
-            })
-        })
+    async fn set_limit(&self, scope: &str, version: Option<i64>, edit: &LimitEdit) -> Answer<Limit> {
+        self.change(Topic::Limits, ("limit.set", Some(scope)), |world| world.set_limit(scope, version, edit))
     }
     async fn remove_limit(&self, scope: &str) -> Answer<LimitChanged> {
         self.change(Topic::Limits, ("limit.remove", Some(scope)), |world| {

@@ -252,7 +252,6 @@ impl World {
     pub(super) fn limit(&mut self, scope: &str, change: impl FnOnce(&mut Limit)) -> Answer<Limit> {
         let Some(limit) = self.limits.iter_mut().find(|l| l.scope == scope) else { return unknown("limit") };
         change(limit);
-        limit.version += 1;
         Ok(limit.clone())
     }
 }

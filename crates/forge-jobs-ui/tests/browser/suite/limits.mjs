@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list } from './checks.mjs';
-import { answer, button, dialog, field, main, off, region, said, wrong } from './person.mjs';
+import { alert, answer, button, dialog, field, main, off, region, said, wrong } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -56,6 +56,71 @@ check('a limit is edited, and an edit that is left changes nothing', async (page
   await region(page, 'edited').getByText(/of 77/).waitFor();
   await region(page, 'edited').getByText('set by a person').waitFor();
   world.holds(limit('edited'), [{ permits: 77, window_us: 120_000_000, smooth: 1, by_operator: 1 }]);
+});
+
+check('two who edit a limit meet: theirs is taken, or mine is saved on top', async (page, world) => {
+  await world.limit(page, 'limit-met');
+  await world.go(page, '/limits');
+  const it = region(page, 'limit-met');
+  await button(it, 'Edit: limit-met').click();
+  const edit = form(page, 'The limit of limit-met');
+  await field(edit, 'Window').fill('2 min');
+  await world.limit(page, 'limit-met', 5);
+  await it.getByText(/of 5$/).waitFor();
+  assert.equal(await field(edit, 'Permits').inputValue(), '60');
+  await button(edit, 'Save').click();
+  const met = alert(edit, 'Somebody changed this limit');
+  await met.getByRole('listitem').filter({ hasText: 'Permits: 60 → 5' }).waitFor();
+  world.holds(limit('limit-met'), [{ permits: 5, window_us: 60_000_000, smooth: 0, by_operator: 1 }]);
+  await button(met, 'Take theirs').click();
+  await met.waitFor({ state: 'hidden' });
+  assert.equal(await field(edit, 'Permits').inputValue(), '5');
+  // What only they changed stays theirs, also where mine is saved.
+  await field(edit, 'Window').fill('3 min');
+  await world.limit(page, 'limit-met', 7);
+  await it.getByText(/of 7$/).waitFor();
+  await button(edit, 'Save').click();
+  await button(met, 'Save mine on top of it').click();
+  await said(page, 'Saved');
+  await edit.waitFor({ state: 'hidden' });
+  world.holds(limit('limit-met'), [{ permits: 7, window_us: 180_000_000, smooth: 0, by_operator: 1 }]);
+}, { expect: ['412'] });
+
+check('a limit that is removed while it is edited is made again only by who wants that', async (page, world) => {
+  await world.limit(page, 'limit-gone');
+  await world.go(page, '/limits');
+  await button(region(page, 'limit-gone'), 'Edit: limit-gone').click();
+  const edit = form(page, 'The limit of limit-gone');
+  await field(edit, 'Permits').fill('9');
+  world.cli('limit', 'remove', 'limit-gone');
+  await region(page, 'limit-gone').waitFor({ state: 'hidden' });
+  await button(edit, 'Save').click();
+  const met = alert(edit, 'Somebody removed this limit');
+  await met.waitFor();
+  world.holds(limit('limit-gone'), []);
+  await button(met, 'Save mine on top of it').click();
+  await said(page, 'Saved');
+  await region(page, 'limit-gone').getByText(/of 9$/).waitFor();
+  world.holds(limit('limit-gone'), ([row]) => assert.equal(row.permits, 9));
+}, { real: 'nobody else removes a limit there', expect: ['412'] });
+
+check('a new limit does not undo one that somebody gave the scope meanwhile', async (page, world) => {
+  await world.go(page, '/limits');
+  // The page is told of nothing, so that its list does not have the other one.
+  await button(page, 'Live').click();
+  await button(main(page), 'New limit').click();
+  const made = form(page, 'New limit');
+  await field(made, 'Scope').fill('limit-both');
+  await field(made, 'Permits').fill('25');
+  await world.limit(page, 'limit-both', 5);
+  await button(made, 'Save').click();
+  const met = alert(made, 'Somebody gave this scope a limit');
+  await met.getByRole('listitem').filter({ hasText: 'Permits: 5' }).waitFor();
+  world.holds(limit('limit-both'), ([row]) => assert.equal(row.permits, 5));
+  await button(met, 'Take theirs').click();
+  const edit = form(page, 'The limit of limit-both');
+  await edit.waitFor();
+  assert.equal(await field(edit, 'Permits').inputValue(), '5');
 });
 
 check('a budget is drained and its drain lifted', async (page, world) => {
