@@ -90,6 +90,20 @@ impl Form {
         self.from.set(Some(queue.clone()));
     }
 
+    /// Goes on from the queue as a pause left it; what is typed stays. Where anything else has changed as well, the edit
+    /// stays one of what it began with, and meets that when it is saved.
+    fn take_over(self, paused: &Queue) {
+        self.from.update(|from| {
+            if let Some(from) = from {
+                let settings = QueueSettings { paused: paused.settings.paused, ..from.settings };
+                if settings == paused.settings {
+                    from.settings = settings;
+                    from.version = paused.version;
+                }
+            }
+        });
+    }
+
     /// The settings that are typed; `None` while one of them is none.
     fn settings(self) -> Option<QueueSettings> {
         let from = self.from.get()?.settings;
@@ -183,13 +197,7 @@ pub(crate) fn page(ctx: Ctx, name: String) -> AnyView {
     let head = move || {
         queue.data.get().map(|now| {
             let then = move |paused: Queue| {
-                // The version moved with it; what is typed stays.
-                form.from.update(|from| {
-                    if let Some(from) = from {
-                        from.version = paused.version;
-                        from.settings.paused = paused.settings.paused;
-                    }
-                });
+                form.take_over(&paused);
                 queue.put(paused);
                 queue.reload();
             };

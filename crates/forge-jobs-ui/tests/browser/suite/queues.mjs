@@ -106,3 +106,23 @@ check('settings: two who edit meet: mine is saved on top, or theirs is taken', a
   assert.equal(await workers.inputValue(), '11');
   world.holds(queue('met', 'workers'), [{ workers: 11 }]);
 }, { expect: ['412'] });
+
+check('settings: a change of somebody else before my pause is met when mine are saved', async (page, world) => {
+  await begin(page, world, 'met-paused');
+  await field(settings(page), 'First delay').fill('2 min');
+  await world.other(page, 'queue', 'met-paused', { workers: 11 });
+  await button(acts(page), 'Pause: met-paused').click();
+  await stands(page, 'paused');
+  await said(page, 'met-paused is paused');
+  await save(page);
+  const met = alert(settings(page), 'Somebody changed this queue');
+  await met.getByRole('listitem').filter({ hasText: 'Workers of each process' }).waitFor();
+  world.holds(queue('met-paused', 'workers, backoff_base_us'), ([row]) => {
+    assert.equal(row.workers, 11);
+    assert.notEqual(row.backoff_base_us, 120_000_000);
+  });
+  await button(met, 'Save mine on top of it').click();
+  await said(page, 'Saved');
+  await saved(settings(page));
+  world.holds(queue('met-paused', 'workers, backoff_base_us, CASE WHEN paused THEN 1 ELSE 0 END AS paused'), [{ workers: 11, backoff_base_us: 120_000_000, paused: 1 }]);
+}, { expect: ['412'] });
