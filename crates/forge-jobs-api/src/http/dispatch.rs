@@ -203,9 +203,8 @@ async fn go(
     let within = shared.limits.handler_time + shared.limits.body_time;
     let Ok(end) = tokio::time::timeout(within, (route.handler)(call)).await else {
         let error = ApiError::new(ErrorCode::Unavailable, "it takes longer than the server waits");
-        return Err(
-            error.with_remedy("what was asked for may happen all the same: look before you repeat it")
-        );
+        let doubt = "what was asked for may happen all the same: look before you repeat it";
+        return Err(if route.changes() { error.with_remedy(doubt) } else { error });
     };
     end.map(super::reply::Reply::into_response)
 }

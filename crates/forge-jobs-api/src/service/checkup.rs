@@ -2,33 +2,81 @@
 
 use super::{Api, ApiError};
 use crate::convert;
-use crate::wire::{BoundedCount, Doctor, Process, WaitingKind};
+use crate::wire::{BoundedCount, Doctor, ErrorCode, Process, WaitingKind};
 use forge_jobs::Timestamp;
 use forge_jobs::storage::{DueKind, QueueRow, ScheduleRow, Storage, StorageError};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A leader fires within a second of the time, and another one takes over within half a minute.
 pub(super) const LATE: Duration = Duration::from_secs(60);
 
+/// What a check-up found that nobody waited for is given to whoever asks within this time.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// The check-up that is under way, or one whose end nobody has been given.
+#[derive(Default)]
+pub(super) struct Checking(Mutex<Option<Run>>);
+
+type Run = watch::Receiver<Option<End>>;
+
+#[derive(Clone)]
+struct End {
+    at: Instant,
+    found: Result<Doctor, ApiError>,
+}
+
+impl Checking {
+    /// The check-up that is under way or was not given to anybody, or a new one. It goes on when nobody waits for it.
+    fn join(&self, storage: &Storage) -> Run {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = latest.as_ref().filter(|run| serves(run)) {
+            return run.clone();
+        }
+        let (tell, run) = watch::channel(None);
+        let storage = storage.clone();
+        tokio::spawn(async move {
+            let found = doctor(&storage).await.map_err(ApiError::from);
+            tell.send_replace(Some(End { at: Instant::now(), found }));
+        });
+        *latest = Some(run.clone());
+        run
+    }
+
+    /// Somebody has what came of it: whoever asks from now on wants to know how it is then.
+    fn given(&self, run: &Run) {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.as_ref().is_some_and(|latest| latest.same_channel(run)) {
+            *latest = None;
+        }
+    }
+}
+
+/// Whether there is something to wait for, or something good came of it not long ago.
+fn serves(run: &Run) -> bool {
+    let goes_on = run.has_changed().is_ok();
+    run.borrow().as_ref().map_or(goes_on, |end| end.found.is_ok() && end.at.elapsed() < KEPT)
+}
+
 impl Api {
     /// Checks the database, the processes, the schedules, and what waits in vain. Reads everything, which takes a while
-    /// on a large database: one at a time, and all who ask while one runs share the next.
+    /// on a large database: one at a time, and all who ask while one is under way get what that one finds. It goes on when
+    /// they wait no longer, and then the next who asks within ten minutes gets it.
     ///
     /// # Errors
     ///
     /// What reading the storage gave.
     pub async fn check_up(&self) -> Result<Doctor, ApiError> {
-        let asked = Instant::now();
-        let mut latest = self.checking.lock().await;
-        // One that began before the question may not have seen what the question is about.
-        if let Some((_, found)) = latest.as_ref().filter(|(began, _)| *began >= asked) {
-            return Ok(found.clone());
-        }
-        let began = Instant::now();
-        let found = doctor(&self.storage).await?;
-        *latest = Some((began, found.clone()));
-        Ok(found)
+        let mut run = self.checking.join(&self.storage);
+        let end = run.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        self.checking.given(&run);
+        let broken = || {
+            ApiError::new(ErrorCode::Failed, "the request failed inside")
+                .with_private("the check-up broke off")
+        };
+        end.map_or_else(|| Err(broken()), |end| end.found)
     }
 }
 

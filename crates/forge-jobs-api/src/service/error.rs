@@ -15,10 +15,10 @@ use std::fmt;
 /// [`Display`](fmt::Display) gives everything that is known, for people who may see it all. What goes over the wire is
 /// [`Self::to_wire`]: of a database that fails it says no more than that, since the words of a driver may name hosts,
 /// paths and values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError(Box<Parts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     code: ErrorCode,
     message: String,

@@ -32,7 +32,8 @@ pub use jobs::Verb;
 pub use schedule_edit::check_schedule;
 
 use crate::convert;
-use crate::wire::{Doctor, Process, ProcessList, Queue};
+use crate::wire::{Process, ProcessList, Queue};
+use checkup::Checking;
 use forge_jobs::storage::Actor;
 use forge_jobs::{DefaultRouter, Router, Schedules, Storage, Timestamp};
 use freshness::Fresh;
@@ -41,7 +42,7 @@ use overview::Glance;
 use redact::Redaction;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How old what costs more may be.
 const GLANCE_AGE: Duration = Duration::from_secs(2);
@@ -82,8 +83,8 @@ pub struct Api {
     scraped: Arc<Fresh<Arc<str>>>,
     /// Whether and how readers add up what happened.
     rolling: Option<Arc<Rolling>>,
-    /// Held during a check-up, which reads everything: when the latest began, and what it found.
-    checking: Arc<tokio::sync::Mutex<Option<(Instant, Doctor)>>>,
+    /// A check-up reads everything: one at a time.
+    checking: Arc<Checking>,
 }
 
 impl Api {

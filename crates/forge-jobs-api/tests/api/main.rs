@@ -7,6 +7,7 @@ mod auth_matrix;
 mod bulk;
 mod bulk_cases;
 mod cases;
+mod checkup;
 mod document;
 mod events;
 mod http;

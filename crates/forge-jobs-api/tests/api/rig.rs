@@ -108,6 +108,11 @@ pub(crate) fn generous() -> HttpLimits {
 impl Rig {
     pub(crate) async fn start(place: Place, plan: Plan) -> Self {
         let storage = place.open().await;
+        Self::start_on(place, storage, plan).await
+    }
+
+    /// On a storage of this place.
+    pub(crate) async fn start_on(place: Place, storage: Storage, plan: Plan) -> Self {
         let make = |role: Role| NewToken::make(role.as_str(), role, None).unwrap();
         let [viewer, operator, admin] = Role::ALL.map(make);
         let file = [&viewer.line, &operator.line, &admin.line].map(|line| format!("{line}\n")).concat();

@@ -109,6 +109,12 @@ impl<T: PartialEq + Send + Sync + 'static> Remote<T> {
         Self { data: Data { signal: core.data, of: PhantomData }, error: core.error, core }
     }
 
+    /// For what costs the host much: who refuses it now is asked again by a person alone.
+    pub(crate) fn only_by_hand(self) -> Self {
+        self.core.by_hand.set_value(true);
+        self
+    }
+
     /// Shows this from now on, unless it is what is shown.
     pub(crate) fn put(self, value: T) {
         self.core.put(Erased::new(value));
@@ -152,6 +158,8 @@ struct Core {
     answered: StoredValue<(u64, u32)>,
     /// The answer to an earlier question is not shown any more.
     least: StoredValue<u64>,
+    /// A refusal that may pass is left to a person.
+    by_hand: StoredValue<bool>,
 }
 
 impl Core {
@@ -164,6 +172,7 @@ impl Core {
             asked: StoredValue::new(0),
             answered: StoredValue::new((0, 0)),
             least: StoredValue::new(0),
+            by_hand: StoredValue::new(false),
         };
         let query = memo(move |_| query());
         let seen = memo(move |_| {
@@ -217,7 +226,7 @@ impl Core {
                 Err(_) if self.asked.get_value() != number => {}
                 Err(error) => {
                     ctx.note(&error);
-                    let passes = error.may_pass();
+                    let passes = error.may_pass() && (error.code().is_none() || !self.by_hand.get_value());
                     self.error.set(Some(error));
                     if passes {
                         browser::sleep(3_000).await;

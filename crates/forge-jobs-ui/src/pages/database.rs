@@ -18,7 +18,8 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         &[],
         move || may.get().then_some(()),
         |ipc, ()| Box::pin(async move { ipc.check_up().await }),
-    );
+    )
+    .only_by_hand();
     let doing = Doing::new(ctx);
     let again = parts::button(ctx, Role::Operator, text::CHECK_AGAIN, "fp-primary", doing.busy, move || {
         found.reload();

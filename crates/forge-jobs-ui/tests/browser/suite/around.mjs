@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, waiting } from './checks.mjs';
-import { button, field, group, heading, link, main, region, row, settled } from './person.mjs';
+import { alert, button, field, group, heading, link, main, region, row, settled } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -91,6 +91,34 @@ check('a second check of the database finds what happened since the first', asyn
   await button(main(page), 'Check again').click();
   assert.equal((await asked).status(), 200);
 }, { real: 'it is asked by no request' });
+
+// A check reads the whole database: the page does not ask for one after the other by itself.
+check('a check of the database that is refused for now is asked for again by a person alone', async (page, world) => {
+  const refused = (message) => ({ status: 503, contentType: 'application/json', body: JSON.stringify({ error: { code: 'unavailable', message } }) });
+  let asked = 0;
+  await page.route('**/api/v1/checkup', (route) => {
+    asked += 1;
+    return asked === 1 ? route.fulfill(refused('it takes longer than the server waits')) : route.fallback();
+  });
+  // What the page does ask again for is refused later, and so is there again after a check would have been asked for.
+  const slow = alert(main(page), 'It takes longer than the server waits');
+  let read = 0;
+  await page.route('**/api/v1/database', async (route) => {
+    read += 1;
+    if (read > 1) return route.fallback();
+    await slow.waitFor();
+    await route.fulfill(refused('the tables are busy'));
+  });
+  await world.go(page, '/database');
+  await slow.waitFor();
+  await alert(region(page, 'State'), 'The tables are busy').waitFor();
+  await region(page, 'State').getByText('Engine', { exact: true }).waitFor();
+  assert.equal(asked, 1);
+  await button(slow, 'Try again').click();
+  await region(page, 'Facts').waitFor();
+  await slow.waitFor({ state: 'hidden' });
+  assert.equal(asked, 2);
+}, { real: 'it is asked by no request', expect: ['503'] });
 
 check('the audit is narrowed by who, what was done, to what sort of thing, and to which', async (page, world) => {
   await world.make(page, waiting(1, 'audited'));
