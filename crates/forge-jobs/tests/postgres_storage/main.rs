@@ -3,6 +3,7 @@
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod closing;
 #[path = "../support/postgres.rs"]
 mod databases;
 mod keys;

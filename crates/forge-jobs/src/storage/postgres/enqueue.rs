@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -75,10 +76,12 @@ impl Group {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The callers of the next write: those that act at the same time, within bounds. `None` ends the writer.
+    /// The callers of the next write: those that act at the same time, within bounds. `None` ends the writer: it is
+    /// counted no more, so that whoever comes now starts another.
     fn take(&self) -> Option<(Vec<Caller>, UnderWay<'_>)> {
         let mut inner = self.inner();
         if inner.writers > 1 && !inner.is_worth_another() {
+            inner.writers -= 1;
             return None;
         }
         let mut callers: Vec<Caller> = Vec::new();
@@ -93,6 +96,7 @@ impl Group {
             callers.extend(inner.waiting.pop_front());
         }
         if callers.is_empty() {
+            inner.writers -= 1;
             return None;
         }
         let begun = Instant::now();
@@ -126,20 +130,44 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// One that writes for all callers, until nobody waits.
+/// One that writes for all callers, until nobody waits. It is counted from before it is spawned.
 struct Writer {
     hub: Arc<Hub>,
     keyed: usize,
+    state: State,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    New,
+    Begun,
+    /// Nobody waited, and it is counted no more.
+    Ended,
 }
 
 impl Drop for Writer {
+    /// Whoever waits is not left alone: after a panic another writer goes on. All else that drops the last one is the end
+    /// of the storage, of which they are told. One that never began did not panic, but was spawned too late: were it
+    /// replaced, so would be the next one, for ever.
     fn drop(&mut self) {
+        if self.state == State::Ended {
+            return;
+        }
         let mut inner = self.group().inner();
         inner.writers -= 1;
-        // Only after a panic: whoever waits is not left alone for it.
-        if inner.writers == 0 && !inner.waiting.is_empty() {
+        if inner.writers > 0 || inner.waiting.is_empty() {
+            return;
+        }
+        let panicked = self.state == State::Begun && std::thread::panicking();
+        if let (true, Ok(runtime)) = (panicked, Handle::try_current()) {
             inner.writers += 1;
-            tokio::spawn(Self { hub: self.hub.clone(), keyed: self.keyed }.write_all());
+            // A runtime that is ending drops what it is given at once, here.
+            drop(inner);
+            runtime.spawn(Self::new(&self.hub, self.keyed).write_all());
+        } else {
+            let gone = std::mem::take(&mut inner.waiting);
+            drop(inner);
+            drop(gone);
         }
     }
 }
@@ -147,7 +175,7 @@ impl Drop for Writer {
 /// Inserts every job that can be inserted.
 pub(super) async fn enqueue(
     hub: &Arc<Hub>,
-    handle: &tokio::runtime::Handle,
+    handle: &Handle,
     params: EnqueueParams,
 ) -> Result<Vec<Inserted>, StorageError> {
     check_batch("jobs", params.jobs.len(), MAX_ENQUEUE_BATCH)?;
@@ -165,23 +193,31 @@ pub(super) async fn enqueue(
         start
     };
     if start {
-        handle.spawn(Writer { hub: hub.clone(), keyed }.write_all());
+        handle.spawn(Writer::new(hub, keyed).write_all());
     }
     answer.await.unwrap_or(Err(StorageError::Closed))
 }
 
 impl Writer {
+    fn new(hub: &Arc<Hub>, keyed: usize) -> Self {
+        Self { hub: hub.clone(), keyed, state: State::New }
+    }
+
     fn group(&self) -> &Group {
         &self.hub.groups[self.keyed]
     }
 
-    async fn write_all(self) {
+    async fn write_all(mut self) {
+        self.state = State::Begun;
         let mut answered = 0;
         loop {
             if answered > 1 {
                 self.group().gather(answered).await;
             }
-            let Some((callers, _under_way)) = self.group().take() else { return };
+            let Some((callers, _under_way)) = self.hub.groups[self.keyed].take() else {
+                self.state = State::Ended;
+                return;
+            };
             answered = callers.len();
             let mut answering = pin!(answer(&self.hub, callers));
             if tokio::time::timeout(SLOW, answering.as_mut()).await.is_err() {
@@ -196,7 +232,8 @@ impl Writer {
         let mut inner = self.group().inner();
         if inner.writers < WRITERS && !inner.waiting.is_empty() {
             inner.writers += 1;
-            tokio::spawn(Self { hub: self.hub.clone(), keyed: self.keyed }.write_all());
+            drop(inner);
+            tokio::spawn(Self::new(&self.hub, self.keyed).write_all());
         }
     }
 }
