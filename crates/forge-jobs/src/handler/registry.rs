@@ -19,15 +19,16 @@ pub(crate) enum HandlerEnd {
 
 /// A handler of any type.
 pub(crate) trait ErasedHandler: Send + Sync + 'static {
+    /// What it said when it was registered: code of the user does not run between a claim and its attempt.
     fn options(&self) -> HandlerOptions;
     fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd>;
 }
 
-struct Plain<H>(H);
+struct Plain<H>(H, HandlerOptions);
 
 impl<H: JobHandler> ErasedHandler for Plain<H> {
     fn options(&self) -> HandlerOptions {
-        self.0.options()
+        self.1
     }
 
     fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
@@ -35,11 +36,11 @@ impl<H: JobHandler> ErasedHandler for Plain<H> {
     }
 }
 
-struct Typed<H>(H);
+struct Typed<H>(H, HandlerOptions);
 
 impl<H: TypedHandler> ErasedHandler for Typed<H> {
     fn options(&self) -> HandlerOptions {
-        self.0.options()
+        self.1
     }
 
     fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
@@ -87,13 +88,14 @@ impl HandlerRegistry {
 
     /// Adds a handler.
     pub fn register<H: JobHandler>(&mut self, handler: H) -> &mut Self {
-        let kind = handler.kind().to_owned();
-        self.add(kind, Arc::new(Plain(handler)))
+        let (kind, options) = (handler.kind().to_owned(), handler.options());
+        self.add(kind, Arc::new(Plain(handler, options)))
     }
 
     /// Adds a handler whose payload is a type.
     pub fn register_typed<H: TypedHandler>(&mut self, handler: H) -> &mut Self {
-        self.add(H::Payload::KIND.to_owned(), Arc::new(Typed(handler)))
+        let options = handler.options();
+        self.add(H::Payload::KIND.to_owned(), Arc::new(Typed(handler, options)))
     }
 
     /// Adds a function.

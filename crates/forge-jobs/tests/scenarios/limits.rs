@@ -1,9 +1,13 @@
 //! Time limits, and handlers that do not keep to them.
 
 use crate::support::{Db, request, runtime};
-use forge_jobs::{CancelCause, DeadReason, HandlerOptions, HandlerRegistry, JobOutcome, JobStatus};
+use forge_jobs::{
+    CancelCause, DeadReason, HandlerOptions, HandlerRegistry, JobContext, JobHandler, JobOutcome, JobPayload,
+    JobStatus, TypedHandler,
+};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn limit(ms: u64) -> HandlerOptions {
@@ -142,5 +146,66 @@ async fn handlers_that_spin_on_every_thread_do_not_delay_the_heartbeat() {
     crate::support::soon("the queue to drain", handle.drained()).await.unwrap();
     watcher.join().unwrap();
     assert_eq!(handle.process_id(), me, "it was never fenced");
+    db.stop(handle).await;
+}
+
+/// A handler that cannot say its options twice.
+struct Forgetful(Arc<AtomicUsize>);
+
+impl Forgetful {
+    fn say(&self) -> HandlerOptions {
+        assert_eq!(self.0.fetch_add(1, Ordering::Relaxed), 0, "asked again");
+        HandlerOptions::default().without_time_limit()
+    }
+}
+
+impl JobHandler for Forgetful {
+    fn kind(&self) -> &'static str {
+        "plain"
+    }
+
+    fn options(&self) -> HandlerOptions {
+        self.say()
+    }
+
+    async fn run(&self, _ctx: JobContext) -> JobOutcome {
+        JobOutcome::Done
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Nothing {}
+
+impl JobPayload for Nothing {
+    const KIND: &'static str = "typed";
+}
+
+impl TypedHandler for Forgetful {
+    type Payload = Nothing;
+
+    fn options(&self) -> HandlerOptions {
+        self.say()
+    }
+
+    async fn run(&self, _ctx: JobContext, _payload: Nothing) -> JobOutcome {
+        JobOutcome::Done
+    }
+}
+
+#[tokio::test]
+async fn options_are_asked_once_when_the_handler_is_registered() {
+    let db = Db::new().await;
+    let (plain, typed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register(Forgetful(plain.clone())).register_typed(Forgetful(typed.clone()));
+    let asked = || (plain.load(Ordering::Relaxed), typed.load(Ordering::Relaxed));
+    let before = asked();
+    let runtime = runtime(&db.storage, handlers);
+    let handle = runtime.start().await.unwrap();
+    for kind in ["plain", "typed", "plain", "typed"] {
+        let id = runtime.enqueue(request(kind)).await.unwrap().id;
+        db.until_status(id, JobStatus::Done).await;
+    }
+    assert_eq!((before, asked()), ((1, 1), (1, 1)));
     db.stop(handle).await;
 }
