@@ -83,11 +83,14 @@ impl Outbox {
         waiting.drain(..n).collect()
     }
 
-    fn settled(&self, count: usize) {
+    /// Says whether this ended a congestion.
+    fn settled(&self, count: usize) -> bool {
         self.written.notify_waiters();
-        if self.pending.fetch_sub(count, Ordering::AcqRel) == count {
+        let before = self.pending.fetch_sub(count, Ordering::AcqRel);
+        if before == count {
             self.flushed.notify_waiters();
         }
+        before > BACK_PRESSURE && before - count <= BACK_PRESSURE
     }
 
     /// Whether so much is unwritten that nothing more should be claimed.
@@ -124,16 +127,19 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         let count = batch.len();
         // Counted even if the write panics, or a flush would wait for ever.
-        let _settled = Settled(&core.outbox, count);
+        let _settled = Settled(&core, count);
         write(&core, batch).await;
     }
 }
 
-struct Settled<'a>(&'a Outbox, usize);
+struct Settled<'a>(&'a Core, usize);
 
 impl Drop for Settled<'_> {
     fn drop(&mut self) {
-        self.0.settled(self.1);
+        if self.0.outbox.settled(self.1) {
+            // Whatever told the fetcher to look again meanwhile was in vain.
+            self.0.fetch.notify_one();
+        }
     }
 }
 

@@ -23,3 +23,4 @@ mod schedules;
 mod settings;
 mod shutdown;
 mod support;
+mod wakeups;

@@ -33,3 +33,5 @@ mod settings;
 mod shutdown;
 #[path = "../scenarios/support.rs"]
 mod support;
+#[path = "../scenarios/wakeups.rs"]
+mod wakeups;
