@@ -409,7 +409,7 @@ impl Worker<'_> {
                     self.rollback();
                     self.notice(&fault);
                     self.again.extend(ran.into_iter().map(|(c, _)| c));
-                    return self.alone(command);
+                    return self.each_alone([command]);
                 }
             }
             let full = ran.len() >= GROUP_SIZE || begun.elapsed() >= GROUP_TIME;
@@ -418,7 +418,7 @@ impl Worker<'_> {
         let end = self.commit(changed_before, effects);
         if end.as_ref().is_err_and(|e| !e.outcome_unknown()) && ran.len() > 1 {
             // A full disk, say, is noticed by COMMIT: what one member wrote must not fail the others.
-            return ran.into_iter().for_each(|(c, _)| self.alone(c));
+            return self.each_alone(ran.into_iter().map(|(c, _)| c));
         }
         for (command, refused) in ran {
             let end = match &end {
@@ -431,23 +431,32 @@ impl Worker<'_> {
 
     /// No transaction can be begun. All that wait have waited as long as this one did, or nearly: each waiting anew
     /// would let the last one wait for hours.
-    fn refuse_all(&self, first: Box<dyn Command>, error: StorageError) {
+    fn refuse_all(&mut self, first: Box<dyn Command>, error: StorageError) {
         let (urgent, bulk) = {
             let mut queue = self.shared.lock();
             (std::mem::take(&mut queue.urgent), std::mem::take(&mut queue.bulk))
         };
-        for command in urgent.into_iter().chain(bulk) {
+        for command in urgent.into_iter().chain(std::mem::take(&mut self.again)).chain(bulk) {
             command.answer(Err(error.duplicate()));
         }
         first.answer(Err(error));
     }
 
-    /// Runs one command in a transaction of its own.
-    fn alone(&mut self, mut command: Box<dyn Command>) {
-        let changed_before = self.conn.total_changes();
-        if let Err(e) = self.begin() {
-            return command.answer(Err(e));
+    /// Runs each command in a transaction of its own, as long as one can be begun.
+    fn each_alone(&mut self, commands: impl IntoIterator<Item = Box<dyn Command>>) {
+        let mut commands = commands.into_iter();
+        while let Some(command) = commands.next() {
+            let changed_before = self.conn.total_changes();
+            if let Err(e) = self.begin() {
+                self.again.extend(commands);
+                return self.refuse_all(command, e);
+            }
+            self.alone(command, changed_before);
         }
+    }
+
+    /// Runs one command in the transaction that was begun for it.
+    fn alone(&mut self, mut command: Box<dyn Command>, changed_before: u64) {
         let mut effects = Effects::default();
         let end = match self.run_one(&mut *command, &mut effects) {
             Ok(()) => self.commit(changed_before, effects),
@@ -575,6 +584,42 @@ mod tests {
             assert!(result.unwrap_err().is_retryable());
         }
         lock.rollback().unwrap();
+        writer.write(Lane::Bulk, |_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn members_of_a_group_that_was_rolled_back_do_not_wait_for_a_lock_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let conn = Connection::open(&file).unwrap();
+        conn.busy_timeout(Duration::from_millis(10)).unwrap();
+        let changes = Arc::new(watch::Sender::new(Changes::default()));
+        let patience = Duration::from_millis(500);
+        let writer =
+            Writer::start_with(conn, None, Guards::default(), Tape::off(), changes, patience).unwrap();
+        let other = Arc::new(Mutex::new(Connection::open(&file).unwrap()));
+        // Holds the thread until all the others wait, so that they are one group.
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let gate = writer.write(Lane::Bulk, move |_| {
+            let _ = gone.recv();
+            Ok(())
+        });
+        let members =
+            futures_util::future::join_all((0..1_000).map(|_| writer.write(Lane::Bulk, |_| Ok(()))));
+        let thief = other.clone();
+        let bad = writer.write(Lane::Bulk, move |cx| -> Result<(), Fault> {
+            // The group is rolled back, and the lock is somebody else's before anything is tried again.
+            cx.conn.execute_batch("ROLLBACK")?;
+            thief.lock().unwrap().execute_batch("BEGIN IMMEDIATE")?;
+            panic!("on purpose");
+        });
+        let open = async { drop(go) };
+        let all = async { tokio::join!(gate, members, bad, open) };
+        let (_, members, bad, ()) = tokio::time::timeout(HANG, all).await.expect("all are answered");
+        assert!(bad.unwrap_err().is_retryable());
+        // Those of an earlier group, if the thread was slow, are written.
+        assert!(members.into_iter().filter_map(Result::err).all(|e| e.is_retryable()));
+        other.lock().unwrap().execute_batch("ROLLBACK").unwrap();
         writer.write(Lane::Bulk, |_| Ok(())).await.unwrap();
     }
 
