@@ -2,7 +2,7 @@
 
 use crate::support::{Db, quick, request, runtime, soon, until};
 use forge_jobs::testing::{Faults, FlakyStorage, Operation};
-use forge_jobs::{HandlerRegistry, JobOutcome, RuntimeConfig};
+use forge_jobs::{HandlerRegistry, JobOutcome, JobStatus, RuntimeConfig};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,5 +50,22 @@ async fn jobs_that_were_left_while_outcomes_piled_up_are_claimed_once_these_are_
     faults.mend(Operation::Finish);
     soon("the queue to drain", handle.drained()).await.unwrap();
     assert_eq!(runs.load(Ordering::Relaxed), 2 * BACK_PRESSURE);
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_job_without_any_delay_left_is_run_without_waiting_for_a_poll() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("k", |_| async { JobOutcome::Done });
+    let runtime = runtime(&db.storage, handlers).with_config(rarely_polling());
+    let handle = runtime.start().await.unwrap();
+    let first = runtime.enqueue(request("k")).await.unwrap().id;
+    db.until_status(first, JobStatus::Done).await;
+    // Less than what a time is stored in counts as nothing.
+    for delay in [Duration::ZERO, Duration::from_nanos(1)] {
+        let id = runtime.enqueue(request("k").with_delay(delay)).await.unwrap().id;
+        db.until_status(id, JobStatus::Done).await;
+    }
     db.stop(handle).await;
 }

@@ -37,6 +37,8 @@ const SLOW: Duration = Duration::from_millis(20);
 const GIVE_WAY: usize = 100;
 /// Bytes of payload in one write, unless a single caller has more.
 pub(super) const MAX_BYTES: usize = 4 << 20;
+/// How far the database's clock may be ahead of this host's before a job that it takes for due waits for a poll.
+const SKEW: Duration = Duration::from_secs(60);
 /// Between two tries of a write whose outcome is unknown.
 const RESEND: Duration = Duration::from_millis(100);
 
@@ -279,7 +281,7 @@ async fn write(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec
                 let is_new = |r: &Inserted| matches!(r, Inserted::Inserted | Inserted::Replaced { .. });
                 let new = jobs.iter().zip(&results).filter(|(_, r)| is_new(r));
                 let effects = new.fold(Effects::default(), |e, (job, _)| Effects {
-                    claimable: e.claimable || job.due == Due::Now || is_past(job, now),
+                    claimable: e.claimable || may_be_due(job, now),
                     deferred: e.deferred || job.due != Due::Now,
                     budgets: false,
                 });
@@ -307,9 +309,16 @@ async fn write(hub: &Hub, jobs: &[NewJob], now: Option<Timestamp>) -> Result<Vec
     }
 }
 
-/// A run-at that may be in the past: only the database knows.
-fn is_past(job: &NewJob, now: Option<Timestamp>) -> bool {
-    matches!(job.due, Due::At(at) if at <= now.unwrap_or_else(Timestamp::now))
+/// Whether a job may be ready at once. Of a run-at only the database knows, whose clock may be ahead of this one: within
+/// [`SKEW`] a claim in vain is better than a job that waits for a poll. Not for every run-at, or a program that plans far
+/// ahead would have all processes claim in vain all the time.
+fn may_be_due(job: &NewJob, now: Option<Timestamp>) -> bool {
+    match job.due {
+        Due::Now => true,
+        Due::At(at) => at <= now.unwrap_or_else(|| Timestamp::now().saturating_add(SKEW)),
+        // As it is sent: less than a microsecond is nothing.
+        Due::After(delay) => micros(delay) <= 0,
+    }
 }
 
 fn has_keys(jobs: &[NewJob]) -> bool {
