@@ -3,6 +3,9 @@
 //! Callers that arrive while a write is under way share the next one: no timer. Each returns when its own rows are
 //! durable. If a group is refused as a whole, each caller's jobs go alone, so that a bad one fails alone.
 
+#[cfg(test)]
+mod tests;
+
 use super::changes::Effects;
 use super::error::Fault;
 use super::hub::{Hub, Lane};
