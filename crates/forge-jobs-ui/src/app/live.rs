@@ -12,10 +12,6 @@ use std::any::Any;
 /// Longest time between two tries to connect, in milliseconds.
 const SLOWEST: i32 = 15_000;
 
-/// How long a stream that ended may take to be open again before that is told, in milliseconds. A server ends each now and
-/// then, and the browser opens the next one a second later.
-const GRACE: i32 = 2_500;
-
 /// Starts what moves by itself. It ends with the panel.
 pub(super) fn start(ctx: Ctx) {
     let open: StoredValue<Option<Box<dyn Any>>, LocalStorage> = StoredValue::new_local(None);
@@ -63,15 +59,6 @@ fn connect(
                 }
             }
             Heard::Changed(topics) => ctx.touch(&topics),
-            Heard::Lost if ctx.live.get_untracked() == Live::On => {
-                ctx.live.set(Live::Connecting);
-                spawn_local(async move {
-                    browser::sleep(GRACE).await;
-                    if is_current() && ctx.live.get_untracked() == Live::Connecting {
-                        broke(ctx);
-                    }
-                });
-            }
             Heard::Lost => broke(ctx),
         }
     };

@@ -87,6 +87,9 @@ check('a session that ends while one works leads to the login, and back to the p
   await page.goto(`${guarded.url}/panel/queues/mail`);
   await logIn(page, token);
   await heading(page, 'mail').waitFor();
+  // What changes meanwhile would be asked for, and lead to the login before the click does.
+  await button(page, 'Live').click();
+  await button(page, 'Paused').waitFor();
   await page.context().clearCookies();
   await button(acts(page), 'Pause: mail').click();
   await login(page).waitFor();
