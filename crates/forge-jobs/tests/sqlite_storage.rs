@@ -9,8 +9,9 @@ use forge_jobs::rate_limit::{RateLimit, Scope};
 use forge_jobs::retry::Transition;
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{
-    AcquireParams, AttachParams, DrainParams, EnqueueParams, EnsureQueueParams, Finish, FinishParams,
-    Inserted, Limited, PromoteParams, ReapParams, SetBy, SetLimitParams, StorageError, SweepParams,
+    AcquireParams, AttachParams, ClaimParams, ClaimWant, DrainParams, EnqueueParams, EnsureQueueParams,
+    Finish, FinishParams, Inserted, Limited, PromoteParams, ReapParams, SetBy, SetLimitParams, StorageError,
+    SweepParams,
 };
 use forge_jobs::{
     Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
@@ -377,24 +378,48 @@ async fn keys_whose_time_is_over_are_swept() {
     }
 }
 
+/// Five a day.
+async fn set_limit(storage: &Storage, scope: &str) {
+    let params = SetLimitParams {
+        scope: Scope::new(scope).unwrap(),
+        limit: RateLimit::new(5, Duration::from_secs(86_400)),
+        by: SetBy::Operator,
+        expected_version: None,
+        actor: None,
+        now: None,
+    };
+    storage.rate_limits.set_limit(params).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_fails_at_its_second_queue_has_taken_nothing_of_the_first() {
+    let (_dir, file) = dir();
+    let storage = open(&file).await.into_bundle();
+    set_limit(&storage, "mail").await;
+    let of = |queue: &str| EnqueueRequest::new("k", 1).on_queue(queue).validate(&DefaultRouter).unwrap();
+    let jobs = vec![of("first"), of("limited")];
+    storage.jobs.enqueue(EnqueueParams { jobs, now: None }).await.unwrap();
+    let (what, scope) = (Limited::Queue("limited".into()), Some(Scope::new("mail").unwrap()));
+    storage.rate_limits.attach(AttachParams { what, scope, actor: None }).await.unwrap();
+    let process = ProcessId::new();
+    storage.processes.register(register(process)).await.unwrap();
+    let damage = "INSERT INTO forge_budgets (scope, slots, next_at, idle_at) VALUES ('mail', 'x', 0, 9000000000000000)";
+    rusqlite::Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    let want = |queue: &str| ClaimWant { queue: queue.into(), limit: 5 };
+    let both = ClaimParams { wants: vec![want("first"), want("limited")], ..claim(process, 5) };
+    let refused = storage.jobs.claim(both).await.unwrap_err();
+    assert!(matches!(refused, StorageError::Corrupt { .. }), "{refused}");
+    assert_eq!(sql(&file, "SELECT count(*) FROM forge_running"), "0");
+    let first = ClaimParams { wants: vec![want("first")], ..claim(process, 5) };
+    assert_eq!(storage.jobs.claim(first).await.unwrap().jobs.len(), 1);
+}
+
 #[tokio::test]
 async fn a_crowd_of_keys_stops_no_claim_and_no_drain() {
     let (_dir, file) = dir();
     let storage = open(&file).await.into_bundle();
-    let set = async |scope: &str| {
-        let limit = RateLimit::new(5, Duration::from_secs(86_400));
-        let params = SetLimitParams {
-            scope: Scope::new(scope).unwrap(),
-            limit,
-            by: SetBy::Operator,
-            expected_version: None,
-            actor: None,
-            now: None,
-        };
-        storage.rate_limits.set_limit(params).await.unwrap();
-    };
-    set("mail").await;
-    set("smtp").await;
+    set_limit(&storage, "mail").await;
+    set_limit(&storage, "smtp").await;
     let crowd = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MAX_BUDGETS}) \
          INSERT INTO forge_budgets (scope, slots, next_at, idle_at) \

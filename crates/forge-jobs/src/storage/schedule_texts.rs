@@ -65,7 +65,7 @@ impl SpecTexts {
     }
 
     /// What the texts say; what a newer program wrote may not be understood.
-    fn read(&self, name: &str) -> Result<ScheduleSpec, StorageError> {
+    pub(super) fn read(&self, name: &str) -> Result<ScheduleSpec, StorageError> {
         self.parse().map_err(|why| StorageError::Corrupt {
             detail: format!(
                 "the schedule {name:?} is not understood, perhaps a newer version of this program wrote it; upgrade \

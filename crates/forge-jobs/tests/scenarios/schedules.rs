@@ -334,3 +334,23 @@ async fn a_mistake_in_a_declared_schedule_makes_the_start_fail() {
     assert_eq!(schedules(&db.storage).list().await.unwrap().schedules, []);
     assert_eq!(db.storage.inspect.processes().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn an_edit_of_a_schedule_that_is_not_understood_changes_nothing() {
+    let db = Db::new().await;
+    let storage = &db.storage;
+    let of = |expression: &str| Schedule::new("s", expression, EnqueueRequest::new("tick", 1));
+    schedules(storage).put(of("0 1 * * *")).await.unwrap();
+    let before = row(storage, "s").await;
+    // As a newer program might write it.
+    db.damage("UPDATE {forge}schedules SET zone = 'Mars/Olympus_Mons'").await;
+    let why = schedules(storage).pause("s").await.unwrap_err().to_string();
+    assert!(why.contains("\"s\" is not understood") && why.contains("remove the schedule"), "{why}");
+    db.damage("UPDATE {forge}schedules SET zone = 'UTC'").await;
+    let after = row(storage, "s").await;
+    assert_eq!((after.enabled, after.version), (before.enabled, before.version));
+    db.damage("UPDATE {forge}schedules SET zone = 'Mars/Olympus_Mons'").await;
+    // Who says anew all that it is has said what it means.
+    let put = schedules(storage).put(of("0 2 * * *")).await.unwrap();
+    assert_eq!(put.spec.expression.to_string(), "0 2 * * *");
+}

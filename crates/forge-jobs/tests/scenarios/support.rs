@@ -115,6 +115,22 @@ impl Db {
         self.check().await;
     }
 
+    /// Changes the tables past the crate. They are called `{forge}name`, and stand so in a schema or with a prefix.
+    pub(crate) async fn damage(&self, statement: &str) {
+        match &self.place {
+            Place::File(dir) => {
+                let conn = rusqlite::Connection::open(dir.path().join("jobs.db")).unwrap();
+                conn.busy_timeout(HANG).unwrap();
+                conn.execute_batch(&statement.replace("{forge}", "forge_")).unwrap();
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(database) => {
+                let client = forge_test_cluster::connect(database.url()).await.unwrap();
+                client.batch_execute(&statement.replace("{forge}", "forge.")).await.unwrap();
+            }
+        }
+    }
+
     pub(crate) async fn check(&self) {
         let checkup = self.storage.inspect.checkup().await.unwrap();
         assert_eq!(checkup.problems, Vec::<String>::new());

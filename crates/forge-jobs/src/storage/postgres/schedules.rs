@@ -6,10 +6,11 @@ use super::hub::{Hub, Lane, only};
 use super::{PostgresStorage, audit, ticks};
 use crate::Timestamp;
 use crate::limits::{MAX_PAGE, MAX_SCHEDULES};
+use crate::schedule::Owner;
 use crate::storage::checks::{
     check_fire, check_rows, no_code, no_schedule, schedule_conflict, too_many_schedules,
 };
-use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts};
+use crate::storage::schedule_texts::{RawSchedule, RawWish, SpecTexts, owner_no};
 use crate::storage::{
     Activity, Actor, AllSchedules, Author, CronStorage, DueParams, DueSchedules, EditScheduleParams,
     FireParams, FireResult, PutScheduleParams, RunScheduleParams, ScheduleRow, StorageError, TickRow,
@@ -67,12 +68,26 @@ pub(super) fn read(r: &Row, at: usize) -> Result<RawSchedule, tokio_postgres::Er
     })
 }
 
-/// One schedule.
-pub(super) async fn find(hub: &Hub, name: &str) -> Result<Option<ScheduleRow>, Fault> {
+async fn find_raw(hub: &Hub, name: &str) -> Result<Option<RawSchedule>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM {{schema}}.schedules s WHERE s.name = $1");
     let rows = hub.look_within(Lane::Work, &sql, &[(&name, Type::TEXT)], LOOK_LIMIT).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(read(row, 0)?.into_row()?))
+    Ok(rows.first().map(|row| read(row, 0)).transpose()?)
+}
+
+/// One schedule.
+pub(super) async fn find(hub: &Hub, name: &str) -> Result<Option<ScheduleRow>, Fault> {
+    Ok(find_raw(hub, name).await?.map(RawSchedule::into_row).transpose()?)
+}
+
+/// Refuses an edit that keeps what this program does not understand: the server would make it, and the answer would be an
+/// error all the same.
+async fn understood(
+    hub: &Hub,
+    name: &str,
+    kept: fn(&RawSchedule) -> Option<&SpecTexts>,
+) -> Result<(), StorageError> {
+    let before = find_raw(hub, name).await.map_err(|e| e.into_storage(false))?;
+    before.as_ref().and_then(kept).map_or(Ok(()), |texts| texts.read(name).map(drop))
 }
 
 async fn list(hub: Arc<Hub>) -> Result<AllSchedules, StorageError> {
@@ -97,6 +112,9 @@ async fn put(hub: Arc<Hub>, params: PutScheduleParams) -> Result<ScheduleRow, St
         Author::Code { program } => (Some(program), None),
         Author::Operator { expected_version } => (None, expected_version),
     };
+    if program.is_some() {
+        understood(&hub, &new.name, |s| (s.owner == owner_no(Owner::Operator)).then_some(&s.texts)).await?;
+    }
     let most = i32::try_from(MAX_SCHEDULES).unwrap_or(i32::MAX);
     let now = params.now.map(Timestamp::as_micros);
     let by = audit::does(params.actor.as_ref(), ("schedule.put", WHAT, &new.name), None);
@@ -128,6 +146,11 @@ async fn change(
         Some(false) => "schedule.pause",
         None => "schedule.reset",
     };
+    if enabled.is_some() {
+        understood(&hub, &params.name, |s| Some(&s.texts)).await?;
+    } else {
+        understood(&hub, &params.name, |s| s.code.as_ref().map(|code| &code.texts)).await?;
+    }
     let by = audit::does(params.actor.as_ref(), (action, WHAT, &params.name), None);
     let values = [
         (&params.name as _, Type::TEXT),

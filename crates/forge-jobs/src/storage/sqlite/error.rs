@@ -11,7 +11,8 @@ pub(super) enum Fault {
     Sql(rusqlite::Error),
     /// The command panicked: a fault of this crate.
     Panicked,
-    /// The command was refused before it wrote anything: the others of its group go on.
+    /// The command was refused. Where it had written nothing, the others of its group go on; else it is rolled back like
+    /// a failed statement.
     Refused(StorageError),
 }
 

@@ -188,13 +188,14 @@ fn reset(cx: &mut Cx<'_, '_>, params: &EditScheduleParams) -> Result<ScheduleRow
     let before = to_edit(cx.conn, &params.name, params.expected_version)?;
     let mut after = before.clone();
     let Some(code) = &before.code else { return Err(no_code(&params.name).into()) };
+    code.texts.read(&params.name)?;
     after.texts = code.texts.clone();
     after.enabled = code.enabled;
     after.owner = owner_no(Owner::Code);
     edit(cx, (params.actor.as_ref(), "schedule.reset"), before, after, time(params.now))
 }
 
-/// Writes what has changed.
+/// Writes what has changed, if it would be understood: an edit that ends in an error has changed nothing.
 fn edit(
     cx: &mut Cx<'_, '_>,
     (actor, action): (Option<&Actor>, &str),
@@ -202,6 +203,7 @@ fn edit(
     mut after: RawSchedule,
     now: i64,
 ) -> Result<ScheduleRow, Fault> {
+    after.clone().into_row()?;
     let facts = |s: &RawSchedule| actor.map(|_| schedule(&s.texts, s.enabled));
     let change = (facts(&before), facts(&after));
     audit::did(cx, actor, (action, WHAT, &before.name), change, before != after, now)?;

@@ -401,11 +401,13 @@ impl Worker<'_> {
         let mut ran: Vec<(Box<dyn Command>, Result<(), StorageError>)> = Vec::new();
         let mut next = Some(first);
         while let Some(mut command) = next {
+            let written = self.conn.total_changes();
             match self.run_one(&mut *command, &mut effects) {
                 Ok(()) => ran.push((command, Ok(()))),
-                Err(Fault::Refused(e)) => ran.push((command, Err(e))),
-                Err(fault @ (Fault::Sql(_) | Fault::Panicked)) => {
-                    // It fails alone; the others form the next group, after what must not wait.
+                Err(Fault::Refused(e)) if self.conn.total_changes() == written => ran.push((command, Err(e))),
+                Err(fault) => {
+                    // What it wrote goes with it. It fails alone; the others form the next group, after what must not
+                    // wait.
                     self.rollback();
                     self.notice(&fault);
                     self.again.extend(ran.into_iter().map(|(c, _)| c));
@@ -621,6 +623,35 @@ mod tests {
         assert!(members.into_iter().filter_map(Result::err).all(|e| e.is_retryable()));
         other.lock().unwrap().execute_batch("ROLLBACK").unwrap();
         writer.write(Lane::Bulk, |_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_refused_command_has_written_goes_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = Connection::open(dir.path().join("a.db")).unwrap();
+        conn.execute_batch("CREATE TABLE t (n)").unwrap();
+        let changes = Arc::new(watch::Sender::new(Changes::default()));
+        let writer = Writer::start(conn, None, Guards::default(), Tape::off(), changes).unwrap();
+        let insert = |n: i64, refused: bool| {
+            writer.write(Lane::Bulk, move |cx| {
+                cx.conn.execute("INSERT INTO t VALUES (?1)", [n])?;
+                if refused {
+                    Err(StorageError::NotFound { what: "test", name: n.to_string() }.into())
+                } else {
+                    Ok(())
+                }
+            })
+        };
+        let (first, bad, last) = tokio::join!(insert(1, false), insert(2, true), insert(3, false));
+        first.unwrap();
+        assert!(matches!(bad, Err(StorageError::NotFound { .. })));
+        last.unwrap();
+        let kept = writer.write(Lane::Bulk, |cx| {
+            Ok(cx
+                .conn
+                .query_row("SELECT group_concat(n ORDER BY n) FROM t", [], |r| r.get::<_, String>(0))?)
+        });
+        assert_eq!(kept.await.unwrap(), "1,3");
     }
 
     #[tokio::test]
