@@ -24,7 +24,8 @@ const SPACING: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_secs(1);
 /// Between two signs of life.
 const PING: Duration = Duration::from_secs(15);
-/// A stream ends after this long. Clients connect again by themselves; a token that was taken back opens nothing then.
+/// A stream ends after this long, and says so. Clients connect again by themselves; a token that was taken back opens
+/// nothing then.
 const LASTS: Duration = Duration::from_secs(600);
 
 /// When each topic last changed, counted in looks that found something.
@@ -127,8 +128,9 @@ impl Hub {
                 Some(Some(at)) => Position::At(at),
                 Some(None) => Position::Lost,
             },
-            began: Instant::now(),
+            ends: Instant::now() + LASTS,
             last_event: None,
+            is_over: false,
         })
     }
 
@@ -195,8 +197,10 @@ pub(super) struct Subscription {
     peer: Option<IpAddr>,
     seen: watch::Receiver<Seen>,
     position: Position,
-    began: Instant,
+    ends: Instant,
     last_event: Option<Instant>,
+    /// Its time is over, and the client knows.
+    is_over: bool,
 }
 
 impl Drop for Subscription {
@@ -217,14 +221,21 @@ impl Drop for Subscription {
 impl Subscription {
     /// The next piece of the stream; `None` at its end. Asked for only when the client has taken the one before.
     async fn next(&mut self) -> Option<String> {
+        if self.is_over {
+            return None;
+        }
         if let Some(last) = self.last_event {
             tokio::time::sleep(SPACING.saturating_sub(last.elapsed())).await;
         }
         let ping = tokio::time::sleep(PING);
         tokio::pin!(ping);
         loop {
-            if self.hub.closing.is_cancelled() || self.began.elapsed() >= LASTS {
+            if self.hub.closing.is_cancelled() {
                 return None;
+            }
+            if Instant::now() >= self.ends {
+                self.is_over = true;
+                return Some("event: end\ndata: {}\n\n".into());
             }
             if let Some(event) = self.event() {
                 self.last_event = Some(Instant::now());
@@ -304,6 +315,19 @@ mod tests {
         let event = subscription.next().await.unwrap();
         let (_, data) = event.split_once("data: ").unwrap();
         serde_json::from_str::<Changed>(data.trim()).unwrap().topics
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_time_is_over_says_so_and_one_whose_server_stops_just_ends() {
+        let hub = hub().await;
+        let mut over = hub.subscribe(None, None).unwrap();
+        assert!(over.next().await.unwrap().contains("event: ready"));
+        let mut stopped = hub.subscribe(None, None).unwrap();
+        over.ends = Instant::now();
+        assert_eq!(over.next().await.as_deref(), Some("event: end\ndata: {}\n\n"));
+        assert_eq!(over.next().await, None);
+        hub.closing.cancel();
+        assert_eq!(stopped.next().await, None);
     }
 
     #[tokio::test]
