@@ -1,5 +1,7 @@
 //! The filter bar: `queue:mail status:dead payload:"alice"` as text, and as pairs of the address.
 
+use forge_jobs_api::wire::JobQuery;
+
 /// What a list can be narrowed by: the word in the bar, the name in the address, and what it means.
 pub const QUALIFIERS: [(&str, &str, &str); 9] = [
     ("queue", "queue", "of this queue"),
@@ -90,6 +92,15 @@ pub fn text(query: &[(String, String)]) -> String {
         Some(format!("{qualifier}:{value}"))
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+/// What the bar would show for a query: all that a list is narrowed by, also what its page alone adds.
+#[must_use]
+pub fn words_of(query: &JobQuery) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else { return String::new() };
+    let value = |param: &str| fields.get(param)?.as_str().map(str::to_owned);
+    let pairs = QUALIFIERS.iter().filter_map(|(_, param, _)| Some(((*param).to_owned(), value(param)?)));
+    text(&pairs.collect::<Vec<_>>())
 }
 
 /// What could be meant by the last word of the bar: whole qualifiers, or values of one that is there already.

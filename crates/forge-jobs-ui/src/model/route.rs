@@ -178,12 +178,15 @@ pub fn query_text(query: &[(String, String)]) -> String {
 fn parse_query(search: &str) -> Vec<(String, String)> {
     let search = search.strip_prefix('?').unwrap_or(search);
     let pairs = search.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
-        })
-        .collect()
+    let mut query: Vec<(String, String)> = Vec::new();
+    for pair in pairs {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")));
+        // The last one counts, as in the filter bar.
+        query.retain(|(other, _)| *other != name);
+        query.push((name, value));
+    }
+    query
 }
 
 /// Percent-encodes what means something in an address.

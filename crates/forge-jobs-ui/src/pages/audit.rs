@@ -40,6 +40,13 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         Box::pin(async move { ipc.audit(&query).await })
     });
     let draw = move |page: Arc<AuditPage>| {
+        if page.actions.is_empty() && !ctx.place.with_untracked(|place| place.query.is_empty()) {
+            let all = ctx.href(&Place::of(Tab::Audit));
+            return parts::empty(
+                text::NO_ACTION_MATCHES,
+                view! { {text::NAMES_OF_ACTIONS_ARE_WHOLE} " " <a class="fp-button" href=all>{text::CLEAR}</a> },
+            );
+        }
         if page.actions.is_empty() {
             return parts::empty(text::NOTHING_WAS_DONE, text::WHATEVER_A_PERSON_CHANGES_IS_WRITTEN);
         }

@@ -25,8 +25,6 @@ pub(crate) struct Asked {
     /// What the jobs have in common, where the filter says it by a number.
     pub(crate) about: Option<String>,
     pub(crate) filter: JobQuery,
-    /// The filter, as its bar says it.
-    pub(crate) words: String,
 }
 
 /// What was asked for, and how far it is.
@@ -114,7 +112,6 @@ pub(crate) fn bar(
             title: text::on_all(verb.label()),
             about: None,
             filter: filter.get_untracked(),
-            words: ctx.place.with_untracked(|place| filter::text(&place.query)),
         });
     };
     let shown = move || count.data.get().map(|c| text::matching(c.jobs));
@@ -150,7 +147,9 @@ fn dialog_of(bulk: Bulk, done: impl Fn() + Copy + Send + Sync + 'static) -> AnyV
     let close = Callback::new(move |()| bulk.close());
     let inside = move || {
         let asked = bulk.asked.get()?;
-        let words = if asked.words.is_empty() { text::NO_FILTER_ALL_JOBS } else { &asked.words }.to_owned();
+        // Of what is sent, and not of what the bar shows: a page may narrow its list further.
+        let words = filter::words_of(&asked.filter);
+        let words = if words.is_empty() { text::NO_FILTER_ALL_JOBS.to_owned() } else { words };
         let heading = asked.title.clone();
         let about = asked.about.clone().map(|about| view! { <p>{about}</p> });
         let preview = bulk.preview.get();

@@ -158,6 +158,15 @@ const LIFE: [(&str, u8, Pick); 3] =
     [("p50", 0, |t| p50(t.life)), ("p95", 1, |t| p95(t.life)), ("p99", 3, |t| p99(t.life))];
 const OLDEST: [(&str, u8, Pick); 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
 
+/// What a chart says of its data: that it comes, or why it does not.
+pub(crate) fn status<T: Send + Sync + 'static>(remote: Remote<T>) -> Status {
+    match remote.error.get() {
+        Some(error) => Status::Error(error.message()),
+        None if remote.data.with(Option::is_none) => Status::Loading,
+        None => Status::Ready,
+    }
+}
+
 /// The charts of one line: work, then how long things took.
 ///
 /// `deploys` are pointed out in each of them.
@@ -168,17 +177,17 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i
     };
     let with = move |log: bool, seconds: bool| {
         move |chart: Chart| {
-            let chart = if seconds { chart.format(Format::Seconds) } else { chart.open_last(true) };
+            // The last bucket of a range that is over has its end.
+            let fills = remote.data.with(|t| {
+                let to = t.as_ref().and_then(|t| time::micros(&t.to));
+                to.is_none_or(|to| to > ctx.now.get_untracked())
+            });
+            let chart = if seconds { chart.format(Format::Seconds) } else { chart.open_last(fills) };
             let chart = if log { chart.scale(YScale::Log) } else { chart };
             let marks =
                 deploys.with(|all| all.iter().map(|(at, what)| Mark::at(browser::wide(*at), what)).collect());
             let chart = chart.marks(marks);
-            let is_first = remote.data.with(Option::is_none);
-            let chart = match remote.error.get() {
-                Some(error) => chart.status(Status::Error(error.message())),
-                None if is_first => chart.status(Status::Loading),
-                None => chart,
-            };
+            let chart = chart.status(status(remote));
             remote.data.with(|t| match t {
                 Some(t) => ranged(chart.clone(), &t.from, &t.to, t.step_seconds.0),
                 None => chart.clone(),

@@ -93,12 +93,10 @@ fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
 
 /// A verb for the dead jobs of a group, of those that the page is filtered by.
 fn ask(bulk: Bulk, ctx: Ctx, verb: Verb, group: &ErrorGroup) {
-    let place = ctx.place.get_untracked().with(PARAM, Some(&group.id));
     bulk.ask(Asked {
         verb,
         title: text::dead_with_this_error(verb.label()),
         about: Some(group.message.clone()),
         filter: JobQuery { error_group: Some(group.id.clone()), ..bulk.filter.get_untracked() },
-        words: filter::text(&place.query),
     });
 }

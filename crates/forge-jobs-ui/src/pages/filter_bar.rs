@@ -20,7 +20,13 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
     let open = RwSignal::new(false);
     let picked = RwSignal::new(None::<usize>);
     let input = NodeRef::<Input>::new();
-    let shown = memo(move |_| ctx.place.with(|place| filter::text(&place.query)));
+    // Some pages are of one status: there the bar has none.
+    let has_status = tab == Tab::Jobs;
+    let is_shown = move |(name, _): &&(String, String)| has_status || name != "status";
+    let shown = memo(move |_| {
+        let query = ctx.place.with(|place| place.query.iter().filter(is_shown).cloned().collect::<Vec<_>>());
+        filter::text(&query)
+    });
     Effect::new(move |_| text.set(shown.get()));
     let values = move |name: &str| -> Vec<String> {
         match name {
@@ -33,18 +39,19 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
             _ => Vec::new(),
         }
     };
-    let suggestions =
-        memo(
-            move |_| {
-                if open.get() { text.with(|text| filter::suggestions(text, &values)) } else { Vec::new() }
-            },
-        );
+    let suggestions = memo(move |_| {
+        let all = if open.get() { text.with(|text| filter::suggestions(text, &values)) } else { Vec::new() };
+        all.into_iter().filter(|s| has_status || !s.starts_with("status:")).collect::<Vec<_>>()
+    });
     let apply = move || {
         let parts = text.with_untracked(|text| filter::parse(text));
         let mut query: Vec<(String, String)> = Vec::new();
         let mut unknown = Vec::new();
         for part in parts {
             match part {
+                Part::Pair(name, value) if name == "status" && !has_status => {
+                    unknown.push(format!("{name}:{value}"));
+                }
                 Part::Pair(name, value) => query.push((name, value)),
                 Part::Stray(word) => unknown.push(word),
             }
@@ -103,13 +110,16 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
             </li>
         }
     };
+    let hint =
+        if has_status { text::FILTER_QUEUE_MAIL_KIND_SEND_STATUS } else { text::FILTER_QUEUE_MAIL_KIND_SEND };
     let list = move || suggestions.get().into_iter().enumerate().map(option).collect_view();
     let expanded = move || if suggestions.with(Vec::is_empty) { "false" } else { "true" };
     let active = move || picked.get().map(|at| format!("fp-suggestion-{at}"));
     let wrong = move || {
         let words = stray.get().join(" ");
         (!words.is_empty()).then(|| {
-            let known = QUALIFIERS.iter().map(|(name, ..)| format!("{name}:")).collect::<Vec<_>>().join(" ");
+            let here = QUALIFIERS.iter().filter(|(name, ..)| has_status || *name != "status");
+            let known = here.map(|(name, ..)| format!("{name}:")).collect::<Vec<_>>().join(" ");
             view! { <p class="fp-wrong" role="alert">"“" {words} {text::IS_NO_FILTER_THERE_ARE} {known}</p> }
         })
     };
@@ -124,7 +134,7 @@ pub(crate) fn bar(ctx: Ctx, tab: Tab, kinds: Memo<BTreeSet<String>>) -> AnyView 
             <label class="fp-hidden" for="fp-filter">{text::FILTER_2}</label>
             <input id="fp-filter" node_ref=input type="text" role="combobox" autocomplete="off" spellcheck="false"
                 aria-expanded=expanded aria-controls="fp-suggestions" aria-autocomplete="list" aria-activedescendant=active
-                placeholder=text::FILTER_QUEUE_MAIL_KIND_SEND_STATUS prop:value=text
+                placeholder=hint prop:value=text
                 on:input=move |e| { text.set(browser::value_of(&e)); open.set(true); picked.set(None); }
                 on:focus=move |_| { open.set(true); queues.reload(); } on:blur=move |_| open.set(false) on:keydown=pressed/>
             <ul id="fp-suggestions" role="listbox" aria-label=text::SUGGESTIONS class="fp-suggestions"

@@ -118,9 +118,12 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
     let shown = Shown::new(fresh);
     let table = Table { ctx, tab, chosen: RwSignal::new(BTreeSet::new()) };
     // A choice belongs to the list that it was made in.
+    let of = memo(move |_| {
+        let is_of_list = |(name, _): &&(String, String)| name != "peek";
+        ctx.place.with(|place| place.query.iter().filter(is_of_list).cloned().collect::<Vec<_>>())
+    });
     Effect::new(move |_| {
-        ctx.place
-            .with(|place| place.query.iter().filter(|(name, _)| name != "peek").cloned().collect::<Vec<_>>());
+        of.track();
         table.chosen.update(BTreeSet::clear);
     });
     // What is no longer in the list is not chosen: nobody would see that something is done to it.

@@ -6,7 +6,7 @@ use crate::model::range::Range;
 use crate::model::time;
 use crate::parts;
 use crate::text;
-use forge_charts::chart::{Chart, Status, YScale};
+use forge_charts::chart::{Chart, YScale};
 use forge_charts::data::{Frame, Series};
 use forge_charts::format::Format;
 use forge_charts::view::{Group, LineChart};
@@ -90,9 +90,10 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
         let with = move |chart: Chart| {
             let chart = chart.format(format);
             let chart = if log { chart.scale(YScale::Log) } else { chart };
+            let chart = chart.status(charts::status(remote));
             remote.data.with(|r| match r {
                 Some(r) => charts::ranged(chart.clone(), &r.from, &r.to, r.step_seconds.0),
-                None => chart.clone().status(Status::Loading),
+                None => chart.clone(),
             })
         };
         view! { <LineChart title data group range=shown on_zoom=zoom height=160.0 with/> }

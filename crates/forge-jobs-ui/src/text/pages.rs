@@ -6,6 +6,8 @@ pub(crate) const ACTION_AS_QUEUE_PAUSE: &str = "Action, as queue.pause";
 pub(crate) const SORT_OF_THING_AS_JOB: &str = "Sort of thing, as job";
 pub(crate) const NAME_OR_ID: &str = "Name or id";
 pub(crate) const NOTHING_WAS_DONE: &str = "Nothing was done";
+pub(crate) const NO_ACTION_MATCHES: &str = "No action matches";
+pub(crate) const NAMES_OF_ACTIONS_ARE_WHOLE: &str = "Names are compared whole, as queue.pause.";
 pub(crate) const WHATEVER_A_PERSON_CHANGES_IS_WRITTEN: &str =
     "Whatever a person changes is written down here, with who did it.";
 pub(crate) const EARLIER: &str = "Earlier";
@@ -73,10 +75,11 @@ pub(crate) const RETRY_ITS_DEAD: &str = "Retry its dead";
 pub(crate) const DROP_ITS_DEAD: &str = "Drop its dead";
 
 // `filter_bar.rs`
-pub(crate) const IS_NO_FILTER_THERE_ARE: &str = "” is no filter. There are ";
+pub(crate) const IS_NO_FILTER_THERE_ARE: &str = "” is no filter here. There are ";
 pub(crate) const FILTER_2: &str = "Filter";
 pub(crate) const FILTER_QUEUE_MAIL_KIND_SEND_STATUS: &str =
     "Filter: queue:mail kind:send status:dead   ( / )";
+pub(crate) const FILTER_QUEUE_MAIL_KIND_SEND: &str = "Filter: queue:mail kind:send   ( / )";
 pub(crate) const SUGGESTIONS: &str = "Suggestions";
 pub(crate) const APPLY: &str = "Apply";
 pub(crate) const CLEAR: &str = "Clear";

@@ -43,6 +43,26 @@ check('a drag over a chart zooms all of them, in the address, and back leads bac
   await page.waitForURL(/range=6h/);
 });
 
+check('the last bucket of a range that is over has its end', async (page, world) => {
+  const fills = charts(page).filter({ hasText: 'The last bucket still fills.' });
+  await world.go(page, '/?range=1h');
+  await fills.first().waitFor();
+  const hour = (n) => new Date(Date.now() - n * 3600e3).toISOString();
+  await world.go(page, `/?from=${hour(3)}&to=${hour(2)}`);
+  await charts(page).first().getByRole('application').waitFor();
+  await settled(page);
+  assert.equal(await fills.count(), 0);
+});
+
+check('charts whose range is refused say so, and wait for nothing', async (page, world) => {
+  for (const path of ['/', '/resources', '/database']) {
+    await world.go(page, `${path}?from=1990-01-01T00:00:00Z&to=1990-01-02T00:00:00Z`);
+    await charts(page).filter({ hasText: 'use a time within' }).first().waitFor();
+    await settled(page);
+    assert.equal(await charts(page).getByText('Loading…').count(), 0);
+  }
+}, { real: 'it refuses no range', expect: ['400', '422'] });
+
 check('deploys are marked on the charts', async (page, world) => {
   await world.go(page);
   const { version } = world.one('SELECT min(version) AS version FROM {t}processes');
@@ -141,11 +161,17 @@ check('the audit is narrowed by who, what was done, to what sort of thing, and t
   await page.waitForFunction(() => document.querySelectorAll('main ol > li').length === 1);
   await items.getByRole('link', { name: 'audited' }).waitFor();
   await type('Sort of thing, as job', 'limit', /what=limit/);
-  await main(page).getByText('Nothing was done').waitFor();
+  await main(page).getByText('No action matches').waitFor();
   await type('Sort of thing, as job', 'queue', /what=queue/);
   await type('Who', 'nobody-at-all', /actor=nobody/);
-  await main(page).getByText('Nothing was done').waitFor();
+  await main(page).getByText('No action matches').waitFor();
   await page.goBack();
+  await items.first().waitFor();
+  // What no field shows narrows it too.
+  await world.go(page, '/audit?since=2090-01-01T00:00:00Z');
+  await main(page).getByText('No action matches').waitFor();
+  await link(main(page), 'Clear').click();
+  await page.waitForFunction(() => !location.search.includes('since'));
   await items.first().waitFor();
   world.holds("SELECT action FROM {t}audit WHERE target = 'audited' ORDER BY no", [{ action: 'queue.pause' }, { action: 'queue.resume' }]);
 });

@@ -129,6 +129,20 @@ check('a look inside shows payload and error in the list, and is in the address'
   assert.doesNotMatch(page.url(), /peek/);
 });
 
+check('a look inside one job leaves what is chosen, and another filter does not', async (page, world) => {
+  const made = waiting(2, 'looked');
+  await world.make(page, made);
+  await world.go(page, '/jobs?queue=looked');
+  await choose(page, made.map((job) => job.id));
+  await button(job(page, made[0].id), `Look inside ${made[0].id}`).click();
+  await main(page).getByRole('heading', { level: 3, name: 'Payload' }).waitFor();
+  await chosen(page).getByText('2 chosen').waitFor();
+  await filter(page).fill('queue:looked kind:*');
+  await filter(page).press('Enter');
+  await page.waitForURL(/kind=/);
+  await chosen(page).waitFor({ state: 'hidden' });
+});
+
 check('jobs are chosen one by one, all of a page, and none', async (page, world) => {
   const made = waiting(3, 'choosing');
   await world.make(page, made);
@@ -311,6 +325,25 @@ check('all dead ones of a filter are retried', async (page, world) => {
   await answer(page, 'Retry all that match', 'Retry 3 jobs');
   await said(page, '3 retried');
   for (const { id } of made) await world.eventually(page, starts(id), [{ n: 2 }]);
+});
+
+// An address says anything; the page is of the dead all the same, and what it asks says so.
+check('what is asked about all that match is what is done to them, whatever the address says', async (page, world) => {
+  await world.make(page, [{ id: newId(), kind: 't.dead', queue: 'words', payload: {} }, ...waiting(2, 'words')]);
+  await world.eventually(page, statuses('words'), [{ status: 'dead', n: 1 }, { status: 'pending', n: 2 }]);
+  await world.go(page, '/dead?queue=nowhere&status=pending&queue=words');
+  await matching(page, '1 match');
+  assert.equal(await filter(page).inputValue(), 'queue:words');
+  await button(all(page), 'Drop all').click();
+  const asked = dialog(page, 'Drop all that match');
+  await asked.getByText('queue:words status:dead', { exact: true }).waitFor();
+  await answer(page, 'Drop all that match', 'Drop 1 job', '1');
+  await said(page, '1 dropped');
+  world.holds(statuses('words'), [{ status: 'pending', n: 2 }]);
+  await filter(page).fill('queue:words status:pending');
+  await filter(page).press('Enter');
+  await main(page).getByRole('alert').filter({ hasText: '“status:pending” is no filter here' }).waitFor();
+  assert.match(page.url(), /\/dead\?queue=words/);
 });
 
 check('errors by sort: the jobs of one are a link away, and its dead are retried and dropped', async (page, world) => {
