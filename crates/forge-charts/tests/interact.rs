@@ -4,73 +4,11 @@ mod support;
 
 use forge_charts::chart::Chart;
 use forge_charts::data::{Frame, Series};
-use forge_charts::interact::{By, Effect, Event, Gesture, Key, Pointer, State, Tip, overlay, reduce};
-use forge_charts::scene::Scene;
+use forge_charts::interact::{By, Effect, Event, Gesture, Key, Pointer, State, Tip, overlay};
 use forge_charts::time::MINUTE;
 use proptest::prelude::*;
+use support::bench::{Bench, finger, mouse};
 use support::{START, counts, one};
-
-/// A chart and a user.
-struct Bench {
-    chart: Chart,
-    size: (f64, f64),
-    state: State,
-    effects: Vec<Effect>,
-}
-
-impl Bench {
-    fn new(chart: Chart) -> Self {
-        Self { chart, size: (640.0, 220.0), state: State::default(), effects: Vec::new() }
-    }
-
-    fn area() -> Self {
-        Self::new(Chart::area("Jobs", counts()))
-    }
-
-    fn scene(&self) -> Scene {
-        self.chart.scene(self.size, &self.state.showing)
-    }
-
-    fn does(&mut self, event: &Event) -> &mut Self {
-        let (state, effects) = reduce(&self.state, event, &self.scene());
-        self.state = state;
-        self.effects = effects;
-        self
-    }
-
-    fn key(&mut self, key: Key) -> &mut Self {
-        self.does(&Event::Key(key, false))
-    }
-
-    /// The pixel of a minute.
-    fn at(&self, minute: f64) -> f64 {
-        self.scene().x.map(MINUTE.mul_add(minute, START))
-    }
-
-    fn drag(&mut self, from: f64, to: f64, shift: bool) -> &mut Self {
-        self.does(&Event::Down(mouse(from, shift)));
-        self.does(&Event::Move(mouse(f64::midpoint(from, to), shift)));
-        self.does(&Event::Move(mouse(to, shift)));
-        self.does(&Event::Up(mouse(to, shift)))
-    }
-
-    fn position(&self) -> Option<usize> {
-        self.state.cursor.map(|c| c.position)
-    }
-
-    fn range(&self) -> Option<(f64, f64)> {
-        let minute = |x: f64| ((x - START) / MINUTE * 100.0).round() / 100.0;
-        self.state.showing.range.map(|(a, b)| (minute(a), minute(b)))
-    }
-}
-
-const fn mouse(x: f64, shift: bool) -> Pointer {
-    Pointer { id: 1, x, y: 100.0, touch: false, shift }
-}
-
-const fn finger(id: i32, x: f64) -> Pointer {
-    Pointer { id, x, y: 100.0, touch: true, shift: false }
-}
 
 #[test]
 fn the_crosshair_snaps_to_the_nearest_point_and_tells_the_group() {

@@ -55,6 +55,16 @@ pub enum Gesture {
     Pinch([(i32, f64); 2]),
 }
 
+/// A pointer that is down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Down {
+    pub(crate) id: i32,
+    /// The pixel at which it came down: what tells a click from a drag.
+    pub(crate) start: f64,
+    /// The pixel at which it is now: what it holds when a second one comes.
+    pub(crate) now: f64,
+}
+
 /// Everything that changes while a chart is used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
@@ -66,8 +76,8 @@ pub struct State {
     pub pinned: bool,
     /// What is being done with pointers that are down.
     pub gesture: Option<Gesture>,
-    /// The pointers that are down: identifier and pixel.
-    pub(crate) down: Vec<(i32, f64)>,
+    /// The pointers that are down.
+    pub(crate) down: Vec<Down>,
     /// Whether a pointer that is down has moved too far to be a click.
     pub(crate) moved: bool,
     /// The ranges before this one.

@@ -2,7 +2,7 @@
 
 use super::event::{Effect, Event, Pointer};
 use super::zoom;
-use super::{By, Cursor, Gesture, MAX_HISTORY, State, keys};
+use super::{By, Cursor, Down, Gesture, MAX_HISTORY, State, keys};
 use crate::scene::Scene;
 
 /// How far a pointer moves before it is no click, in pixels.
@@ -61,18 +61,19 @@ impl Step<'_> {
 
     fn pointer_down(&mut self, pointer: &Pointer) {
         let down = &mut self.state.down;
-        down.retain(|(id, _)| *id != pointer.id);
+        down.retain(|down| down.id != pointer.id);
+        self.state.moved &= !down.is_empty();
         if down.len() >= MAX_DOWN || !self.scene.plot.contains(pointer.x, pointer.y) {
             return;
         }
-        down.push((pointer.id, pointer.x));
+        down.push(Down { id: pointer.id, start: pointer.x, now: pointer.x });
         self.effects.push(Effect::Capture(pointer.id));
         self.state.moved = false;
         let x = self.scene.x.invert(pointer.x);
         self.state.gesture = Some(match self.state.down.as_slice() {
             [first, second] => {
                 self.state.moved = true;
-                Gesture::Pinch([*first, *second].map(|(id, pixel)| (id, self.scene.x.invert(pixel))))
+                Gesture::Pinch([*first, *second].map(|down| (down.id, self.scene.x.invert(down.now))))
             }
             _ if pointer.touch => Gesture::Scrub,
             _ if pointer.shift => Gesture::Pan(x),
@@ -84,7 +85,11 @@ impl Step<'_> {
     }
 
     fn pointer_moved(&mut self, pointer: &Pointer) {
-        let start = self.state.down.iter().find(|(id, _)| *id == pointer.id).map(|(_, x)| *x);
+        let down = self.state.down.iter_mut().find(|down| down.id == pointer.id);
+        let start = down.map(|down| {
+            down.now = pointer.x;
+            down.start
+        });
         self.state.moved |= start.is_some_and(|x| (pointer.x - x).abs() >= CLICK);
         match self.state.gesture {
             Some(Gesture::Select(from, _)) if start.is_some() => {
@@ -97,12 +102,7 @@ impl Step<'_> {
                 self.show(zoom::moved(self.scene, by), false);
             }
             Some(Gesture::Pinch(held)) if start.is_some() => {
-                for (id, pixel) in &mut self.state.down {
-                    if *id == pointer.id {
-                        *pixel = pointer.x;
-                    }
-                }
-                let at = |id: i32| self.state.down.iter().find(|(other, _)| *other == id).map(|d| d.1);
+                let at = |id: i32| self.state.down.iter().find(|down| down.id == id).map(|down| down.now);
                 if let (Some(a), Some(b)) = (at(held[0].0), at(held[1].0)) {
                     self.show(zoom::pinched(self.scene, (held[0].1, a), (held[1].1, b)), false);
                 }
@@ -123,8 +123,8 @@ impl Step<'_> {
     }
 
     fn pointer_up(&mut self, pointer: &Pointer) {
-        let was_down = self.state.down.iter().any(|(id, _)| *id == pointer.id);
-        self.state.down.retain(|(id, _)| *id != pointer.id);
+        let was_down = self.state.down.iter().any(|down| down.id == pointer.id);
+        self.state.down.retain(|down| down.id != pointer.id);
         if !was_down {
             return;
         }
@@ -156,7 +156,7 @@ impl Step<'_> {
     }
 
     fn pointer_lost(&mut self, id: i32) {
-        self.state.down.retain(|(other, _)| *other != id);
+        self.state.down.retain(|down| down.id != id);
         self.state.gesture = None;
         self.leave();
     }

@@ -326,9 +326,13 @@ impl Stage {
         }
     }
 
-    /// A finger that went up: the second time in the same place shows all.
+    /// A finger that went up: the second time in the same place shows all. The end of a pinch or a drag is no tap.
     fn tapped(&self, event: &PointerEvent) {
         if event.pointer_type() != "touch" {
+            return;
+        }
+        if self.core.borrow().state.moved {
+            self.core.borrow_mut().last_tap = None;
             return;
         }
         let (time, x) = (event.time_stamp(), f64::from(event.client_x()));

@@ -405,6 +405,25 @@ await check('fingers pan a zoomed chart, pinch out again, and a double tap shows
   assert.equal(await page.evaluate(() => visualViewport.scale), 1);
 }, { hasTouch: true, viewport: { width: 400, height: 800 } });
 
+await check('two fingers that go up near each other are no double tap', async (page) => {
+  const client = await page.context().newCDPSession(page);
+  const touch = (type, ...points) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+  const reset = page.locator('#stacked-bars button', { hasText: 'Reset zoom' });
+  const [x, y] = await spot(page, 'stacked-bars', 0.5);
+  await touch('touchStart', [x - 20, y], [x + 20, y]);
+  await touch('touchMove', [x - 50, y], [x + 50, y]);
+  await touch('touchMove', [x - 80, y], [x + 80, y]);
+  await touch('touchEnd');
+  await reset.waitFor();
+  // One above the other, as two fingers of one hand that move the range.
+  await touch('touchStart', [x - 5, y - 30], [x + 5, y + 30]);
+  await touch('touchMove', [x + 5, y - 30], [x + 15, y + 30]);
+  await touch('touchMove', [x + 15, y - 30], [x + 25, y + 30]);
+  await touch('touchEnd');
+  assert.equal(await reset.count(), 1);
+}, { hasTouch: true, viewport: { width: 400, height: 800 } });
+
 await check('a finger that moves up and down scrolls the page, not the chart', async (page) => {
   const client = await page.context().newCDPSession(page);
   const [x, y] = await spot(page, 'stacked-bars', 0.5);

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::suboptimal_flops, reason = "as in the crate: plain products and sums read better")]
 
+pub(crate) mod bench;
+
 use forge_charts::data::{Frame, Series};
 use forge_charts::time::MINUTE;
 
