@@ -86,6 +86,14 @@ impl XKind {
             }
         }
     }
+
+    /// A range in words that are short enough to be heard: as exact as its length asks for.
+    pub(crate) fn about_words(&self, range: (f64, f64)) -> String {
+        match self {
+            Self::Time(zone) => time::about(zone, range),
+            Self::Number(_) | Self::Names(_) => self.span_words(range),
+        }
+    }
 }
 
 /// How values become heights.

@@ -90,7 +90,7 @@ pub enum Effect {
     /// Tell the host and the group which range is shown, `None` for all. The state has it already; a host that controls
     /// the range may answer with another one.
     Range(Option<(f64, f64)>),
-    /// Say the point under the crosshair aloud.
+    /// Say this aloud: the point under the crosshair, or which range is shown now.
     Announce(String),
     /// The event is used up: the page does nothing of its own with it.
     Handled,

@@ -6,25 +6,34 @@ use super::{By, zoom};
 use crate::num::{float, index};
 
 pub(super) fn press(step: &mut Step<'_>, key: Key, shift: bool) {
-    let range = step.scene.range();
-    let length = range.1 - range.0;
+    let (from, to) = step.scene.range();
+    let length = to - from;
     match key {
-        Key::Left if shift => step.show(zoom::moved(step.scene, -length / 4.0), false),
-        Key::Right if shift => step.show(zoom::moved(step.scene, length / 4.0), false),
+        Key::Left if shift => range(step, zoom::moved(step.scene, -length / 4.0), false),
+        Key::Right if shift => range(step, zoom::moved(step.scene, length / 4.0), false),
         Key::Left => walk(step, -1.0),
         Key::Right => walk(step, 1.0),
         Key::PageUp => walk(step, -tenth(step)),
         Key::PageDown => walk(step, tenth(step)),
         Key::Home => walk(step, f64::NEG_INFINITY),
         Key::End => walk(step, f64::INFINITY),
-        Key::Plus => step.show(zoom::around(step.scene, middle(step), 0.5), true),
-        Key::Minus => step.show(zoom::around(step.scene, middle(step), 2.0), true),
+        Key::Plus => range(step, zoom::around(step.scene, middle(step), 0.5), true),
+        Key::Minus => range(step, zoom::around(step.scene, middle(step), 2.0), true),
         Key::Zero => return step.reset(),
-        Key::Backspace => step.back(),
+        Key::Backspace => {
+            step.back();
+            step.say_range();
+        }
         Key::Enter => pin(step),
         Key::Escape => return escape(step),
     }
     step.handled();
+}
+
+/// Shows a range, and says it: without a crosshair nothing else tells that a key did something.
+fn range(step: &mut Step<'_>, range: Option<(f64, f64)>, remember: bool) {
+    step.show(range, remember);
+    step.say_range();
 }
 
 /// The first of these that there is something to do for; else the key is left to the page, to close a dialog for example.
@@ -33,6 +42,7 @@ fn escape(step: &mut Step<'_>) {
         step.state.down.clear();
     } else if step.state.pinned {
         step.state.pinned = false;
+        step.say_pinned();
     } else if step.state.is_zoomed() {
         return step.reset();
     } else if step.state.cursor.is_some() {
@@ -48,6 +58,9 @@ fn pin(step: &mut Step<'_>) {
         walk(step, f64::INFINITY);
     }
     step.state.pinned = !step.state.pinned && step.state.cursor.is_some();
+    if step.state.cursor.is_some() {
+        step.say_pinned();
+    }
 }
 
 fn tenth(step: &Step<'_>) -> f64 {

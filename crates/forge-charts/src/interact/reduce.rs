@@ -180,6 +180,7 @@ impl Step<'_> {
         self.state.pinned = false;
         self.state.history.clear();
         self.show(None, false);
+        self.say_range();
         self.handled();
     }
 
@@ -281,6 +282,23 @@ impl Step<'_> {
         if told {
             self.effects.push(Effect::Cursor(cursor.map(|c| c.x)));
         }
+    }
+
+    /// Says which range is shown. What is turned or dragged goes in many steps, and is seen; those say nothing.
+    pub(super) fn say_range(&mut self) {
+        let words = self.state.showing.range.map_or_else(
+            || "Shows all".to_owned(),
+            |range| format!("Shows {}", self.scene.x_kind.about_words(range)),
+        );
+        self.effects.push(Effect::Announce(words));
+    }
+
+    /// Says that the crosshair stays, and where, or that it is free.
+    pub(super) fn say_pinned(&mut self) {
+        let tip = super::Tip::new(&self.state, self.scene).filter(|_| self.state.pinned);
+        let words =
+            tip.map_or_else(|| "Crosshair free".to_owned(), |tip| format!("Crosshair kept: {}", tip.words()));
+        self.effects.push(Effect::Announce(words));
     }
 
     pub(super) fn announce(&mut self) {

@@ -61,6 +61,17 @@ pub fn span(zone: &Zone, (from, to): (f64, f64)) -> String {
     format!("{} to {last}", full(zone, from, step))
 }
 
+/// The same to the second, or from hours on to the minute: a range that was dragged or moved ends between two of them.
+pub(crate) fn about(zone: &Zone, (from, to): (f64, f64)) -> String {
+    let step = match (to - from).abs() {
+        long if long >= 2.0 * super::HOUR => super::MINUTE,
+        short if short >= 10.0 * super::SECOND => super::SECOND,
+        _ => return span(zone, (from, to)),
+    };
+    let round = |time: f64| (time / step).round() * step;
+    span(zone, (round(from), round(to)))
+}
+
 /// Digits after the minute that a step needs: none, seconds, milliseconds or microseconds.
 const fn precision(step: i64) -> usize {
     if step % 60_000_000 == 0 {

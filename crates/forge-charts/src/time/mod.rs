@@ -9,6 +9,7 @@ mod ticks;
 mod zone;
 
 pub use civil::Civil;
+pub(crate) use label::about;
 pub use label::{MONTHS, full, span};
 pub use ticks::{Step, TimeTick, ticks};
 pub use zone::Zone;

@@ -128,8 +128,10 @@ await check('every key works, and the point is said aloud', async (page) => {
   const before = await ticks(page, 'area');
   await page.keyboard.press('+');
   assert.notDeepEqual(await ticks(page, 'area'), before);
+  assert.match(await live(page, 'area').textContent(), /^Shows 29 Nov 2026, /);
   await page.keyboard.press('Escape');
   assert.deepEqual(await ticks(page, 'area'), before);
+  assert.equal(await live(page, 'area').textContent(), 'Shows all');
   await page.keyboard.press('Tab');
   const left = await page.evaluate(() => document.activeElement.closest('.fc-stage') === null);
   assert.ok(left, 'Tab leaves the chart');
