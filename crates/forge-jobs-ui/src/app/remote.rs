@@ -115,6 +115,17 @@ impl<T: PartialEq + Send + Sync + 'static> Remote<T> {
         self
     }
 
+    /// What another question was answered with is shown, as old, until this one is answered: a chart goes on from there.
+    pub(crate) fn keeping(self) -> Self {
+        self.core.keeps.set_value(true);
+        self
+    }
+
+    /// Whether what is shown answers another question than the one that is asked.
+    pub(crate) fn is_old(self) -> bool {
+        self.core.old.get()
+    }
+
     /// Shows this from now on, unless it is what is shown.
     pub(crate) fn put(self, value: T) {
         self.core.put(Erased::new(value));
@@ -160,6 +171,10 @@ struct Core {
     least: StoredValue<u64>,
     /// A refusal that may pass is left to a person.
     by_hand: StoredValue<bool>,
+    /// The answer to another question is shown until there is one to this.
+    keeps: StoredValue<bool>,
+    /// It is what is shown.
+    old: RwSignal<bool>,
 }
 
 impl Core {
@@ -173,6 +188,8 @@ impl Core {
             answered: StoredValue::new((0, 0)),
             least: StoredValue::new(0),
             by_hand: StoredValue::new(false),
+            keeps: StoredValue::new(false),
+            old: RwSignal::new(false),
         };
         let query = memo(move |_| query());
         let seen = memo(move |_| {
@@ -188,7 +205,7 @@ impl Core {
             let (asked_for, _, again, _) = (query.get(), seen.get(), this.again.get(), this.moved.get());
             // What another question was answered with is not shown under this one.
             if before.as_ref().is_some_and(|(before, _)| *before != asked_for) {
-                this.data.set(None);
+                this.leave();
                 this.error.set(None);
                 this.outdate();
             }
@@ -226,6 +243,7 @@ impl Core {
                 Err(_) if self.asked.get_value() != number => {}
                 Err(error) => {
                     ctx.note(&error);
+                    self.forget_old();
                     let passes = error.may_pass() && (error.code().is_none() || !self.by_hand.get_value());
                     self.error.set(Some(error));
                     if passes {
@@ -244,12 +262,30 @@ impl Core {
         self.show(value);
     }
 
+    /// Another question is asked: what is shown goes, or stays as old.
+    fn leave(self) {
+        if self.keeps.get_value() {
+            self.old.set(self.data.with_untracked(Option::is_some));
+        } else {
+            self.data.set(None);
+        }
+    }
+
+    /// An error is not about what answered another question.
+    fn forget_old(self) {
+        if self.old.get_untracked() {
+            self.old.set(false);
+            self.data.set(None);
+        }
+    }
+
     /// Answers to what was asked for until now are not shown.
     fn outdate(self) {
         self.least.set_value(self.asked.get_value() + 1);
     }
 
     fn show(self, value: Erased) {
+        self.old.set(false);
         if self.data.with_untracked(|old| old.as_ref() != Some(&value)) {
             self.data.set(Some(value));
         }

@@ -17,6 +17,9 @@ pub const PRESETS: [(&str, f64); 7] = [
 /// The one that is shown when the address says nothing.
 const DEFAULT: (&str, f64) = PRESETS[2];
 
+/// How far back the server answers, in microseconds: 10 years, without leap days and so a little less than it does.
+const REACH: i64 = 3_650 * 86_400 * 1_000_000;
+
 /// A range of time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Range {
@@ -46,6 +49,30 @@ impl Range {
     pub const fn moves(&self) -> bool {
         matches!(self, Self::Last(..))
     }
+}
+
+/// From the first to the last microsecond that may be looked at: what the server answers for, and nothing to come.
+#[must_use]
+pub const fn reach(now: i64) -> (i64, i64) {
+    (now - REACH, now)
+}
+
+/// As much of a range as may be looked at; `None` when there is nothing of it.
+#[must_use]
+pub fn within_reach((from, to): (i64, i64), now: i64) -> Option<(i64, i64)> {
+    let (first, last) = reach(now);
+    let (from, to) = (from.max(first), to.min(last));
+    (from < to).then_some((from, to))
+}
+
+/// The range from one second to another, as addresses have it, and none that is to come.
+#[must_use]
+pub fn in_seconds((from, to): (i64, i64), now: i64) -> (i64, i64) {
+    const SECOND: i64 = 1_000_000;
+    // The nearest one: what moves by less than a second either way comes to another one in both directions.
+    let nearest = |at: i64| (at + SECOND / 2).div_euclid(SECOND) * SECOND;
+    let to = nearest(to).min(now.div_euclid(SECOND) * SECOND);
+    (nearest(from).min(to - SECOND), to)
 }
 
 /// The place with charts that show one of the presets.
@@ -83,5 +110,26 @@ mod tests {
         for bad in ["?from=x&to=y", "?range=2y", "?from=1970-01-01T00:00:05Z&to=1970-01-01T00:00:01Z"] {
             assert_eq!(Range::of(&Place::parse("", "/", bad)), Range::Last("1h", 3_600.0), "{bad}");
         }
+    }
+
+    #[test]
+    fn nothing_is_asked_for_that_is_to_come_or_that_the_server_refuses() {
+        const YEAR: i64 = 365 * 86_400_000_000;
+        let now = 60 * YEAR;
+        assert_eq!(within_reach((now - 5, now - 3), now), Some((now - 5, now - 3)));
+        assert_eq!(within_reach((now - 5, now + 3), now), Some((now - 5, now)));
+        assert_eq!(within_reach((now - 20 * YEAR, now), now), Some((now - 10 * YEAR, now)));
+        for nothing in [(now, now + 5), (now + 1, now + 5), (now - 30 * YEAR, now - 20 * YEAR), (5, 5)] {
+            assert_eq!(within_reach(nothing, now), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_whole_seconds_that_are_over() {
+        let now = 9_900_000;
+        assert_eq!(in_seconds((3_750_000, 6_750_000), now), (4_000_000, 7_000_000));
+        assert_eq!(in_seconds((2_250_000, 5_250_000), now), (2_000_000, 5_000_000));
+        assert_eq!(in_seconds((6_000_000, 9_900_000), now), (6_000_000, 9_000_000));
+        assert_eq!(in_seconds((5_999_999, 6_000_000), now), (5_000_000, 6_000_000));
     }
 }

@@ -1,5 +1,6 @@
 //! What happened over a range of time, as charts. They share range, crosshair and zoom.
 
+use super::zoom::Zoom;
 use crate::app::memo;
 use crate::app::{Ctx, Remote, browser};
 use crate::model::range::{self, PRESETS, Range};
@@ -80,14 +81,6 @@ pub(crate) fn ranges(ctx: Ctx) -> AnyView {
     };
     view! { <nav class="fp-ranges" aria-label=text::RANGE_OF_THE_CHARTS>{PRESETS.map(link).collect_view()} {back}</nav> }
         .into_any()
-}
-
-/// Goes to a zoom of the charts, or back.
-pub(crate) fn on_zoom(ctx: Ctx) -> Callback<Option<(f64, f64)>> {
-    Callback::new(move |zoom: Option<(f64, f64)>| {
-        let range = zoom.map(|(from, to)| (browser::whole(from), browser::whole(to)));
-        ctx.go(range::zoomed(ctx.place.get_untracked(), range));
-    })
 }
 
 /// The options that all charts of a range have.
@@ -172,6 +165,8 @@ pub(crate) fn status<T: Send + Sync + 'static>(remote: Remote<T>) -> Status {
 /// `deploys` are pointed out in each of them.
 pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i64, String)>>) -> AnyView {
     let group = Group::new();
+    let zoom = Zoom::new(ctx);
+    let remote = remote.keeping();
     let data = move |series: &'static [(&'static str, u8, Pick)]| {
         Signal::derive(move || remote.data.with(|t| frame(t.as_ref().and_then(|t| t.lines.first()), series)))
     };
@@ -194,22 +189,25 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i
             })
         }
     };
-    let zoom = on_zoom(ctx);
-    // The address decides the range, and the data is of that range: all of it is shown.
-    let all = Signal::stored(None::<(f64, f64)>);
+    let with = move |log: bool, seconds: bool| {
+        let with = with(log, seconds);
+        move |chart: Chart| zoom.within(with(chart))
+    };
+    let (shown, on_zoom) = (zoom.shown, zoom.on_zoom());
+    let old = move || remote.is_old().then_some("true");
     let step = move || {
         remote.data.with(|t| t.as_ref().map(|t| text::work_in_steps(&parts::chosen(t.step_seconds.0))))
     };
     let title = Signal::derive(move || step().unwrap_or_else(|| text::WORK.into()));
     view! {
-        <div class="fp-charts fp-charts-wide">
-            <AreaChart title data=data(&WORK) group range=all on_zoom=zoom height=200.0 with=with(false, false)/>
+        <div class="fp-charts fp-charts-wide" aria-busy=old>
+            <AreaChart title data=data(&WORK) group range=shown on_zoom height=200.0 with=with(false, false)/>
         </div>
-        <div class="fp-charts">
-            <LineChart title=text::WAIT_FROM_DUE_TO_STARTED data=data(&WAIT) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::RUN_FROM_STARTED_TO_ENDED data=data(&RUN) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::END_TO_END_FROM_ENQUEUED data=data(&LIFE) group range=all on_zoom=zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::AGE_OF_THE_OLDEST_WAITING_JOB data=data(&OLDEST) group range=all on_zoom=zoom height=160.0 with=with(false, true)/>
+        <div class="fp-charts" aria-busy=old>
+            <LineChart title=text::WAIT_FROM_DUE_TO_STARTED data=data(&WAIT) group range=shown on_zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::RUN_FROM_STARTED_TO_ENDED data=data(&RUN) group range=shown on_zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::END_TO_END_FROM_ENQUEUED data=data(&LIFE) group range=shown on_zoom height=160.0 with=with(true, true)/>
+            <LineChart title=text::AGE_OF_THE_OLDEST_WAITING_JOB data=data(&OLDEST) group range=shown on_zoom height=160.0 with=with(false, true)/>
         </div>
     }
     .into_any()

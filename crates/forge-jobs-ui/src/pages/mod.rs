@@ -28,3 +28,4 @@ pub(crate) mod schedule;
 pub(crate) mod schedule_edit;
 pub(crate) mod schedule_new;
 pub(crate) mod verbs;
+pub(crate) mod zoom;

@@ -1,6 +1,7 @@
 //! What processes use of their hosts, and of the database.
 
 use super::charts;
+use super::zoom::Zoom;
 use crate::app::{Ctx, Remote, browser};
 use crate::model::range::Range;
 use crate::model::time;
@@ -81,8 +82,10 @@ fn frame(processes: &[ProcessResources], pick: Pick) -> Frame {
 
 fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
     let group = Group::new();
-    let zoom = charts::on_zoom(ctx);
-    let shown = Signal::stored(None::<(f64, f64)>);
+    let zoom = Zoom::new(ctx);
+    let remote = remote.keeping();
+    let (shown, on_zoom) = (zoom.shown, zoom.on_zoom());
+    let old = move || remote.is_old().then_some("true");
     let chart = move |(title, format, log, pick): Spec| {
         let data = Signal::derive(move || {
             remote.data.with(|r| r.as_ref().map_or_else(Frame::empty, |r| frame(&r.processes, pick)))
@@ -96,7 +99,8 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
                 None => chart.clone(),
             })
         };
-        view! { <LineChart title data group range=shown on_zoom=zoom height=160.0 with/> }
+        let with = move |chart: Chart| zoom.within(with(chart));
+        view! { <LineChart title data group range=shown on_zoom height=160.0 with/> }
     };
     let left = move || {
         remote.data.with(|r| {
@@ -107,7 +111,7 @@ fn all(ctx: Ctx, remote: Remote<Resources>, specs: &'static [Spec]) -> AnyView {
             })
         })
     };
-    view! { {parts::remote_error(remote)} <div class="fp-charts">{specs.iter().copied().map(chart).collect_view()}</div> {left} }
+    view! { {parts::remote_error(remote)} <div class="fp-charts" aria-busy=old>{specs.iter().copied().map(chart).collect_view()}</div> {left} }
         .into_any()
 }
 

@@ -63,6 +63,118 @@ check('charts whose range is refused say so, and wait for nothing', async (page,
   }
 }, { real: 'it refuses no range', expect: ['400', '422'] });
 
+const stage = (page) => charts(page).first().getByRole('application');
+const live = (page) => page.waitForFunction(() => !location.search.includes('from='));
+const MINUTE = 60000;
+// A range of time as the address has it, and of an address.
+const asked = (from, to) => `from=${[from, to].map((at) => new Date(at).toISOString().replace('.000', '')).join('&to=')}`;
+const range = (page) => ['from', 'to'].map((name) => Date.parse(new URL(page.url()).searchParams.get(name)));
+
+check('a chart over a range that is over is zoomed out, moved, and left, by keys and a double click', async (page, world) => {
+  const to = Math.floor(Date.now() / MINUTE) * MINUTE - 24 * 60 * MINUTE;
+  const from = to - 60 * MINUTE;
+  const zoomed = async () => {
+    await world.go(page, `/?${asked(from, to)}`);
+    await settled(page);
+    await stage(page).focus();
+  };
+  for (const key of ['0', 'Escape', 'Backspace']) {
+    await zoomed();
+    await page.keyboard.press(key);
+    await live(page);
+  }
+  await zoomed();
+  await stage(page).dblclick();
+  await live(page);
+  await zoomed();
+  const press = async (key, wanted) => {
+    const before = page.url();
+    await page.keyboard.press(key);
+    await page.waitForURL((url) => url.href !== before);
+    assert.deepEqual(range(page), wanted, key);
+    assert.match(await charts(page).first().locator('[aria-live]').textContent(), /^Shows \d/);
+    await settled(page);
+  };
+  await press('-', [from - 30 * MINUTE, to + 30 * MINUTE]);
+  await press('Shift+ArrowLeft', [from - 60 * MINUTE, to]);
+  await press('Shift+ArrowRight', [from - 30 * MINUTE, to + 30 * MINUTE]);
+  await press('+', [from, to]);
+  assert.ok(await stage(page).evaluate((it) => it === document.activeElement), 'the chart has lost the focus');
+});
+
+check('charts show nothing that is to come', async (page, world) => {
+  const to = Math.floor(Date.now() / 1000) * 1000 - 1000;
+  await world.go(page, `/?${asked(to - 60 * MINUTE, to)}`);
+  await settled(page);
+  await stage(page).focus();
+  // To the right there is next to nothing, to the left there is a quarter of an hour.
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('Shift+ArrowLeft');
+  await page.waitForURL((url) => url.search !== `?${asked(to - 60 * MINUTE, to)}` && url.search.includes('from='));
+  assert.ok(range(page)[1] < to - 10 * MINUTE, `it ends at ${new Date(range(page)[1]).toISOString()}`);
+  assert.equal(range(page)[1] - range(page)[0], 60 * MINUTE);
+});
+
+check('turns of the wheel over a chart are one zoom, and one step back is live again', async (page, world) => {
+  await world.go(page);
+  await settled(page);
+  await stage(page).scrollIntoViewIfNeeded();
+  await stage(page).hover();
+  const before = await page.evaluate(() => history.length);
+  const turn = async (by) => {
+    const old = page.url();
+    await page.keyboard.down('Control');
+    for (let n = 0; n < 5; n += 1) await page.mouse.wheel(0, by);
+    await page.keyboard.up('Control');
+    await page.waitForURL((url) => url.href !== old);
+    await settled(page);
+    return range(page)[1] - range(page)[0];
+  };
+  const near = await turn(-60);
+  assert.ok(near < 40 * MINUTE, `${near / MINUTE} minutes`);
+  assert.ok((await turn(60)) > near, 'away from it more is shown');
+  assert.equal(await page.evaluate(() => history.length), before + 1);
+  await page.goBack();
+  await live(page);
+});
+
+check('two fingers zoom a chart as far as they go, in one step of the history', async (page, world) => {
+  await world.go(page);
+  await settled(page);
+  await stage(page).scrollIntoViewIfNeeded();
+  const { x, y, width } = await stage(page).boundingBox();
+  const client = await page.context().newCDPSession(page);
+  const touch = (type, ...pixels) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: pixels.map((at, id) => ({ x: x + width / 2 + at, y: y + 60, id })) });
+  const before = await page.evaluate(() => history.length);
+  await touch('touchStart', -20, 20);
+  for (const apart of [30, 40, 50, 60, 70, 80]) await touch('touchMove', -apart, apart);
+  await touch('touchEnd');
+  await page.waitForURL(/from=/);
+  await settled(page);
+  const minutes = (range(page)[1] - range(page)[0]) / MINUTE;
+  assert.ok(minutes > 12 && minutes < 18, `a quarter of an hour is ${minutes} minutes`);
+  assert.equal(await page.evaluate(() => history.length), before + 1);
+  await page.goBack();
+  await live(page);
+}, { hasTouch: true });
+
+check('the crosshair of the keys stays where it is when a chart is zoomed', async (page, world) => {
+  await world.go(page);
+  await settled(page);
+  await stage(page).focus();
+  const said = async () => Date.parse((await charts(page).first().locator('[aria-live]').textContent()).match(/\d+ \w+ \d+, [\d:]+/)[0].replace(/:$/, ''));
+  await page.keyboard.press('End');
+  for (let n = 0; n < 9; n += 1) await page.keyboard.press('ArrowLeft');
+  const at = await said();
+  await page.keyboard.press('+');
+  await page.waitForURL(/from=/);
+  await settled(page);
+  await page.keyboard.press('ArrowRight');
+  const away = (await said()) - at;
+  assert.ok(away > -MINUTE && away < 3 * MINUTE, `the next point is ${away / 1000} s away`);
+});
+
 check('deploys are marked on the charts', async (page, world) => {
   await world.go(page);
   const { version } = world.one('SELECT min(version) AS version FROM {t}processes');
