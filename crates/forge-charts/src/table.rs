@@ -9,9 +9,9 @@ pub const MAX_ROWS: usize = 500;
 /// What is shown, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// What the first column is, and the names of the series that are shown.
+    /// What the first column is, the names of the series that are shown, and `Total` where they stand on each other.
     pub head: Vec<String>,
-    /// A row for each point: its x, and the value of each series.
+    /// A row for each point: its x, and whether it still fills; the value of each series, and their sum.
     pub rows: Vec<Vec<String>>,
     /// What is left out, if anything.
     pub note: Option<String>,
@@ -32,13 +32,13 @@ impl Table {
         let chosen = Frame::spread(positions, MAX_ROWS);
         let note = (chosen.len() < count)
             .then(|| format!("{} of {count} points. Zoom in to see all of them.", chosen.len()));
-        let rows = chosen
-            .into_iter()
-            .map(|at| {
-                let values = scene.shown.iter().map(|s| scene.value_words(*s, at));
-                std::iter::once(scene.words_at(at)).chain(values).collect()
-            })
-            .collect();
-        Self { head: std::iter::once(first.to_owned()).chain(names).collect(), rows, note }
+        let row = |at: usize| {
+            let open = if scene.is_open(at) { ", still filling" } else { "" };
+            let values = scene.shown.iter().map(|s| scene.value_words(*s, at));
+            std::iter::once(scene.words_at(at) + open).chain(values).chain(scene.total_words(at)).collect()
+        };
+        let rows = chosen.into_iter().map(row).collect();
+        let total = scene.total_words(0).map(|_| "Total".to_owned());
+        Self { head: std::iter::once(first.to_owned()).chain(names).chain(total).collect(), rows, note }
     }
 }

@@ -164,6 +164,23 @@ fn the_table_has_the_values_of_the_picture() {
 }
 
 #[test]
+fn the_table_says_which_bucket_still_fills_and_what_adds_up() {
+    let chart = Chart::stacked("Jobs", counts()).open_last(true);
+    let table = Table::new(&chart.scene((640.0, 220.0), &Showing::default()));
+    assert_eq!(table.head, ["Time", "completed", "retried", "failed", "Total"]);
+    assert_eq!(table.rows[58][0], "29 Nov 2026, 14:28");
+    assert_eq!(table.rows[59][0], "29 Nov 2026, 14:29, still filling");
+    for row in &table.rows {
+        let values: Vec<f64> = row[1..].iter().map(|cell| cell.parse().unwrap()).collect();
+        assert!((values[..3].iter().sum::<f64>() - values[3]).abs() < 0.5, "{row:?}");
+    }
+    // One series alone is its own sum.
+    let hidden = vec!["retried".to_owned(), "failed".to_owned()];
+    let table = Table::new(&chart.scene((640.0, 220.0), &Showing { hidden, ..Showing::default() }));
+    assert_eq!(table.head, ["Time", "completed"]);
+}
+
+#[test]
 fn the_description_says_what_there_is_to_see() {
     let chart = Chart::stacked("Jobs", counts()).open_last(true);
     let text = chart.scene((640.0, 220.0), &Showing::default()).description;

@@ -52,8 +52,7 @@ impl Tip {
         let value =
             |series: &usize| scene.frame.series()[*series].value(position).unwrap_or(f64::NEG_INFINITY);
         let values: Vec<f64> = scene.shown.iter().map(value).collect();
-        let sum = || values.iter().filter(|v| v.is_finite()).sum::<f64>();
-        let total = (scene.kind.is_stacked() && values.len() > 1).then(|| scene.format.value(sum()));
+        let total = scene.total_words(position);
         let order = order(values.len(), &|a, b| values[b].total_cmp(&values[a]));
         let more = order.len().saturating_sub(MAX_ROWS);
         let row = |series: usize| TipRow {
@@ -63,7 +62,7 @@ impl Tip {
             value: scene.value_words(series, position),
         };
         let rows: Vec<TipRow> = order.into_iter().take(MAX_ROWS).map(|i| row(scene.shown[i])).collect();
-        let open = scene.open_last && position + 1 == scene.frame.len();
+        let open = scene.is_open(position);
         let mut tip =
             Self { title: scene.words_at(position), rows, total, more, open, at: (0.0, 0.0), left: false };
         tip.place(pixel, scene);

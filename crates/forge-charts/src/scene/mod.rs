@@ -184,6 +184,19 @@ impl Scene {
         self.format.value(value.unwrap_or(f64::NAN))
     }
 
+    /// What the shown series amount to together at a position, in words, where they stand on each other.
+    #[must_use]
+    pub fn total_words(&self, position: usize) -> Option<String> {
+        let values = self.shown.iter().filter_map(|s| self.frame.series()[*s].value(position));
+        (self.kind.is_stacked() && self.shown.len() > 1).then(|| self.format.value(values.sum()))
+    }
+
+    /// Whether the bucket at a position still fills.
+    #[must_use]
+    pub fn is_open(&self, position: usize) -> bool {
+        self.open_last && position + 1 == self.frame.len()
+    }
+
     /// A range of x in words.
     #[must_use]
     pub fn range_words(&self, range: (f64, f64)) -> String {
