@@ -149,6 +149,13 @@ impl Place {
         self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The same under the filter, on the page and in the range of another place, though with nothing looked into.
+    #[must_use]
+    pub fn along(mut self, with: &Self) -> Self {
+        self.query = with.query.iter().filter(|(name, _)| name != "peek").cloned().collect();
+        self
+    }
+
     /// The same with another value; `None` takes it away.
     #[must_use]
     pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
@@ -247,6 +254,14 @@ mod tests {
         let place = Place::parse("/p", "/p/jobs", "?queue=mail&status=dead");
         let place = place.with("status", Some("done")).with("queue", None).with("kind", Some("a b&c"));
         assert_eq!(place.address("/p"), "/p/jobs?status=done&kind=a%20b%26c");
+    }
+
+    #[test]
+    fn the_filter_and_the_page_of_a_list_go_along_to_a_job_and_back() {
+        let list = Place::parse("/p", "/p/dead", "?queue=mail&after=x&peek=7");
+        let job = Place::opened(Tab::Dead, "7").along(&list);
+        assert_eq!(job.address("/p"), "/p/dead/7?queue=mail&after=x");
+        assert_eq!(Place::of(Tab::Dead).along(&job).address("/p"), "/p/dead?queue=mail&after=x");
     }
 
     proptest! {

@@ -58,9 +58,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
     let output = detail.part(|d| d.job.output.as_ref().map(|o| o.get().to_owned()));
     let status = detail.part(|d| d.job.status);
     let is_loading = memo(move |_| detail.data.with(Option::is_none) && detail.error.with(Option::is_none));
-    let back = Place::of(tab);
+    let back = memo(move |_| ctx.href(&ctx.place.with(|here| Place::of(tab).along(here))));
     view! {
-        <p class="fp-crumb"><a href=ctx.href(&back)>{tab.name()}</a></p>
+        <p class="fp-crumb"><a href=back>{tab.name()}</a></p>
         {parts::heading_before(detail, id.clone())}
         {parts::remote_error(detail)}
         {move || is_loading.get().then(|| parts::skeleton(8))}
@@ -96,7 +96,8 @@ impl Acts {
     fn done(self, report: &VerbReport) {
         // Of a job that is gone there is nothing to show.
         if report.results.iter().any(|r| r.outcome == VerbOutcome::Dropped) {
-            self.ctx.go(Place::of(self.tab));
+            let list = self.ctx.place.with_untracked(|here| Place::of(self.tab).along(here));
+            self.ctx.go(list);
             return;
         }
         self.came.set(verbs::left_something(report).then(|| verbs::told(report)));

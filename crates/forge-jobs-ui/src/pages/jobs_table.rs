@@ -96,8 +96,12 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
 
 fn row(table: Table, job: &Job) -> AnyView {
     let Table { ctx, tab, chosen } = table;
-    let place = Place::opened(if tab == Tab::Overview { Tab::Jobs } else { tab }, &job.id);
-    let (id, own) = (job.id.clone(), job.id.clone());
+    let (id, own, linked) = (job.id.clone(), job.id.clone(), job.id.clone());
+    // Whoever comes back from a job comes back to this list, and not to all jobs of the tab.
+    let href = memo(move |_| {
+        let place = Place::opened(if tab == Tab::Overview { Tab::Jobs } else { tab }, &linked);
+        ctx.href(&ctx.place.with(|list| place.along(list)))
+    });
     let is_chosen = {
         let id = id.clone();
         memo(move |_| chosen.with(|chosen| chosen.contains(&id)))
@@ -128,7 +132,7 @@ fn row(table: Table, job: &Job) -> AnyView {
         <tbody class="fp-row" data-id=job.id.clone()>
             <tr>
                 <td class="fp-tick"><input type="checkbox" aria-label=label prop:checked=is_chosen on:change=toggle/></td>
-                <td data-label=text::JOB_2><a class="fp-id" href=ctx.href(&place) title=job.id.clone()>{parts::short(&job.id)}</a></td>
+                <td data-label=text::JOB_2><a class="fp-id" href=href title=job.id.clone()>{parts::short(&job.id)}</a></td>
                 <td data-label=text::KIND>{job.kind.clone()}</td>
                 <td data-label=text::QUEUE>{job.queue.clone()}</td>
                 <td data-label=text::STATUS>{parts::status(job.status, job.dead_reason)}</td>

@@ -16,6 +16,7 @@ import around from './suite/around.mjs';
 import cron from './suite/cron.mjs';
 import job from './suite/job.mjs';
 import jobs, { HOSTILE } from './suite/jobs.mjs';
+import kept from './suite/kept.mjs';
 import keyboard from './suite/keyboard.mjs';
 import lasting from './suite/lasting.mjs';
 import late from './suite/late.mjs';
@@ -26,7 +27,7 @@ import queues from './suite/queues.mjs';
 import trouble from './suite/trouble.mjs';
 
 // The longest first, so that nothing has to wait for it in the end.
-const suite = [looks, places, jobs, job, queues, cron, limits, around, access, keyboard, late, lasting, trouble].flat();
+const suite = [looks, places, jobs, job, queues, cron, limits, around, access, keyboard, kept, late, lasting, trouble].flat();
 const words = process.argv.slice(2);
 const storage = process.env.STORAGE ?? 'sqlite';
 const world = storage === 'mock' ? await madeUp(process.env.PAGE) : real(storage);
