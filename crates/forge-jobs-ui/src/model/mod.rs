@@ -1,6 +1,7 @@
 //! What pages show, computed without a browser.
 
 pub mod backoff;
+pub mod diff;
 pub mod filter;
 pub mod format;
 pub mod json;

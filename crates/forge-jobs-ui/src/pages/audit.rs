@@ -116,7 +116,7 @@ fn one(ctx: Ctx, action: &AuditAction) -> AnyView {
     let from = action.address.as_ref().map(|address| text::from_address(address));
     let count = (action.count > 1).then(|| text::things(action.count));
     let raw = |title: &'static str, value: Option<&serde_json::value::RawValue>| {
-        value.map(|value| view! { <div><h3>{title}</h3>{parts::tree::json(ctx, value.get())}</div> })
+        value.map(|value| view! { <div><h3>{title}</h3>{parts::tree::json(ctx, value.get(), title)}</div> })
     };
     let before = raw(text::BEFORE, action.before.as_deref());
     let after = raw(text::AFTER, action.after.as_deref());

@@ -69,7 +69,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab, id: String) -> AnyView {
         {job_edit::form(ctx, detail, acts.editing)}
         {reasons(ctx, why)}
         {move || payload.get().map(|(payload, partial)| parts::card(text::PAYLOAD, data(ctx, &payload, &partial)))}
-        {move || output.get().flatten().map(|output| parts::card(text::RESULT, parts::tree::json(ctx, &output)))}
+        {move || output.get().flatten().map(|output| parts::card(text::RESULT, parts::tree::json(ctx, &output, text::RESULT)))}
         {job_history::timeline(ctx, detail)}
         {logs::card(ctx, id, status)}
         {job_history::attempts(ctx, detail)}
@@ -110,7 +110,7 @@ fn data(ctx: Ctx, payload: &str, partial: &[String]) -> AnyView {
     let note = partial.iter().any(|field| field.starts_with("payload")).then(|| {
         view! { <p class="fp-small">{text::A_PART_IS_HIDDEN}</p> }
     });
-    view! { {note}{parts::tree::json(ctx, payload)} }.into_any()
+    view! { {note}{parts::tree::json(ctx, payload, text::PAYLOAD)} }.into_any()
 }
 
 fn head(ctx: Ctx, job: &Job, acts: Acts) -> AnyView {

@@ -82,13 +82,12 @@ impl Form {
 
 /// What differs, in words.
 fn changes(old: &Job, new: &Job) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = parts::payload_changes(old.payload.get(), new.payload.get());
     let mut line = |name: &str, old: &str, new: &str| {
         if old != new {
-            lines.push(format!("{name}: {old} → {new}"));
+            lines.push(text::changed(name, old, new));
         }
     };
-    line(text::PAYLOAD, old.payload.get(), new.payload.get());
     line(text::QUEUE, &old.queue, &new.queue);
     line(text::PRIORITY, &old.priority.to_string(), &new.priority.to_string());
     line(text::DUE, &old.due_at, &new.due_at);

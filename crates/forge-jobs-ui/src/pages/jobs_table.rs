@@ -160,7 +160,7 @@ fn inside(ctx: Ctx, job: &Job) -> Callback<(), AnyView> {
             .map(|error| view! { <h3>{text::LATEST_ERROR}</h3><pre class="fp-pre">{error}</pre> });
         view! {
             <tr class="fp-inside"><td></td><td colspan="8">
-                <h3>{text::PAYLOAD}</h3>{note}{parts::tree::json(ctx, &payload)}{error}
+                <h3>{text::PAYLOAD}</h3>{note}{parts::tree::json(ctx, &payload, text::PAYLOAD)}{error}
             </td></tr>
         }
         .into_any()

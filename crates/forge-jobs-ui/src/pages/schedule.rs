@@ -144,19 +144,19 @@ pub(crate) fn changes(old: &ScheduleSettings, new: &ScheduleSettings) -> Vec<Str
     let mut lines = Vec::new();
     let mut line = |name: &str, old: String, new: String| {
         if old != new {
-            lines.push(format!("{name}: {old} → {new}"));
+            lines.push(text::changed(name, &old, &new));
         }
     };
     line(text::EXPRESSION, old.expression.clone(), new.expression.clone());
     line(text::ZONE, old.zone.clone(), new.zone.clone());
     line(text::KIND, old.kind.clone(), new.kind.clone());
     line(text::QUEUE, old.queue.clone(), new.queue.clone());
-    line(text::PAYLOAD, old.payload.get().to_owned(), new.payload.get().to_owned());
     line(text::PRIORITY, old.priority.to_string(), new.priority.to_string());
     line(text::ATTEMPTS, old.max_attempts.to_string(), new.max_attempts.to_string());
     line(text::MISSED_FIRES, missed(old.missed, old), missed(new.missed, new));
     line(text::WHILE_ONE_IS_UNFINISHED, overlap(old.overlap).into(), overlap(new.overlap).into());
     line(text::JITTER, parts::chosen(old.jitter_seconds.0), parts::chosen(new.jitter_seconds.0));
+    lines.extend(parts::payload_changes(old.payload.get(), new.payload.get()));
     lines
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod tree;
 use crate::app::memo;
 use crate::app::{Ctx, Doing, Remote, browser};
 use crate::ipc::IpcError;
-use crate::model::{format, time};
+use crate::model::{diff, format, time};
 use crate::text;
 use forge_jobs_api::wire::{BoundedCount, DeadReason, JobStatus, Role};
 use leptos::prelude::*;
@@ -168,15 +168,19 @@ pub(crate) fn status(status: JobStatus, reason: Option<DeadReason>) -> AnyView {
 
 /// An id that a click copies.
 pub(crate) fn copied(ctx: Ctx, text: &str, shown: &str) -> AnyView {
-    let whole = text.to_owned();
+    copied_as(ctx, text, shown, text)
+}
+
+/// Something long that a click copies: what is said of it is its name.
+pub(crate) fn copied_as(ctx: Ctx, text: &str, shown: &str, name: &str) -> AnyView {
+    let (whole, label, done) = (text.to_owned(), text::copy(name), text::copied(name));
     let copy = move |_| {
-        let whole = whole.clone();
+        let (whole, done) = (whole.clone(), done.clone());
         spawn_local(async move {
-            let done = browser::copy(&whole).await;
-            ctx.say(if done { text::copied(&whole) } else { text::THE_BROWSER_DOES_NOT_LET.into() });
+            let is_copied = browser::copy(&whole).await;
+            ctx.say(if is_copied { done } else { text::THE_BROWSER_DOES_NOT_LET.into() });
         });
     };
-    let label = text::copy(text);
     view! { <button type="button" class="fp-copy" title=label on:click=copy>{shown.to_owned()}</button> }
         .into_any()
 }
@@ -259,15 +263,42 @@ pub(crate) fn submit(
     .into_any()
 }
 
-/// What an edit changes, before it is sent.
+/// What an edit changes, before it is sent. Said aloud is how much that is, since the lines are made anew at each key.
 pub(crate) fn edit_changes(lines: Memo<Option<Vec<String>>>) -> AnyView {
-    (move || {
+    let count = memo(move |_| lines.with(|lines| lines.as_ref().map_or(0, Vec::len)));
+    let said = move || Some(count.get()).filter(|count| *count > 0).map(text::lines_of_the_edit);
+    let list = move || {
         lines.get().filter(|lines| !lines.is_empty()).map(|lines| {
             let items = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
-            view! { <div class="fp-banner fp-banner-info" role="status"><strong>{text::THIS_EDIT_CHANGES}</strong><ul>{items}</ul></div> }
+            view! {
+                <div class="fp-banner fp-banner-info" role="group" aria-label=text::THIS_EDIT_CHANGES>
+                    <strong>{text::THIS_EDIT_CHANGES}</strong><ul>{items}</ul>
+                </div>
+            }
         })
-    })
-    .into_any()
+    };
+    view! { <p class="fp-hidden" role="status">{said}</p> {list} }.into_any()
+}
+
+/// What differs between two payloads, in words and path by path: in two whole ones nobody finds it.
+pub(crate) fn payload_changes(old: &str, new: &str) -> Vec<String> {
+    if old == new {
+        return Vec::new();
+    }
+    let diff = diff::between(old, new);
+    let end = |value: Option<String>| value.unwrap_or_else(|| text::NOTHING.into());
+    let mut lines: Vec<String> = diff
+        .changes
+        .into_iter()
+        .map(|change| text::changed(&text::in_the_payload(&change.path), &end(change.old), &end(change.new)))
+        .collect();
+    if lines.is_empty() {
+        lines.push(text::THE_PAYLOAD_IS_WRITTEN_OTHERWISE.into());
+    }
+    if diff.left_out > 0 {
+        lines.push(text::more_of_the_payload(diff.left_out));
+    }
+    lines
 }
 
 /// What somebody else changed meanwhile, and both ways out of it.

@@ -1,6 +1,6 @@
 //! JSON as a tree that opens and closes. Everything of it is text to the page.
 
-use super::copied;
+use super::copied_as;
 use crate::app::Ctx;
 use crate::model::json::{Node, parse};
 use crate::text;
@@ -13,14 +13,14 @@ const OPEN: usize = 2;
 /// Longest text that is shown whole.
 const TEXT: usize = 2_000;
 
-/// A value with a way to copy it as it is stored.
-pub(crate) fn json(ctx: Ctx, raw: &str) -> AnyView {
+/// A value with a way to copy it as it is stored. Its name is said instead of it: it may be of any length.
+pub(crate) fn json(ctx: Ctx, raw: &str, name: &str) -> AnyView {
     let tree = match parse(raw) {
         Some(node) => branch(None, &node, 0),
         None => view! { <pre class="fp-pre">{raw.to_owned()}</pre> }.into_any(),
     };
-    view! { <div class="fp-json"><div class="fp-json-copy">{copied(ctx, raw, text::COPY_JSON)}</div>{tree}</div> }
-        .into_any()
+    let copy = copied_as(ctx, raw, text::COPY_JSON, &text::the_json_of(name));
+    view! { <div class="fp-json"><div class="fp-json-copy">{copy}</div>{tree}</div> }.into_any()
 }
 
 fn branch(name: Option<&str>, node: &Node, depth: usize) -> AnyView {

@@ -18,6 +18,8 @@ pub(crate) const REQUEST: &str = "Request ";
 pub(crate) const TRY_AGAIN: &str = "Try again";
 pub(crate) const THE_BROWSER_DOES_NOT_LET: &str = "The browser does not let it be copied";
 pub(crate) const THIS_EDIT_CHANGES: &str = "This edit changes";
+pub(crate) const NOTHING: &str = "nothing";
+pub(crate) const THE_PAYLOAD_IS_WRITTEN_OTHERWISE: &str = "Payload: the same values, written otherwise";
 pub(crate) const SAVE_MINE_ON_TOP: &str = "Save mine on top of it";
 pub(crate) const TAKE_THEIRS: &str = "Take theirs";
 

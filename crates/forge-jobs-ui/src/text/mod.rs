@@ -206,6 +206,29 @@ pub(crate) fn copy(what: &str) -> String {
     format!("Copy {what}")
 }
 
+/// What an edit changes: `Queue: mail → slow`.
+pub(crate) fn changed(name: &str, old: &str, new: &str) -> String {
+    format!("{name}: {old} → {new}")
+}
+
+/// Where in the payload: `Payload to[0].name`.
+pub(crate) fn in_the_payload(path: &str) -> String {
+    if path.is_empty() { PAYLOAD.to_owned() } else { format!("{PAYLOAD} {path}") }
+}
+
+pub(crate) fn more_of_the_payload(count: usize) -> String {
+    format!("{PAYLOAD}: {}", many(wide(count), "more value differs", "more values differ"))
+}
+
+/// How much an edit changes, said aloud.
+pub(crate) fn lines_of_the_edit(count: usize) -> String {
+    format!("{THIS_EDIT_CHANGES} something: {}", many(wide(count), "line says what", "lines say what"))
+}
+
+pub(crate) fn the_json_of(name: &str) -> String {
+    format!("the JSON of “{name}”")
+}
+
 pub(crate) fn more_characters(count: usize) -> String {
     format!(" … {}", many(wide(count), "more character", "more characters"))
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, waiting } from './checks.mjs';
-import { alert, button, field, group, heading, link, main, region, row, settled } from './person.mjs';
+import { alert, button, field, group, heading, link, main, region, row, saved, settled } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -312,7 +312,7 @@ check('what an edit changed is in the audit, before and after', async (page, wor
   await world.go(page, '/queues/changed');
   await field(main(page), 'Workers of each process').fill('13');
   await button(main(page), 'Save').click();
-  await main(page).getByRole('status').filter({ hasText: '→ 13' }).waitFor({ state: 'hidden' });
+  await saved(main(page));
   await world.go(page, '/audit?target=changed&action=queue.set');
   const item = main(page).getByRole('list', { name: 'Audit' }).getByRole('listitem').first();
   await item.getByText('What changed').click();

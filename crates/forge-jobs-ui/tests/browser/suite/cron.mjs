@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list } from './checks.mjs';
-import { acts, alert, answer, button, dialog, field, heading, link, main, off, region, row, said, saved, settled, stands, wrong } from './person.mjs';
+import { acts, alert, answer, button, dialog, field, group, heading, link, main, off, region, row, said, saved, settled, stands, wrong } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -63,7 +63,7 @@ check('cron: the next fires, an edit with the fires that it would have, and what
   await field(edit(page), 'While one is unfinished').selectOption('It fires all the same');
   await field(edit(page), 'Missed within').fill('2h');
   await field(edit(page), 'Payload').fill('{"edited":1}');
-  await said(page, /Expression: .* → 0 4 \* \* \*/);
+  await group(edit(page), 'This edit changes').getByText(/Expression: .* → 0 4 \* \* \*/).waitFor();
   await button(edit(page), 'Save').click();
   await said(page, 'Saved');
   await saved(edit(page));

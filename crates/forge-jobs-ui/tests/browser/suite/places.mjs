@@ -179,13 +179,18 @@ check('a page in the background asks for nothing, and catches up when it is look
   await said(page, 'The list has changed');
 });
 
-check('an id and a payload are copied by a click', async (page, world) => {
-  const made = { id: newId(), kind: 'waits', queue: 'copied', payload: { copied: 1 } };
+check('an id and a payload are copied by a click, and of a long one its name is said', async (page, world) => {
+  const payload = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`copied-${n}`, n]));
+  const made = { id: newId(), kind: 'waits', queue: 'copied', payload };
   await world.make(page, [made]);
   await world.go(page, `/jobs/${made.id}`);
   await button(page, made.id).click();
   await said(page, `Copied ${made.id}`);
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), made.id);
-  await button(region(page, 'Payload'), 'Copy JSON').click();
-  await page.waitForFunction(async () => (await navigator.clipboard.readText()) === '{"copied":1}');
+  const copy = button(region(page, 'Payload'), 'Copy JSON');
+  await copy.click();
+  await said(page, 'Copied the JSON of “Payload”');
+  assert.deepEqual(JSON.parse(await page.evaluate(() => navigator.clipboard.readText())), payload);
+  assert.ok((await copy.getAttribute('title')).length < 80);
+  for (const text of await page.getByRole('status').allTextContents()) assert.ok(text.length < 80, text);
 }, { permissions: ['clipboard-read', 'clipboard-write'] });
