@@ -149,6 +149,11 @@ impl Ctx {
         })
     }
 
+    /// Whether nothing is to be asked by itself: somebody wants it still, or nobody looks.
+    pub(crate) fn is_resting(self) -> bool {
+        self.live.try_get_untracked() == Some(Live::Paused) || !browser::is_visible()
+    }
+
     /// Tells everybody, sighted or not.
     pub(crate) fn say(self, text: impl Into<String>) {
         self.said.set(Some(text.into()));

@@ -87,8 +87,9 @@ fn broke(ctx: Ctx) {
     }
     spawn_local(async move {
         let answer = ctx.ipc().me().await;
-        // The stream may be open again by now, or nobody wants it.
-        if ctx.live.try_get_untracked().is_none_or(|live| live.broken_since().is_none()) {
+        // The stream may be open again by now, or nobody wants it; who looks again connects anew.
+        let is_broken = ctx.live.try_get_untracked().is_some_and(|live| live.broken_since().is_some());
+        if !is_broken || !browser::is_visible() {
             return;
         }
         if matches!(answer, Err(IpcError::Offline)) {

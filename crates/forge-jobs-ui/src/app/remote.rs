@@ -8,6 +8,7 @@ use super::context::{Ctx, Live};
 use super::focus;
 use super::memo::memo;
 use crate::ipc::{Answer, IpcError, QueueIpc};
+use crate::model::patience;
 use forge_jobs_api::wire::Topic;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 
 /// So many refreshes wait for an answer; then it counts as lost on its way.
 const PATIENCE: u32 = 12;
+
+/// Between two looks at whether somebody looks again, in milliseconds.
+const LOOK: i32 = 1_000;
 
 /// An answer to come.
 pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Answer<T>>>>;
@@ -169,6 +173,8 @@ struct Core {
     answered: StoredValue<(u64, u32)>,
     /// The answer to an earlier question is not shown any more.
     least: StoredValue<u64>,
+    /// How often it has failed since it was answered.
+    failed: StoredValue<u32>,
     /// A refusal that may pass is left to a person.
     by_hand: StoredValue<bool>,
     /// The answer to another question is shown until there is one to this.
@@ -187,6 +193,7 @@ impl Core {
             asked: StoredValue::new(0),
             answered: StoredValue::new((0, 0)),
             least: StoredValue::new(0),
+            failed: StoredValue::new(0),
             by_hand: StoredValue::new(false),
             keeps: StoredValue::new(false),
             old: RwSignal::new(false),
@@ -207,6 +214,7 @@ impl Core {
             if before.as_ref().is_some_and(|(before, _)| *before != asked_for) {
                 this.leave();
                 this.error.set(None);
+                this.failed.set_value(0);
                 this.outdate();
             }
             // Who asks again has done something, and earlier answers are of before. Of what changes by itself an earlier
@@ -236,6 +244,7 @@ impl Core {
             match answer {
                 Ok(value) => {
                     self.least.set_value(number);
+                    self.failed.set_value(0);
                     self.error.set(None);
                     self.show(value);
                 }
@@ -247,14 +256,24 @@ impl Core {
                     let passes = error.may_pass() && (error.code().is_none() || !self.by_hand.get_value());
                     self.error.set(Some(error));
                     if passes {
-                        browser::sleep(3_000).await;
-                        if self.asked.try_get_value() == Some(number) {
-                            self.reload();
-                        }
+                        self.try_again(ctx, number).await;
                     }
                 }
             }
         });
+    }
+
+    /// After a while, and not while somebody wants it still or nobody looks.
+    async fn try_again(self, ctx: Ctx, number: u64) {
+        self.failed.update_value(|failed| *failed += 1);
+        browser::sleep(patience::wait(self.failed.get_value(), js_sys::Math::random())).await;
+        let is_last = move || self.asked.try_get_value() == Some(number);
+        while is_last() && ctx.is_resting() {
+            browser::sleep(LOOK).await;
+        }
+        if is_last() {
+            self.reload();
+        }
     }
 
     fn put(self, value: Erased) {

@@ -3,8 +3,8 @@
 use super::memo::memo;
 use super::{Ctx, Live, browser, followed, keys};
 use crate::ipc::IpcError;
-use crate::model::format;
 use crate::model::route::{Place, Tab};
+use crate::model::{format, patience};
 use crate::text;
 use crate::{pages, parts};
 use forge_jobs_api::wire::Role;
@@ -67,19 +67,26 @@ pub(super) fn shell(ctx: Ctx) -> AnyView {
 /// Who the caller is. Without that, the login.
 fn find_out(ctx: Ctx, failed: RwSignal<Option<IpcError>>) {
     spawn_local(async move {
-        failed.set(None);
-        match ctx.ipc().me().await {
-            Ok(me) => ctx.me.set(Some(me)),
-            Err(error) => {
-                ctx.note(&error);
-                let passes = error.may_pass();
-                failed.set(Some(error));
-                if passes {
-                    browser::sleep(3_000).await;
-                    if ctx.me.with_untracked(Option::is_none) && !ctx.login.get_untracked() {
-                        find_out(ctx, failed);
+        let is_wanted = || ctx.me.with_untracked(Option::is_none) && !ctx.login.get_untracked();
+        for tries in 1.. {
+            failed.set(None);
+            match ctx.ipc().me().await {
+                Ok(me) => return ctx.me.set(Some(me)),
+                Err(error) => {
+                    ctx.note(&error);
+                    let passes = error.may_pass();
+                    failed.set(Some(error));
+                    if !passes {
+                        return;
                     }
                 }
+            }
+            browser::sleep(patience::wait(tries, js_sys::Math::random())).await;
+            while is_wanted() && ctx.is_resting() {
+                browser::sleep(1_000).await;
+            }
+            if !is_wanted() {
+                return;
             }
         }
     });

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod filter;
 pub mod format;
 pub mod json;
+pub mod patience;
 pub mod range;
 pub mod route;
 pub mod time;

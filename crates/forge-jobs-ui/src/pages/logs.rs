@@ -1,6 +1,6 @@
 //! What a job's handler logged, as it logs it.
 
-use crate::app::{Ctx, Live, browser};
+use crate::app::{Ctx, browser};
 use crate::ipc::IpcError;
 use crate::parts;
 use crate::text;
@@ -20,14 +20,12 @@ pub(crate) fn card(ctx: Ctx, id: String, status: Memo<Option<JobStatus>>) -> Any
     spawn_local(async move {
         let mut after = None;
         let mut number = 0;
+        let mut is_first = true;
         loop {
-            // Nobody looks, or somebody wants it still.
-            if seen.try_get_untracked() == Some(true)
-                && (ctx.live.get_untracked() == Live::Paused || !browser::is_visible())
-            {
+            while !is_first && seen.try_get_untracked().is_some() && ctx.is_resting() {
                 browser::sleep(EVERY).await;
-                continue;
             }
+            is_first = false;
             let query = LogQuery { claim_no: None, after: after.clone(), limit: Some(500) };
             match ctx.ipc().log(&id, &query).await {
                 Ok(page) => {

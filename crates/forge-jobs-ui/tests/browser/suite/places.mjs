@@ -147,6 +147,12 @@ check('a list does not move under who reads it, and shows what is new when told 
   await lists(page, [...before, one.id, two.id]);
 });
 
+// As if another tab were in front of the page, or not any more.
+const show = (page, state) => page.evaluate((state) => {
+  Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}, state);
+
 check('paused means that nothing is asked', async (page, world) => {
   await world.make(page, waiting(1, 'quiet'));
   await world.go(page, '/jobs?queue=quiet');
@@ -169,15 +175,37 @@ check('a page in the background asks for nothing, and catches up when it is look
   await world.go(page, '/jobs?queue=behind');
   await someJobs(page);
   await button(page, 'Live').waitFor();
-  const show = (state) => page.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, state);
-  await show('hidden');
+  await show(page, 'hidden');
   await world.make(page, waiting(1, 'behind'));
-  await show('visible');
+  await show(page, 'visible');
   await said(page, 'The list has changed');
 });
+
+for (const [what, rest, goOn] of [
+  ['while live updates are paused', (page) => button(page, 'Live').click(), (page) => button(page, 'Paused').click()],
+  ['in the background', (page) => show(page, 'hidden'), (page) => show(page, 'visible')],
+]) {
+  check(`what has failed is not asked for again ${what}, and is afterwards`, async (page, world) => {
+    const made = waiting(1, 'failed-still');
+    await world.make(page, made);
+    let asked = 0;
+    await page.route('**/api/v1/jobs?*', (route) => {
+      asked += 1;
+      return route.fulfill({ status: 503, json: { error: { code: 'unavailable', message: 'not now', request_id: 'r-7' } } });
+    });
+    await world.go(page, '/jobs?queue=failed-still');
+    await button(page, 'Live').waitFor();
+    await main(page).getByRole('alert').filter({ hasText: 'ot now' }).waitFor();
+    await rest(page);
+    asked = 0;
+    // Longer than the first wait before another try.
+    await page.waitForTimeout(5000);
+    assert.equal(asked, 0);
+    await page.unroute('**/api/v1/jobs?*');
+    await goOn(page);
+    await lists(page, made.map((job) => job.id));
+  }, { real: 'no server is asked', expect: ['503'] });
+}
 
 check('an id and a payload are copied by a click, and of a long one its name is said', async (page, world) => {
   const payload = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`copied-${n}`, n]));
