@@ -155,6 +155,7 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
         let button = parts::button(ctx, Role::Operator, text::ENQUEUE_A_JOB, "", idle, open);
         view! { <div class="fp-actions">{button}</div> {enqueue::new(ctx, enqueuing)} }
     });
+    let (chosen, came) = bulk(ctx, table, shown);
     let groups = sorts.map(|sorts| errors::groups(ctx, tab, sorts, all_of_them));
     parts::page(
         tab.name(),
@@ -164,9 +165,9 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
             {filter_bar::bar(ctx, tab, kinds)}
             {unknown(shown)}
             {groups}
-            {bulk(ctx, table, shown)}
             {all}
-            {news(shown)}
+            {came}
+            <div class="fp-bars">{chosen}{news(shown)}</div>
             {parts::remote_error(fresh)}
             {list(table, shown, fresh)}
             {pager(ctx, shown)}
@@ -295,8 +296,8 @@ const fn verbs_of(tab: Tab) -> &'static [Verb] {
     }
 }
 
-/// What can be done to the chosen ones.
-fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
+/// What can be done to the chosen ones, and what came of it.
+fn bulk(ctx: Ctx, table: Table, shown: Shown) -> (AnyView, AnyView) {
     let doing = Doing::new(ctx);
     let left = RwSignal::new(None::<String>);
     let count = memo(move |_| table.chosen.with(BTreeSet::len));
@@ -339,14 +340,12 @@ fn bulk(ctx: Ctx, table: Table, shown: Shown) -> AnyView {
             }
         })
     };
-    view! {
+    let bar = view! {
         <div class="fp-bulk" hidden=move || count.get() == 0 role="group" aria-label=text::CHOSEN_JOBS>
             <span>{count} {text::CHOSEN}</span>
             {offered}
             <button type="button" class="fp-quiet" on:click=move |_| table.chosen.update(BTreeSet::clear)>{text::CHOOSE_NONE}</button>
         </div>
-        {rest}
-        {parts::doing_error(doing)}
-    }
-    .into_any()
+    };
+    (bar.into_any(), view! { {rest} {parts::doing_error(doing)} }.into_any())
 }

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
-import { list } from './checks.mjs';
-import { button, dialog, ids, main, settled, someJobs } from './person.mjs';
+import { list, waiting } from './checks.mjs';
+import { box, button, chosen, dialog, ids, job, lists, main, said, settled, someJobs } from './person.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const { checks, check } = list();
@@ -68,5 +68,36 @@ check('everything that can be pressed or typed into has a name, and no two of a 
     assert.deepEqual(twice, [], path);
     const nameless = of('textbox|combobox|checkbox|region|table|meter|form').filter((match) => !match[1]).map((match) => match[0]);
     assert.deepEqual(nameless, [], path);
+  }
+});
+
+check('what stays in sight over a list never lies on itself, nor on what has the focus', async (page, world) => {
+  const made = waiting(40, 'bars');
+  await world.make(page, made);
+  await world.go(page, '/jobs?queue=bars');
+  await lists(page, made.map((job) => job.id));
+  await button(page, 'Live').waitFor();
+  await box(page, made[0].id).check();
+  await world.make(page, waiting(1, 'bars'));
+  await said(page, 'The list has changed');
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  const [verbs, news] = [await chosen(page).boundingBox(), await button(page, 'Show it (n)').boundingBox()];
+  assert.ok(verbs.y >= 0 && news.y >= 0, 'both are in sight at the end of the list');
+  assert.ok(verbs.y + verbs.height <= news.y || news.y + news.height <= verbs.y, 'one lies on the other');
+  // Upwards the bars are in the way of what is scrolled to; in a small window they are where they were.
+  for (const size of [{ width: 1280, height: 600 }, { width: 320, height: 256 }]) {
+    await page.setViewportSize(size);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await job(page, (await ids(page)).at(-1)).getByRole('button').focus();
+    for (let steps = 0; steps < 60; steps += 1) {
+      await page.keyboard.press('Shift+Tab');
+      const hidden = await page.evaluate(() => {
+        const on = document.activeElement;
+        const { left, top, width, height } = on.getBoundingClientRect();
+        const over = document.elementFromPoint(left + Math.min(width, 20) / 2, top + height / 2);
+        return on.contains(over) || over?.contains(on) ? '' : `${on.outerHTML.slice(0, 80)} is under ${over?.outerHTML.slice(0, 80)}`;
+      });
+      assert.equal(hidden, '', JSON.stringify(size));
+    }
   }
 });
