@@ -79,7 +79,11 @@ pub(crate) fn table(table: Table, shown: Shown) -> AnyView {
         };
         view! { <For each=rows key children=draw/> }
     };
+    // A narrow window has no row of headings: the box is above the list there, and one of the two is shown.
     view! {
+        <label class="fp-check fp-all-of-page">
+            <input type="checkbox" prop:checked=is_all on:change=toggle_all/>{text::CHOOSE_ALL_OF_THIS_PAGE}
+        </label>
         <div class="fp-scroll"><table class="fp-table fp-jobs" aria-label=table.tab.name()>
             <thead><tr>
                 <th scope="col" class="fp-tick"><input type="checkbox" aria-label=text::CHOOSE_ALL_OF_THIS_PAGE prop:checked=is_all on:change=toggle_all/></th>

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
 import { list, waiting } from './checks.mjs';
-import { box, button, chosen, dialog, ids, job, lists, main, said, settled, someJobs } from './person.mjs';
+import { box, button, chosen, dialog, filter, ids, job, lists, main, said, settled, someJobs } from './person.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const { checks, check } = list();
@@ -101,3 +101,42 @@ check('what stays in sight over a list never lies on itself, nor on what has the
     }
   }
 });
+
+check('all jobs of a page are chosen on a phone too', async (page, world) => {
+  const made = waiting(3, 'phone');
+  await world.make(page, made);
+  await world.go(page, '/jobs?queue=phone');
+  await lists(page, made.map((job) => job.id));
+  const whole = main(page).getByRole('checkbox', { name: 'Choose all of this page' });
+  assert.equal(await whole.count(), 1);
+  await whole.check();
+  await chosen(page).getByText('3 chosen').waitFor();
+  await whole.uncheck();
+  await chosen(page).waitFor({ state: 'hidden' });
+  await page.setViewportSize({ width: 1280, height: 900 });
+  assert.equal(await whole.count(), 1);
+  await whole.waitFor();
+}, { viewport: { width: 360, height: 740 } });
+
+check('where colours are forced, forms tell apart what is picked, and how a schedule fired', async (page, world) => {
+  await world.go(page, '/jobs');
+  await someJobs(page);
+  await filter(page).pressSequentially('que');
+  const options = page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option');
+  await options.first().waitFor();
+  await page.keyboard.press('ArrowDown');
+  const outlines = await options.evaluateAll((all) => all.map((e) => [e.getAttribute('aria-selected'), getComputedStyle(e).outlineStyle]));
+  for (const [picked, outline] of outlines) assert.equal(outline === 'solid', picked === 'true', JSON.stringify(outlines));
+  // The marks have no words, and so no role: they are made here as the list of schedules has them.
+  const forms = await main(page).evaluate((e) => ['done', 'running', 'scheduled', 'retrying', 'dead'].map((status) => {
+    const mark = Object.assign(document.createElement('span'), { className: 'fp-fire' });
+    mark.dataset.status = status;
+    const spark = Object.assign(document.createElement('span'), { className: 'fp-spark' });
+    spark.append(mark);
+    e.append(spark);
+    const { height, backgroundColor } = getComputedStyle(mark);
+    spark.remove();
+    return `${height} ${backgroundColor}`;
+  }));
+  assert.equal(new Set(forms).size, forms.length, forms.join(', '));
+}, { forcedColors: 'active' });
