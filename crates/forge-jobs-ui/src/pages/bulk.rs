@@ -37,6 +37,8 @@ pub(crate) struct Bulk {
     asked: RwSignal<Option<Asked>>,
     preview: RwSignal<Option<BulkPreview>>,
     done: RwSignal<u64>,
+    /// What came of the last one. It stays until somebody has read it: a list looks the same when nothing was done to it.
+    came: RwSignal<Option<String>>,
     stop: RwSignal<bool>,
     typed: RwSignal<String>,
 }
@@ -50,6 +52,7 @@ impl Bulk {
             asked: RwSignal::new(None),
             preview: RwSignal::new(None),
             done: RwSignal::new(0),
+            came: RwSignal::new(None),
             stop: RwSignal::new(false),
             typed: RwSignal::new(String::new()),
         };
@@ -136,8 +139,21 @@ pub(crate) fn bar(
             <span class="fp-small" aria-live="off">{shown}</span>
             <span hidden=none>{buttons}</span>
         </div>
+        {came(bulk)}
         {dialog_of(bulk, done)}
     }
+    .into_any()
+}
+
+fn came(bulk: Bulk) -> AnyView {
+    (move || {
+        bulk.came.get().map(|text| {
+            view! {
+                <div class="fp-banner fp-banner-info" role="group" aria-label=text::WHAT_CAME_OF_IT>{text} " "
+                    <button type="button" class="fp-quiet" on:click=move |_| bulk.came.set(None)>{text::CLOSE}</button></div>
+            }
+        })
+    })
     .into_any()
 }
 
@@ -180,8 +196,7 @@ fn confirm(
     done: impl Fn() + Copy + Send + Sync + 'static,
 ) -> AnyView {
     let doing = bulk.doing;
-    let Asked { verb, filter, .. } = asked;
-    let jobs = preview.jobs;
+    let (verb, jobs) = (asked.verb, preview.jobs);
     if jobs.count == 0 {
         let text = if jobs.more { text::NONE_WAS_FOUND_YET } else { text::THERE_IS_NO_JOB };
         return view! { <p>{text}</p> }.into_any();
@@ -210,7 +225,7 @@ fn confirm(
     let at_most = jobs.count;
     let pressed = move |_| {
         if !off.get_untracked() {
-            run(bulk, verb, filter.clone(), at_most, done);
+            run(bulk, asked.clone(), at_most, done);
         }
     };
     let class = if matches!(verb, Verb::Drop | Verb::Cancel) { "fp-danger" } else { "fp-primary" };
@@ -234,9 +249,11 @@ fn confirm(
 }
 
 /// Piece by piece, until all are done or somebody stops it.
-fn run(bulk: Bulk, verb: Verb, filter: JobQuery, at_most: u64, done: impl Fn() + 'static) {
+fn run(bulk: Bulk, asked: Asked, at_most: u64, done: impl Fn() + 'static) {
+    let Asked { verb, title, filter, words, .. } = asked;
     let ipc = bulk.ctx.ipc();
-    let answer: Pending<Vec<OutcomeCount>> = Box::pin(async move {
+    bulk.came.set(None);
+    let answer: Pending<(Vec<OutcomeCount>, bool)> = Box::pin(async move {
         let mut all: Vec<OutcomeCount> = Vec::new();
         let mut after = None;
         loop {
@@ -250,14 +267,17 @@ fn run(bulk: Bulk, verb: Verb, filter: JobQuery, at_most: u64, done: impl Fn() +
                 }
             }
             // A page that is gone goes no further either.
-            if report.next.is_none() || bulk.stop.try_get_untracked() != Some(false) {
-                return Ok(all);
+            let is_stopped = bulk.stop.try_get_untracked() != Some(false);
+            if report.next.is_none() || is_stopped {
+                return Ok((all, report.next.is_some()));
             }
             after = report.next;
         }
     });
-    bulk.doing.run(answer, move |all: Vec<OutcomeCount>| {
-        bulk.ctx.say(told(&all));
+    bulk.doing.run(answer, move |(all, is_stopped): (Vec<OutcomeCount>, bool)| {
+        let told = told(&all);
+        bulk.came.set(Some(text::came_of_all(&title, &words, &told, is_stopped)));
+        bulk.ctx.say(told);
         bulk.asked.set(None);
         done();
     });

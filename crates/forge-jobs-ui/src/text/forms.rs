@@ -1,6 +1,8 @@
 //! What pages say that change something.
 
 // `bulk.rs`
+pub(crate) const WHAT_CAME_OF_IT: &str = "What came of it";
+pub(crate) const STOPPED_BEFORE_ALL: &str = "; it was stopped before all were tried";
 pub(crate) const RETRY_ALL: &str = "Retry all";
 pub(crate) const CANCEL_ALL: &str = "Cancel all";
 pub(crate) const RUN_ALL_NOW: &str = "Run all now";

@@ -136,6 +136,14 @@ pub(crate) fn on_all(verb: &str) -> String {
     format!("{verb} all that match")
 }
 
+/// What came of it: `Retry all that match (queue:mail): 3 retried`.
+pub(crate) fn came_of_all(title: &str, filter: &str, told: &str, is_stopped: bool) -> String {
+    let filter = if filter.is_empty() { String::new() } else { format!(" ({filter})") };
+    let told = if told.is_empty() { NOTHING } else { told };
+    let end = if is_stopped { STOPPED_BEFORE_ALL } else { "" };
+    format!("{title}{filter}: {told}{end}.")
+}
+
 /// What a button does, and to which of many.
 pub(crate) fn named(action: &str, of: &str) -> String {
     format!("{action}: {of}")

@@ -1,8 +1,8 @@
-// What a person would lose: the filter and the page of a list.
+// What a person would lose: the filter and the page of a list, and what came of what was done.
 
 import assert from 'node:assert/strict';
-import { list, scheduled } from './checks.mjs';
-import { acts, answer, button, filter, heading, ids, link, lists, main, open, said, someJobs } from './person.mjs';
+import { id, later, list, scheduled } from './checks.mjs';
+import { acts, all, answer, button, filter, group, heading, ids, link, lists, main, open, said, someJobs } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -33,3 +33,23 @@ check('a look at a job loses neither the filter nor the page of its list: by the
   await lists(page, [one]);
   assert.equal(page.url(), address);
 }, { expect: ['404'] });
+
+check('what came of all that match stays on the page until it is closed', async (page, world) => {
+  const dead = { id: id(), kind: 't.dead', queue: 'came', payload: {}, dedupe_key: 'came' };
+  await world.make(page, [dead]);
+  await world.eventually(page, "SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'came'", [{ status: 'dead' }]);
+  // Nobody tells of twins in the made-up queue.
+  if (world.isReal) await world.make(page, [{ ...dead, id: id(), run_at: later }]);
+  await world.go(page, '/dead?queue=came');
+  await all(page).getByText('1 matches', { exact: true }).waitFor();
+  await button(all(page), 'Retry all').click();
+  await answer(page, 'Retry all that match', 'Retry 1 job');
+  const told = world.isReal ? '1 left, since another job has their dedupe key' : '1 retried';
+  const aloud = page.getByRole('status').filter({ hasText: told });
+  await aloud.waitFor();
+  await aloud.waitFor({ state: 'hidden' });
+  const came = group(page, 'What came of it');
+  await came.getByText(new RegExp(`^Retry all that match \\(.*queue:came.*\\): ${told}`)).waitFor();
+  await button(came, 'Close').click();
+  await came.waitFor({ state: 'hidden' });
+});
