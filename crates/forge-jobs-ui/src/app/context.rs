@@ -22,8 +22,8 @@ pub(crate) enum Live {
     Lost(i64),
     /// The server answers, but has told of no change since then.
     Deaf(i64),
-    /// The user wants it still.
-    Paused,
+    /// The user wants it still, since then.
+    Paused(i64),
 }
 
 impl Live {
@@ -31,8 +31,12 @@ impl Live {
     pub(crate) const fn broken_since(self) -> Option<i64> {
         match self {
             Self::Lost(since) | Self::Deaf(since) => Some(since),
-            Self::Connecting | Self::On | Self::Paused => None,
+            Self::Connecting | Self::On | Self::Paused(_) => None,
         }
+    }
+
+    pub(crate) const fn is_paused(self) -> bool {
+        matches!(self, Self::Paused(_))
     }
 }
 
@@ -67,6 +71,8 @@ pub(crate) struct Ctx {
     /// How far the server's clock is ahead.
     pub(crate) skew: RwSignal<i64>,
     pub(crate) absolute: RwSignal<bool>,
+    /// Whether single characters are keys: whoever speaks to the page, or presses keys by accident, wants none.
+    pub(crate) keys: RwSignal<bool>,
     pub(crate) question: RwSignal<Option<Question>>,
     pub(crate) help: RwSignal<bool>,
     /// Said aloud, and shown for a while.
@@ -87,6 +93,7 @@ impl Ctx {
             now: RwSignal::new(browser::now()),
             skew: RwSignal::new(0),
             absolute: RwSignal::new(browser::remembered("times").is_some_and(|t| t == "absolute")),
+            keys: RwSignal::new(browser::remembered("keys").is_none_or(|keys| keys != "off")),
             question: RwSignal::new(None),
             help: RwSignal::new(false),
             said: RwSignal::new(None),
@@ -151,7 +158,7 @@ impl Ctx {
 
     /// Whether nothing is to be asked by itself: somebody wants it still, or nobody looks.
     pub(crate) fn is_resting(self) -> bool {
-        self.live.try_get_untracked() == Some(Live::Paused) || !browser::is_visible()
+        self.live.try_get_untracked().is_some_and(Live::is_paused) || !browser::is_visible()
     }
 
     /// Tells everybody, sighted or not.

@@ -35,18 +35,26 @@ pub(crate) const OTHERS: [(&str, &str); 6] = [
     ("Esc", text::CLOSE_WHAT_IS_OPEN),
 ];
 
+/// So long `g` waits for its letter, in milliseconds.
+const GOING: f64 = 1_500.0;
+
 pub(super) fn listen(ctx: Ctx) {
     let Some(document) = browser::document() else { return };
-    let going = StoredValue::new(false);
+    let going = StoredValue::new(None::<f64>);
     let pressed = move |event: web_sys::Event| {
         let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
-        if key.ctrl_key() || key.meta_key() || key.alt_key() || browser::is_typing(event.target()) {
-            going.set_value(false);
+        // One that is held says itself again and again.
+        if key.repeat() {
+            return;
+        }
+        let began = going.get_value();
+        going.set_value(None);
+        let is_with_others = key.ctrl_key() || key.meta_key() || key.alt_key();
+        if is_with_others || !ctx.keys.get_untracked() || browser::is_typing(event.target()) {
             return;
         }
         let name = key.key();
-        if going.get_value() {
-            going.set_value(false);
+        if began.is_some_and(|began| event.time_stamp() - began < GOING) {
             if let Some((_, tab)) = GO.iter().find(|(letter, _)| *letter == name) {
                 event.prevent_default();
                 ctx.go(Place::of(*tab));
@@ -54,7 +62,7 @@ pub(super) fn listen(ctx: Ctx) {
             return;
         }
         match name.as_str() {
-            "g" => going.set_value(true),
+            "g" => going.set_value(Some(event.time_stamp())),
             "?" => ctx.help.set(true),
             "/" if browser::focus("#fp-filter") => event.prevent_default(),
             "n" => {
@@ -77,8 +85,13 @@ pub(crate) fn toggle_times(ctx: Ctx) {
     browser::remember("times", if ctx.absolute.get_untracked() { "absolute" } else { "relative" });
 }
 
+pub(crate) fn toggle_keys(ctx: Ctx) {
+    ctx.keys.update(|keys| *keys = !*keys);
+    browser::remember("keys", if ctx.keys.get_untracked() { "on" } else { "off" });
+}
+
 pub(crate) fn toggle_live(ctx: Ctx) {
-    let paused = ctx.live.get_untracked() == Live::Paused;
-    ctx.live.set(if paused { Live::Connecting } else { Live::Paused });
+    let paused = ctx.live.get_untracked().is_paused();
+    ctx.live.set(if paused { Live::Connecting } else { Live::Paused(ctx.now.get_untracked()) });
     ctx.say(if paused { text::LIVE_UPDATES_GO_ON } else { text::LIVE_UPDATES_ARE_PAUSED });
 }

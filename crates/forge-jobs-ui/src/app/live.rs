@@ -22,7 +22,7 @@ pub(super) fn start(ctx: Ctx) {
             Listener::new(document.into(), "visibilitychange", move |_| visible.set(browser::is_visible()));
         let _keep = StoredValue::new_local(listener);
     }
-    let paused = memo(move |_| ctx.live.get() == Live::Paused);
+    let paused = memo(move |_| ctx.live.get().is_paused());
     Effect::new(move |_| {
         let wanted = visible.get() && !paused.get() && ctx.me.with(Option::is_some);
         round.update_value(|round| *round += 1);
@@ -47,7 +47,7 @@ fn connect(
     let number = round.get_value();
     let is_current = move || round.try_get_value() == Some(number);
     let heard = move |heard: Heard| {
-        if !is_current() || ctx.live.get_untracked() == Live::Paused {
+        if !is_current() || ctx.live.get_untracked().is_paused() {
             return;
         }
         match heard {

@@ -318,7 +318,7 @@ impl Core {
         let round = memo(move |_| ctx.now.get() / (seconds * 1_000_000));
         Effect::new(move |before: Option<i64>| {
             let now = round.get();
-            let resting = matches!(ctx.live.get_untracked(), Live::Paused | Live::Lost(_));
+            let resting = matches!(ctx.live.get_untracked(), Live::Paused(_) | Live::Lost(_));
             if before.is_some() && !resting && untrack(&wanted) {
                 self.refresh();
             }

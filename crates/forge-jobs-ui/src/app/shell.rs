@@ -165,9 +165,9 @@ fn live_state(ctx: Ctx) -> AnyView {
         Live::Connecting => ("connecting", text::CONNECTING),
         Live::On => ("on", text::LIVE),
         Live::Lost(_) | Live::Deaf(_) => ("lost", text::NO_CONNECTION),
-        Live::Paused => ("paused", text::PAUSED_2),
+        Live::Paused(_) => ("paused", text::PAUSED_2),
     };
-    let pressed = move || if ctx.live.get() == Live::Paused { "true" } else { "false" };
+    let pressed = move || if ctx.live.get().is_paused() { "true" } else { "false" };
     view! {
         <button type="button" class="fp-live" data-live=move || state().0 aria-pressed=pressed
             title=text::STOP_AND_GO_ON_WITH_LIVE on:click=move |_| keys::toggle_live(ctx)>
@@ -179,9 +179,13 @@ fn live_state(ctx: Ctx) -> AnyView {
 
 /// The banner of a panel whose data may be old.
 fn stale(ctx: Ctx) -> AnyView {
-    let broken = memo(move |_| Some(ctx.live.get()).filter(|live| live.broken_since().is_some()));
+    let old =
+        memo(move |_| Some(ctx.live.get()).filter(|live| live.is_paused() || live.broken_since().is_some()));
     (move || {
-        let live = broken.get()?;
+        let live = old.get()?;
+        if let Live::Paused(since) = live {
+            return Some(still(ctx, since));
+        }
         let since = live.broken_since()?;
         let age = move || format::relative(since, ctx.now.get());
         // The age moves with each second: what is said aloud is said once.
@@ -193,8 +197,19 @@ fn stale(ctx: Ctx) -> AnyView {
             let deaf = view! { {text::SINCE_THEN} {age} {text::IT_IS_ASKED_NOW_AND_THEN} };
             ("fp-banner fp-banner-warn", text::CHANGES_ARE_NOT_TOLD, deaf.into_any())
         };
-        Some(view! { <div class=class><strong role="alert">{told}</strong>{rest}</div> })
+        Some(view! { <div class=class><strong role="alert">{told}</strong>{rest}</div> }.into_any())
     })
+    .into_any()
+}
+
+/// What is shown stands still, while ages go on: since when, and the way on. The key that paused it may not have been meant.
+fn still(ctx: Ctx, since: i64) -> AnyView {
+    view! {
+        <div class="fp-banner fp-banner-info">
+            {text::PAUSED_SINCE} {browser::local(since)} {text::WHAT_YOU_SEE_IS_OF_THEN}
+            <button type="button" on:click=move |_| keys::toggle_live(ctx)>{text::GO_ON}</button>
+        </div>
+    }
     .into_any()
 }
 

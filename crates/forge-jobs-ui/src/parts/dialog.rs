@@ -95,6 +95,9 @@ pub(crate) fn help(ctx: Ctx) -> AnyView {
             <table><caption>{text::EVERYWHERE}</caption><tbody>{others}</tbody></table>
         </div>
         <p class="fp-small">{text::THEY_REST_WHILE_YOU_TYPE_CHARTS}</p>
+        <label class="fp-check"><input type="checkbox" aria-describedby="fp-keys-hint" prop:checked=ctx.keys
+            on:change=move |_| keys::toggle_keys(ctx)/>{text::SINGLE_CHARACTERS_ARE_KEYS}</label>
+        <p class="fp-hint" id="fp-keys-hint">{text::WITHOUT_THEM}</p>
         <div class="fp-actions"><button type="button" on:click=move |_| close.run(())>{text::CLOSE}</button></div>
     };
     modal(ctx.help.into(), close, Signal::stored(text::KEYS.to_owned()), inside)

@@ -8,6 +8,9 @@ pub(crate) const EVERYWHERE: &str = "Everywhere";
 pub(crate) const THEY_REST_WHILE_YOU_TYPE_CHARTS: &str =
     "They rest while you type. Charts have keys of their own: focus one to hear them.";
 
+pub(crate) const SINGLE_CHARACTERS_ARE_KEYS: &str = "Single characters are keys";
+pub(crate) const WITHOUT_THEM: &str = "Without them the buttons do the same. Turn them off if you speak to this page, or press them by accident.";
+
 // `fields.rs`
 pub(crate) const IT_CANNOT_BE_EMPTY: &str = "It cannot be empty.";
 pub(crate) const THIS_IS_NO_JSON: &str = "This is no JSON.";
@@ -36,6 +39,9 @@ pub(crate) const CONNECTING: &str = "Connecting";
 pub(crate) const LIVE: &str = "Live";
 pub(crate) const NO_CONNECTION: &str = "No connection";
 pub(crate) const PAUSED_2: &str = "Paused";
+pub(crate) const PAUSED_SINCE: &str = "Paused since ";
+pub(crate) const WHAT_YOU_SEE_IS_OF_THEN: &str = ": what you see is of then. ";
+pub(crate) const GO_ON: &str = "Go on";
 pub(crate) const STOP_AND_GO_ON_WITH_LIVE: &str = "Stop and go on with live updates (p)";
 pub(crate) const THE_SERVER_DOES_NOT_ANSWER: &str = "The server does not answer. ";
 pub(crate) const WHAT_YOU_SEE_WAS_TRUE: &str = "What you see was true ";

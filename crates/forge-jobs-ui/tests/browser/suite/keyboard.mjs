@@ -220,7 +220,8 @@ check('by keys: a limit is made, and the form that is left leads back to what op
 check('by keys: the sheet of keys and a job that is enqueued', async (page, world) => {
   await world.go(page, '/jobs');
   await press(page, '?');
-  await focused(button(dialog(page, 'Keys'), 'Close'));
+  await focused(dialog(page, 'Keys').getByRole('checkbox', { name: 'Single characters are keys' }));
+  await tabTo(button(dialog(page, 'Keys'), 'Close'));
   await press(page, 'Enter');
   await dialog(page, 'Keys').waitFor({ state: 'hidden' });
   await tabTo(button(main(page), 'Enqueue a job'));

@@ -130,6 +130,56 @@ check('keys are said in a sheet, by a button and by a key', async (page, world) 
   assert.match(page.url(), /\/dead$/);
 });
 
+check('single characters are keys no more when they are turned off, also at the next visit', async (page, world) => {
+  await world.go(page, '/jobs?queue=mail');
+  await button(page, 'Live').waitFor();
+  const sheet = dialog(page, 'Keys');
+  const keys = sheet.getByRole('checkbox', { name: 'Single characters are keys' });
+  const turn = async (on) => {
+    await button(page, 'Keys').click();
+    assert.equal(await keys.isChecked(), !on);
+    await keys.setChecked(on);
+    await button(sheet, 'Close').click();
+    await sheet.waitFor({ state: 'hidden' });
+  };
+  const nothing = async () => {
+    for (const key of ['p', 't', '?', 'g', 'd', '/']) await page.keyboard.press(key);
+    await button(page, 'Live').waitFor();
+    await button(page, 'Times: from now').waitFor();
+    assert.ok(await sheet.isHidden());
+    await heading(page, 'Jobs').waitFor();
+    assert.ok(!(await filter(page).evaluate((e) => document.activeElement === e)));
+  };
+  await turn(false);
+  await nothing();
+  await page.reload();
+  await button(page, 'Live').waitFor();
+  await nothing();
+  await turn(true);
+  await page.keyboard.press('p');
+  await button(page, 'Paused').waitFor();
+});
+
+check('a key that is held counts once, and the first of two keys is forgotten after a while', async (page, world) => {
+  await world.go(page, '/jobs?queue=mail');
+  await button(page, 'Live').waitFor();
+  await page.keyboard.down('p');
+  await page.keyboard.down('p');
+  await page.keyboard.up('p');
+  await button(page, 'Paused').waitFor();
+  // Since when it stands still is on the page, with the way on.
+  await main(page).getByText(/^Paused since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d/).waitFor();
+  await button(main(page), 'Go on').click();
+  await button(page, 'Live').waitFor();
+  assert.equal(await main(page).getByText(/^Paused since/).count(), 0);
+  await page.keyboard.press('g');
+  // It is time alone that makes it forgotten.
+  await page.waitForTimeout(2000);
+  await page.keyboard.press('p');
+  await button(page, 'Paused').waitFor();
+  await heading(page, 'Jobs').waitFor();
+});
+
 check('a list does not move under who reads it, and shows what is new when told to', async (page, world) => {
   await world.make(page, waiting(3, 'still'));
   await world.go(page, '/jobs?queue=still');
