@@ -1,6 +1,8 @@
 //! What is asked of the browser.
 
+use crate::model::time;
 use wasm_bindgen::JsCast as _;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Document, Element, EventTarget, HtmlElement, Window};
 
@@ -27,10 +29,27 @@ pub(crate) const fn wide(value: i64) -> f64 {
     value as f64
 }
 
-/// A moment in the browser's zone: `2026-11-24 09:00:00`.
+/// A moment in the browser's zone: `2026-11-24 09:00:00`, with its offset from UTC where that is not the one of now. When
+/// clocks are put back an hour comes twice.
 pub(crate) fn local(micros: i64) -> String {
-    let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(wide(micros / 1_000)));
-    format!(
+    let (text, offset) = clock(micros);
+    if offset == clock(now()).1 { text } else { with_offset(&text, offset) }
+}
+
+/// The same with its offset in any case.
+pub(crate) fn exact(micros: i64) -> String {
+    let (text, offset) = clock(micros);
+    with_offset(&text, offset)
+}
+
+fn with_offset(text: &str, offset: i64) -> String {
+    format!("{text} {}", time::offset_text(offset))
+}
+
+/// What clocks in the browser's zone say, and how many minutes they are ahead of UTC then.
+fn clock(micros: i64) -> (String, i64) {
+    let date = js_sys::Date::new(&JsValue::from_f64(wide(micros / 1_000)));
+    let text = format!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
         date.get_full_year(),
         date.get_month() + 1,
@@ -38,7 +57,14 @@ pub(crate) fn local(micros: i64) -> String {
         date.get_hours(),
         date.get_minutes(),
         date.get_seconds()
-    )
+    );
+    (text, -whole(date.get_timezone_offset()))
+}
+
+/// The browser's zone: `Europe/Berlin`.
+pub(crate) fn zone() -> Option<String> {
+    let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
+    js_sys::Reflect::get(&format.resolved_options(), &"timeZone".into()).ok()?.as_string()
 }
 
 /// Something the browser keeps for the next visit. Where it keeps nothing, nothing is remembered.

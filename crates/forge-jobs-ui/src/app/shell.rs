@@ -220,7 +220,14 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
         browser::remember("theme", next);
         theme.set(next.into());
     };
-    let times = move || if ctx.absolute.get() { text::TIMES_EXACT } else { text::TIMES_FROM_NOW };
+    let zone = browser::zone();
+    let times = {
+        let zone = zone.clone();
+        move || {
+            if ctx.absolute.get() { text::times_exact(zone.as_deref()) } else { text::TIMES_FROM_NOW.into() }
+        }
+    };
+    let zone = zone.map(|zone| text::times_are_of(&zone));
     let out = move |_| {
         spawn_local(async move {
             // Whether the server heard it or not, this page forgets.
@@ -241,7 +248,7 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
         })
     };
     view! {
-        <button type="button" class="fp-quiet" on:click=move |_| keys::toggle_times(ctx)>{times}</button>
+        <button type="button" class="fp-quiet" title=zone on:click=move |_| keys::toggle_times(ctx)>{times}</button>
         <button type="button" class="fp-quiet" on:click=next>{text::THEME} {theme}</button>
         <button type="button" class="fp-quiet" aria-label=text::KEYS title=text::KEYS_2 on:click=move |_| ctx.help.set(true)>"?"</button>
         {who}

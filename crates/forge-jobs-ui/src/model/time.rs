@@ -83,6 +83,14 @@ pub fn offset_minutes(text: &str) -> Option<i32> {
     Some(if zone.starts_with('-') { -total } else { total })
 }
 
+/// An offset from UTC as texts carry it: `+05:30`.
+#[must_use]
+pub fn offset_text(minutes: i64) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +125,9 @@ mod tests {
         assert_eq!(offset_minutes("2026-10-25T02:30:00.000000-03:30"), Some(-210));
         assert_eq!(offset_minutes("2026-10-25T02:30:00Z"), Some(0));
         assert_eq!(offset_minutes("x"), None);
+        for (minutes, text) in [(120, "+02:00"), (-210, "-03:30"), (0, "+00:00"), (-30, "-00:30")] {
+            assert_eq!(offset_text(minutes), text);
+        }
     }
 
     proptest! {

@@ -98,20 +98,18 @@ pub(crate) fn remote_error<T: Send + Sync + 'static>(remote: Remote<T>) -> AnyVi
     .into_any()
 }
 
-/// A moment: from now, or as it is; the other one by pointing at it.
+/// A moment: from now, or as it is; by pointing at it as it is, with its offset.
 pub(crate) fn stamp(ctx: Ctx, text: &str) -> AnyView {
     let Some(at) = time::micros(text) else { return text.to_owned().into_any() };
-    let exact = browser::local(at);
-    let shown = {
-        let exact = exact.clone();
-        memo(move |_| if ctx.absolute.get() { exact.clone() } else { format::relative(at, ctx.now.get()) })
-    };
-    view! { <time datetime=text.to_owned() title=exact>{shown}</time> }.into_any()
+    let local = browser::local(at);
+    let shown =
+        memo(move |_| if ctx.absolute.get() { local.clone() } else { format::relative(at, ctx.now.get()) });
+    view! { <time datetime=text.to_owned() title=browser::exact(at)>{shown}</time> }.into_any()
 }
 
-/// A moment in the browser's zone, as a text.
+/// A moment in the browser's zone, as a text with its offset.
 pub(crate) fn moment(text: &str) -> String {
-    time::micros(text).map_or_else(|| text.to_owned(), browser::local)
+    time::micros(text).map_or_else(|| text.to_owned(), browser::exact)
 }
 
 /// A moment with its distance, or a dash.

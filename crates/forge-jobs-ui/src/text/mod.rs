@@ -249,6 +249,15 @@ pub(crate) fn needs_role(needed: &str, had: &str) -> String {
     format!("This needs the role {needed}; you have {had}.")
 }
 
+/// `Times: exact, Europe/Berlin`: whose clock they are of.
+pub(crate) fn times_exact(zone: Option<&str>) -> String {
+    zone.map_or_else(|| TIMES_EXACT.to_owned(), |zone| format!("{TIMES_EXACT}, {zone}"))
+}
+
+pub(crate) fn times_are_of(zone: &str) -> String {
+    format!("Exact times are of the clocks of {zone}")
+}
+
 pub(crate) fn server_version(version: &str) -> String {
     format!("forge {version}")
 }

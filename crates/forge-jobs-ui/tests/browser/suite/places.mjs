@@ -103,15 +103,31 @@ check('theme and times are as one wants them, and are so at the next visit', asy
   const when = job(page, id).getByRole('time');
   assert.match(await when.textContent(), /ago|now/);
   await button(page, 'Times: from now').click();
-  await button(page, 'Times: exact').waitFor();
+  await button(page, 'Times: exact, Europe/Berlin').waitFor();
   assert.match(await when.textContent(), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
   await page.reload();
   await button(page, 'Theme: dark').waitFor();
-  await button(page, 'Times: exact').click();
+  await button(page, 'Times: exact, Europe/Berlin').click();
   await button(page, 'Theme: dark').click();
   await button(page, 'Theme: system').waitFor();
   await page.keyboard.press('t');
-  await button(page, 'Times: exact').waitFor();
+  await button(page, 'Times: exact, Europe/Berlin').waitFor();
+});
+
+check('exact times say their offset, and whose clocks they are of: an hour that comes twice is told apart', async (page, world) => {
+  // The clocks of Berlin are put back at 01:00 UTC of this day.
+  const [summer, winter] = ['2050-10-30T00:59:00Z', '2050-10-30T01:01:00Z'].map((run_at) => waiting(1, 'put-back', { run_at })[0]);
+  await world.make(page, [summer, winter]);
+  await world.go(page, '/scheduled?queue=put-back');
+  await lists(page, [summer.id, winter.id]);
+  await button(page, 'Times: from now').click();
+  await button(page, 'Times: exact, Europe/Berlin').waitFor();
+  const now = await page.evaluate(() => (new Date().getTimezoneOffset() === -120 ? '+02:00' : '+01:00'));
+  for (const [{ id }, clock, offset] of [[summer, '2050-10-30 02:59:00', '+02:00'], [winter, '2050-10-30 02:01:00', '+01:00']]) {
+    const time = job(page, id).getByRole('time');
+    assert.equal(await time.getAttribute('title'), `${clock} ${offset}`);
+    assert.equal(await time.textContent(), offset === now ? clock : `${clock} ${offset}`);
+  }
 });
 
 check('keys are said in a sheet, by a button and by a key', async (page, world) => {
