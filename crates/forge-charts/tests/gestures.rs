@@ -4,7 +4,7 @@ mod support;
 
 use forge_charts::chart::Chart;
 use forge_charts::interact::{Effect, Event, Key};
-use forge_charts::time::MINUTE;
+use forge_charts::time::{DAY, MINUTE};
 use support::bench::{Bench, finger, mouse};
 use support::{START, counts};
 
@@ -70,9 +70,9 @@ fn what_goes_in_many_steps_says_nothing_at_each() {
 
 /// The host shows a quarter of an hour and has the day around it.
 fn part_of_a_day() -> (Bench, (f64, f64)) {
-    let day = (START - 720.0 * MINUTE, START + 720.0 * MINUTE);
+    let day = (START - DAY / 2.0, START + DAY / 2.0);
     let mut bench = Bench::new(Chart::area("Jobs", counts()).range(day.0, day.1));
-    let shown = (START, START + 15.0 * MINUTE);
+    let shown = (START, MINUTE.mul_add(15.0, START));
     bench.does(&Event::SetRange(Some(shown)));
     (bench, shown)
 }

@@ -247,19 +247,19 @@ check('a page in the background asks for nothing, and catches up when it is look
   await said(page, 'The list has changed');
 });
 
-for (const [what, rest, goOn] of [
-  ['while live updates are paused', (page) => button(page, 'Live').click(), (page) => button(page, 'Paused').click()],
-  ['in the background', (page) => show(page, 'hidden'), (page) => show(page, 'visible')],
+for (const [what, queue, rest, goOn] of [
+  ['while live updates are paused', 'failed-paused', (page) => button(page, 'Live').click(), (page) => button(page, 'Paused').click()],
+  ['in the background', 'failed-behind', (page) => show(page, 'hidden'), (page) => show(page, 'visible')],
 ]) {
   check(`what has failed is not asked for again ${what}, and is afterwards`, async (page, world) => {
-    const made = waiting(1, 'failed-still');
+    const made = waiting(1, queue);
     await world.make(page, made);
     let asked = 0;
     await page.route('**/api/v1/jobs?*', (route) => {
       asked += 1;
       return route.fulfill({ status: 503, json: { error: { code: 'unavailable', message: 'not now', request_id: 'r-7' } } });
     });
-    await world.go(page, '/jobs?queue=failed-still');
+    await world.go(page, `/jobs?queue=${queue}`);
     await button(page, 'Live').waitFor();
     await main(page).getByRole('alert').filter({ hasText: 'ot now' }).waitFor();
     await rest(page);
