@@ -214,17 +214,18 @@ END
 $$;
 
 -- Writes what became of each attempt of one process whose claim is valid: job, number and process together. Gives a
--- code for each: -1 the claim is not valid any more, else 8 times the status, plus 1 and the reason if dead. p_tapes tell
--- the metrics of each end, as it was meant (NULL: nobody counts).
+-- code for each: -1 the claim is not valid any more, else 8 times the status, plus 1 and the reason if dead. frees says
+-- whether another job may be claimable now, for want of a notification. p_tapes tell the metrics of each end, as it was
+-- meant (NULL: nobody counts).
 CREATE FUNCTION {schema}.finish(p_process uuid, p_ids uuid[], p_claims bigint[], p_what smallint[],
     p_reasons smallint[], p_after bigint[], p_errors text[], p_outputs text[], p_ran bigint[], p_ago bigint[],
-    p_tapes bytea[], p_groups bigint[], p_details text[], p_types text[], p_messages text[], p_now bigint)
-RETURNS smallint[] LANGUAGE plpgsql VOLATILE
+    p_tapes bytea[], p_groups bigint[], p_details text[], p_types text[], p_messages text[], p_now bigint,
+    OUT codes smallint[], OUT frees boolean)
+LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_now bigint := {schema}.clock(p_now);
     v_process integer;
-    v_codes smallint[] := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
     v_done integer[];
     v_keyed uuid[];
     v_slotted uuid[];
@@ -234,6 +235,8 @@ DECLARE
     v_row record;
     v_at integer;
 BEGIN
+    codes := array_fill((-1)::smallint, ARRAY[cardinality(p_ids)]);
+    frees := false;
     SELECT p.no INTO v_process FROM {schema}.processes p WHERE p.id = p_process;
     WITH gone AS (
         DELETE FROM {schema}.running r
@@ -261,10 +264,11 @@ BEGIN
         PERFORM {schema}.take_keys_again(v_keyed, 4::smallint, v_now);
     END IF;
     IF v_slotted IS NOT NULL THEN
-        PERFORM {schema}.give_slots_on(v_slotted);
+        frees := {schema}.give_slots_on(v_slotted);
     END IF;
     IF v_bounded THEN
         -- Another process may have waited for the room.
+        frees := true;
         PERFORM {schema}.tell('w');
     END IF;
     IF cardinality(v_done) = cardinality(p_ids) THEN
@@ -272,10 +276,11 @@ BEGIN
             INSERT INTO {schema}.tape (at, process, data)
             SELECT v_now, v_process, string_agg(t, '') FROM unnest(p_tapes) t;
         END IF;
-        RETURN array_fill(32::smallint, ARRAY[cardinality(p_ids)]);
+        codes := array_fill(32::smallint, ARRAY[cardinality(p_ids)]);
+        RETURN;
     END IF;
     FOREACH v_at IN ARRAY coalesce(v_done, '{}') LOOP
-        v_codes[v_at] := 32;
+        codes[v_at] := 32;
     END LOOP;
 
     WITH gone AS (
@@ -293,8 +298,10 @@ BEGIN
                          g.ended_at, g.error_group, g.details, g.error_type, g.message)::{schema}.ended)
     INTO v_ended FROM gone g;
     IF v_ended IS NOT NULL THEN
+        -- Room, or a key that another one may have waited for.
+        frees := frees OR EXISTS (SELECT FROM unnest(v_ended) e WHERE e.flags & (4 | 16) <> 0);
         FOR v_row IN SELECT s.at, s.status, s.reason FROM {schema}.settle(v_ended, v_now) s LOOP
-            v_codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
+            codes[v_row.at] := v_row.status * 8 + coalesce(v_row.reason + 1, 0);
         END LOOP;
     END IF;
     IF p_tapes IS NOT NULL THEN
@@ -302,10 +309,9 @@ BEGIN
         INSERT INTO {schema}.tape (at, process, data)
         SELECT v_now, v_process, x.data
         FROM (SELECT string_agg(CASE WHEN u.code > 40 THEN set_byte(u.tape, 0, 35 + u.code - 41) ELSE u.tape END, '') AS data
-              FROM unnest(p_tapes, v_codes) AS u(tape, code) WHERE u.code >= 0) x
+              FROM unnest(p_tapes, codes) AS u(tape, code) WHERE u.code >= 0) x
         WHERE x.data IS NOT NULL;
     END IF;
-    RETURN v_codes;
 END
 $$;
 

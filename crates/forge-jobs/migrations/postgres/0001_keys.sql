@@ -38,7 +38,8 @@ END
 $$;
 
 -- Jobs are finished, put off or about to be deleted: of each key that they have the first one that waits has it now.
-CREATE FUNCTION {schema}.give_slots_on(p_ids uuid[]) RETURNS void LANGUAGE plpgsql VOLATILE
+-- Says whether there was any.
+CREATE FUNCTION {schema}.give_slots_on(p_ids uuid[]) RETURNS boolean LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
     v_slot record;
@@ -75,5 +76,6 @@ BEGIN
     IF v_any THEN
         PERFORM {schema}.tell('w');
     END IF;
+    RETURN v_any;
 END
 $$;

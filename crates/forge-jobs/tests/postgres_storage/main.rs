@@ -6,6 +6,7 @@
 mod closing;
 #[path = "../support/postgres.rs"]
 mod databases;
+mod deaf;
 mod keys;
 
 use forge_jobs::limits::MAX_BUDGETS;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-const FINISH: &str = "SELECT {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+const FINISH: &str = "SELECT codes, frees FROM {schema}.finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
      $12, $13, $14, $15, $16)";
 const RELEASE: &str = "SELECT {schema}.release($1, $2, $3, $4, $5)";
 const END_ALONE: &str = "SELECT {schema}.end_alone($1, $2, $3)";
@@ -29,7 +29,12 @@ pub(super) async fn finish(hub: Arc<Hub>, params: FinishParams) -> Result<Vec<Fi
     let mut results = vec![FinishResult::StaleLease; params.members.len()];
     for (process, places) in by_process(params.members.iter().map(|m| &m.lease)) {
         let members: Vec<&Finish> = places.iter().map(|at| &params.members[*at]).collect();
-        let codes = write(&hub, process, &members, params.now).await.map_err(|e| e.into_storage(true))?;
+        let (codes, frees) =
+            write(&hub, process, &members, params.now).await.map_err(|e| e.into_storage(true))?;
+        if frees {
+            // Others hear of it from the server; so may this process, or not, as behind a pooler.
+            hub.announce(Effects::CLAIMABLE);
+        }
         fill(&hub, &mut results, &places, &codes);
     }
     Ok(results)
@@ -130,12 +135,13 @@ fn fill(hub: &Hub, results: &mut [FinishResult], places: &[usize], codes: &[i16]
     hub.announce(effects);
 }
 
+/// Gives a code for each, and whether another job may be claimable now.
 async fn write(
     hub: &Hub,
     process: Uuid,
     members: &[&Finish],
     now: Option<Timestamp>,
-) -> Result<Vec<i16>, Fault> {
+) -> Result<(Vec<i16>, bool), Fault> {
     let (ids, claims) = keys(members.iter().map(|m| &m.lease));
     let ends: Vec<End<'_>> = members.iter().map(|m| End::of(&m.transition)).collect();
     let all_done = ends.iter().all(|e| e.what == 0);
@@ -169,7 +175,8 @@ async fn write(
         (&failures.messages as _, Type::TEXT_ARRAY),
         (&now as _, Type::INT8),
     ];
-    Ok(only(hub.write(Lane::Work, FINISH, &values).await?)?.try_get(0)?)
+    let row = only(hub.write(Lane::Work, FINISH, &values).await?)?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// What else is known of failures, column by column. What no member has is not sent.

@@ -123,7 +123,11 @@ pub(super) async fn reap(hub: Arc<Hub>, params: ReapParams) -> Result<ReapReport
     }
     .await;
     let report = report.map_err(|e| e.into_storage(true))?;
-    if !report.revived.is_empty() {
+    if [&report.revived, &report.poisoned, &report.exhausted, &report.cancelled]
+        .iter()
+        .any(|ids| !ids.is_empty())
+    {
+        // A job of a key that a dead one had may be claimable too.
         hub.announce(super::changes::Effects::CLAIMABLE);
     }
     Ok(report)

@@ -59,7 +59,7 @@ fn status_at(row: &Row, at: usize) -> Result<JobStatus, tokio_postgres::Error> {
 
 /// Cancels waiting jobs at once and running ones by request.
 pub(super) async fn cancel(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
-    each(&hub, Lane::Urgent, (CANCEL, "job.cancel"), &params, |code, row| {
+    let outcomes = each(&hub, Lane::Urgent, (CANCEL, "job.cancel"), &params, |code, row| {
         Ok(match code {
             1 => CancelOutcome::Cancelled,
             2 => {
@@ -75,7 +75,12 @@ pub(super) async fn cancel(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Canc
             _ => CancelOutcome::Unknown,
         })
     })
-    .await
+    .await?;
+    if outcomes.contains(&CancelOutcome::Cancelled) {
+        // A job may have waited for its key.
+        hub.announce(Effects::CLAIMABLE);
+    }
+    Ok(outcomes)
 }
 
 /// Makes dead and retrying jobs pending, with a fresh attempt budget.
@@ -117,12 +122,17 @@ pub(super) async fn run_now(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Run
 
 /// Deletes jobs for good, running ones excepted.
 pub(super) async fn drop_jobs(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<DropOutcome>, StorageError> {
-    each(&hub, Lane::Work, (DROP, "job.drop"), &params, |code, row| {
+    let outcomes = each(&hub, Lane::Work, (DROP, "job.drop"), &params, |code, row| {
         Ok(match code {
             1 => DropOutcome::Dropped,
             3 => DropOutcome::Refused { status: status_at(row, 1)? },
             _ => DropOutcome::Unknown,
         })
     })
-    .await
+    .await?;
+    if outcomes.contains(&DropOutcome::Dropped) {
+        // A job may have waited for its key.
+        hub.announce(Effects::CLAIMABLE);
+    }
+    Ok(outcomes)
 }
