@@ -189,6 +189,8 @@ $$;
 -- Keeps a record of each attempt that did not end in done; of too many the oldest go.
 CREATE FUNCTION {schema}.keep_attempts(p_ended {schema}.ended[], p_now bigint) RETURNS void LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    v_cut uuid[];
 BEGIN
     INSERT INTO {schema}.attempts (id, claim_no, started_at, ended_at, next_due_at, attempt, process, result, error,
                                    error_group, details)
@@ -200,15 +202,18 @@ BEGIN
            CASE WHEN e.what = 5 THEN {process_died} ELSE e.error END, e.error_group, e.details
     FROM unnest(p_ended) e WHERE e.what IN (1, 2, 3, 5)
     ON CONFLICT DO NOTHING;
-    DELETE FROM {schema}.attempts a USING unnest(p_ended) e
-    WHERE e.what IN (1, 2, 3, 5) AND a.id = e.id AND a.claim_no <=
-          (SELECT x.claim_no FROM {schema}.attempts x WHERE x.id = e.id ORDER BY x.claim_no DESC
-           LIMIT 1 OFFSET {max_attempt_records});
-    IF FOUND THEN
-        -- Lines go with the record of their attempt.
-        DELETE FROM {schema}.logs l USING unnest(p_ended) e
-        WHERE e.what IN (1, 2, 3, 5) AND l.id = e.id
-          AND l.claim_no < (SELECT min(x.claim_no) FROM {schema}.attempts x WHERE x.id = e.id);
+    WITH cut AS (
+        DELETE FROM {schema}.attempts a USING unnest(p_ended) e
+        WHERE e.what IN (1, 2, 3, 5) AND a.id = e.id AND a.claim_no <=
+              (SELECT x.claim_no FROM {schema}.attempts x WHERE x.id = e.id ORDER BY x.claim_no DESC
+               LIMIT 1 OFFSET {max_attempt_records})
+        RETURNING a.id
+    )
+    SELECT array_agg(DISTINCT c.id) INTO v_cut FROM cut c;
+    IF v_cut IS NOT NULL THEN
+        -- Lines go with the record of their attempt. Of other jobs an attempt that was handed back has none, and lines.
+        DELETE FROM {schema}.logs l USING unnest(v_cut) AS u(id)
+        WHERE l.id = u.id AND l.claim_no < (SELECT min(x.claim_no) FROM {schema}.attempts x WHERE x.id = u.id);
     END IF;
 END
 $$;

@@ -4,10 +4,10 @@ use super::rig::{QUEUE, Rig, done, request, retry, secs};
 use crate::limits::{MAX_ATTEMPT_RECORDS, MAX_LOG_BATCH, MAX_LOG_PAGE};
 use crate::logs::{LogCursor, LogLevel, LogLine};
 use crate::storage::{
-    Lease, LeftOut, LogChunk, LogPage, LogsParams, Over, QueueSettingsPatch, RecordLogsParams, Retention,
-    StorageError,
+    Claimed, Finish, FinishParams, Lease, LeftOut, LogChunk, LogPage, LogsParams, Over, QueueSettingsPatch,
+    RecordLogsParams, Retention, StorageError,
 };
-use crate::{JobId, Timestamp};
+use crate::{JobId, Timestamp, Timing};
 use serde_json::json;
 use std::time::Duration;
 
@@ -171,4 +171,33 @@ pub async fn lines_go_with_the_record_of_their_attempt(rig: &Rig) {
     let page = logs(rig, id, None, None, MAX_LOG_PAGE).await;
     assert_eq!(page.lines.iter().map(|l| l.at.claim_no).collect::<Vec<_>>(), claims[3..]);
     assert_eq!(page.lines[0].line, line(3));
+}
+
+/// Protects: what an attempt said that was handed back stays, whatever is forgotten of other jobs.
+pub async fn lines_stay_though_another_job_has_too_many_attempts(rig: &Rig) {
+    let process = rig.process().await;
+    let often = rig.put(request().with_max_attempts(1_000)).await;
+    for _ in 0..MAX_ATTEMPT_RECORDS {
+        let claimed = rig.claim_one(process).await;
+        rig.finish(claimed.lease, retry(Duration::ZERO)).await;
+    }
+    let id = rig.put(request()).await;
+    let both = rig.claim(process, 2).await;
+    let first = lease_of(&both, id);
+    record(rig, vec![chunk(first, 1, [1])]).await;
+    rig.release(first).await;
+    let second = rig.claim_one(process).await.lease;
+    assert_eq!(second.job, id);
+    record(rig, vec![chunk(second, 1, [2])]).await;
+    let ended =
+        |lease| Finish { lease, transition: retry(Duration::ZERO), timing: Timing::default(), failure: None };
+    let members = [lease_of(&both, often), second].map(ended).into();
+    let params = FinishParams { members, now: rig.now() };
+    rig.storage.jobs.finish(params).await.expect("a finish succeeds");
+    let kept: Vec<_> = logs(rig, id, None, None, 10).await.lines.into_iter().map(|l| l.line).collect();
+    assert_eq!(kept, [line(1), line(2)]);
+}
+
+fn lease_of(claims: &[Claimed], id: JobId) -> Lease {
+    claims.iter().find(|c| c.job.id == id).expect("it was claimed").lease
 }

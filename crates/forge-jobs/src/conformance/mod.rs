@@ -355,6 +355,7 @@ macro_rules! __conformance_rules {
                 lines_that_were_left_out_are_counted_where_they_would_be
                 lines_go_with_their_job
                 lines_go_with_the_record_of_their_attempt
+                lines_stay_though_another_job_has_too_many_attempts
             }
             batches {
                 a_large_enqueue_answers_for_each_as_if_it_came_alone
