@@ -78,7 +78,8 @@ BEGIN
             PERFORM {schema}.take_slots(ARRAY[p_id]);
         END IF;
     END IF;
-    PERFORM {schema}.tell('w');
+    -- Whoever waits for the next due time has another one to wait for, perhaps.
+    PERFORM {schema}.tell(CASE WHEN p_due IS NULL THEN 'w' ELSE 'wd' END);
     PERFORM {schema}.audit(p_by, 1, NULL, NULL, NULL, p_now);
 END
 $$;

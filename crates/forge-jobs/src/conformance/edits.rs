@@ -87,6 +87,15 @@ pub async fn an_edit_moves_a_job_in_time(rig: &Rig) {
     assert_eq!(rig.claim(process, 10).await.len(), 2);
 }
 
+/// Protects: who waits for the next job that is due hears of one that is due before it.
+pub async fn an_edited_time_tells_those_that_wait_for_due_jobs(rig: &Rig) {
+    let id = rig.put(request().with_delay(secs(500))).await;
+    let mut changes = rig.storage.jobs.changes();
+    let before = changes.borrow_and_update().deferred;
+    assert_eq!(edit(rig, id, due(rig.at().saturating_add(secs(1)))).await, EditOutcome::Edited);
+    assert!(changes.borrow_and_update().deferred > before);
+}
+
 /// Protects: what a handler works with does not change under it, and what happened stays what happened.
 pub async fn what_runs_or_is_finished_is_not_edited(rig: &Rig) {
     let process = rig.process().await;

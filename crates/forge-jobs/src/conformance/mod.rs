@@ -247,6 +247,7 @@ macro_rules! __conformance_rules {
             edits {
                 an_edit_changes_what_it_names
                 an_edit_moves_a_job_in_time
+                an_edited_time_tells_those_that_wait_for_due_jobs
                 what_runs_or_is_finished_is_not_edited
                 an_edit_of_a_job_that_was_changed_since_changes_nothing
                 an_edited_job_keeps_its_keys

@@ -24,7 +24,7 @@ pub(super) async fn edit(hub: Arc<Hub>, params: EditJobParams) -> Result<EditOut
         match once(&hub, &params).await? {
             Some(outcome) => {
                 if outcome == EditOutcome::Edited {
-                    hub.announce(Effects::CLAIMABLE);
+                    hub.announce(Effects { deferred: params.patch.run_at.is_some(), ..Effects::CLAIMABLE });
                 }
                 return Ok(outcome);
             }
