@@ -251,7 +251,8 @@ SET enable_seqscan = off SET jit = off AS $$
     DELETE FROM {schema}.jobs j USING unnest(p_ids) AS u(id) WHERE j.id = u.id;
 $$;
 
--- Deletes jobs for good, running ones excepted. Gives a code (1 dropped, 3 refused, 4 unknown) and the status.
+-- Deletes jobs for good, running ones excepted. Gives a code (1 dropped, 2 unknown, but its key is free now, 3 refused,
+-- 4 unknown) and the status.
 CREATE FUNCTION {schema}.drop_jobs(p_ids uuid[], p_patience text, p_now bigint,
     p_by text DEFAULT NULL)
 RETURNS TABLE (code integer, status smallint) LANGUAGE plpgsql VOLATILE
@@ -270,9 +271,9 @@ BEGIN
         WHILE code IS NULL LOOP
             SELECT * INTO v_job FROM {schema}.jobs j WHERE j.id = v_id;
             IF NOT FOUND THEN
-                code := 4;
-                -- Retention has deleted it, and a key of it is held for a period.
+                -- Retention has deleted it, and a key of it may be held for a period.
                 DELETE FROM {schema}.unique_keys u WHERE u.id = v_id;
+                code := CASE WHEN FOUND THEN 2 ELSE 4 END;
                 EXIT;
             END IF;
             IF {schema}.take_waiting(v_job) IS NOT NULL THEN
@@ -297,6 +298,6 @@ BEGIN
         v_codes := v_codes || code;
         RETURN NEXT;
     END LOOP;
-    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['dropped', NULL, 'refused', 'unknown'], 1, p_now);
+    PERFORM {schema}.audit_verb(p_by, v_codes, ARRAY['dropped', 'key_freed', 'refused', 'unknown'], 2, p_now);
 END
 $$;

@@ -1,14 +1,14 @@
 //! What people did is written down, with what they did it to.
 
 use super::cron_rig::{PERSON, checked, each_minute, edit_of};
-use super::rig::{QUEUE, Rig, request, secs};
-use crate::JobStatus;
+use super::rig::{QUEUE, Rig, done, request, secs};
 use crate::rate_limit::{RateLimit, Scope};
 use crate::storage::{
     Activity, Actor, AttachParams, AuditFilter, AuditListParams, AuditOutcome, AuditRow, DrainParams,
-    Limited, PutScheduleParams, QueueSettingsPatch, RecordParams, Role, SetBy, SetLimitParams, Source,
-    StorageError, SweepAuditParams, UpdateQueueParams, VerbParams,
+    DropOutcome, Limited, PutScheduleParams, QueueSettingsPatch, RecordParams, Retention, Role, SetBy,
+    SetLimitParams, Source, StorageError, SweepAuditParams, UpdateQueueParams, VerbParams,
 };
+use crate::{Dedupe, DedupeStates, JobStatus};
 use serde_json::{Value, json};
 
 fn actor(name: &str) -> Actor {
@@ -101,6 +101,31 @@ pub async fn what_nobody_did_is_not_written_down(rig: &Rig) {
     let id = rig.put(request()).await;
     rig.storage.jobs.cancel(rig.verb([id])).await.expect("a cancel succeeds");
     assert_eq!(rows(rig, AuditFilter::default()).await, []);
+}
+
+/// Protects: a key that was let go let another job in.
+pub async fn a_key_that_a_drop_frees_is_written_down(rig: &Rig) {
+    let process = rig.process().await;
+    let states = DedupeStates::UNFINISHED.and(JobStatus::Done);
+    let id = rig.put(request().with_dedupe(Dedupe::new("key").in_states(states).within(secs(3_600)))).await;
+    let claimed = rig.claim_one(process).await;
+    rig.finish(claimed.lease, done()).await;
+    rig.edit(QUEUE, QueueSettingsPatch::default().with_done_retention(Retention::For(secs(1)))).await;
+    rig.advance(secs(2));
+    rig.sweep(10).await;
+    assert!(rig.is_gone(id).await);
+    let jobs = &rig.storage.jobs;
+    let dropped = jobs.drop_jobs(verb(rig, vec![id], "ada")).await.expect("a drop succeeds");
+    assert_eq!(dropped, [DropOutcome::Unknown]);
+    let row = latest(rig).await;
+    assert_eq!((row.action.as_str(), row.outcome, row.count), ("job.drop", AuditOutcome::Done, 1));
+    assert_eq!(read(row.detail.as_ref())["ends"], json!({ "key_freed": 1 }));
+    jobs.drop_jobs(verb(rig, vec![id], "ada")).await.expect("a drop succeeds");
+    let again = latest(rig).await;
+    assert_eq!(
+        (again.outcome, read(again.detail.as_ref())["ends"].clone()),
+        (AuditOutcome::Unchanged, json!({ "unknown": 1 }))
+    );
 }
 
 /// Protects: who cancelled my job?

@@ -552,6 +552,7 @@ macro_rules! __conformance_rules {
                 a_paused_queue_tells_by_whom_and_since_when
                 an_action_that_fails_leaves_no_row
                 what_nobody_did_is_not_written_down
+                a_key_that_a_drop_frees_is_written_down
                 verbs_are_written_down_with_their_ends
                 a_jobs_history_names_who_acted
                 edits_of_limits_are_written_down

@@ -55,17 +55,41 @@ impl Came for RunNowOutcome {
     }
 }
 
-impl Came for DropOutcome {
+/// What came of a drop. The audit tells more of it than its caller hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropping {
+    Came(DropOutcome),
+    /// There is no such job any more, and the key that it still held is free now.
+    KeyFreed,
+}
+
+impl From<DropOutcome> for Dropping {
+    fn from(outcome: DropOutcome) -> Self {
+        Self::Came(outcome)
+    }
+}
+
+impl From<Dropping> for DropOutcome {
+    fn from(dropping: Dropping) -> Self {
+        match dropping {
+            Dropping::Came(outcome) => outcome,
+            Dropping::KeyFreed => Self::Unknown,
+        }
+    }
+}
+
+impl Came for Dropping {
     fn word(&self) -> &'static str {
         match self {
-            Self::Dropped => "dropped",
-            Self::Refused { .. } => "refused",
-            Self::Unknown => "unknown",
+            Self::Came(DropOutcome::Dropped) => "dropped",
+            Self::Came(DropOutcome::Refused { .. }) => "refused",
+            Self::Came(DropOutcome::Unknown) => "unknown",
+            Self::KeyFreed => "key_freed",
         }
     }
 
     fn changed(&self) -> bool {
-        *self == Self::Dropped
+        matches!(self, Self::Came(DropOutcome::Dropped) | Self::KeyFreed)
     }
 }
 

@@ -91,9 +91,9 @@ pub(super) fn free(cx: &Cx<'_, '_>, seq: i64) -> rusqlite::Result<()> {
     cx.conn.prepare_cached(FREE)?.execute([seq]).map(drop)
 }
 
-/// A person deletes a job that retention has deleted before: a key of it may be held for a period.
-pub(super) fn free_id(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<()> {
-    cx.conn.prepare_cached(FREE_ID)?.execute([&id.as_bytes()[..]]).map(drop)
+/// A person deletes a job that retention has deleted before: a key of it may be held for a period. Says whether one was.
+pub(super) fn free_id(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<bool> {
+    Ok(cx.conn.prepare_cached(FREE_ID)?.execute([&id.as_bytes()[..]])? > 0)
 }
 
 /// A job that ran waits again: it takes its key, if it gave it up when it started and nobody else has it by now.

@@ -1,6 +1,6 @@
 //! The operator's verbs: cancel, retry, run now, drop.
 
-use super::audit_ends::Came;
+use super::audit_ends::{Came, Dropping};
 use super::error::Fault;
 use super::state::{
     FinishedRow, JobRow, Place, RunningRow, note_by, place_of, put_finished, put_ready, take_deferred,
@@ -37,12 +37,12 @@ const FORGET: [&str; 6] = [
     "DELETE FROM forge_jobs WHERE seq = ?1",
 ];
 
-/// Finds each job and its place, and asks `verb` about those that there are.
+/// Finds each job and its place, and asks `verb` about those that there are, `unknown` about the others.
 fn each<T>(
     cx: &mut Cx<'_, '_>,
     action: &str,
     params: &VerbParams,
-    unknown: T,
+    unknown: impl Fn(&Cx<'_, '_>, JobId) -> rusqlite::Result<T>,
     verb: impl Fn(&mut Cx<'_, '_>, JobRow, Place, i64) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault>
 where
@@ -54,7 +54,7 @@ where
     for id in &params.ids {
         outcomes.push(match find(cx, *id)? {
             Some((job, place)) => verb(cx, job, place, now)?,
-            None => unknown,
+            None => unknown(cx, *id)?,
         });
     }
     audit::verb(cx, params, action, &outcomes)?;
@@ -68,18 +68,26 @@ fn find(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>>
 
 /// Cancels waiting jobs at once and running ones by request.
 pub(super) fn cancel(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<CancelOutcome>, Fault> {
-    each(cx, "job.cancel", params, CancelOutcome::Unknown, |cx, job, place, now| match place {
-        Place::Ready => {
-            take_ready(cx, &job)?;
-            cancel_waiting(cx, &job, params.actor.as_ref(), now)
-        }
-        Place::Deferred(status) => {
-            take_deferred(cx, &job, status)?;
-            cancel_waiting(cx, &job, params.actor.as_ref(), now)
-        }
-        Place::Running(claim) => request(cx, &claim, params.actor.as_ref(), now),
-        Place::Finished(status, dead_reason) => Ok(CancelOutcome::AlreadyFinished { status, dead_reason }),
-    })
+    each(
+        cx,
+        "job.cancel",
+        params,
+        |_, _| Ok(CancelOutcome::Unknown),
+        |cx, job, place, now| match place {
+            Place::Ready => {
+                take_ready(cx, &job)?;
+                cancel_waiting(cx, &job, params.actor.as_ref(), now)
+            }
+            Place::Deferred(status) => {
+                take_deferred(cx, &job, status)?;
+                cancel_waiting(cx, &job, params.actor.as_ref(), now)
+            }
+            Place::Running(claim) => request(cx, &claim, params.actor.as_ref(), now),
+            Place::Finished(status, dead_reason) => {
+                Ok(CancelOutcome::AlreadyFinished { status, dead_reason })
+            }
+        },
+    )
 }
 
 fn cancel_waiting(
@@ -128,71 +136,83 @@ fn request(
 
 /// Makes dead and retrying jobs pending, with a fresh attempt budget.
 pub(super) fn retry(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RetryOutcome>, Fault> {
-    each(cx, "job.retry", params, RetryOutcome::Unknown, |cx, mut job, place, now| {
-        let mut last_claim = job.last_claim_no;
-        let status = place.status();
-        match status {
-            JobStatus::Dead => {
-                if let Some(of) = unique::takes_again(cx, &job, now)? {
-                    return Ok(RetryOutcome::Duplicate { of });
+    each(
+        cx,
+        "job.retry",
+        params,
+        |_, _| Ok(RetryOutcome::Unknown),
+        |cx, mut job, place, now| {
+            let mut last_claim = job.last_claim_no;
+            let status = place.status();
+            match status {
+                JobStatus::Dead => {
+                    if let Some(of) = unique::takes_again(cx, &job, now)? {
+                        return Ok(RetryOutcome::Duplicate { of });
+                    }
+                    last_claim = cx.conn.prepare_cached(LAST_CLAIM)?.query_row([job.seq], |r| r.get(0))?;
                 }
-                last_claim = cx.conn.prepare_cached(LAST_CLAIM)?.query_row([job.seq], |r| r.get(0))?;
+                JobStatus::Retrying => take_deferred(cx, &job, super::state::RETRYING)?,
+                status => return Ok(RetryOutcome::Refused { status }),
             }
-            JobStatus::Retrying => take_deferred(cx, &job, super::state::RETRYING)?,
-            status => return Ok(RetryOutcome::Refused { status }),
-        }
-        job.due_at = now;
-        job.suspect = 0;
-        cx.conn.prepare_cached(FRESH)?.execute(params![job.seq, now, last_claim])?;
-        if status == JobStatus::Dead {
-            cx.conn.prepare_cached(NOTE_DEATH)?.execute([job.seq])?;
-            cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
-            ticks::reopen(cx, &job.id)?;
-        }
-        note_by(cx, job.seq, now, "retried", None, params.actor.as_ref())?;
-        put_ready(cx, &job)?;
-        Ok(RetryOutcome::Retried)
-    })
+            job.due_at = now;
+            job.suspect = 0;
+            cx.conn.prepare_cached(FRESH)?.execute(params![job.seq, now, last_claim])?;
+            if status == JobStatus::Dead {
+                cx.conn.prepare_cached(NOTE_DEATH)?.execute([job.seq])?;
+                cx.conn.prepare_cached(UNFINISH)?.execute([job.seq])?;
+                ticks::reopen(cx, &job.id)?;
+            }
+            note_by(cx, job.seq, now, "retried", None, params.actor.as_ref())?;
+            put_ready(cx, &job)?;
+            Ok(RetryOutcome::Retried)
+        },
+    )
 }
 
 /// Makes scheduled and retrying jobs pending; attempts stay.
 pub(super) fn run_now(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<RunNowOutcome>, Fault> {
-    each(cx, "job.run_now", params, RunNowOutcome::Unknown, |cx, mut job, place, now| match place {
-        Place::Ready => Ok(RunNowOutcome::AlreadyPending),
-        Place::Deferred(status) => {
-            take_deferred(cx, &job, status)?;
-            job.due_at = now;
-            cx.conn.prepare_cached(DUE_NOW)?.execute(params![job.seq, now])?;
-            note_by(cx, job.seq, now, "run_now", None, params.actor.as_ref())?;
-            put_ready(cx, &job)?;
-            Ok(RunNowOutcome::MadePending)
-        }
-        Place::Running(_) | Place::Finished(..) => Ok(RunNowOutcome::Refused { status: place.status() }),
-    })
+    each(
+        cx,
+        "job.run_now",
+        params,
+        |_, _| Ok(RunNowOutcome::Unknown),
+        |cx, mut job, place, now| match place {
+            Place::Ready => Ok(RunNowOutcome::AlreadyPending),
+            Place::Deferred(status) => {
+                take_deferred(cx, &job, status)?;
+                job.due_at = now;
+                cx.conn.prepare_cached(DUE_NOW)?.execute(params![job.seq, now])?;
+                note_by(cx, job.seq, now, "run_now", None, params.actor.as_ref())?;
+                put_ready(cx, &job)?;
+                Ok(RunNowOutcome::MadePending)
+            }
+            Place::Running(_) | Place::Finished(..) => Ok(RunNowOutcome::Refused { status: place.status() }),
+        },
+    )
 }
 
 /// Deletes jobs for good, running ones excepted.
 pub(super) fn drop_jobs(cx: &mut Cx<'_, '_>, params: &VerbParams) -> Result<Vec<DropOutcome>, Fault> {
-    let outcomes = each(cx, "job.drop", params, DropOutcome::Unknown, |cx, job, place, _now| {
+    // One that is gone may hold a key for a period, which is free then.
+    let gone = |cx: &Cx<'_, '_>, id| {
+        let freed = unique::free_id(cx, id)?;
+        Ok(if freed { Dropping::KeyFreed } else { DropOutcome::Unknown.into() })
+    };
+    let outcomes = each(cx, "job.drop", params, gone, |cx, job, place, _now| {
         match place {
             Place::Ready => take_ready(cx, &job)?,
             Place::Deferred(status) => take_deferred(cx, &job, status)?,
             Place::Finished(..) => {}
-            Place::Running(_) => return Ok(DropOutcome::Refused { status: JobStatus::Running }),
+            Place::Running(_) => return Ok(DropOutcome::Refused { status: JobStatus::Running }.into()),
         }
         if job.dedupe.is_some() {
             unique::free(cx, job.seq)?;
         }
         slots::give_on(cx, job.seq)?;
         forget(cx, job.seq)?;
-        Ok(DropOutcome::Dropped)
+        Ok(DropOutcome::Dropped.into())
     })?;
-    for (id, outcome) in params.ids.iter().zip(&outcomes) {
-        if *outcome == DropOutcome::Unknown {
-            unique::free_id(cx, *id)?;
-        }
-    }
-    Ok(outcomes)
+    Ok(outcomes.into_iter().map(DropOutcome::from).collect())
 }
 
 /// Deletes a job and its history. It must not be in ready, deferred or running any more.
