@@ -99,6 +99,18 @@ pub async fn a_limited_kind_holds_up_no_other_kind(rig: &Rig) {
     assert_eq!(late.jobs.iter().map(|c| c.job.id).collect::<Vec<_>>(), [ids[3], ids[5]]);
 }
 
+/// Protects: a process that takes all there is knows that the next jobs are limited too, and claims none of them ahead.
+pub async fn a_claim_of_all_jobs_of_a_limited_kind_tells_of_the_limit(rig: &Rig) {
+    set(rig, SCOPE, per_window(3)).await;
+    limit_kind(rig, "slow", SCOPE).await;
+    let process = rig.process().await;
+    put_kinds(rig, &["slow", "free"]).await;
+    let all = claim(rig, process, 10).await;
+    assert_eq!(all.jobs.len(), 2);
+    let told: Vec<_> = all.limited.iter().map(|l| (l.queue.as_str(), l.reach, l.again_in)).collect();
+    assert_eq!(told, [(QUEUE, LimitReach::Kinds, None)], "two are left");
+}
+
 /// Protects: one budget is one, by however many ways it is reached.
 pub async fn a_scope_shared_by_kinds_and_queue_is_one_budget(rig: &Rig) {
     set(rig, SCOPE, per_window(3)).await;

@@ -409,6 +409,7 @@ macro_rules! __conformance_rules {
                 a_limited_queue_gives_no_more_than_its_budget
                 a_queue_without_a_limit_is_not_held_up
                 a_limited_kind_holds_up_no_other_kind
+                a_claim_of_all_jobs_of_a_limited_kind_tells_of_the_limit
                 a_scope_shared_by_kinds_and_queue_is_one_budget
                 kinds_that_share_a_budget_are_served_in_claim_order
                 a_window_made_shorter_holds_jobs_up_no_longer

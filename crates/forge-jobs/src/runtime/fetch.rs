@@ -206,7 +206,7 @@ impl Fetcher {
         let batch = self.claim(session, wants.clone(), ClaimMode::Ordinary).await?;
         self.suspects_waiting |= batch.suspects_waiting;
         for want in wants.iter().filter(|w| !batch.limited.iter().any(|l| l.queue == w.queue)) {
-            self.core.lane(&want.queue).learn_no_limit();
+            self.core.lane(&want.queue).learn_no_limit(batch.settings_version);
         }
         let got = batch.jobs.len();
         if got > 0 {
@@ -238,7 +238,8 @@ impl Fetcher {
         match in_time(self.core.storage.jobs.claim(params)).await {
             Ok(batch) => {
                 for limited in &batch.limited {
-                    self.core.lane(&limited.queue).learn_limit(limited.reach, limited.again_in);
+                    let lane = self.core.lane(&limited.queue);
+                    lane.learn_limit(batch.settings_version, limited.reach, limited.again_in);
                     if let Some(again_in) = limited.again_in {
                         telemetry::budget_used_up(&limited.queue, again_in);
                     }

@@ -58,9 +58,9 @@ struct Inner {
 /// What is known of the budgets that jobs take permits of.
 #[derive(Default)]
 struct Known {
-    /// Whether each job, or each of some kinds, takes one when it is claimed: then one that waits here would use its
-    /// permit too late.
-    limited: bool,
+    /// The version of the settings under which each job, or each of some kinds, takes one when it is claimed: then one
+    /// that waits here would use its permit too late.
+    limited: Option<i64>,
     /// Until when there is none for all jobs, or for those of some kinds.
     used_up: Option<(LimitReach, Instant)>,
 }
@@ -120,23 +120,25 @@ impl Lane {
     }
 
     /// What a claim told of the budgets that its jobs take permits of.
-    pub(crate) fn learn_limit(&self, reach: LimitReach, again_in: Option<Duration>) {
+    pub(crate) fn learn_limit(&self, settings: i64, reach: LimitReach, again_in: Option<Duration>) {
         let mut inner = self.lock();
-        inner.budget.limited = true;
+        inner.budget.limited = Some(settings);
         // Now and then it is asked all the same: what was told may be missed, and clocks are turned.
         let again_in = again_in.map(|d| d.min(RATE_POLL));
         inner.budget.used_up = again_in.and_then(|d| Some((reach, Instant::now().checked_add(d)?)));
     }
 
-    /// What a claim told: no job of the queue takes permits.
-    pub(crate) fn learn_no_limit(&self) {
-        self.lock().budget.limited = false;
+    /// What a claim told: no job that it gave, or that is pending, takes permits. Others of the queue may, unless the
+    /// settings have changed since one did.
+    pub(crate) fn learn_no_limit(&self, settings: i64) {
+        let mut inner = self.lock();
+        inner.budget.limited = inner.budget.limited.filter(|known| *known >= settings);
     }
 
     /// Whether its jobs take permits, or were held up for want of some.
     pub(crate) fn has_budget(&self) -> bool {
         let inner = self.lock();
-        inner.budget.limited || inner.budget.used_up.is_some()
+        inner.budget.limited.is_some() || inner.budget.used_up.is_some()
     }
 
     /// A budget may give more than it said, or there is none any more: the next claim tells.
@@ -291,7 +293,9 @@ impl Inner {
     /// Jobs to claim ahead of free slots: what the slots do in 100 ms, and what memory is there for. None before the
     /// first run was measured, and none for jobs that take longer.
     fn ahead(&self) -> u32 {
-        let Some(mean) = self.mean_run_us.filter(|_| !self.bounded && !self.budget.limited) else { return 0 };
+        let Some(mean) = self.mean_run_us.filter(|_| !self.bounded && self.budget.limited.is_none()) else {
+            return 0;
+        };
         let per_slot = CLAIM_AHEAD.as_secs_f64() * 1e6 / mean.max(1.0);
         let ahead = (per_slot * f64::from(self.slots)).min(f64::from(MAX_CLAIMED_AHEAD));
         // In 0..=2000, so the cast is exact.
@@ -448,17 +452,17 @@ mod tests {
         lane.put(vec![held(&session)], 1);
         assert!(lane.next(None, false).is_some());
         assert!(lane.next(Some(Duration::from_micros(10)), false).is_none());
-        lane.learn_limit(LimitReach::Queue, None);
+        lane.learn_limit(7, LimitReach::Queue, None);
         assert_eq!(lane.want(), 1, "what waits here would use its permit too late");
-        lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
+        lane.learn_limit(7, LimitReach::Queue, Some(Duration::from_secs(60)));
         lane.hint_more();
         assert_eq!((lane.want(), lane.is_open()), (0, false));
         let due = lane.budget_due().unwrap();
         lane.notice_budget(due);
         assert_eq!(lane.want(), 1);
-        lane.learn_limit(LimitReach::Kinds, Some(Duration::from_secs(60)));
+        lane.learn_limit(7, LimitReach::Kinds, Some(Duration::from_secs(60)));
         assert_eq!(lane.want(), 1, "other kinds are there, and nothing is claimed ahead");
-        lane.learn_limit(LimitReach::Queue, Some(Duration::from_secs(60)));
+        lane.learn_limit(7, LimitReach::Queue, Some(Duration::from_secs(60)));
         assert!(lane.budget_due().unwrap() <= Instant::now() + RATE_POLL, "what it is told may be missed");
         lane.forget_limit();
         assert_eq!(
@@ -466,7 +470,13 @@ mod tests {
             1,
             "there may be permits, and nothing is claimed ahead until a claim tells of no limit"
         );
-        lane.learn_no_limit();
+        lane.learn_no_limit(7);
+        assert_eq!(
+            lane.want(),
+            1,
+            "none that is limited is there now, but the next one is limited as before"
+        );
+        lane.learn_no_limit(8);
         assert!(lane.want() > 1);
         assert!(!lane.has_budget());
     }

@@ -107,7 +107,8 @@ pub struct ClaimBatch {
     pub suspects_waiting: bool,
     /// The version of all queue settings; it grows with each edit.
     pub settings_version: i64,
-    /// The wanted queues whose jobs take permits of a budget.
+    /// The wanted queues whose jobs take permits of a budget: at least those that gave such jobs or have some pending. A
+    /// queue that is not named may have such jobs at another time.
     pub limited: Vec<LimitedWant>,
 }
 

@@ -10,6 +10,7 @@ use forge_jobs::{
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -256,6 +257,45 @@ async fn a_limited_kind_holds_no_other_kind_of_its_queue_up() {
     }
     until("the budget to be used up", || async { ran.load(Ordering::Relaxed) == 2 }).await;
     db.limit("up", RateLimit::new(5, HOUR)).await;
+    soon("all to run", handle.drained()).await.unwrap();
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn jobs_of_a_limited_kind_that_had_none_for_a_while_are_claimed_for_free_workers_only() {
+    let db = Db::new().await;
+    let open = Arc::new(Semaphore::new(1));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("free", |_| async { JobOutcome::Done });
+    handlers.register_fn("held", {
+        let open = open.clone();
+        move |_| {
+            let open = open.clone();
+            async move {
+                open.acquire().await.unwrap().forget();
+                JobOutcome::Done
+            }
+        }
+    });
+    let runtime = runtime(&db.storage, handlers);
+    runtime.ensure_queue("slow", 2).await.unwrap();
+    runtime.ensure_limit("up", RateLimit::new(100, HOUR)).await.unwrap();
+    runtime.limit_kind("held", Some("up")).await.unwrap();
+    let handle = runtime.start().await.unwrap();
+    // It is learned that runs are short, and then that nothing limited is there.
+    for kind in ["held", "free"] {
+        let id = runtime.enqueue(slow(kind)).await.unwrap().id;
+        db.until_status(id, JobStatus::Done).await;
+    }
+    let ids: Vec<_> = runtime.enqueue_many((0..10).map(|_| slow("held"))).await;
+    until("one to run", || async { !handle.running().is_empty() }).await;
+    let mut claimed = 0;
+    for id in ids {
+        let status = db.job(id.unwrap().id).await.status;
+        claimed += usize::from(status == JobStatus::Running);
+    }
+    assert!((1..=2).contains(&claimed), "{claimed}: one that waits for a worker uses its permit too late");
+    open.add_permits(10);
     soon("all to run", handle.drained()).await.unwrap();
     db.stop(handle).await;
 }

@@ -8,7 +8,7 @@ use super::writer::Cx;
 use crate::rate_limit::{Scope, end_of};
 use crate::storage::{LimitReach, LimitedWant, StorageError};
 use rusqlite::params;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +44,13 @@ pub(super) struct Purse {
     now: i64,
     /// Each with what the claim has taken so far.
     accounts: BTreeMap<Scope, (Account, u32)>,
+    /// The queues and kinds of the jobs that took some. None of them may be pending any more.
+    took: BTreeSet<(i64, i64)>,
 }
 
 impl Purse {
     pub(super) const fn new(attached: Arc<Attached>, now: i64) -> Self {
-        Self { attached, now, accounts: BTreeMap::new() }
+        Self { attached, now, accounts: BTreeMap::new(), took: BTreeSet::new() }
     }
 
     /// The scopes that a job takes a permit of each.
@@ -86,6 +88,9 @@ impl Purse {
     /// Takes the permits of a job that will be claimed.
     pub(super) fn take(&mut self, queue: i64, kind: i64) {
         let scopes: Vec<Scope> = self.scopes(queue, kind).cloned().collect();
+        if !scopes.is_empty() {
+            self.took.insert((queue, kind));
+        }
         for scope in scopes {
             if let Some((_, taken)) = self.accounts.get_mut(&scope) {
                 *taken += 1;
@@ -116,14 +121,17 @@ impl Purse {
         Ok(())
     }
 
-    /// What a process should know of a queue: which of its jobs are limited, and when to ask again.
-    pub(super) fn tell(&self, name: &str, queue: i64, kinds: &[i64]) -> Option<LimitedWant> {
+    /// What a process should know of a queue: which of its jobs are limited, and when to ask again. It counts what is
+    /// pending and what was just taken: of a kind whose last job was taken the next ones are limited as well.
+    pub(super) fn tell(&self, name: &str, queue: i64, pending: &[i64]) -> Option<LimitedWant> {
         let until = |scope: &Scope| {
             let account = self.accounts.get(scope).map(|(account, _)| account);
             account.filter(|a| a.free(self.now) == 0).map(|a| a.next_at(self.now))
         };
         let of_queue = self.attached.queues.get(&queue);
-        let of_kinds: Vec<&Scope> = kinds.iter().filter_map(|kind| self.attached.kinds.get(kind)).collect();
+        let took = self.took.range((queue, i64::MIN)..=(queue, i64::MAX)).map(|(_, kind)| kind);
+        let of_kinds: Vec<&Scope> =
+            pending.iter().chain(took).filter_map(|kind| self.attached.kinds.get(kind)).collect();
         let (reach, until) = match of_queue {
             Some(scope) if of_kinds.is_empty() || until(scope).is_some() => (LimitReach::Queue, until(scope)),
             None if of_kinds.is_empty() => return None,
