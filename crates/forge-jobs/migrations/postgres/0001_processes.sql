@@ -129,7 +129,9 @@ BEGIN
     INTO v_ended FROM gone g;
     more := coalesce(cardinality(v_ended), 0) >= p_limit;
     IF NOT more THEN
-        UPDATE {schema}.processes p SET left_behind = false WHERE p.left_behind;
+        -- Another reaper may have been at the rows that were looked for, and has not all that are left.
+        UPDATE {schema}.processes p SET left_behind = false
+        WHERE p.left_behind AND NOT EXISTS (SELECT FROM {schema}.running r WHERE r.process = p.no);
     END IF;
     IF v_ended IS NOT NULL THEN
         SELECT coalesce(array_agg(s.id) FILTER (WHERE s.status = 0), '{}'),

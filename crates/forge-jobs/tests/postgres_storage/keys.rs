@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 /// Until so many calls wait for locks.
-async fn until_waiting(watch: &Client, calls: i64) {
+pub(crate) async fn until_waiting(watch: &Client, calls: i64) {
     let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let waiting = async {
         while number(watch, locked).await < calls {
@@ -22,7 +22,7 @@ async fn until_waiting(watch: &Client, calls: i64) {
     soon(waiting).await;
 }
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANG, future).await.expect("it does not hang")
 }
 

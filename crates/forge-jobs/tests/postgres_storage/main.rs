@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod closing;
+mod damage;
 #[path = "../support/postgres.rs"]
 mod databases;
 mod deaf;
