@@ -43,6 +43,8 @@ BEGIN
         ELSIF status IS NOT NULL THEN
             -- Nobody else moves or changes it from here on; what was read before may be out of date.
             v_taken := {schema}.take_to_replace(v_job, NULL);
+        ELSIF {schema}.stands_nowhere(p_id) THEN
+            code := 4;
         END IF;
     END LOOP;
     IF code <> 1 THEN

@@ -1,6 +1,6 @@
 -- The operator's verbs. Each looks for the job where it may stand and deletes its row there: whoever deletes the row
 -- has the job. A job that moves between two looks is looked for again. A host program's open transaction may be replacing
--- it: p_patience says how long that is waited for, as a lock_timeout.
+-- it: p_patience says how long that is waited for, as a lock_timeout. One that stands nowhere, which is damage, is unknown.
 
 -- Takes a waiting job out of its table. Gives 0 it was ready, 1 scheduled, 3 retrying, NULL it is in none of these.
 CREATE FUNCTION {schema}.take_waiting(p_job {schema}.jobs) RETURNS smallint LANGUAGE plpgsql VOLATILE
@@ -89,6 +89,9 @@ BEGIN
                 EXIT;
             END IF;
             SELECT 3, f.status, f.reason INTO code, status, reason FROM {schema}.finished f WHERE f.id = v_id;
+            IF code IS NULL AND {schema}.stands_nowhere(v_id) THEN
+                code := 4;
+            END IF;
         END LOOP;
         v_codes := v_codes || code;
         RETURN NEXT;
@@ -157,7 +160,7 @@ BEGIN
                 EXIT;
             END IF;
             status := {schema}.status_of(v_job);
-            code := CASE WHEN status IN (0, 1, 2) THEN 3 END;
+            code := CASE WHEN status IN (0, 1, 2) THEN 3 WHEN {schema}.stands_nowhere(v_id) THEN 4 END;
         END LOOP;
         IF code = 1 THEN
             v_any := true;
@@ -190,6 +193,11 @@ CREATE FUNCTION {schema}.status_of(p_job {schema}.jobs) RETURNS smallint LANGUAG
         (SELECT 2 FROM {schema}.running WHERE id = p_job.id),
         (SELECT status FROM {schema}.deferred WHERE status IN (1, 3) AND due_at = p_job.due_at AND id = p_job.id),
         (SELECT status FROM {schema}.finished WHERE id = p_job.id))::smallint
+$$;
+
+-- Whether a job that there is stands in no table. It is one look at all of them, so no job that moves seems to.
+CREATE FUNCTION {schema}.stands_nowhere(p_id uuid) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT EXISTS (SELECT FROM {schema}.jobs j WHERE j.id = p_id AND {schema}.status_of(j) IS NULL)
 $$;
 
 -- Gives a code (1 made pending, 2 pending already, 3 refused, 4 unknown) and the status.
@@ -229,7 +237,8 @@ BEGIN
                 EXIT;
             END IF;
             status := {schema}.status_of(v_job);
-            code := CASE WHEN status = 0 THEN 2 WHEN status IN (2, 4, 5) THEN 3 END;
+            code := CASE WHEN status = 0 THEN 2 WHEN status IN (2, 4, 5) THEN 3
+                         WHEN {schema}.stands_nowhere(v_id) THEN 4 END;
         END LOOP;
         v_codes := v_codes || code;
         RETURN NEXT;
@@ -287,7 +296,7 @@ BEGIN
                 EXIT;
             END IF;
             status := {schema}.status_of(v_job);
-            code := CASE WHEN status = 2 THEN 3 END;
+            code := CASE WHEN status = 2 THEN 3 WHEN {schema}.stands_nowhere(v_id) THEN 4 END;
         END LOOP;
         IF code = 1 THEN
             IF v_job.dedupe_key IS NOT NULL THEN

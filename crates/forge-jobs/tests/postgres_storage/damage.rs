@@ -1,12 +1,34 @@
-//! Rounds of reapers at once.
+//! What is done about jobs that somebody's own SQL has left without a place, and about rounds of reapers at once.
 
 use crate::keys::{soon, until_waiting};
-use crate::{claim_all, client, databases, enqueue, register};
-use forge_jobs::storage::{ReapParams, ReapReport, Storage};
+use crate::{claim_all, client, databases, enqueue, job, register};
+use forge_jobs::storage::{
+    CancelOutcome, DropOutcome, EditJobParams, EditOutcome, EnqueueParams, JobPatch, ReapParams, ReapReport,
+    RetryOutcome, RunNowOutcome, Storage, VerbParams,
+};
 use forge_jobs::{EnqueueRequest, ProcessId};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_stands_nowhere_is_unknown_to_every_verb() {
+    let database = databases::fresh().await;
+    let storage = databases::open(database.url()).await.into_bundle();
+    let new = job(EnqueueRequest::new("k", 1));
+    let id = new.id;
+    storage.jobs.enqueue(EnqueueParams { jobs: vec![new], now: None }).await.unwrap();
+    client(&database).await.batch_execute("DELETE FROM forge.ready").await.unwrap();
+    let verb = || VerbParams { ids: vec![id], actor: None, now: None };
+    let jobs = &storage.jobs;
+    assert_eq!(jobs.cancel(verb()).await.unwrap(), [CancelOutcome::Unknown]);
+    assert_eq!(jobs.retry(verb()).await.unwrap(), [RetryOutcome::Unknown]);
+    assert_eq!(jobs.run_now(verb()).await.unwrap(), [RunNowOutcome::Unknown]);
+    let patch = JobPatch { priority: Some(1), ..JobPatch::default() };
+    let edit = EditJobParams { id, patch, expected_version: None, actor: None, now: None };
+    assert_eq!(jobs.edit(edit).await.unwrap(), EditOutcome::Unknown);
+    assert_eq!(jobs.drop_jobs(verb()).await.unwrap(), [DropOutcome::Unknown]);
+}
 
 async fn reap(storage: &Storage, stale_after: Duration) -> ReapReport {
     let params = ReapParams { by: ProcessId::new(), stale_after, limit: 4, now: None };
