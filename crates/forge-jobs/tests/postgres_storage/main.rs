@@ -12,7 +12,7 @@ mod keys;
 
 use forge_jobs::limits::MAX_BUDGETS;
 use forge_jobs::rate_limit::{RateLimit, Scope};
-use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION};
+use forge_jobs::storage::postgres::{PostgresStorage, Purpose, SCHEMA_VERSION, schema_sql};
 use forge_jobs::storage::{
     AcquireParams, AttachParams, ClaimMode, ClaimParams, ClaimWant, DrainParams, EnqueueParams, Inserted,
     KindFilter, Lease, Limited, PostgresConfig, RegisterParams, SetBy, SetLimitParams, Storage, StorageError,
@@ -124,6 +124,28 @@ async fn a_database_that_is_not_utf_8_is_refused() {
     let e = refusal(&url, Purpose::Migrate).await;
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
     assert!(e.contains("LATIN1") && e.contains("UTF8"), "{e}");
+}
+
+/// The first number of the schema's advisory locks, as its own functions have it.
+fn lock_of(schema: &str) -> String {
+    let sql = schema_sql(schema);
+    let (before, _) = sql.split_once(", -v_process)").unwrap();
+    before.rsplit_once('(').unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_migration_that_hangs_is_waited_for_no_longer_than_a_call() {
+    let database = empty().await;
+    let other = client(&database).await;
+    other.batch_execute(&format!("SELECT pg_advisory_lock({}, 0)", lock_of("forge"))).await.unwrap();
+    let config = PostgresConfig::from_url(database.url()).unwrap();
+    let config = config.with_call_timeout(Duration::from_secs(1)).unwrap();
+    let opened = PostgresStorage::open(&config, Purpose::Migrate);
+    let e = tokio::time::timeout(HANG, opened).await.expect("it ends").map(drop).expect_err("it is refused");
+    assert!(e.to_string().contains("another process is migrating"), "{e}");
+    assert!(!e.outcome_unknown());
+    other.batch_execute("SELECT pg_advisory_unlock_all()").await.unwrap();
+    open(database.url(), Purpose::Migrate).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -231,6 +231,16 @@ where
     }
 }
 
+/// What is asked of a new connection, which may have fallen silent since it was made.
+pub(super) async fn answered<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| {
+        Err(Fault::NoConnection(StorageError::unavailable(format!("no answer within {limit:?}"))))
+    })
+}
+
 /// Refuses a server that this storage cannot work with.
 pub(super) async fn check(live: &Live) -> Result<(), Fault> {
     const SQL: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), \

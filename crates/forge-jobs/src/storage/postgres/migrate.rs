@@ -1,11 +1,12 @@
 //! Bringing a schema to the version that this program knows. Forward only.
 
 use super::Purpose;
-use super::connect::Server;
+use super::connect::{Server, answered};
 use super::error::Fault;
 use super::link::Live;
 use super::schema::{STEPS, Schema};
 use crate::storage::StorageError;
+use std::time::Duration;
 use tokio_postgres::types::Type;
 
 /// The newest schema version that this program knows.
@@ -57,24 +58,31 @@ async fn look(live: &Live, schema: &Schema, server: &Server) -> Result<Found, Fa
     Err(StorageError::NotForge { detail }.into())
 }
 
+/// What may be done about a database that does not fit, and how long another migration, or a look, is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct May {
+    pub(super) purpose: Purpose,
+    pub(super) auto_migrate: bool,
+    pub(super) limit: Duration,
+}
+
+impl May {
+    const fn migrate(self) -> bool {
+        match self.purpose {
+            Purpose::Migrate => true,
+            Purpose::Use => self.auto_migrate,
+            Purpose::Look => false,
+        }
+    }
+}
+
 /// Refuses a database that this program cannot work with as it is, or makes it fit.
-pub(super) async fn prepare(
-    live: &Live,
-    schema: &Schema,
-    server: &Server,
-    purpose: Purpose,
-    auto_migrate: bool,
-) -> Result<(), Fault> {
-    let found = look(live, schema, server).await?;
-    let may = match purpose {
-        Purpose::Migrate => true,
-        Purpose::Use => auto_migrate,
-        Purpose::Look => false,
-    };
+pub(super) async fn prepare(live: &Live, schema: &Schema, server: &Server, may: May) -> Result<(), Fault> {
+    let found = answered(may.limit, look(live, schema, server)).await?;
     match found {
         Found::Ours(KNOWN) => Ok(()),
         Found::Ours(version) if version > KNOWN => Err(too_new(server, version)),
-        _ if may => migrate(live, schema, server).await,
+        _ if may.migrate() => migrate(live, schema, server, may.limit).await,
         Found::Ours(found) => {
             let database = server.name().to_owned();
             Err(StorageError::SchemaTooOld { database, found, known: KNOWN }.into())
@@ -95,13 +103,33 @@ fn too_new(server: &Server, found: i64) -> Fault {
 }
 
 /// Carries out what is missing, in one transaction under a lock that ends with it: whoever is killed or cut off in
-/// the middle has done nothing, and holds up nobody.
-async fn migrate(live: &Live, schema: &Schema, server: &Server) -> Result<(), Fault> {
+/// the middle has done nothing, and holds up nobody. One that is frozen does, and is not waited for without end; the
+/// steps themselves may take as long as they like.
+async fn migrate(live: &Live, schema: &Schema, server: &Server, limit: Duration) -> Result<(), Fault> {
     let client = live.client();
-    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({}, 0)", schema.lock())).await?;
+    let begin = format!(
+        "BEGIN; SET LOCAL lock_timeout = '{}ms'; SELECT pg_advisory_xact_lock({}, 0); \
+         SET LOCAL lock_timeout TO DEFAULT",
+        limit.as_millis().max(1),
+        schema.lock()
+    );
+    client.batch_execute(&begin).await.map_err(|e| under_way(e.into(), server, limit))?;
     let done = steps(live, schema, server).await;
     client.batch_execute(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     done
+}
+
+/// What is said to whom another migration keeps waiting.
+fn under_way(fault: Fault, server: &Server, limit: Duration) -> Fault {
+    if !fault.is_in_the_way() {
+        return fault;
+    }
+    let detail = format!(
+        "{}: another process is migrating, which was waited for {limit:?}: try again when it has ended, or look in \
+         pg_stat_activity for one that hangs",
+        server.name()
+    );
+    StorageError::unavailable(detail).into()
 }
 
 async fn steps(live: &Live, schema: &Schema, server: &Server) -> Result<(), Fault> {

@@ -149,12 +149,14 @@ impl PostgresStorage {
         let schema = Schema::new(config.schema());
         let (driver, closing) = Driver::start()?;
         let (connect_to, prepared, auto) = (server.clone(), schema.clone(), config.auto_migrate());
+        let limit = config.call_timeout();
         driver
             .run(async move {
                 let opened = async {
                     let live = connect::connect(&connect_to).await?;
-                    connect::check(&live).await?;
-                    migrate::prepare(&live, &prepared, &connect_to, purpose, auto).await
+                    connect::answered(limit, connect::check(&live)).await?;
+                    let may = migrate::May { purpose, auto_migrate: auto, limit };
+                    migrate::prepare(&live, &prepared, &connect_to, may).await
                 };
                 opened.await.map_err(|e: error::Fault| e.into_storage(true))
             })
