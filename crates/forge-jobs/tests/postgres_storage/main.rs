@@ -9,6 +9,7 @@ mod damage;
 mod databases;
 mod deaf;
 mod keys;
+mod silence;
 
 use forge_jobs::limits::MAX_BUDGETS;
 use forge_jobs::rate_limit::{RateLimit, Scope};

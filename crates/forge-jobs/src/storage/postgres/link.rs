@@ -3,11 +3,12 @@
 use super::connect::{Server, connect};
 use super::error::{Fault, lost, outdated};
 use super::schema::Schema;
+use crate::storage::StorageError;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
@@ -103,16 +104,23 @@ impl Drop for Live {
     }
 }
 
+#[derive(Default)]
+struct State {
+    live: Option<Arc<Live>>,
+    /// When the last attempt to connect ended, and why it failed.
+    failed: Option<(Instant, StorageError)>,
+}
+
 /// A connection that is made again when it was lost. Calls on it are pipelined.
 pub(super) struct Link {
     server: Arc<Server>,
-    live: Mutex<Option<Arc<Live>>>,
+    state: Mutex<State>,
     under_way: AtomicUsize,
 }
 
 impl Link {
     pub(super) fn new(server: Arc<Server>) -> Self {
-        Self { server, live: Mutex::new(None), under_way: AtomicUsize::new(0) }
+        Self { server, state: Mutex::default(), under_way: AtomicUsize::new(0) }
     }
 
     /// Calls that wait for their answer.
@@ -122,18 +130,34 @@ impl Link {
 
     /// Whether there is a connection, as far as can be told at once.
     pub(super) fn is_open(&self) -> bool {
-        self.live.try_lock().is_ok_and(|live| live.as_ref().is_some_and(|l| !l.client.is_closed()))
+        self.state.try_lock().is_ok_and(|state| state.live.as_ref().is_some_and(|l| !l.client.is_closed()))
     }
 
+    /// The connection, which is made if there is none. Those that wait for an attempt share its end: if each made one
+    /// of its own after it, the last of them would wait for all.
     async fn live(&self) -> Result<Arc<Live>, Fault> {
-        let mut live = self.live.lock().await;
-        if let Some(live) = live.as_ref().filter(|l| !l.client.is_closed()) {
+        let since = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(live) = state.live.as_ref().filter(|l| !l.client.is_closed()) {
             return Ok(live.clone());
         }
-        *live = None;
-        let new = Arc::new(connect(&self.server).await?);
-        *live = Some(new.clone());
-        Ok(new)
+        state.live = None;
+        if let Some((_, e)) = state.failed.as_ref().filter(|(ended, _)| *ended >= since) {
+            return Err(Fault::NoConnection(e.duplicate()));
+        }
+        match connect(&self.server).await {
+            Ok(live) => {
+                let live = Arc::new(live);
+                *state = State { live: Some(live.clone()), failed: None };
+                Ok(live)
+            }
+            Err(fault) => {
+                if let Fault::NoConnection(e) = &fault {
+                    state.failed = Some((Instant::now(), e.duplicate()));
+                }
+                Err(fault)
+            }
+        }
     }
 
     pub(super) async fn is_direct(&self) -> Result<bool, Fault> {
@@ -142,10 +166,11 @@ impl Link {
 
     /// The next call makes a new connection; what is under way on the old one fails.
     async fn break_off(&self, broken: &Arc<Live>) {
-        let mut live = self.live.lock().await;
-        if live.as_ref().is_some_and(|l| Arc::ptr_eq(l, broken)) {
-            *live = None;
+        let mut state = self.state.lock().await;
+        if state.live.as_ref().is_some_and(|l| Arc::ptr_eq(l, broken)) {
+            state.live = None;
         }
+        drop(state);
         broken.task.abort();
     }
 
