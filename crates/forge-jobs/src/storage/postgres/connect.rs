@@ -100,7 +100,7 @@ impl Server {
             // Nobody could do anything about a failure.
             let _ = match host.zip(peer) {
                 Some(((name, _), peer)) => {
-                    let Ok(stream) = dial(peer, alive).await else { return };
+                    let Ok(stream) = dial(peer, limit, alive).await else { return };
                     cancel_over(token, stream, &name, tls).await
                 }
                 None => token.cancel_query(NoTls).await,
@@ -143,7 +143,7 @@ async fn enter(server: &Server, heard: Heard) -> Result<Live, Fault> {
         let what = format!("error connecting to server: {e}");
         Fault::NoConnection(server.unreachable(&what, Some(e.into())))
     };
-    let stream = dial((name.as_str(), *port), server.alive).await.map_err(no_way)?;
+    let stream = dial((name.as_str(), *port), server.limit, server.alive).await.map_err(no_way)?;
     let ends = ends(&stream).map_err(no_way)?;
     let (client, task) = match &server.tls {
         Some(tls) => enter_by(server, stream, connector(tls, name).map_err(no_way)?, heard).await,

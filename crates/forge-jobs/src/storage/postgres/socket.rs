@@ -5,7 +5,7 @@ use super::hub::only;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 use tokio_postgres::Client;
 
 /// How a dead connection is noticed.
@@ -20,9 +20,9 @@ pub(super) struct Alive {
     pub(super) unacknowledged: Duration,
 }
 
-/// Connects to the first address that answers.
-pub(super) async fn dial(to: impl ToSocketAddrs, alive: Alive) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(to).await?;
+/// Connects to the first address that answers. `limit` is how long the caller will wait for it.
+pub(super) async fn dial(to: impl ToSocketAddrs, limit: Duration, alive: Alive) -> io::Result<TcpStream> {
+    let stream = reach(lookup_host(to).await?.collect(), limit).await?;
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(&stream);
     let keepalive = socket2::TcpKeepalive::new().with_time(alive.idle);
@@ -32,6 +32,21 @@ pub(super) async fn dial(to: impl ToSocketAddrs, alive: Alive) -> io::Result<Tcp
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(alive.unacknowledged))?;
     Ok(stream)
+}
+
+/// Each address has its share of the time: one that swallows packets would keep it all from those behind it. The last
+/// one has what is left.
+async fn reach(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
+    let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let Some((last, others)) = addresses.split_last() else {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name of the server has no address"));
+    };
+    for address in others {
+        if let Ok(Ok(stream)) = tokio::time::timeout(share, TcpStream::connect(address)).await {
+            return Ok(stream);
+        }
+    }
+    TcpStream::connect(last).await
 }
 
 /// Both ends of a connection: ours and the other one.
@@ -73,5 +88,37 @@ mod tests {
         assert!(!is_end(told("127.0.0.1", 5433), seen));
         assert!(!is_end(told("127.0.0.2", 5432), seen));
         assert!(!is_end(None, seen), "a Unix socket of the server has no address");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_swallows_packets_keeps_nobody_from_the_next_one() {
+        use socket2::{Domain, Socket, Type};
+        const LOOPBACK: &str = "127.0.0.1:0";
+        let new = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let full = new();
+        full.bind(&LOOPBACK.parse::<SocketAddr>().unwrap().into()).unwrap();
+        full.listen(0).unwrap();
+        let swallows = full.local_addr().unwrap();
+        // Nobody accepts them; who comes after them is not answered.
+        let crowd: Vec<Socket> = (0..3).map(|_| new()).collect();
+        for socket in &crowd {
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&swallows);
+        }
+        let listener = tokio::net::TcpListener::bind(LOOPBACK).await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let alive = Alive {
+            idle: Duration::from_secs(15),
+            interval: Duration::from_secs(5),
+            retries: 3,
+            unacknowledged: Duration::from_secs(20),
+        };
+        let both = [swallows.as_socket().unwrap(), good];
+        let dialled = dial(&both[..], Duration::from_secs(2), alive);
+        // Long before the first one would be given up.
+        let stream =
+            tokio::time::timeout(Duration::from_secs(60), dialled).await.expect("it goes on").unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
     }
 }
