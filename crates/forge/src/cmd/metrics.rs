@@ -140,6 +140,7 @@ fn short(Seconds(s): Seconds) -> String {
         s if s < 0.1 => format!("{:.1} ms", s * 1e3),
         s if s < 1.0 => format!("{:.0} ms", s * 1e3),
         s if s < 100.0 => format!("{s:.1} s"),
+        s if s < 600.0 => format!("{:.1} min", s / 60.0),
         s if s < 6_000.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3_600.0),
     }
@@ -188,5 +189,19 @@ fn mib(bytes: u64) -> String {
     match bytes >> 20 {
         n @ 0..10_240 => format!("{n} MiB"),
         n => format!("{} GiB", n >> 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_two_digits_at_least() {
+        let shown = [0.000_2, 0.05, 0.2, 20.0, 100.0, 599.0, 660.0, 7_200.0].map(|s| short(Seconds(s)));
+        assert_eq!(
+            shown,
+            ["200 µs", "50.0 ms", "200 ms", "20.0 s", "1.7 min", "10.0 min", "11 min", "2.0 h"]
+        );
     }
 }
