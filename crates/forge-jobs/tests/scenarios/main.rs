@@ -9,6 +9,7 @@ const ON_POSTGRES: bool = false;
 mod budgets;
 mod cancellation;
 mod crash;
+mod damage;
 #[cfg(feature = "postgres")]
 #[path = "../support/postgres.rs"]
 mod databases;

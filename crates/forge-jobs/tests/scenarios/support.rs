@@ -59,7 +59,7 @@ impl Db {
 
     #[cfg(feature = "postgres")]
     async fn place() -> Place {
-        if crate::ON_POSTGRES {
+        if on_postgres() {
             Place::Postgres(crate::databases::fresh().await)
         } else {
             Place::File(tempfile::tempdir().unwrap())
@@ -135,6 +135,14 @@ impl Db {
         let checkup = self.storage.inspect.checkup().await.unwrap();
         assert_eq!(checkup.problems, Vec::<String>::new());
     }
+}
+
+/// Which database these scenarios run on.
+pub(crate) const fn on_postgres() -> bool {
+    #[cfg(feature = "postgres")]
+    return crate::ON_POSTGRES;
+    #[cfg(not(feature = "postgres"))]
+    false
 }
 
 fn way_to(place: &Place) -> Way {

@@ -11,6 +11,8 @@ const ON_POSTGRES: bool = true;
 mod budgets;
 #[path = "../scenarios/cancellation.rs"]
 mod cancellation;
+#[path = "../scenarios/damage.rs"]
+mod damage;
 #[path = "../support/postgres.rs"]
 mod databases;
 mod deaf;
