@@ -250,7 +250,8 @@ fn confirm(
 
 /// Piece by piece, until all are done or somebody stops it.
 fn run(bulk: Bulk, asked: Asked, at_most: u64, done: impl Fn() + 'static) {
-    let Asked { verb, title, filter, words, .. } = asked;
+    let Asked { verb, title, filter, .. } = asked;
+    let words = filter::words_of(&filter);
     let ipc = bulk.ctx.ipc();
     bulk.came.set(None);
     let answer: Pending<(Vec<OutcomeCount>, bool)> = Box::pin(async move {

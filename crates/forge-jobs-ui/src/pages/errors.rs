@@ -8,8 +8,8 @@
 use super::bulk::{Asked, Bulk};
 use crate::app::{Ctx, Remote};
 use crate::ipc::Verb;
+use crate::model::format;
 use crate::model::route::{Place, Tab};
-use crate::model::{filter, format};
 use crate::parts;
 use crate::text;
 use forge_jobs_api::wire::{ErrorGroup, ErrorList, ErrorQuery, JobQuery, Role, Topic};
@@ -68,7 +68,7 @@ fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
         let (group, name) = (group.clone(), group.message.clone());
         (tab == Tab::Dead).then(|| {
             parts::button_of(ctx, needs, (label, &name), class, bulk.doing.busy, move || {
-                ask(bulk, ctx, verb, &group);
+                ask(bulk, verb, &group);
             })
         })
     };
@@ -92,7 +92,7 @@ fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
 }
 
 /// A verb for the dead jobs of a group, of those that the page is filtered by.
-fn ask(bulk: Bulk, ctx: Ctx, verb: Verb, group: &ErrorGroup) {
+fn ask(bulk: Bulk, verb: Verb, group: &ErrorGroup) {
     bulk.ask(Asked {
         verb,
         title: text::dead_with_this_error(verb.label()),
