@@ -123,7 +123,8 @@ pub(crate) fn page(ctx: Ctx, tab: Tab) -> AnyView {
         ctx.place.with(|place| place.query.iter().filter(is_of_list).cloned().collect::<Vec<_>>())
     });
     Effect::new(move |_| {
-        of.track();
+        // Read, not only tracked: a memo that nobody reads sees no change.
+        of.with(|_| ());
         table.chosen.update(BTreeSet::clear);
     });
     // What is no longer in the list is not chosen: nobody would see that something is done to it.

@@ -46,7 +46,7 @@ impl Zoom {
         });
         // Who goes somewhere else meanwhile goes there.
         Effect::new(move |_| {
-            range.track();
+            range.with(|_| ());
             asked.set(None);
         });
         Self { ctx, range, asked, count: StoredValue::new(0), shown, clocks }

@@ -279,7 +279,7 @@ for (const [verb, label, tabName, path, make, said_, after, typed] of [
     await button(all(page), label).click();
     const asked = dialog(page, `${verb} all that match`);
     await asked.getByText('30 jobs', { exact: true }).waitFor();
-    await asked.getByText(`queue:${queue}`, { exact: true }).waitFor();
+    await asked.getByText(path === '/scheduled' ? `queue:${queue} status:scheduled` : `queue:${queue}`, { exact: true }).waitFor();
     await answer(page, `${verb} all that match`, `${verb} 30 jobs`, typed);
     await said(page, said_);
     await asked.waitFor({ state: 'hidden' });
@@ -332,7 +332,7 @@ check('what is asked about all that match is what is done to them, whatever the 
   await world.make(page, [{ id: newId(), kind: 't.dead', queue: 'words', payload: {} }, ...waiting(2, 'words')]);
   await world.eventually(page, statuses('words'), [{ status: 'dead', n: 1 }, { status: 'pending', n: 2 }]);
   await world.go(page, '/dead?queue=nowhere&status=pending&queue=words');
-  await matching(page, '1 match');
+  await matching(page, '1 matches');
   assert.equal(await filter(page).inputValue(), 'queue:words');
   await button(all(page), 'Drop all').click();
   const asked = dialog(page, 'Drop all that match');
@@ -388,7 +388,7 @@ check('errors by sort: what is done to the dead of one is told first, and done i
   const title = 'Drop the dead jobs with this error';
   const asked = dialog(page, title);
   await asked.getByText('2 jobs', { exact: true }).waitFor();
-  await asked.getByText(/^queue:sort-here error:[0-9a-f]{16}$/).waitFor();
+  await asked.getByText(/^queue:sort-here status:dead error:[0-9a-f]{16}$/).waitFor();
   await answer(page, title, 'Drop 2 jobs', '2');
   await said(page, '2 dropped');
   await asked.waitFor({ state: 'hidden' });
