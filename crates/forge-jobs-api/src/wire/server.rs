@@ -39,6 +39,8 @@ pub struct Me {
     pub role: Role,
     /// Whether this server changes nothing, whoever asks.
     pub read_only: bool,
+    /// Whether the caller is here by a session that can be ended.
+    pub session: bool,
     /// The server's version.
     pub version: String,
 }

@@ -48,7 +48,7 @@ fn code(answer: &LocalAnswer) -> ErrorCode {
 async fn a_call_without_a_connection_has_the_answers_and_the_errors_of_the_server() {
     let (_dir, local) = local(Role::Admin).await;
     let me: Me = serde_json::from_str(&ask(&local, "GET", "/me", None, &[]).await.text).unwrap();
-    assert_eq!((me.name.as_str(), me.role), ("ada", Role::Admin));
+    assert_eq!((me.name.as_str(), me.role, me.session), ("ada", Role::Admin, false));
     let job = Some(r#"{"kind":"k","payload":{"n":1},"queue":"q"}"#);
     let first = ask(&local, "POST", "/jobs", job, &[("Idempotency-Key", "once")]).await;
     let again = ask(&local, "POST", "/jobs", job, &[("Idempotency-Key", "once")]).await;

@@ -27,7 +27,10 @@ async fn a_session_begins_with_a_token_and_ends() {
     assert!(!set.contains(&rig.keys.operator), "{set}");
     let cookie = cookie(&got);
     let me = Ask::new("GET", "/api/v1/me").header("Cookie", &format!("a=b; {cookie}"));
-    assert_eq!(me.send(rig.addr).await.json::<Me>().name, "operator");
+    let by_cookie = me.send(rig.addr).await.json::<Me>();
+    assert_eq!((by_cookie.name.as_str(), by_cookie.session), ("operator", true));
+    let by_token = Ask::new("GET", "/api/v1/me").token(&rig.keys.operator).send(rig.addr).await;
+    assert!(!by_token.json::<Me>().session, "there is none to end");
     let out = Ask::new("DELETE", "/api/v1/session").header("Cookie", &cookie);
     assert_eq!(out.send(rig.addr).await.status, 403, "a page of another site could log its visitors out");
     let got = out.header("Sec-Fetch-Site", "same-origin").send(rig.addr).await;

@@ -107,6 +107,20 @@ impl Drop for Listener {
     }
 }
 
+/// Scrolls a line sideways, and nothing else, until what is marked as current in it is in the middle.
+pub(crate) fn bring_into_line(line: &HtmlElement) {
+    let Ok(Some(current)) = line.query_selector("[aria-current]") else { return };
+    let (line_at, at) = (line.get_bounding_client_rect(), current.get_bounding_client_rect());
+    let off = (at.left() + at.width() / 2.0) - (line_at.left() + line_at.width() / 2.0);
+    // Whole pixels, far fewer than an i32 holds.
+    line.set_scroll_left(line.scroll_left().saturating_add(whole_px(off)));
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a float beyond an i32 becomes the nearest one")]
+const fn whole_px(pixels: f64) -> i32 {
+    pixels as i32
+}
+
 /// Waits.
 pub(crate) async fn sleep(ms: i32) {
     let promise = js_sys::Promise::new(&mut |resolve, _| {

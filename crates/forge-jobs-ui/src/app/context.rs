@@ -53,11 +53,17 @@ pub(crate) struct Question {
     pub(crate) then: Arc<dyn Fn() + Send + Sync>,
 }
 
+/// Where the panel stands.
+struct Host {
+    ipc: Rc<dyn QueueIpc>,
+    /// What its addresses begin with.
+    base: String,
+}
+
 /// Copied everywhere; lives as long as the panel.
 #[derive(Clone, Copy)]
 pub(crate) struct Ctx {
-    ipc: StoredValue<Rc<dyn QueueIpc>, LocalStorage>,
-    base: StoredValue<String>,
+    host: StoredValue<Host, LocalStorage>,
     pub(crate) place: RwSignal<Place>,
     /// Whether a link led here, and not the way back.
     pub(crate) went: StoredValue<bool>,
@@ -82,8 +88,7 @@ pub(crate) struct Ctx {
 impl Ctx {
     pub(crate) fn new(ipc: Rc<dyn QueueIpc>, base: String, place: Place) -> Self {
         Self {
-            ipc: StoredValue::new_local(ipc),
-            base: StoredValue::new(base),
+            host: StoredValue::new_local(Host { ipc, base }),
             place: RwSignal::new(place),
             went: StoredValue::new(false),
             me: RwSignal::new(None),
@@ -101,12 +106,12 @@ impl Ctx {
     }
 
     pub(crate) fn ipc(self) -> Rc<dyn QueueIpc> {
-        self.ipc.get_value()
+        self.host.with_value(|host| Rc::clone(&host.ipc))
     }
 
     /// The address of a place.
     pub(crate) fn href(self, place: &Place) -> String {
-        self.base.with_value(|base| place.address(base))
+        self.host.with_value(|host| place.address(&host.base))
     }
 
     pub(crate) fn here(self) -> Place {
@@ -115,7 +120,7 @@ impl Ctx {
         };
         let path = location.pathname().unwrap_or_default();
         let search = location.search().unwrap_or_default();
-        self.base.with_value(|base| Place::parse(base, &path, &search))
+        self.host.with_value(|host| Place::parse(&host.base, &path, &search))
     }
 
     /// Goes somewhere; back comes here again.

@@ -156,8 +156,20 @@ fn nav(ctx: Ctx) -> AnyView {
             <li hidden=hidden><a href=ctx.href(&Place::of(to)) aria-current=current>{to.name()}</a></li>
         }
     };
-    view! { <nav class="fp-nav" aria-label=text::PAGES><ul>{Tab::ALL.map(link).collect_view()}</ul></nav> }
-        .into_any()
+    // On a phone they are one long line, of which the page that one is at is in sight.
+    let line = NodeRef::<leptos::html::Nav>::new();
+    Effect::new(move |_| {
+        tab.with(|_| ());
+        if let Some(line) = line.get() {
+            browser::bring_into_line(&line);
+        }
+    });
+    view! {
+        <nav class="fp-nav" aria-label=text::PAGES node_ref=line>
+            <ul>{Tab::ALL.map(link).collect_view()}</ul>
+        </nav>
+    }
+    .into_any()
 }
 
 fn live_state(ctx: Ctx) -> AnyView {
@@ -237,13 +249,13 @@ fn tools(ctx: Ctx, theme: RwSignal<String>) -> AnyView {
         });
     };
     // Where the host has a login of its own, it has the end of that as well.
-    let leaves = ctx.ipc().login_page().is_none();
+    let is_ours = ctx.ipc().login_page().is_none();
     let who = move || {
         ctx.me.get().map(|me| {
             let role = if me.read_only { "read-only".to_owned() } else { me.role.as_str().to_owned() };
             view! {
                 <span class="fp-who" title=text::server_version(&me.version)>{me.name} " · " {role}</span>
-                {leaves.then(|| view! { <button type="button" class="fp-quiet" on:click=out>{text::LOG_OUT}</button> })}
+                {(is_ours && me.session).then(|| view! { <button type="button" class="fp-quiet" on:click=out>{text::LOG_OUT}</button> })}
             }
         })
     };

@@ -22,7 +22,7 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
         view! {
             <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUE_METRICS>
-                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED}</th>
+                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED_OVER_TIME}</th>
                     <th scope="col" class="fp-num">{text::ENQUEUED}</th><th scope="col" class="fp-num">{text::COMPLETED}</th>
                     <th scope="col" class="fp-num">{text::CAME_BACK}</th><th scope="col" class="fp-num">{text::DEAD}</th>
                     <th scope="col" class="fp-num">{text::WAIT_P95}</th><th scope="col" class="fp-num">{text::RUN_P95}</th></tr></thead>
@@ -59,7 +59,7 @@ fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
     view! {
         <tr>
             <th scope="row">{link}</th>
-            <td data-label=text::COMPLETED><MiniChart title data=Signal::stored(charts::small(line))/></td>
+            <td data-label=text::COMPLETED_OVER_TIME><MiniChart title data=Signal::stored(charts::small(line))/></td>
             <td class="fp-num" data-label=text::ENQUEUED>{format::count(sum.enqueued)}</td>
             <td class="fp-num" data-label=text::COMPLETED>{format::count(sum.done)}</td>
             <td class="fp-num" data-label=text::CAME_BACK>{format::count(sum.retried + sum.throttled + sum.crashed)}</td>

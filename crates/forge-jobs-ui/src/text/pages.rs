@@ -191,6 +191,7 @@ pub(crate) const NOTHING_HAPPENED_IN_THIS_RANGE: &str = "Nothing happened in thi
 pub(crate) const TAKE_A_LONGER_ONE_WHAT_WAS: &str =
     "Take a longer one. What was counted is kept for 90 days.";
 pub(crate) const COMPLETED: &str = "Completed";
+pub(crate) const COMPLETED_OVER_TIME: &str = "Completed over time";
 pub(crate) const CAME_BACK: &str = "Came back";
 pub(crate) const DEAD: &str = "Dead";
 pub(crate) const WAIT_P95: &str = "Wait p95";

@@ -110,6 +110,12 @@ pub trait Authenticator: Send + Sync + 'static {
         true
     }
 
+    /// Whether there are sessions, which begin with [`log_in`](Self::log_in) and end with [`log_out`](Self::log_out): a
+    /// panel offers a way out to those who are here by a cookie. There are none by default.
+    fn has_sessions(&self) -> bool {
+        false
+    }
+
     /// A session for whoever has this token, for browsers.
     ///
     /// # Errors

@@ -248,6 +248,10 @@ impl Authenticator for Tokens {
         Ok(Self::principal(known, Proof::Cookie))
     }
 
+    fn has_sessions(&self) -> bool {
+        true
+    }
+
     async fn log_in(&self, token: &str) -> Result<Session, Refused> {
         let known = self.find(token).ok_or(Refused::Wrong)?;
         let principal = Self::principal(known, Proof::Cookie);

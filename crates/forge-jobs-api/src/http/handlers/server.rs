@@ -1,10 +1,11 @@
 //! The server, its processes and its caller.
 
+use crate::http::auth::{Principal, Proof};
 use crate::http::call::Call;
 use crate::http::dispatch::unauthenticated;
+use crate::http::openapi;
 use crate::http::options::Writes;
 use crate::http::reply::Reply;
-use crate::http::{auth::Principal, openapi};
 use crate::service::ApiError;
 use crate::wire::Me;
 
@@ -26,10 +27,12 @@ pub(in crate::http) async fn check_up(call: Call) -> Result<Reply, ApiError> {
 
 /// Who the caller is.
 pub(super) fn who(call: &Call, caller: &Principal) -> Me {
+    let options = &call.shared.options;
     Me {
         name: caller.name.to_string(),
         role: caller.role,
-        read_only: call.shared.options.writes == Writes::Refused,
+        read_only: options.writes == Writes::Refused,
+        session: caller.proof == Proof::Cookie && options.authenticator.has_sessions(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -134,7 +134,13 @@ fn unknown<T>(what: &str) -> Answer<T> {
 #[async_trait(?Send)]
 impl QueueIpc for MockIpc {
     async fn me(&self) -> Answer<Me> {
-        Ok(Me { name: "you".into(), role: Role::Admin, read_only: false, version: "mock".into() })
+        Ok(Me {
+            name: "you".into(),
+            role: Role::Admin,
+            read_only: false,
+            session: false,
+            version: "mock".into(),
+        })
     }
     async fn log_in(&self, _: &str) -> Answer<Me> {
         self.me().await

@@ -51,6 +51,12 @@ check('with tokens one logs in, and who may only look is told so', async (page, 
   await guarded.stop();
 }, { real, expect: ['401', '403', 'ERR_'] });
 
+check('who came in without a session is offered no way out', async (page, world) => {
+  await world.go(page);
+  await page.getByText(/ · admin$/).waitFor();
+  assert.equal(await button(page, 'Log out').count(), 0);
+});
+
 check('an operator does what operators may, and is told what is for others', async (page, world) => {
   const { file, tokens: [token] } = people(world, 'operator');
   const [job] = scheduled(1, 'of-operator');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
 import { list, waiting } from './checks.mjs';
-import { box, button, chosen, dialog, filter, ids, job, lists, main, said, settled, someJobs } from './person.mjs';
+import { box, button, chosen, dialog, filter, heading, ids, job, lists, main, said, settled, someJobs, tab } from './person.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const { checks, check } = list();
@@ -101,6 +101,26 @@ check('what stays in sight over a list never lies on itself, nor on what has the
     }
   }
 });
+
+check('on a phone the page that one is at is in sight among the pages', async (page, world) => {
+  const isInSight = (name) => tab(page, name).evaluate((it) => {
+    const at = it.getBoundingClientRect();
+    return at.left >= 0 && at.right <= innerWidth;
+  });
+  await world.go(page, '/audit');
+  await heading(page, 'Audit').waitFor();
+  assert.ok(await isInSight('Audit'));
+  assert.equal(await page.evaluate(() => scrollY), 0);
+  await tab(page, 'DB health').click();
+  await heading(page, 'DB health').waitFor();
+  assert.ok(await isInSight('DB health'));
+  await page.goBack();
+  await heading(page, 'Audit').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('o');
+  await heading(page, 'Overview').waitFor();
+  assert.ok(await isInSight('Overview'));
+}, { viewport: { width: 360, height: 740 } });
 
 check('all jobs of a page are chosen on a phone too', async (page, world) => {
   const made = waiting(3, 'phone');
