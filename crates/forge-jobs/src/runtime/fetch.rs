@@ -3,7 +3,7 @@
 
 use super::core::Core;
 use super::execute::{Active, run_alone, runner};
-use super::finish::in_time;
+use super::finish::{in_time, no_panic};
 use super::lane::{Held, Lane};
 use super::session::Session;
 use crate::limits::{MAX_CLAIM_BATCH, MAX_PROMOTE_BATCH};
@@ -235,7 +235,12 @@ impl Fetcher {
             mode,
             now: self.core.clock.storage_now(),
         };
-        match in_time(self.core.storage.jobs.claim(params)).await {
+        // What a call claimed that panicked is as unknown as when its answer was lost.
+        let claimed =
+            no_panic(in_time(self.core.storage.jobs.claim(params))).await.unwrap_or_else(|detail| {
+                Err(StorageError::Unavailable { detail, outcome_unknown: true, source: None })
+            });
+        match claimed {
             Ok(batch) => {
                 for limited in &batch.limited {
                     let lane = self.core.lane(&limited.queue);

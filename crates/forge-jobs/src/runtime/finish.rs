@@ -1,14 +1,17 @@
 //! The way out: outcomes are gathered while the previous write is under way, and written in one call.
 
 use super::core::{Core, key};
+use super::execute::panic_text;
 use super::lane::Held;
 use super::session::Session;
 use crate::limits::{MAX_FINISH_BATCH, STORAGE_CALL_LIMIT};
 use crate::retry::Transition;
 use crate::storage::{Begun, Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError};
 use crate::{DeadReason, Failure, JobStatus, Timing, telemetry};
+use futures_util::FutureExt as _;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -234,10 +237,17 @@ fn drop_lost(core: &Core, batch: Vec<Ended>) -> Vec<Ended> {
     kept
 }
 
+/// A call that panics is a refusal: whatever is to blame is found out one by one, and no outcome is forgotten.
 async fn send(core: &Core, batch: &[Ended]) -> Result<Vec<FinishResult>, StorageError> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
+    no_panic(hand_over(core, batch))
+        .await
+        .unwrap_or_else(|detail| Err(StorageError::Internal { detail, source: None }))
+}
+
+async fn hand_over(core: &Core, batch: &[Ended]) -> Result<Vec<FinishResult>, StorageError> {
     let now = core.clock.storage_now();
     let jobs = &core.storage.jobs;
     if let Some(Ended { begun, .. }) = batch.iter().find(|e| e.transition.is_none()) {
@@ -277,6 +287,11 @@ fn settle(core: &Core, batch: Vec<Ended>, results: &[FinishResult], resent: bool
         ended.session.gave_back(1);
     }
     core.make_use_of_room();
+}
+
+/// The end of a call; what it said if it panicked.
+pub(crate) async fn no_panic<T>(call: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(call).catch_unwind().await.map_err(|panic| panic_text(&*panic))
 }
 
 /// Bounds a call to the storage. What was handed over may still be committed.

@@ -1,6 +1,6 @@
 //! A storage that fails on purpose.
 
-use super::wrapped::{Hook, Operation, wrap};
+use super::wrapped::{End, Hook, Operation, wrap};
 use crate::Storage;
 use crate::storage::StorageError;
 use async_trait::async_trait;
@@ -34,8 +34,8 @@ pub struct Faults(Arc<Mutex<HashMap<Operation, Plan>>>);
 #[derive(Debug)]
 struct Plan {
     when: When,
-    /// Whether the call is carried out before it fails.
-    carried_out: bool,
+    /// How a call ends that fails; `None`: it is refused before anything is done.
+    end: Option<End>,
     calls: u32,
     failed: u32,
     rng: fastrand::Rng,
@@ -53,7 +53,7 @@ impl Faults {
     /// Makes calls fail before anything is done: [`StorageError::Unavailable`], nothing changed.
     #[must_use]
     pub fn refuse(self, operation: Operation, when: When) -> Self {
-        self.plan(operation, when, false);
+        self.plan(operation, when, None);
         self
     }
 
@@ -61,7 +61,14 @@ impl Faults {
     /// [`StorageError::Unavailable`] with `outcome_unknown`.
     #[must_use]
     pub fn lose_answer(self, operation: Operation, when: When) -> Self {
-        self.plan(operation, when, true);
+        self.plan(operation, when, Some(End::Lost));
+        self
+    }
+
+    /// Makes calls panic after they were carried out: a bug, of the storage or of something that it uses.
+    #[must_use]
+    pub fn panic(self, operation: Operation, when: When) -> Self {
+        self.plan(operation, when, Some(End::Panic));
         self
     }
 
@@ -69,7 +76,7 @@ impl Faults {
     /// happen while a call is under way. They succeed then.
     #[must_use]
     pub fn hold(self, operation: Operation) -> Self {
-        self.plan(operation, When::First(0), false);
+        self.plan(operation, When::First(0), None);
         if let Some(plan) = self.lock().get_mut(&operation) {
             plan.held = Some(watch::Sender::new(()));
         }
@@ -98,14 +105,14 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, operation: Operation, when: When, carried_out: bool) {
+    fn plan(&self, operation: Operation, when: When, end: Option<End>) {
         let seed = if let When::Percent { seed, .. } = when { seed } else { 0 };
         let rng = fastrand::Rng::with_seed(seed);
-        self.lock().insert(operation, Plan { when, carried_out, calls: 0, failed: 0, rng, held: None });
+        self.lock().insert(operation, Plan { when, end, calls: 0, failed: 0, rng, held: None });
     }
 
-    /// Whether this call fails, and if so whether it is carried out first.
-    fn next(&self, operation: Operation) -> Option<bool> {
+    /// Whether this call fails, and if so how it ends when it is carried out first.
+    fn next(&self, operation: Operation) -> Option<Option<End>> {
         let mut plans = self.lock();
         let plan = plans.get_mut(&operation)?;
         plan.calls = plan.calls.saturating_add(1);
@@ -116,7 +123,7 @@ impl Faults {
             When::Percent { percent, .. } => plan.rng.u8(0..100) < percent,
         };
         plan.failed += u32::from(fails);
-        fails.then_some(plan.carried_out)
+        fails.then_some(plan.end)
     }
 }
 
@@ -134,7 +141,7 @@ impl FlakyStorage {
 
 #[async_trait]
 impl Hook for Faults {
-    async fn before(&self, operation: Operation) -> Result<bool, StorageError> {
+    async fn before(&self, operation: Operation) -> Result<End, StorageError> {
         let fails = self.next(operation);
         let held = self.lock().get(&operation).and_then(|plan| Some(plan.held.as_ref()?.subscribe()));
         if let Some(mut held) = held {
@@ -142,9 +149,9 @@ impl Hook for Faults {
             while held.changed().await.is_ok() {}
         }
         match fails {
-            None => Ok(false),
-            Some(true) => Ok(true),
-            Some(false) => Err(StorageError::unavailable("a fault was injected before the call")),
+            None => Ok(End::Answer),
+            Some(Some(end)) => Ok(end),
+            Some(None) => Err(StorageError::unavailable("a fault was injected before the call")),
         }
     }
 }
@@ -183,14 +190,14 @@ mod tests {
         assert!(futures_util::poll!(held.as_mut()).is_pending());
         assert!(faults.before(Operation::Finish).await.is_ok(), "others go on");
         faults.mend(Operation::Claim);
-        assert!(matches!(held.await, Ok(false)));
-        assert!(matches!(faults.before(Operation::Claim).await, Ok(false)));
+        assert!(matches!(held.await, Ok(End::Answer)));
+        assert!(matches!(faults.before(Operation::Claim).await, Ok(End::Answer)));
     }
 
     #[test]
     fn mended_calls_succeed() {
         let faults = Faults::new().lose_answer(Operation::Claim, When::Always);
-        assert_eq!(faults.next(Operation::Claim), Some(true));
+        assert_eq!(faults.next(Operation::Claim), Some(Some(End::Lost)));
         assert_eq!(faults.failed(Operation::Claim), 1);
         faults.mend(Operation::Claim);
         assert_eq!(faults.next(Operation::Claim), None);

@@ -1,7 +1,7 @@
 //! Jobs that run where they are enqueued.
 
 use super::ManualClock;
-use super::wrapped::{Hook, Operation, wrap};
+use super::wrapped::{End, Hook, Operation, wrap};
 use crate::runtime::{Ended, Steps};
 use crate::storage::{Storage, StorageError};
 use crate::{Enqueuer, JobOutcome, NewJob, Router};
@@ -30,8 +30,8 @@ pub(super) struct Inline {
 
 #[async_trait]
 impl Hook for Inline {
-    async fn before(&self, _operation: Operation) -> Result<bool, StorageError> {
-        Ok(false)
+    async fn before(&self, _operation: Operation) -> Result<End, StorageError> {
+        Ok(End::Answer)
     }
 
     fn hears_of_jobs(&self) -> bool {

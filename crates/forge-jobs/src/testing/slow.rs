@@ -1,6 +1,6 @@
 //! A storage that takes its time on purpose.
 
-use super::wrapped::{Hook, Operation, wrap};
+use super::wrapped::{End, Hook, Operation, wrap};
 use crate::Storage;
 use crate::storage::StorageError;
 use async_trait::async_trait;
@@ -22,8 +22,8 @@ struct Delay(Duration);
 
 #[async_trait]
 impl Hook for Delay {
-    async fn before(&self, _operation: Operation) -> Result<bool, StorageError> {
+    async fn before(&self, _operation: Operation) -> Result<End, StorageError> {
         tokio::time::sleep(self.0).await;
-        Ok(false)
+        Ok(End::Answer)
     }
 }

@@ -83,11 +83,22 @@ pub enum Operation {
     Read,
 }
 
+/// What becomes of the answer to a call that is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is given.
+    Answer,
+    /// It is lost on its way.
+    Lost,
+    /// The call panics.
+    Panic,
+}
+
 /// What happens around each call.
 #[async_trait]
 pub(super) trait Hook: Send + Sync + 'static {
-    /// Before the call. An error keeps it from being carried out; `true` carries it out and loses its answer.
-    async fn before(&self, operation: Operation) -> Result<bool, StorageError>;
+    /// Before the call. An error keeps it from being carried out.
+    async fn before(&self, operation: Operation) -> Result<End, StorageError>;
 
     /// Whether it wants to be told of jobs that were inserted.
     fn hears_of_jobs(&self) -> bool {
@@ -118,16 +129,17 @@ impl<H: Hook> Wrapped<H> {
         operation: Operation,
         call: impl Future<Output = Result<T, StorageError>> + Send,
     ) -> Result<T, StorageError> {
-        let lose_answer = self.hook.before(operation).await?;
+        let end = self.hook.before(operation).await?;
         let answer = call.await?;
-        if !lose_answer {
-            return Ok(answer);
+        match end {
+            End::Answer => Ok(answer),
+            End::Lost => Err(StorageError::Unavailable {
+                detail: "a fault was injected after the call".into(),
+                outcome_unknown: true,
+                source: None,
+            }),
+            End::Panic => panic!("a fault was injected after the call"),
         }
-        Err(StorageError::Unavailable {
-            detail: "a fault was injected after the call".into(),
-            outcome_unknown: true,
-            source: None,
-        })
     }
 }
 
