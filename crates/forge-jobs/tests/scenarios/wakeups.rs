@@ -1,6 +1,7 @@
 //! What makes a runtime look again when its next poll is far away.
 
 use crate::support::{Db, quick, request, runtime, soon, until};
+use forge_jobs::storage::QueueSettingsPatch;
 use forge_jobs::testing::{Faults, FlakyStorage, Operation};
 use forge_jobs::{HandlerRegistry, JobOutcome, JobStatus, RuntimeConfig};
 use std::sync::Arc;
@@ -67,5 +68,37 @@ async fn a_job_without_any_delay_left_is_run_without_waiting_for_a_poll() {
         let id = runtime.enqueue(request("k").with_delay(delay)).await.unwrap().id;
         db.until_status(id, JobStatus::Done).await;
     }
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn what_is_put_off_starts_when_it_is_due_without_waiting_for_a_poll() {
+    const SHORTLY: Duration = Duration::from_millis(300);
+    let db = Db::new().await;
+    let runs = Arc::new(AtomicU64::new(0));
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("k", {
+        let runs = runs.clone();
+        move |_| {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match run {
+                    0 => JobOutcome::Failed("once".into()),
+                    1 => JobOutcome::Throttled { retry_after: SHORTLY },
+                    _ => JobOutcome::Done,
+                }
+            }
+        }
+    });
+    let runtime = runtime(&db.storage, handlers).with_config(rarely_polling());
+    runtime.ensure_queue("default", 1).await.unwrap();
+    let mut patch = QueueSettingsPatch::default();
+    (patch.backoff_base, patch.backoff_max) = (Some(SHORTLY), Some(SHORTLY));
+    db.set("default", patch).await;
+    let handle = runtime.start().await.unwrap();
+    // Idle by then.
+    let first = runtime.enqueue(request("k").with_delay(SHORTLY)).await.unwrap().id;
+    db.until_status(first, JobStatus::Done).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 3);
     db.stop(handle).await;
 }
