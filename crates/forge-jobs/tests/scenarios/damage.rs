@@ -1,7 +1,9 @@
-//! The check-up finds what must never be: each of its rules, by a database that breaks that one.
+//! Databases that somebody damaged: work goes on, and the check-up finds each thing that must never be.
 
-use crate::support::{Db, on_postgres, request};
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer};
+use crate::support::{Db, next, on_postgres, puppets, request, runtime, soon};
+use forge_jobs::{
+    CancelCause, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobOutcome, JobStatus,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,6 +147,26 @@ async fn filled() -> Db {
     }
     db.check().await;
     db
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_runs_in_a_process_without_a_row_comes_back() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    let lost = next(&mut started).await;
+    db.damage("DELETE FROM {forge}processes").await;
+    // The process finds out, and what it has in hand is not its own any more.
+    assert_eq!(soon("the signal", lost.cancel.cancelled()).await, CancelCause::LeaseLost);
+    lost.end(JobOutcome::Done);
+    let again = next(&mut started).await;
+    assert_eq!(again.id, id);
+    again.end(JobOutcome::Done);
+    db.until_status(id, JobStatus::Done).await;
+    db.stop(handle).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,6 +34,35 @@ async fn running_jobs_finish_and_waiting_ones_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn outcomes_that_are_being_written_are_written_before_the_shutdown_is_over() {
+    let db = Db::new().await;
+    let faults = Faults::new().hold(Operation::Finish);
+    let storage = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&storage, handlers);
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    next(&mut started).await.end(JobOutcome::Done);
+    until("the outcome to be on its way", || async { faults.calls(Operation::Finish) > 0 }).await;
+    // No handler is left that anybody could wait for.
+    until("the handler to be gone", || async { handle.running().is_empty() }).await;
+    let shutdown = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.shutdown_graceful(HANG).await }
+    });
+    until("it stops", || async { db.storage.inspect.processes().await.unwrap().iter().all(|p| p.stopping) })
+        .await;
+    assert!(!shutdown.is_finished());
+    assert_eq!(db.job(id).await.status, JobStatus::Running);
+    faults.mend(Operation::Finish);
+    let report = soon("the shutdown", shutdown).await.unwrap();
+    assert_eq!((report.finished, report.handed_back), (1, 0));
+    assert_eq!(db.job(id).await.status, JobStatus::Done);
+    db.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fires_that_are_being_written_are_jobs_before_the_shutdown_is_over() {
     let db = Db::new().await;
     let faults = Faults::new();
