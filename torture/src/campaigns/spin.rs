@@ -53,7 +53,12 @@ impl Spin {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        // The last one may be long ago.
+        longest = longest.max(at.elapsed());
         let mut problems = Vec::new();
+        if beats < 3 {
+            problems.push(format!("{beats} heartbeats were seen in {:?}", self.time));
+        }
         if longest > self.longest {
             problems.push(format!("{longest:?} passed between two heartbeats of {BEAT:?}"));
         }

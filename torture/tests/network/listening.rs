@@ -95,6 +95,7 @@ async fn lose_and_find(polls: Duration, losses: &[Loss], unnoticed: Duration) {
             "{loss:?}: while lost at most {longest:?}, well again within {again:?}, then median {:?}",
             quick[2]
         );
+        assert!(quick[2] < LOOK / 2, "{loss:?}: whoever hears does not wait for a look: {quick:?}");
         assert!(longest <= LOOK + SLACK, "{loss:?}: picked up after {longest:?}");
         assert!(again <= HEARS_AGAIN + SLACK, "{loss:?}: heard again only after {again:?}");
     }

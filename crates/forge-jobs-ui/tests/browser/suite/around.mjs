@@ -175,6 +175,25 @@ check('the crosshair of the keys stays where it is when a chart is zoomed', asyn
   assert.ok(away > -MINUTE && away < 3 * MINUTE, `the next point is ${away / 1000} s away`);
 });
 
+check('charts move while work is done', async (page, world) => {
+  await world.go(page, '/?range=5m');
+  await settled(page);
+  const work = charts(page).first();
+  await work.getByText('Data table').click();
+  const completed = () => work.getByRole('table').evaluate((table) => {
+    const column = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.trim() === 'completed');
+    return [...table.tBodies[0].rows].reduce((sum, row) => sum + Number(row.cells[column].textContent.replaceAll(',', '')), 0);
+  });
+  const before = await completed();
+  await world.make(page, Array.from({ length: 20 }, () => ({ kind: 't.sleep', queue: 'moves', payload: { ms: 0 } })));
+  await world.eventually(page, "SELECT count(*) AS n FROM {v}forge_inspect_jobs WHERE queue = 'moves' AND status = 'done'", [{ n: 20 }]);
+  const deadline = Date.now() + 30000;
+  while ((await completed()) < before + 20) {
+    assert.ok(Date.now() < deadline, `${before} before, ${await completed()} after 20 more`);
+    await page.waitForTimeout(200);
+  }
+}, { real: 'nothing runs there' });
+
 check('deploys are marked on the charts', async (page, world) => {
   await world.go(page);
   const { version } = world.one('SELECT min(version) AS version FROM {t}processes');

@@ -80,6 +80,8 @@ check('answers that take longer than the page waits to ask again are shown, and 
   const waits = main(page).getByRole('figure').first().getByText('Loading…');
   await waits.waitFor({ state: 'attached' });
   await waits.waitFor({ state: 'detached', timeout: 20000 });
+  // It goes on asking once it is answered.
+  await page.waitForRequest('**/metrics/timeline*');
   assert.equal(most, 1);
 }, { real });
 
