@@ -31,11 +31,21 @@ pub enum When {
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<HashMap<Operation, Plan>>>);
 
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Before anything is done.
+    Refuse,
+    /// After it was carried out.
+    LoseAnswer,
+    /// After it was carried out, with a panic.
+    Panic,
+}
+
 #[derive(Debug)]
 struct Plan {
     when: When,
-    /// How a call ends that fails; `None`: it is refused before anything is done.
-    end: Option<End>,
+    fault: Fault,
     calls: u32,
     failed: u32,
     rng: fastrand::Rng,
@@ -53,7 +63,7 @@ impl Faults {
     /// Makes calls fail before anything is done: [`StorageError::Unavailable`], nothing changed.
     #[must_use]
     pub fn refuse(self, operation: Operation, when: When) -> Self {
-        self.plan(operation, when, None);
+        self.plan(operation, when, Fault::Refuse);
         self
     }
 
@@ -61,14 +71,14 @@ impl Faults {
     /// [`StorageError::Unavailable`] with `outcome_unknown`.
     #[must_use]
     pub fn lose_answer(self, operation: Operation, when: When) -> Self {
-        self.plan(operation, when, Some(End::Lost));
+        self.plan(operation, when, Fault::LoseAnswer);
         self
     }
 
     /// Makes calls panic after they were carried out: a bug, of the storage or of something that it uses.
     #[must_use]
     pub fn panic(self, operation: Operation, when: When) -> Self {
-        self.plan(operation, when, Some(End::Panic));
+        self.plan(operation, when, Fault::Panic);
         self
     }
 
@@ -76,7 +86,7 @@ impl Faults {
     /// happen while a call is under way. They succeed then.
     #[must_use]
     pub fn hold(self, operation: Operation) -> Self {
-        self.plan(operation, When::First(0), None);
+        self.plan(operation, When::First(0), Fault::Refuse);
         if let Some(plan) = self.lock().get_mut(&operation) {
             plan.held = Some(watch::Sender::new(()));
         }
@@ -105,14 +115,14 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn plan(&self, operation: Operation, when: When, end: Option<End>) {
+    fn plan(&self, operation: Operation, when: When, fault: Fault) {
         let seed = if let When::Percent { seed, .. } = when { seed } else { 0 };
         let rng = fastrand::Rng::with_seed(seed);
-        self.lock().insert(operation, Plan { when, end, calls: 0, failed: 0, rng, held: None });
+        self.lock().insert(operation, Plan { when, fault, calls: 0, failed: 0, rng, held: None });
     }
 
-    /// Whether this call fails, and if so how it ends when it is carried out first.
-    fn next(&self, operation: Operation) -> Option<Option<End>> {
+    /// How this call fails, if it does.
+    fn next(&self, operation: Operation) -> Option<Fault> {
         let mut plans = self.lock();
         let plan = plans.get_mut(&operation)?;
         plan.calls = plan.calls.saturating_add(1);
@@ -123,7 +133,7 @@ impl Faults {
             When::Percent { percent, .. } => plan.rng.u8(0..100) < percent,
         };
         plan.failed += u32::from(fails);
-        fails.then_some(plan.end)
+        fails.then_some(plan.fault)
     }
 }
 
@@ -150,8 +160,9 @@ impl Hook for Faults {
         }
         match fails {
             None => Ok(End::Answer),
-            Some(Some(end)) => Ok(end),
-            Some(None) => Err(StorageError::unavailable("a fault was injected before the call")),
+            Some(Fault::LoseAnswer) => Ok(End::Lost),
+            Some(Fault::Panic) => Ok(End::Panic),
+            Some(Fault::Refuse) => Err(StorageError::unavailable("a fault was injected before the call")),
         }
     }
 }
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn mended_calls_succeed() {
         let faults = Faults::new().lose_answer(Operation::Claim, When::Always);
-        assert_eq!(faults.next(Operation::Claim), Some(Some(End::Lost)));
+        assert_eq!(faults.next(Operation::Claim), Some(Fault::LoseAnswer));
         assert_eq!(faults.failed(Operation::Claim), 1);
         faults.mend(Operation::Claim);
         assert_eq!(faults.next(Operation::Claim), None);
