@@ -32,8 +32,8 @@ struct Fields {
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "event" => self.event = value.to_owned(),
-            "name" => self.name = value.to_owned(),
+            "event" => value.clone_into(&mut self.event),
+            "name" => value.clone_into(&mut self.name),
             _ => {}
         }
     }
