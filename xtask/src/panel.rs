@@ -7,8 +7,8 @@ use crate::{browser, root};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The checks take a minute or two; more means that a browser or a server hangs.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// The checks of both storages, side by side, take some ten minutes; far more means that a browser or a server hangs.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// Builds it; with `--check` uses it too.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
