@@ -52,7 +52,7 @@ check('the last bucket of a range that is over has its end', async (page, world)
   await charts(page).first().getByRole('application').waitFor();
   await settled(page);
   assert.equal(await fills.count(), 0);
-});
+}, { real: 'its buckets end now' });
 
 check('charts whose range is refused say so, and wait for nothing', async (page, world) => {
   for (const path of ['/', '/resources', '/database']) {
@@ -298,12 +298,14 @@ check('the audit is narrowed by who, what was done, to what sort of thing, and t
   await main(page).getByText('No action matches').waitFor();
   await page.goBack();
   await items.first().waitFor();
-  // What no field shows narrows it too.
-  await world.go(page, '/audit?since=2090-01-01T00:00:00Z');
-  await main(page).getByText('No action matches').waitFor();
-  await link(main(page), 'Clear').click();
-  await page.waitForFunction(() => !location.search.includes('since'));
-  await items.first().waitFor();
+  // What no field shows narrows it too; what is made up has no times.
+  if (world.isReal) {
+    await world.go(page, '/audit?since=2090-01-01T00:00:00Z');
+    await main(page).getByText('No action matches').waitFor();
+    await link(main(page), 'Clear').click();
+    await page.waitForFunction(() => !location.search.includes('since'));
+    await items.first().waitFor();
+  }
   world.holds("SELECT action FROM {t}audit WHERE target = 'audited' ORDER BY no", [{ action: 'queue.pause' }, { action: 'queue.resume' }]);
 });
 
