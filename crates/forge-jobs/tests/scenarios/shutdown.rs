@@ -3,8 +3,23 @@
 use crate::support::{Db, HANG, next, puppets, request, runtime, soon, until};
 use forge_jobs::storage::TicksParams;
 use forge_jobs::testing::{Faults, FlakyStorage, Operation};
-use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, Schedule, StartError};
+use forge_jobs::{
+    CancelCause, HandlerRegistry, JobOutcome, JobStatus, QueueHandle, Schedule, ShutdownReport, StartError,
+};
 use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A shutdown that has begun and waits for something.
+async fn shutdown_under_way(db: &Db, handle: &QueueHandle) -> JoinHandle<ShutdownReport> {
+    let shutdown = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.shutdown_graceful(HANG).await }
+    });
+    until("it stops", || async { db.storage.inspect.processes().await.unwrap().iter().all(|p| p.stopping) })
+        .await;
+    assert!(!shutdown.is_finished());
+    shutdown
+}
 
 #[tokio::test]
 async fn running_jobs_finish_and_waiting_ones_stay() {
@@ -47,13 +62,7 @@ async fn outcomes_that_are_being_written_are_written_before_the_shutdown_is_over
     until("the outcome to be on its way", || async { faults.calls(Operation::Finish) > 0 }).await;
     // No handler is left that anybody could wait for.
     until("the handler to be gone", || async { handle.running().is_empty() }).await;
-    let shutdown = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.shutdown_graceful(HANG).await }
-    });
-    until("it stops", || async { db.storage.inspect.processes().await.unwrap().iter().all(|p| p.stopping) })
-        .await;
-    assert!(!shutdown.is_finished());
+    let shutdown = shutdown_under_way(&db, &handle).await;
     assert_eq!(db.job(id).await.status, JobStatus::Running);
     faults.mend(Operation::Finish);
     let report = soon("the shutdown", shutdown).await.unwrap();
@@ -79,13 +88,7 @@ async fn fires_that_are_being_written_are_jobs_before_the_shutdown_is_over() {
     let faults = faults.hold(Operation::FireSchedules);
     let before = fired().await;
     until("a fire is under way", || async { faults.calls(Operation::FireSchedules) >= 1 }).await;
-    let shutdown = tokio::spawn({
-        let handle = handle.clone();
-        async move { handle.shutdown_graceful(HANG).await }
-    });
-    until("it stops", || async { db.storage.inspect.processes().await.unwrap().iter().all(|p| p.stopping) })
-        .await;
-    assert!(!shutdown.is_finished());
+    let shutdown = shutdown_under_way(&db, &handle).await;
     faults.mend(Operation::FireSchedules);
     soon("the shutdown", shutdown).await.unwrap();
     assert!(fired().await > before, "the fire was left alone, to be carried out at any time or never");
