@@ -103,7 +103,7 @@ impl QueueHandle {
     }
 
     /// Cancels a job. A waiting one is dead as `cancelled` at once; one that runs in this process is told to stop at
-    /// once; one that runs in another process is told within a heartbeat of that process.
+    /// once; one that runs in another process mostly is too, and within a heartbeat of that process at the latest.
     ///
     /// Takes effect even if the answer is not awaited; await it to learn what came of it.
     #[expect(clippy::must_use_candidate, reason = "it takes effect whether the answer is awaited or not")]

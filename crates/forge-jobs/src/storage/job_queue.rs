@@ -16,8 +16,8 @@ pub struct Changes {
     pub claimable: u64,
     /// Grows when a job may have become due at some later time.
     pub deferred: u64,
-    /// Grows when a heartbeat would bring news: the cancel of a running job was requested in another process, or
-    /// the lease of the leader is free.
+    /// Grows when a heartbeat would bring news: a job that runs in this process was asked to stop, or the lease of the
+    /// leader is free.
     pub news: u64,
     /// Grows when a budget may give more than it said: a limit was changed, or a drain was ended.
     pub budgets: u64,

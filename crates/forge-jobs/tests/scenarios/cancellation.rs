@@ -1,8 +1,8 @@
 //! Here, in another process, never twice.
 
-use crate::support::{Db, next, puppets, request, runtime, soon};
-use forge_jobs::storage::CancelOutcome;
-use forge_jobs::{CancelCause, DeadReason, HandlerRegistry, JobId, JobOutcome, JobStatus};
+use crate::support::{Db, next, puppets, quick, request, runtime, soon};
+use forge_jobs::storage::{CancelOutcome, VerbParams};
+use forge_jobs::{CancelCause, DeadReason, HandlerRegistry, JobId, JobOutcome, JobStatus, RuntimeConfig};
 use std::time::Duration;
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn a_running_job_is_told_at_once_and_its_failure_is_final() {
     let mut handlers = HandlerRegistry::new();
     let mut started = puppets(&mut handlers, "k");
     // Heartbeats that would come too late to be what told it.
-    let mut config = crate::support::quick();
+    let mut config = quick();
     config.heartbeat_interval = Duration::from_secs(3_000);
     config.stale_after = Duration::from_secs(30_000);
     let runtime = runtime(&db.storage, handlers).with_config(config);
@@ -100,11 +100,45 @@ async fn a_job_claimed_ahead_is_cancelled_without_running() {
 
 #[tokio::test]
 async fn a_job_in_another_process_is_told_within_a_heartbeat() {
+    another_process_is_told(quick()).await;
+}
+
+#[tokio::test]
+async fn a_job_in_another_process_is_told_long_before_the_next_heartbeat() {
+    another_process_is_told(rarely_beating()).await;
+}
+
+#[tokio::test]
+async fn a_job_of_this_process_is_told_at_once_by_whichever_way_it_is_cancelled() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers).with_config(rarely_beating());
+    let handle = runtime.start().await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let puppet = next(&mut started).await;
+    // As a server in front of the same storage does.
+    db.storage.jobs.cancel(VerbParams { ids: vec![id], actor: None, now: None }).await.unwrap();
+    assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Requested);
+    puppet.end(JobOutcome::Failed("stopped".into()));
+    db.until_status(id, JobStatus::Dead).await;
+    db.stop(handle).await;
+}
+
+/// Long before its next heartbeat a test has failed.
+fn rarely_beating() -> RuntimeConfig {
+    let mut config = quick();
+    config.heartbeat_interval = Duration::from_secs(3_600);
+    config.stale_after = 5 * config.heartbeat_interval;
+    config
+}
+
+async fn another_process_is_told(config: RuntimeConfig) {
     let db = Db::new().await;
     let mut handlers = HandlerRegistry::new();
     let mut started = puppets(&mut handlers, "k");
     let elsewhere = db.another().await;
-    let worker = runtime(&elsewhere, handlers);
+    let worker = runtime(&elsewhere, handlers).with_config(config);
     let busy = worker.start().await.unwrap();
     let here = runtime(&db.storage, HandlerRegistry::new());
     let handle = here.start().await.unwrap();
@@ -147,7 +181,7 @@ async fn a_retried_job_does_not_inherit_the_cancel_of_its_last_life() {
     handle.request_cancel(&id).await.unwrap();
     puppet.end(JobOutcome::Failed("stopped".into()));
     db.until_status(id, JobStatus::Dead).await;
-    let params = forge_jobs::storage::VerbParams { ids: vec![id], actor: None, now: None };
+    let params = VerbParams { ids: vec![id], actor: None, now: None };
     db.storage.jobs.retry(params).await.unwrap();
     let puppet = next(&mut started).await;
     assert_eq!((puppet.id, puppet.attempt, puppet.cancel.is_cancelled()), (id, 1, false));

@@ -107,15 +107,20 @@ impl Hub {
         }
     }
 
+    /// A heartbeat of this process would bring news.
+    pub(super) fn tell_news(&self) {
+        self.changes.send_modify(|c| c.news += 1);
+    }
+
     fn heard(&self, what: &str) {
         if what == "l" {
             // A heartbeat takes the lease.
-            self.changes.send_modify(|c| c.news += 1);
+            self.tell_news();
             return;
         }
         if let Some(process) = what.strip_prefix("c:") {
             if process.parse::<ProcessId>().is_ok_and(|p| self.is_mine(p)) {
-                self.changes.send_modify(|c| c.news += 1);
+                self.tell_news();
             }
             return;
         }
@@ -182,7 +187,7 @@ async fn keep_listening(hub: &Hub, hearing: &watch::Sender<bool>) {
         hearing.send_replace(false);
         // What was told meanwhile was missed.
         hub.announce(Effects::ANY);
-        hub.changes.send_modify(|c| c.news += 1);
+        hub.tell_news();
         let again = match ended {
             Ok(Ended::Lost) => {
                 wait = AGAIN.0;
@@ -205,7 +210,7 @@ async fn look_while_deaf(hub: &Hub, mut hears: watch::Receiver<bool>) {
             hub.announce(Effects::ANY);
             if matches!(is_led(hub).await, Ok(false)) {
                 // A heartbeat takes the lease.
-                hub.changes.send_modify(|c| c.news += 1);
+                hub.tell_news();
             }
         }
     }
@@ -245,7 +250,7 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
             echoed = true;
             // From now on nothing is missed; what was told before may have been.
             hub.announce(Effects::ANY);
-            hub.changes.send_modify(|c| c.news += 1);
+            hub.tell_news();
         }
         let pause = tokio::time::sleep(ECHO_EVERY);
         tokio::pin!(pause);

@@ -80,6 +80,11 @@ pub(super) async fn cancel(hub: Arc<Hub>, params: VerbParams) -> Result<Vec<Canc
         // A job may have waited for its key.
         hub.announce(Effects::CLAIMABLE);
     }
+    // Others hear of it by the notification. This process has it without, which may not come through.
+    if outcomes.iter().any(|o| matches!(o, CancelOutcome::Requested { process, .. } if hub.is_mine(*process)))
+    {
+        hub.tell_news();
+    }
     Ok(outcomes)
 }
 

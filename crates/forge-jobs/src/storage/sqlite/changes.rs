@@ -12,6 +12,7 @@ const AWAKE: Duration = Duration::from_micros(250);
 
 /// What a command did that others may wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set: each can be true whatever the others are")]
 pub(super) struct Effects {
     /// A job may have become claimable, or a setting changed.
     pub(super) claimable: bool,
@@ -19,13 +20,15 @@ pub(super) struct Effects {
     pub(super) deferred: bool,
     /// A budget may give more than it said.
     pub(super) budgets: bool,
+    /// A heartbeat would bring news: a running job was asked to stop.
+    pub(super) news: bool,
 }
 
 impl Effects {
     /// Another process did something to jobs, and nobody knows what.
-    pub(super) const JOBS: Self = Self { claimable: true, deferred: true, budgets: false };
-    /// Anything may have happened.
-    pub(super) const ANY: Self = Self { claimable: true, deferred: true, budgets: true };
+    pub(super) const JOBS: Self = Self { claimable: true, deferred: true, budgets: false, news: false };
+    /// Anything may have happened, but what others tell of by a file that comes and goes.
+    pub(super) const ANY: Self = Self { claimable: true, deferred: true, budgets: true, news: false };
 }
 
 /// Passes effects on once they are committed.
@@ -37,6 +40,7 @@ pub(super) fn announce(changes: &watch::Sender<Changes>, effects: Effects) {
         c.claimable += u64::from(effects.claimable);
         c.deferred += u64::from(effects.deferred);
         c.budgets += u64::from(effects.budgets);
+        c.news += u64::from(effects.news);
     });
 }
 
@@ -45,13 +49,13 @@ pub(super) fn tell_news(changes: &watch::Sender<Changes>) {
     changes.send_modify(|c| c.news += 1);
 }
 
-/// Calls `look` when the write-ahead log beside `file` changes, and `left` when a process takes its lock's file away, by
-/// whichever process. A hint only: where the platform offers no such watch, or it fails, polling finds the same a little
+/// Calls `look` when the write-ahead log beside `file` changes, and `news` when a process takes its lock's file away, or
+/// one that tells of news, by whichever process. A hint only: where the platform offers no such watch, or it fails, polling finds the same a little
 /// later.
 pub(super) fn watch_files(
     file: &Path,
     look: impl Fn() + Send + 'static,
-    left: impl Fn() + Send + 'static,
+    news: impl Fn() + Send + 'static,
 ) -> Option<RecommendedWatcher> {
     let directory = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
@@ -73,7 +77,7 @@ pub(super) fn watch_files(
                 slept = Some(Instant::now());
             }
         } else if event.kind.is_remove() && event.paths.iter().any(is_lock) {
-            left();
+            news();
         }
     };
     let mut watcher = notify::recommended_watcher(on_event).ok()?;

@@ -74,11 +74,12 @@ impl Locks {
         }
     }
 
-    /// Tells the others what they hear when a process leaves: they may take the lead. Its own lock stays.
+    /// Tells the others that a heartbeat would bring news, as they hear when a process leaves: the lead is free, or a job
+    /// that runs in this process was asked to stop. Its lock stays.
     pub(super) fn tell(&self, process: ProcessId) {
         let Some(directory) = &self.directory else { return };
         // A file that comes and goes. If that fails they find out at their next heartbeat.
-        let path = directory.join(format!("{process}.lead.lock"));
+        let path = directory.join(format!("{process}.news.lock"));
         if File::create(&path).is_ok() {
             let _ = std::fs::remove_file(path);
         }

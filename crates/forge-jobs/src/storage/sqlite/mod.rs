@@ -88,6 +88,7 @@ use crate::{Attempt, Job, JobId, ProcessId, Timestamp};
 use async_trait::async_trait;
 use notify::RecommendedWatcher;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -201,8 +202,8 @@ impl SqliteStorage {
         let (synchronous, purpose) = (options.synchronous, options.purpose);
         let conn = blocking(move || open::open_file(&path, synchronous, purpose)).await?;
         let storage = Self::build(conn, options, Some(file.clone()))?;
-        let left = storage.changes.clone();
-        let watcher = changes::watch_files(&file, storage.writer.looker(), move || changes::tell_news(&left));
+        let news = storage.changes.clone();
+        let watcher = changes::watch_files(&file, storage.writer.looker(), move || changes::tell_news(&news));
         *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
         Ok(Arc::new(storage))
     }
@@ -338,7 +339,16 @@ impl JobQueue for SqliteStorage {
     }
 
     async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
-        self.write(Lane::Urgent, move |cx| verbs::cancel(cx, &params)).await
+        let outcomes = self.write(Lane::Urgent, move |cx| verbs::cancel(cx, &params)).await?;
+        let asked = outcomes.iter().filter_map(|outcome| match outcome {
+            CancelOutcome::Requested { process, .. } => Some(*process),
+            _ => None,
+        });
+        // Those of this storage have heard of it with the commit.
+        for process in asked.filter(|p| !self.locks.holds(*p)).collect::<BTreeSet<_>>() {
+            self.locks.tell(process);
+        }
+        Ok(outcomes)
     }
 
     async fn retry(&self, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {

@@ -119,13 +119,14 @@ fn cancel_waiting(
 }
 
 fn request(
-    cx: &Cx<'_, '_>,
+    cx: &mut Cx<'_, '_>,
     claim: &RunningRow,
     actor: Option<&Actor>,
     now: i64,
 ) -> Result<CancelOutcome, Fault> {
     if cx.conn.prepare_cached(ASK)?.execute(params![claim.seq, now])? > 0 {
         note_by(cx, claim.seq, now, "cancel_requested", Some(claim), actor)?;
+        cx.effects.news = true;
     }
     let id: Option<[u8; 16]> =
         cx.conn.prepare_cached(PROCESS_ID)?.query_row([claim.process], |r| r.get(0)).optional()?;
