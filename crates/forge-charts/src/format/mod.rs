@@ -9,7 +9,7 @@ use crate::scale::{MAX_TICKS, ticks};
 /// What a value is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// A number: 1.2k on the axis, 1,234 in the tooltip.
+    /// A number: 1.2k on the axis, 12 345 in the tooltip.
     #[default]
     Number,
     /// Bytes in powers of 1024: 4 KiB.

@@ -17,6 +17,9 @@ const PREFIXES: [(&str, i32); 13] = [
     ("p", -12),
 ];
 
+/// A thin space: sets thousands apart without being taken for a decimal sign (ISO 80000-1, §7.3.1).
+const GROUP: char = '\u{2009}';
+
 /// With as many decimals as asked for; what is so large that they say nothing is written as it is exact.
 pub(super) fn decimals(value: f64, digits: usize) -> String {
     if value.abs() >= 1e12 { exact(value) } else { fixed(value, digits) }
@@ -77,15 +80,15 @@ pub(super) fn exact(value: f64) -> String {
     thousands(&significant(value, 4))
 }
 
-/// Sets thousands apart with commas.
+/// Sets thousands apart, from five digits on: four stay together.
 pub(super) fn thousands(text: &str) -> String {
     let (whole, rest) = text.find('.').map_or((text, ""), |at| text.split_at(at));
     let (sign, digits) = whole.strip_prefix('−').map_or(("", whole), |digits| ("−", digits));
-    let mut out = String::with_capacity(text.len() + text.len() / 3);
+    let mut out = String::with_capacity(text.len() + text.len() / 3 * GROUP.len_utf8());
     out.push_str(sign);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
+        if i > 0 && digits.len() > 4 && (digits.len() - i).is_multiple_of(3) {
+            out.push(GROUP);
         }
         out.push(digit);
     }
