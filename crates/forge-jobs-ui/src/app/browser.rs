@@ -61,6 +61,17 @@ fn clock(micros: i64) -> (String, i64) {
     (text, -whole(date.get_timezone_offset()))
 }
 
+/// The moment that somebody typed: as it travels, or what clocks in the browser's zone say then, `2026-11-24 09:00`.
+pub(crate) fn typed(text: &str) -> Option<String> {
+    let text = text.trim();
+    if time::micros(text).is_some() {
+        return Some(text.to_owned());
+    }
+    // A text without an offset is of this zone (ECMA-262, §21.4.3.2).
+    let millis = js_sys::Date::parse(&time::wall(text)?);
+    millis.is_finite().then(|| time::rfc3339(whole(millis) * 1_000))
+}
+
 /// The browser's zone: `Europe/Berlin`.
 pub(crate) fn zone() -> Option<String> {
     let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());

@@ -41,6 +41,18 @@ pub fn micros(text: &str) -> Option<i64> {
     Some(seconds * 1_000_000 + fraction)
 }
 
+/// What clocks say, without a zone, as a browser reads it: `2026-12-01 8:00` is `2026-12-01T08:00:00`.
+#[must_use]
+pub fn wall(text: &str) -> Option<String> {
+    let (date, clock) = text.split_once([' ', 'T'])?;
+    let clock = clock.trim_start();
+    let hour = if clock.find(':') == Some(1) { "0" } else { "" };
+    let second = if clock.matches(':').count() == 1 { ":00" } else { "" };
+    let wall = format!("{date}T{hour}{clock}{second}");
+    // Whether it is a moment at all is the same in each zone.
+    (wall.len() == 19 && micros(&format!("{wall}Z")).is_some()).then_some(wall)
+}
+
 /// Days since 1970 of a date of the Gregorian calendar.
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -120,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_clock_says_becomes_a_text_that_a_browser_reads() {
+        for text in ["2026-12-01 08:05", "2026-12-01 8:05", "2026-12-01T08:05:00", "2026-12-01  08:05:00"] {
+            assert_eq!(wall(text).as_deref(), Some("2026-12-01T08:05:00"), "{text}");
+        }
+        for bad in [
+            "",
+            "08:05",
+            "2026-12-01",
+            "2026-12-01 8",
+            "1.12.2026 08:05",
+            "2026-12-01 08:05:00+01:00",
+            "2026-12-01 :05",
+        ] {
+            assert_eq!(wall(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn offsets_are_read_from_fires() {
         assert_eq!(offset_minutes("2026-10-25T02:30:00+02:00"), Some(120));
         assert_eq!(offset_minutes("2026-10-25T02:30:00.000000-03:30"), Some(-210));
@@ -138,7 +168,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,40}") {
-            let _ = (micros(&text), offset_minutes(&text));
+            let _ = (micros(&text), offset_minutes(&text), wall(&text));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A new job: out of nothing, or as a copy of another one.
 
 use crate::app::{Ctx, Doing, Remote, browser};
+use crate::model::json;
 use crate::model::route::{Place, Tab};
-use crate::model::{json, time};
 use crate::parts::{self, dialog, fields};
 use crate::text;
 use forge_jobs_api::wire::{EnqueueLine, EnqueueOutcome, Job, ProcessList};
@@ -62,15 +62,11 @@ impl Form {
         };
         let payload = self.payload.get();
         json::parse(&payload)?;
-        let run_at = given(self.run_at);
-        if run_at.as_deref().is_some_and(|at| time::micros(at).is_none()) {
-            return None;
-        }
         Some(EnqueueLine {
             kind: given(self.kind)?,
             payload: RawValue::from_string(payload.trim().to_owned()).ok()?,
             queue: given(self.queue),
-            run_at,
+            run_at: given(self.run_at).map(|at| browser::typed(&at).ok_or(())).transpose().ok()?,
             priority: given(self.priority).map(|p| p.parse()).transpose().ok()?,
             max_attempts: given(self.attempts).map(|n| n.parse()).transpose().ok()?,
             dedupe_key: given(self.dedupe),
@@ -104,7 +100,7 @@ fn bad_attempts(text: &str) -> Option<String> {
 /// What is wrong with a moment; nothing is none, and is right.
 fn bad_moment(text: &str) -> Option<String> {
     let text = text.trim();
-    (!text.is_empty() && time::micros(text).is_none()).then(|| text::A_MOMENT_SUCH_AS_2026_12.to_owned())
+    (!text.is_empty() && browser::typed(text).is_none()).then(|| text::A_MOMENT_SUCH_AS_2026_12.to_owned())
 }
 
 /// The dialog for a job out of nothing. `queue` is what the list is filtered by.

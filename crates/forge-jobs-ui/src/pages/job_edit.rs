@@ -2,8 +2,8 @@
 
 use super::enqueue::{bad_priority, tags};
 use crate::app::memo;
-use crate::app::{Ctx, Doing, Remote};
-use crate::model::{json, time};
+use crate::app::{Ctx, Doing, Remote, browser};
+use crate::model::json;
 use crate::parts::{self, dialog, fields};
 use crate::text;
 use forge_jobs_api::wire::{Job, JobDetail, JobEdit, JobStatus};
@@ -62,9 +62,8 @@ impl Form {
         now.payload = RawValue::from_string(payload.trim().to_owned()).ok()?;
         self.queue.get().trim().clone_into(&mut now.queue);
         now.priority = self.priority.get().trim().parse().ok()?;
-        self.run_at.get().trim().clone_into(&mut now.due_at);
+        now.due_at = browser::typed(&self.run_at.get())?;
         now.tags = tags(&self.tags.get());
-        time::micros(&now.due_at)?;
         if now.queue.is_empty() {
             return None;
         }
@@ -155,7 +154,7 @@ fn inputs(
         is_partial.then(|| view! { <p class="fp-wrong">{text::A_PART_OF_THE_PAYLOAD_2}</p> })
     };
     let moment =
-        |text: &str| time::micros(text.trim()).is_none().then(|| text::A_MOMENT_SUCH_AS_2026_12.to_owned());
+        |text: &str| browser::typed(text).is_none().then(|| text::A_MOMENT_SUCH_AS_2026_12.to_owned());
     let priority = |text: &str| bad_priority(text).or_else(|| fields::needed(text));
     view! {
         <form on:submit=sent>

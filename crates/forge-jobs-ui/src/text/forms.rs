@@ -56,7 +56,8 @@ pub(crate) const RUN_NOW: &str = "Run now";
 // `enqueue.rs`
 pub(crate) const A_WHOLE_NUMBER_FROM_32768: &str = "A whole number from -32768 to 32767.";
 pub(crate) const A_WHOLE_NUMBER_FROM_1: &str = "A whole number from 1 to 10000.";
-pub(crate) const A_MOMENT_SUCH_AS_2026_12: &str = "A moment such as 2026-12-01T08:00:00Z.";
+pub(crate) const A_MOMENT_SUCH_AS_2026_12: &str =
+    "A moment such as 2026-12-01 08:00, by the clocks here, or 2026-12-01T08:00:00Z.";
 pub(crate) const A_NEW_JOB_A_WORKER: &str =
     "A new job. A worker that knows its kind runs it as soon as it is due.";
 pub(crate) const ENQUEUE_A_JOB: &str = "Enqueue a job";
@@ -76,7 +77,8 @@ pub(crate) const ONE_JOB_OF_A_KIND: &str = "One job of a kind with it runs at a 
 pub(crate) const QUEUE: &str = "Queue";
 pub(crate) const EMPTY_WHAT_THE_ROUTER_SAYS: &str = "Empty: what the router says for the kind";
 pub(crate) const RUN_AT: &str = "Run at";
-pub(crate) const EMPTY_NOW_ELSE_SUCH_AS_2026: &str = "Empty: now. Else such as 2026-12-01T08:00:00Z";
+pub(crate) const EMPTY_NOW_ELSE_SUCH_AS_2026: &str =
+    "Empty: now. Else such as 2026-12-01 08:00, by the clocks here";
 pub(crate) const PRIORITY: &str = "Priority";
 pub(crate) const LOWER_RUNS_FIRST_EMPTY_0: &str = "Lower runs first; empty: 0";
 pub(crate) const ATTEMPTS: &str = "Attempts";
