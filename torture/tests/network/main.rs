@@ -13,4 +13,5 @@ mod listening;
 mod races;
 mod restart;
 mod roles;
+mod standby;
 mod support;
