@@ -41,6 +41,19 @@ pub async fn scheduled_and_retrying_jobs_are_dead_as_cancelled_at_once(rig: &Rig
     assert_eq!(rig.job(claimed.job.id).await.error.as_deref(), Some("it failed"), "the error is kept");
 }
 
+/// Protects: a running job is told of its cancel at once and not with the next heartbeat.
+pub async fn a_request_is_news_to_the_storage_of_its_process(rig: &Rig) {
+    let process = rig.process().await;
+    let claimed = rig.running(process).await;
+    let mut changes = rig.storage.jobs.changes();
+    let before = changes.borrow_and_update().news;
+    cancel(rig, claimed.job.id).await;
+    tokio::time::timeout(secs(30), changes.wait_for(|c| c.news > before))
+        .await
+        .expect("it is told")
+        .expect("the storage lives");
+}
+
 /// Protects: cancellation reaches other replicas.
 pub async fn a_running_job_is_asked_and_its_process_hears_of_it(rig: &Rig) {
     let process = rig.process().await;

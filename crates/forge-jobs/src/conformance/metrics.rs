@@ -8,7 +8,7 @@ use crate::storage::{
     Claimed, Finish, FinishParams, Inserted, RegisterParams, RollParams, RollReport, SampleSeriesParams,
     SamplesParams, SeriesParams,
 };
-use crate::{DeadReason, EnqueueRequest, ProcessId, Timestamp, Timing};
+use crate::{DeadReason, EnqueueRequest, JobId, ProcessId, Timestamp, Timing};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -391,4 +391,32 @@ pub async fn the_oldest_waiting_job_of_each_queue_is_told(rig: &Rig) {
     assert_eq!(all(rig).await.oldest, Some(secs(4)));
     let queue = sum(rig, Level::FiveMinutes, &LineName::Of("a".into()), None).await;
     assert_eq!(queue.oldest, Some(secs(2)));
+}
+
+/// Protects: what people are told of a database's load and latencies.
+pub async fn calls_are_counted_as_what_they_are(rig: &Rig) {
+    const CALLS: u64 = 20;
+    let counts = || {
+        let traffic = rig.storage.metrics.traffic();
+        (traffic.reads.count(), traffic.writes.count())
+    };
+    let before = counts();
+    let mut last = JobId::new();
+    for _ in 0..CALLS {
+        last = rig.put(request()).await;
+    }
+    let written = counts();
+    assert!(written.1 >= before.1 + CALLS, "{before:?} {written:?}");
+    // What a storage asks for itself, and tells other processes, is counted too; it is less than that.
+    assert!(written.0 < before.0 + CALLS, "what writes is no read: {before:?} {written:?}");
+    for _ in 0..CALLS {
+        rig.job(last).await;
+    }
+    let read = counts();
+    assert!(read.0 >= written.0 + CALLS, "{written:?} {read:?}");
+    assert!(read.1 < written.1 + CALLS, "what reads is no write: {written:?} {read:?}");
+    let traffic = rig.storage.metrics.traffic();
+    assert!(traffic.reads.sum() > Duration::ZERO && traffic.writes.sum() > Duration::ZERO, "calls take time");
+    let pool = traffic.pool;
+    assert!(pool.open >= 1 && pool.limit >= pool.open, "{pool:?}");
 }

@@ -221,6 +221,7 @@ macro_rules! __conformance_rules {
                 a_pending_job_is_dead_as_cancelled_at_once
                 scheduled_and_retrying_jobs_are_dead_as_cancelled_at_once
                 a_running_job_is_asked_and_its_process_hears_of_it
+                a_request_is_news_to_the_storage_of_its_process
                 asking_twice_is_asking_once
                 a_requested_cancel_overrules_a_retry
                 a_requested_cancel_overrules_a_throttle
@@ -547,6 +548,7 @@ macro_rules! __conformance_rules {
                 tallies_past_their_time_go
                 samples_are_kept_per_process_and_stretch
                 the_oldest_waiting_job_of_each_queue_is_told
+                calls_are_counted_as_what_they_are
             }
             audit {
                 an_edit_of_a_queue_is_written_down

@@ -32,3 +32,39 @@ impl BootInstant {
         Self::now().saturating_since(self)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Says in the child how far the clock is ahead of the monotonic one.
+    const CHILD: &str = "FORGE_TEST_BOOT_CLOCK";
+
+    fn ahead() -> Duration {
+        let monotonic = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        BootInstant::now()
+            .saturating_since(BootInstant(Duration::from_secs(monotonic.tv_sec.cast_unsigned())))
+    }
+
+    #[test]
+    fn a_day_of_sleep_is_a_day() {
+        if std::env::var_os(CHILD).is_some() {
+            println!("ahead {}", ahead().as_secs());
+            return;
+        }
+        // A namespace whose boot clock is a day ahead, and whose monotonic one is not: as after a day of suspend.
+        let slept = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--time", "--boottime", "86400", "--fork", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "runtime::boot_clock::tests::a_day_of_sleep_is_a_day", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&slept.stdout);
+        let there = said.lines().find_map(|line| line.split_once("ahead ")?.1.parse::<u64>().ok());
+        let there = there.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&slept.stderr)));
+        // A machine that is put to sleep meanwhile only makes it more.
+        assert!(there >= ahead().as_secs().min(86_400 * 365) + 86_399, "{there} s");
+    }
+}

@@ -86,4 +86,19 @@ mod tests {
         assert!(sample.disk_size.unwrap() > 1 << 20, "{sample:?}");
         assert_eq!(resources.look(Some(Path::new("/no/such/place"))).disk_free, None);
     }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_this_process_writes_is_counted_as_written() {
+        const SIZE: usize = 4 << 20;
+        // Beside the program, on a real disk: a temporary directory may be memory, of which nothing is counted.
+        let exe = std::env::current_exe().unwrap();
+        let mut file = tempfile::tempfile_in(exe.parent().unwrap()).unwrap();
+        let mut resources = Resources::new();
+        std::io::Write::write_all(&mut file, &vec![1; SIZE]).unwrap();
+        file.sync_all().unwrap();
+        let written = resources.look(None).disk_written.unwrap();
+        // Other tests of this program may write meanwhile, too.
+        assert!(written >= SIZE as u64, "{written}");
+    }
 }
