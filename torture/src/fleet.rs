@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -148,7 +149,7 @@ impl Site {
     /// When the process cannot be started.
     pub fn start(&self, command: &mut Command) -> io::Result<Worker> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log()?).spawn()?;
-        Ok(Worker { child })
+        Ok(Worker::of(child))
     }
 
     /// The program with some arguments, on this site's database.
@@ -200,17 +201,21 @@ impl Site {
     }
 }
 
+/// How long a process may take until it listens to signals, on a busy machine.
+const YOUNG: Duration = Duration::from_secs(10);
+
 /// A worker process, killed when it goes out of scope.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
+    started: Instant,
 }
 
 impl Worker {
     /// A process that was started in another way.
     #[must_use]
-    pub const fn of(child: Child) -> Self {
-        Self { child }
+    pub fn of(child: Child) -> Self {
+        Self { child, started: Instant::now() }
     }
 
     /// The process.
@@ -259,13 +264,17 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When it has not stopped within `limit`.
-    pub fn stop(&mut self, limit: Duration) -> io::Result<ExitStatus> {
+    /// When it has not stopped within `limit`, or ended in another way: by itself before, or with an error.
+    pub fn stop(&mut self, limit: Duration) -> io::Result<()> {
+        // One that has just been started dies of the signal, since it does not listen yet; it has not claimed anything.
+        let is_young = self.started.elapsed() < YOUNG;
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.has_exited()? {
-                return Ok(status);
+                let unheard = is_young && status.signal() == Some(Signal::TERM.as_raw());
+                let said = || io::Error::other(format!("worker {} ended with {status}", self.pid()));
+                return if status.success() || unheard { Ok(()) } else { Err(said()) };
             }
             if Instant::now() > deadline {
                 return Err(io::Error::other(format!(

@@ -87,6 +87,13 @@ pub fn executions(lines: &[Line], deaths: &[(u32, u64)]) -> Executions {
     jobs
 }
 
+/// How many executions ended with their process.
+#[must_use]
+pub fn interrupted(jobs: &Executions, deaths: &[(u32, u64)]) -> usize {
+    let died = |run: &&Execution| deaths.iter().any(|(pid, at)| *pid == run.pid && Some(*at) == run.end);
+    jobs.values().flatten().filter(died).count()
+}
+
 /// What must not be in a ledger.
 ///
 /// Two executions of a job under one claim; claims that do not grow; an execution that begins while an earlier one

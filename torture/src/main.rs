@@ -131,7 +131,7 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         Campaign::Kill if cli.short => {
             let every = Duration::from_millis(500);
             let kill =
-                Kill { seed, replicas: 2, jobs: 1_000, sleep_ms: 50, keys: 0, harm: secs(4), every, limit };
+                Kill { seed, replicas: 2, jobs: 4_000, sleep_ms: 50, keys: 0, harm: secs(4), every, limit };
             kill.run(&Site::new(program)?).await
         }
         Campaign::Kill => {

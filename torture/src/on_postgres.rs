@@ -79,7 +79,7 @@ impl OnPostgres {
         let site = || Site::on(program, cluster.url("postgres"));
         match self {
             Self::Kill => {
-                let (jobs, sleep_ms) = if short { (2_000, 50) } else { (50_000, 5) };
+                let (jobs, sleep_ms) = if short { (8_000, 50) } else { (50_000, 5) };
                 let harm = secs(if short { 4 } else { 600 });
                 let every = Duration::from_millis(500);
                 Kill { seed, replicas: 4, jobs, sleep_ms, keys: 0, harm, every, limit: secs(600) }

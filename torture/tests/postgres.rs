@@ -17,7 +17,7 @@ async fn replicas_killed_under_load_lose_nothing_and_run_nothing_twice_at_once()
     let site = Site::on(&program()?, cluster.url("postgres"))?;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
     let report =
-        Kill { seed: seed(), replicas: 4, jobs: 2_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
+        Kill { seed: seed(), replicas: 4, jobs: 8_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
             .run(&site)
             .await?;
     println!("{report}");

@@ -17,7 +17,7 @@ async fn processes_killed_under_load_lose_nothing_and_run_nothing_twice_at_once(
     let _turn = turn().await;
     let (harm, every) = (Duration::from_secs(4), Duration::from_millis(500));
     let report =
-        Kill { seed: seed(), replicas: 2, jobs: 1_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
+        Kill { seed: seed(), replicas: 2, jobs: 4_000, sleep_ms: 50, keys: 0, harm, every, limit: LIMIT }
             .run(&Site::new(&program()?)?)
             .await?;
     println!("{report}");

@@ -3,7 +3,7 @@
 use super::{Failure, QUICK, enqueue, open, verdict};
 use crate::audit;
 use crate::fleet::Site;
-use crate::ledger;
+use crate::ledger::{self, Executions};
 use crate::measured;
 use forge_jobs::EnqueueRequest;
 use serde_json::json;
@@ -71,12 +71,17 @@ impl Kill {
         for worker in &mut fleet {
             worker.stop(Duration::from_secs(30))?;
         }
-        let mut problems = self.problems(site, &ids, &deaths).await?;
+        let executions = ledger::executions(&ledger::read(&site.ledger())?, &deaths);
+        let mut problems = self.problems(site, &ids, &executions).await?;
+        let interrupted = ledger::interrupted(&executions, &deaths);
+        if interrupted == 0 {
+            problems.push(format!("none of {} kills hit a running job", deaths.len()));
+        }
         problems.extend(measured::problems(&storage, site.url(), ids.len()).await?);
         drop(storage);
         verdict(&problems).map_err(|e| format!("{e}\nThe workers said:\n{}", site.last_words()))?;
         Ok(format!(
-            "{} jobs on {} processes, {} kills in {harmed:.1?}, all done after {took:.1?}",
+            "{} jobs on {} processes, {} kills in {harmed:.1?} interrupted {interrupted} runs, all done after {took:.1?}",
             self.jobs,
             self.replicas,
             deaths.len()
@@ -91,13 +96,12 @@ impl Kill {
         &self,
         site: &Site,
         ids: &[String],
-        deaths: &[(u32, u64)],
+        executions: &Executions,
     ) -> Result<Vec<String>, Failure> {
         let ends = audit::ends(site.url()).await?;
-        let executions = ledger::executions(&ledger::read(&site.ledger())?, deaths);
-        let mut problems = ledger::problems(&executions);
+        let mut problems = ledger::problems(executions);
         problems.extend(audit::problems(site)?);
-        problems.extend(ledger::at_once(&executions, |job| {
+        problems.extend(ledger::at_once(executions, |job| {
             let at = ids.iter().position(|id| id == job)?;
             at.checked_rem(self.keys)
         }));

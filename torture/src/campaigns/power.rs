@@ -157,6 +157,9 @@ fn listen(output: ChildStdout, told: &Mutex<Told>) {
     }
 }
 
+/// Longest time until the first job is done.
+const TO_BEGIN: Duration = Duration::from_secs(60);
+
 /// What a reader sees as finished is acknowledged, too.
 async fn watch_finishes(site: &Site, told: &Mutex<Told>, time: Duration) -> Result<(), Failure> {
     let conn = Connection::open(site.database())?;
@@ -165,6 +168,9 @@ async fn watch_finishes(site: &Site, told: &Mutex<Told>, time: Duration) -> Resu
     let mut begun = Instant::now();
     let mut working = false;
     while !working || begun.elapsed() < time {
+        if !working && begun.elapsed() > TO_BEGIN {
+            return Err(format!("no job has finished within {TO_BEGIN:?}").into());
+        }
         let ids: Vec<[u8; 16]> =
             conn.prepare_cached(done)?.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
         if !working && !ids.is_empty() {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Short enough for a test, long enough for a busy machine.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 const JOBS: usize = 3;
 /// For scheduling, on a machine that is busy with other tests.
 const SLACK: Duration = Duration::from_secs(2);
