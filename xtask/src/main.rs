@@ -15,6 +15,7 @@ mod desktop;
 mod features;
 mod gallery;
 mod guards;
+mod lints;
 mod packages;
 mod panel;
 mod peers;

@@ -3,8 +3,8 @@
 use crate::beside::Beside;
 use crate::run::{Cmd, TestCount, cargo};
 use crate::{
-    alerts, book, charts, conformance, cron_cases, desktop, features, gallery, guards, packages, panel,
-    programs, root, schemathesis, tidy, wasm,
+    alerts, book, charts, conformance, cron_cases, desktop, features, gallery, guards, lints, packages,
+    panel, programs, root, schemathesis, tidy, wasm,
 };
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -94,13 +94,17 @@ pub(crate) fn run(names: &[String]) -> Result<(), String> {
     }
     drop(beside);
     println!("\n{}", summary(&lines, started.elapsed(), asked));
-    match lines
-        .into_iter()
-        .find_map(|line| if let End::Failed(e) = line.end { Some((line.name, e)) } else { None })
-    {
-        None => Ok(()),
-        Some((name, error)) => Err(format!("step {name}: {error}")),
-    }
+    judge(&lines, std::env::var_os("CI").is_some())
+}
+
+/// A step that was skipped is told to a person. Where nobody reads it, it is a failure: what was not run is not green.
+fn judge(lines: &[Line], is_ci: bool) -> Result<(), String> {
+    let wrong = lines.iter().find_map(|line| match &line.end {
+        End::Failed(why) => Some((line.name, why)),
+        End::Skipped(why) if is_ci => Some((line.name, why)),
+        _ => None,
+    });
+    wrong.map_or(Ok(()), |(name, why)| Err(format!("step {name}: {why}")))
 }
 
 fn summary(lines: &[Line], took: Duration, asked: impl Fn(&str) -> bool) -> String {
@@ -202,7 +206,7 @@ fn single_features() -> Result<End, String> {
     for set in sets {
         let args =
             ["clippy", "--quiet", "--package", "forge-jobs", "--no-default-features", "--features", &set];
-        cargo(args).args(["--", "-D", "warnings"]).run()?;
+        cargo(args).args(lints::denied()).run()?;
     }
     Ok(End::Done)
 }
@@ -237,7 +241,9 @@ fn with_a_window(step: fn() -> Result<End, String>) -> Result<End, String> {
 }
 
 fn docs() -> Result<End, String> {
-    cargo(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()?;
+    cargo(["doc", "--quiet", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", lints::denied_in_docs())
+        .run()?;
     Ok(End::Done)
 }
 
@@ -316,6 +322,16 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words:?} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_step_that_was_skipped_fails_where_nobody_reads_that_it_was() {
+        let line = |end| [Line { name: "window", took: Duration::ZERO, end }];
+        let skipped = line(End::Skipped("no display".into()));
+        assert_eq!(judge(&skipped, false), Ok(()));
+        assert_eq!(judge(&skipped, true), Err("step window: no display".into()));
+        assert_eq!(judge(&line(End::Failed("it broke".into())), false), Err("step window: it broke".into()));
+        assert_eq!(judge(&line(End::Done), true), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Never skipped in silence: a panel that was not compiled was not checked.
 
 use crate::run::{Cmd, cargo};
-use crate::{debian, root};
+use crate::{debian, lints, root};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub(crate) fn check() -> Result<(), String> {
     let packages = CRATES.iter().flat_map(|name| ["--package", name]);
     let args: Vec<_> =
         packages.chain(["--no-default-features", "--features", VIEWS, "--target", TARGET]).collect();
-    toolchain.cargo("clippy").args(&args).args(["--", "-D", "warnings"]).run()?;
+    toolchain.cargo("clippy").args(&args).args(lints::denied()).run()?;
     toolchain.cargo("build").args(&args).run()
 }
 
