@@ -198,15 +198,17 @@ fn example_names() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// Each feature of the queue crate must stand alone, and so must the crate without any.
+/// Each crate must stand alone, without features and with each of them: what is built as a whole has the features of all.
 fn single_features() -> Result<End, String> {
-    let manifest = root::workspace().join("crates/forge-jobs/Cargo.toml");
-    let mut sets = vec![String::new()];
-    sets.extend(features::of_manifest(&manifest)?);
-    for set in sets {
-        let args =
-            ["clippy", "--quiet", "--package", "forge-jobs", "--no-default-features", "--features", &set];
-        cargo(args).args(lints::denied()).run()?;
+    for krate in root::crates()? {
+        let manifest = root::workspace().join("crates").join(&krate).join("Cargo.toml");
+        let mut sets = vec![String::new()];
+        sets.extend(features::of_manifest(&manifest)?);
+        for set in sets {
+            let args =
+                ["clippy", "--quiet", "--package", &krate, "--no-default-features", "--features", &set];
+            cargo(args).args(lints::denied()).run()?;
+        }
     }
     Ok(End::Done)
 }

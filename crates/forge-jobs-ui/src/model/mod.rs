@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod diff;
+#[cfg(feature = "panel")]
 pub mod filter;
 pub mod format;
 pub mod json;
