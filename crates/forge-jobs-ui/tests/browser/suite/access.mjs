@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { list, scheduled } from './checks.mjs';
-import { acts, alert, box, button, chosen, field, heading, ids, main, said, someJobs, tab } from './person.mjs';
+import { acts, alert, box, button, chosen, field, heading, ids, link, main, said, someJobs, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -102,5 +102,32 @@ check('a session that ends while one works leads to the login, and back to the p
   await logIn(page, token);
   await heading(page, 'mail').waitFor();
   world.holds("SELECT CASE WHEN paused THEN 1 ELSE 0 END AS paused FROM {t}queues WHERE name = 'mail'", [{ paused: 0 }]);
+  await guarded.stop();
+}, { real, expect: ['401', 'ERR_'] });
+
+check('a host that has a login of its own has it for the panel too, and its end', async (page, world) => {
+  const { file, tokens: [token] } = people(world, 'operator');
+  const guarded = await world.serve('--tokens', file);
+  // What a host writes with `PanelService::with_login_page`, and its page.
+  await page.route('**/panel/**', async (route) => {
+    if (route.request().resourceType() !== 'document') return route.continue();
+    const response = await route.fetch();
+    const text = await response.text();
+    assert.match(text, /data-api="[^"]*"/);
+    await route.fulfill({ response, body: text.replace(/data-api="[^"]*"/, '$& data-login="/who"') });
+  });
+  await page.route('**/who', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><h1>Who are you?</h1>' }));
+  await page.goto(`${guarded.url}/panel/queues/mail`);
+  await main(page).getByText('Nobody is logged in here').waitFor();
+  assert.equal(await login(page).count(), 0, 'no token is asked for');
+  await link(main(page), 'Log in').click();
+  await page.waitForURL(`${guarded.url}/who`);
+  await page.getByRole('heading', { name: 'Who are you?' }).waitFor();
+  const answer = await page.request.post(`${guarded.url}/api/v1/session`, { data: { token } });
+  assert.ok(answer.ok(), `${answer.status()}`);
+  await page.goto(`${guarded.url}/panel/queues/mail`);
+  await heading(page, 'mail').waitFor();
+  await page.getByText('operator-vera · operator').waitFor();
+  assert.equal(await button(page, 'Log out').count(), 0);
   await guarded.stop();
 }, { real, expect: ['401', 'ERR_'] });
