@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// How often a process confirms that it is alive, unless [`RuntimeConfig`](crate::RuntimeConfig) says otherwise.
 ///
-/// Also the longest time until a cancel request reaches a running job in another process.
+/// Also the longest time until a cancel request is seen that was made through another process, where the hint that tells of
+/// it is lost.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 /// Silence after which a process counts as dead and its jobs are revived.
 pub const STALE_AFTER: Duration = Duration::from_secs(45);

@@ -2,7 +2,7 @@
 //!
 //! Counters and histograms come from what was added up since the database was made, so they are of the whole cluster,
 //! whichever process is scraped: scrape one, or take the maximum. Labels are queues, kinds, states and reasons and
-//! nothing else, each bounded; no payload, error text or id is in it. `docs/telemetry.md` has the table.
+//! nothing else; no payload, error text or id is in it. What is counted has a bound of names; gauges name each queue. `docs/telemetry.md` has the table.
 
 use crate::metrics::{Histogram, Level, LineName, Source, Tally};
 use crate::storage::{ProcessRow, QueueCounts, SeriesParams, Storage, StorageError};

@@ -209,14 +209,14 @@ impl PostgresConfig {
         &self.application_name
     }
 
-    /// Silence after which the system asks whether the server is still there; `None`: as the system has it.
+    /// Silence after which the system asks whether the server is still there; `None`: 15 s.
     #[must_use]
     pub const fn keepalives_idle(&self) -> Option<Duration> {
         self.keepalives_idle
     }
 
-    /// How long sent bytes may stay unacknowledged before the system gives the connection up; `None`: as the system
-    /// has it.
+    /// How long sent bytes may stay unacknowledged before the system gives the connection up; `None`: 20 s. On
+    /// Linux only.
     #[must_use]
     pub const fn tcp_user_timeout(&self) -> Option<Duration> {
         self.tcp_user_timeout

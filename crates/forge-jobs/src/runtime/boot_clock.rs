@@ -64,7 +64,6 @@ mod tests {
         let said = String::from_utf8_lossy(&slept.stdout);
         let there = said.lines().find_map(|line| line.split_once("ahead ")?.1.parse::<u64>().ok());
         let there = there.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&slept.stderr)));
-        // A machine that is put to sleep meanwhile only makes it more.
-        assert!(there >= ahead().as_secs().min(86_400 * 365) + 86_399, "{there} s");
+        assert!(there >= ahead().as_secs() + 86_399, "{there} s");
     }
 }

@@ -29,7 +29,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 pub struct RuntimeConfig {
     /// How often this process confirms that it is alive. Default 10 s.
     ///
-    /// Also the longest time until a cancel request made in another process is seen, where no notification tells of it.
+    /// Also the longest time until a cancel request made in another process is seen, where the hint that
+    /// tells of it is lost.
     pub heartbeat_interval: Duration,
     /// Silence after which another process counts as dead. Default 45 s, at least four heartbeats.
     ///

@@ -50,8 +50,8 @@ pub(super) fn tell_news(changes: &watch::Sender<Changes>) {
 }
 
 /// Calls `look` when the write-ahead log beside `file` changes, and `news` when a process takes its lock's file away, or
-/// one that tells of news, by whichever process. A hint only: where the platform offers no such watch, or it fails, polling finds the same a little
-/// later.
+/// one that tells of news, by whichever process. A hint only: where the platform offers no such watch, or it fails,
+/// polling finds the same a little later.
 pub(super) fn watch_files(
     file: &Path,
     look: impl Fn() + Send + 'static,
