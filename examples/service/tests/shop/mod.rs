@@ -5,6 +5,7 @@ use forge_jobs::storage::{JobFilter, ListParams, PostgresConfig};
 use forge_jobs::testing::wait_until;
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Job, JobStatus, Storage};
 use forge_test_cluster::{Databases, TestDatabase, connect};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -141,8 +142,8 @@ impl Replica {
 
     /// Sends SIGTERM and gives the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
         self.child.wait().unwrap().code()
     }
 }
