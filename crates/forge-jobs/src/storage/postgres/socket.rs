@@ -17,6 +17,7 @@ pub(super) struct Alive {
     /// Probes without an answer.
     pub(super) retries: u32,
     /// How long data may stay unacknowledged. Linux only.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems have no such option"))]
     pub(super) unacknowledged: Duration,
 }
 
