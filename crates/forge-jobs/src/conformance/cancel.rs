@@ -45,13 +45,11 @@ pub async fn scheduled_and_retrying_jobs_are_dead_as_cancelled_at_once(rig: &Rig
 pub async fn a_request_is_news_to_the_storage_of_its_process(rig: &Rig) {
     let process = rig.process().await;
     let claimed = rig.running(process).await;
-    let mut changes = rig.storage.jobs.changes();
-    let before = changes.borrow_and_update().news;
+    let changes = rig.storage.jobs.changes();
+    let before = changes.borrow().news;
     cancel(rig, claimed.job.id).await;
-    tokio::time::timeout(secs(30), changes.wait_for(|c| c.news > before))
-        .await
-        .expect("it is told")
-        .expect("the storage lives");
+    // With the answer, not some time after it: whoever polls tells of something sooner or later.
+    assert!(changes.borrow().news > before);
 }
 
 /// Protects: cancellation reaches other replicas.

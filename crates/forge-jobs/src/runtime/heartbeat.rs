@@ -14,9 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Least time for a call between two heartbeats, however short those are.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
+/// Least time between two heartbeats for the sake of news.
+const NEWS_GAP: Duration = Duration::from_millis(20);
+/// How soon a heartbeat is tried again that news asked for and that failed.
+const NEWS_AGAIN: Duration = Duration::from_secs(1);
 /// How soon a registration is tried again.
 const REGISTER_AGAIN: Duration = Duration::from_secs(1);
 
@@ -27,15 +32,24 @@ pub(crate) async fn run(core: Arc<Core>) {
     let mut news = changes.borrow_and_update().news;
     // The first one takes the lead, if that is free.
     round(&core).await;
+    // Whether there are news that no heartbeat has brought yet.
+    let mut waiting = false;
     loop {
-        let wait = until_next(&core);
-        tokio::select! {
+        let begun = Instant::now();
+        let wait = if waiting { until_next(&core).min(NEWS_AGAIN) } else { until_next(&core) };
+        let asked = tokio::select! {
             _ = ended.wait_for(|e| *e) => return,
-            () = tokio::time::sleep(wait) => {}
-            () = core.registrations.notified() => {}
-            () = more(&mut changes, &mut news) => {}
+            () = tokio::time::sleep(wait) => false,
+            () = core.registrations.notified() => false,
+            () = more(&mut changes, &mut news) => true,
+        };
+        if asked {
+            waiting = true;
+            // However often somebody asks, the database has other work too.
+            tokio::time::sleep_until(begun + NEWS_GAP).await;
         }
-        round(&core).await;
+        let confirmed = round(&core).await;
+        waiting &= !confirmed;
     }
 }
 
@@ -67,7 +81,9 @@ fn fence_in(core: &Core, session: &Session) -> Duration {
     (core.config.stale_after / 2).saturating_sub(session.unconfirmed_for())
 }
 
-async fn round(core: &Arc<Core>) {
+/// Beats for each session; says whether all that could be confirmed were.
+async fn round(core: &Arc<Core>) -> bool {
+    let mut confirmed = true;
     for session in core.sessions.all() {
         // Before any write: a machine that slept must not confirm what it may have lost.
         if !session.is_lost() && fence_in(core, &session).is_zero() {
@@ -75,16 +91,18 @@ async fn round(core: &Arc<Core>) {
             core.lose(&session);
         }
         if !session.is_lost() && !session.is_leaving() {
-            beat(core, &session).await;
+            confirmed &= beat(core, &session).await;
         }
     }
     end_retired(core).await;
     if core.sessions.current().is_none() && !core.is_stopping() {
         register(core).await;
     }
+    confirmed
 }
 
-async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
+/// One heartbeat; says whether it was answered.
+async fn beat(core: &Arc<Core>, session: &Arc<Session>) -> bool {
     let sent = BootInstant::now();
     let lease = core.lease();
     let lead_for = Some(lease).filter(|_| core.may_lead(session));
@@ -96,6 +114,7 @@ async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
     };
     let limit = fence_in(core, session).max(Duration::from_millis(1));
     let answer = tokio::time::timeout(limit, core.storage.processes.heartbeat(params)).await;
+    let answered = matches!(answer, Ok(Ok(_)));
     match answer {
         Ok(Ok(Heartbeat::Alive { cancels, settings_version, leads })) => {
             session.confirm(sent);
@@ -117,6 +136,7 @@ async fn beat(core: &Arc<Core>, session: &Arc<Session>) {
         // The next round decides whether to fence.
         Err(_) => {}
     }
+    answered
 }
 
 /// Ends the registrations of sessions that are out of use and hold nothing any more; what the database thinks they

@@ -202,9 +202,9 @@ async fn enqueues_at_once_share_their_commits() {
     assert!(futures_util::poll!(callers.as_mut()).is_pending());
     locker.batch_execute("COMMIT").await.unwrap();
     assert!(callers.await.into_iter().all(|inserted| inserted == Inserted::Inserted));
-    // Two writers at a time, and a notification now and then.
+    // Two writers at a time, a notification now and then, and what listening takes to begin.
     let sent = handle.statements() - before;
-    assert!(sent <= 8, "64 enqueues took {sent} statements");
+    assert!(sent <= 16, "64 enqueues took {sent} statements");
 }
 
 #[tokio::test(flavor = "multi_thread")]

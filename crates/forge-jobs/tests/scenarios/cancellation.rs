@@ -1,7 +1,8 @@
 //! Here, in another process, never twice.
 
-use crate::support::{Db, next, puppets, quick, request, runtime, soon};
+use crate::support::{Db, next, puppets, quick, request, runtime, soon, until};
 use forge_jobs::storage::{CancelOutcome, VerbParams};
+use forge_jobs::testing::{Faults, FlakyStorage, Operation, When};
 use forge_jobs::{CancelCause, DeadReason, HandlerRegistry, JobId, JobOutcome, JobStatus, RuntimeConfig};
 use std::time::Duration;
 
@@ -84,10 +85,12 @@ async fn a_job_claimed_ahead_is_cancelled_without_running() {
         .map(|r| r.unwrap().id)
         .collect();
     let first = next(&mut started).await;
+    // All at once: what stands in the buffer for long goes back.
+    let asked: Vec<_> =
+        ids.iter().filter(|id| **id != first.id).map(|id| handle.request_cancel(id)).collect();
     let mut ahead = 0;
-    for id in ids.iter().filter(|id| **id != first.id) {
-        let answer = handle.request_cancel(id).await.unwrap();
-        ahead += u32::from(matches!(answer, CancelOutcome::Requested { .. }));
+    for answer in asked {
+        ahead += u32::from(matches!(answer.await.unwrap(), CancelOutcome::Requested { .. }));
     }
     assert!(ahead > 0, "none was claimed ahead");
     let ran = first.id;
@@ -128,6 +131,27 @@ async fn a_job_of_this_process_is_told_at_once_by_whichever_way_it_is_cancelled(
     db.stop(handle).await;
 }
 
+#[tokio::test]
+async fn a_cancel_whose_heartbeat_fails_is_told_by_another_one_soon() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    // The first one is that of the start.
+    let faults = Faults::new().refuse(Operation::Heartbeat, When::First(2));
+    let flaky = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let runtime = runtime(&flaky, handlers).with_config(rarely_beating());
+    let handle = runtime.start().await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let puppet = next(&mut started).await;
+    until("the first heartbeat", async || faults.failed(Operation::Heartbeat) >= 1).await;
+    db.storage.jobs.cancel(VerbParams { ids: vec![id], actor: None, now: None }).await.unwrap();
+    assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Requested);
+    assert_eq!(faults.failed(Operation::Heartbeat), 2);
+    puppet.end(JobOutcome::Failed("stopped".into()));
+    db.until_status(id, JobStatus::Dead).await;
+    db.stop(handle).await;
+}
+
 /// Long before its next heartbeat a test has failed.
 fn rarely_beating() -> RuntimeConfig {
     let mut config = quick();
@@ -141,9 +165,10 @@ async fn another_process_is_told(config: RuntimeConfig) {
     let mut handlers = HandlerRegistry::new();
     let mut started = puppets(&mut handlers, "k");
     let elsewhere = db.another().await;
-    let worker = runtime(&elsewhere, handlers).with_config(config);
+    let worker = runtime(&elsewhere, handlers).with_config(config.clone());
     let busy = worker.start().await.unwrap();
-    let here = runtime(&db.storage, HandlerRegistry::new());
+    // By the same window: each judges the silence of others by its own.
+    let here = runtime(&db.storage, HandlerRegistry::new()).with_config(config);
     let handle = here.start().await.unwrap();
     let id = here.enqueue(request("k")).await.unwrap().id;
     let puppet = next(&mut started).await;

@@ -63,7 +63,13 @@ pub(super) fn watch_files(
     };
     let mut log = file.file_name()?.to_owned();
     log.push("-wal");
-    let is_lock = |path: &PathBuf| path.extension().is_some_and(|e| e == "lock");
+    let mut locks = file.file_name()?.to_owned();
+    locks.push("-forge");
+    // By the name of its directory: the platform may know that by another path.
+    let is_lock = move |path: &PathBuf| {
+        path.extension().is_some_and(|e| e == "lock")
+            && path.parent().and_then(Path::file_name).is_some_and(|dir| dir == locks)
+    };
     // A commit writes many times, and a busy file is written without end: each write would wake this thread. Nobody looks
     // more often than each gap anyway, and what is written to one file while this sleeps is mostly one event. In
     // between it stays awake for a while, to be through with the events of other files and with what it is asked for.
@@ -76,7 +82,7 @@ pub(super) fn watch_files(
                 std::thread::sleep(LOOK_GAP);
                 slept = Some(Instant::now());
             }
-        } else if event.kind.is_remove() && event.paths.iter().any(is_lock) {
+        } else if event.kind.is_remove() && event.paths.iter().any(&is_lock) {
             news();
         }
     };

@@ -41,6 +41,10 @@ impl Locks {
         Some(self.directory.as_ref()?.join(format!("{process}.lock")))
     }
 
+    fn news(&self, process: ProcessId) -> Option<PathBuf> {
+        Some(self.directory.as_ref()?.join(format!("{process}.news.lock")))
+    }
+
     /// Takes the lock of a process that registers. [`io::ErrorKind::WouldBlock`] if somebody else has it.
     pub(super) fn take(&self, process: ProcessId) -> io::Result<()> {
         let (Some(directory), Some(path)) = (&self.directory, self.path(process)) else { return Ok(()) };
@@ -68,7 +72,8 @@ impl Locks {
     /// Gives the lock of a process up, and removes its file: its registration has ended.
     pub(super) fn remove(&self, process: ProcessId) {
         self.held().remove(&process);
-        if let Some(path) = self.path(process) {
+        // That of its news is there if whoever told of them was killed at it.
+        for path in [self.path(process), self.news(process)].into_iter().flatten() {
             // A file that stays behind costs a look and nothing else.
             let _ = std::fs::remove_file(path);
         }
@@ -77,9 +82,8 @@ impl Locks {
     /// Tells the others that a heartbeat would bring news, as they hear when a process leaves: the lead is free, or a job
     /// that runs in this process was asked to stop. Its lock stays.
     pub(super) fn tell(&self, process: ProcessId) {
-        let Some(directory) = &self.directory else { return };
+        let Some(path) = self.news(process) else { return };
         // A file that comes and goes. If that fails they find out at their next heartbeat.
-        let path = directory.join(format!("{process}.news.lock"));
         if File::create(&path).is_ok() {
             let _ = std::fs::remove_file(path);
         }

@@ -126,8 +126,9 @@ fn request(
 ) -> Result<CancelOutcome, Fault> {
     if cx.conn.prepare_cached(ASK)?.execute(params![claim.seq, now])? > 0 {
         note_by(cx, claim.seq, now, "cancel_requested", Some(claim), actor)?;
-        cx.effects.news = true;
     }
+    // Also of one that was asked before: whoever asks again may do so because nothing happened.
+    cx.effects.news = true;
     let id: Option<[u8; 16]> =
         cx.conn.prepare_cached(PROCESS_ID)?.query_row([claim.process], |r| r.get(0)).optional()?;
     // A claim without a process row is one of a dead process; nobody has its identity.
