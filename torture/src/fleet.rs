@@ -268,6 +268,9 @@ impl Worker {
     pub fn stop(&mut self, limit: Duration) -> io::Result<()> {
         // One that has just been started dies of the signal, since it does not listen yet; it has not claimed anything.
         let is_young = self.started.elapsed() < YOUNG;
+        if let Some(status) = self.has_exited()? {
+            return Err(io::Error::other(format!("worker {} ended by itself with {status}", self.pid())));
+        }
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + limit;
         loop {

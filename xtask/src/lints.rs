@@ -8,9 +8,12 @@ use std::sync::OnceLock;
 /// Rust 1.95: its lints have been heeded.
 const HEEDED: u32 = 95;
 
+/// What makes each warning of clippy a failure.
+pub(crate) const DENIED: &[&str] = &["--", "-D", "warnings"];
+
 /// What comes after clippy's own arguments.
 pub(crate) fn denied() -> &'static [&'static str] {
-    if are_heeded() { &["--", "-D", "warnings"] } else { &[] }
+    if are_heeded() { DENIED } else { &[] }
 }
 
 /// The flags of rustdoc.
