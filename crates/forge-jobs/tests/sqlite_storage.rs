@@ -17,7 +17,9 @@ use forge_jobs::{
     Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
     RuntimeConfig, Storage, Timestamp, Timing,
 };
+use futures_util::future::join_all;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{HANG, claim, dir, job, open, register, sql};
@@ -32,25 +34,13 @@ async fn sixty_four_enqueues_at_once_make_at_most_four_commits_and_a_bad_one_fai
     // Held back until all of them wait, by a writer of another program.
     let mut blocker = rusqlite::Connection::open(&file).unwrap();
     let lock = blocker.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
-    let waiting: Vec<_> = (0..64)
-        .map(|n| {
-            let enqueuer = enqueuer.clone();
-            let kind = if n == 40 { "not a kind!" } else { "k" };
-            tokio::spawn(async move { enqueuer.enqueue(EnqueueRequest::new(kind, n)).await })
-        })
-        .collect();
-    // Every task has sent its command before the lock is given up: they run up to their first await. The runtime comes
-    // back here before it has run all of them, but runs some more each time.
-    for _ in 0..64 {
-        tokio::task::yield_now().await;
-    }
+    let kind = |n| if n == 40 { "not a kind!" } else { "k" };
+    let mut waiting = pin!(join_all((0..64).map(|n| enqueuer.enqueue(EnqueueRequest::new(kind(n), n)))));
+    // Each has sent its command before the lock is given up: once polled they wait for the answer.
+    assert!(futures_util::poll!(waiting.as_mut()).is_pending());
     lock.commit().unwrap();
-    let mut bad = Vec::new();
-    for (n, waiting) in waiting.into_iter().enumerate() {
-        if tokio::time::timeout(HANG, waiting).await.unwrap().unwrap().is_err() {
-            bad.push(n);
-        }
-    }
+    let answers = tokio::time::timeout(HANG, waiting).await.unwrap();
+    let bad: Vec<_> = (0..64).filter(|n| answers[*n].is_err()).collect();
     assert_eq!(bad, [40]);
     let commits = sqlite.commits() - before;
     assert!((1..=4).contains(&commits), "{commits} commits");
