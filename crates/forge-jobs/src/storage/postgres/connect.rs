@@ -8,6 +8,7 @@ use crate::config::{PostgresConfig, PostgresHost, TlsMode};
 use crate::storage::StorageError;
 use futures_util::future::poll_fn;
 use std::error::Error as StdError;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -41,6 +42,23 @@ pub(super) struct Server {
     note: Option<String>,
 }
 
+/// Leads connections through the socket in a directory.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "where there are no sockets in directories it is an error")]
+fn over(dir: &Path, config: &mut Config) -> Result<(), StorageError> {
+    config.host_path(dir);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn over(dir: &Path, _: &mut Config) -> Result<(), StorageError> {
+    let detail = format!(
+        "there are no sockets in directories on this system: name a host in the place of {}",
+        dir.display()
+    );
+    Err(StorageError::unavailable(detail))
+}
+
 impl Server {
     pub(super) fn of(settings: &PostgresConfig) -> Result<Self, StorageError> {
         let mut config = Config::new();
@@ -53,7 +71,7 @@ impl Server {
         let host = match settings.host() {
             PostgresHost::Name(name) => Some((name.clone(), settings.port())),
             PostgresHost::SocketDir(dir) => {
-                config.host_path(dir);
+                over(dir, &mut config)?;
                 None
             }
         };
