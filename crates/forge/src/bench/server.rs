@@ -91,7 +91,11 @@ impl Server {
         config.connect_timeout(c.connect_timeout());
         match c.host() {
             PostgresHost::Name(name) => config.host(name),
+            #[cfg(unix)]
             PostgresHost::SocketDir(dir) => config.host_path(dir),
+            // The storage has refused it before.
+            #[cfg(not(unix))]
+            PostgresHost::SocketDir(_) => &mut config,
         };
         if let Some(password) = c.password() {
             config.password(password.expose());
