@@ -5,8 +5,9 @@
 //   cargo xtask panel --mock --check [WORD…]   on the queue that is made up in the page
 //
 // builds what is needed and calls this. STORAGE is sqlite, postgres or mock; FORGE and FORGE_DB name the programs, PAGE the
-// directory of the made-up queue, CHROMIUM the browser, SHOTS a directory for pictures. Words pick the checks whose name
-// holds one of them. What is done through the page is asked of the tables themselves.
+// directory of the made-up queue, CHROMIUM the browser, SHOTS a directory for pictures. SLOW makes answers late and the page
+// slow: what a check does not wait for it then misses. Words pick the checks whose name holds one of them. What is done
+// through the page is asked of the tables themselves.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -48,6 +49,29 @@ if (world.isReal) {
   await world.restart();
 }
 
+// A check that hangs is told by its name, and the others go on. The longest takes half a minute, and a machine may be busy.
+const LIMIT = 180_000;
+async function within(limit, what, work) {
+  let timer;
+  const late = new Promise((_, lost) => {
+    timer = setTimeout(() => lost(new Error(`${what} has taken longer than ${limit / 1000} s`)), limit);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function slow(page) {
+  await page.route('**/api/v1/**', async (route) => {
+    await new Promise((done) => setTimeout(done, 100 + 300 * Math.random()));
+    await route.continue().catch(() => {});
+  });
+  const session = await page.context().newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 3 });
+}
+
 // Runs a check on a page of its own. An error on the page fails it, and so does a payload that became more than text.
 async function run({ name, run: body, real: notMadeUp, made, alone, expect = [], ...options }) {
   const why = world.isReal ? made && `the made-up queue alone: ${made}` : notMadeUp && `not on the made-up queue: ${notMadeUp}`;
@@ -65,7 +89,8 @@ async function run({ name, run: body, real: notMadeUp, made, alone, expect = [],
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
   try {
-    await body(page, world);
+    if (process.env.SLOW) await slow(page);
+    await within(LIMIT, 'the check', body(page, world));
     assert.equal(await page.evaluate(() => window.hacked), undefined);
     assert.deepEqual(errors.filter((text) => !expect.some((known) => text.includes(known))), []);
     end.passed += 1;
@@ -76,7 +101,10 @@ async function run({ name, run: body, real: notMadeUp, made, alone, expect = [],
     if (errors.length) console.log(`        page: ${errors.join(' | ')}`);
     if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `failed-${storage}-${end.failed}.png`) });
   }
-  await context.close();
+  await within(LIMIT, 'the end of its page', context.close()).catch((error) => {
+    end.failed += 1;
+    console.log(`FAILED  ${took()}  ${name}: ${error.message}`);
+  });
 }
 
 // One after the other: what one of them does draws the lists of the others anew. Those that end the server come last.

@@ -31,6 +31,9 @@ export function world() {
   const dir = mkdtempSync(join(tmpdir(), 'forge-panel-'));
   const { database, leave } = place(dir);
   const servers = new Set();
+  process.on('exit', () => {
+    for (const child of servers) child.kill('SIGKILL');
+  });
   // What is in the tables, past the program and its API: `{t}queues` is the table of queues of either storage.
   const rows = (sql) => JSON.parse(execFileSync(FORGE_DB, [database, 'rows', sql], { encoding: 'utf8', timeout: 30000 }));
   const one = (sql) => {
@@ -68,7 +71,7 @@ export function world() {
     const stop = () =>
       new Promise((gone) => {
         servers.delete(child);
-        if (child.exitCode !== null) return gone();
+        if (child.exitCode !== null || child.signalCode !== null) return gone();
         child.on('exit', gone);
         child.kill('SIGKILL');
       });

@@ -88,12 +88,12 @@ check('how far a job is moves on while nothing else happens', async (page, world
   await stands(page, 'running');
   const far = () => main(page).getByRole('progressbar', { name: 'Progress' }).getAttribute('value').then(Number);
   const before = await far();
-  await page.waitForFunction((before) => Number(document.querySelector('main progress')?.getAttribute('value')) > before + 20, before);
+  await page.waitForFunction((before) => Number(document.querySelector('main progress')?.getAttribute('value')) > before + 10, before);
   // The processes tell it too.
   await world.go(page, '/processes');
   const told = main(page).getByText(/^\d+ of 600/);
   const first = Number.parseInt(await told.textContent(), 10);
-  await page.waitForFunction((first) => [...document.querySelectorAll('main *')].some((e) => e.children.length === 0 && Number(/^(\d+) of 600/.exec(e.textContent)?.[1]) > first + 20), first);
+  await page.waitForFunction((first) => [...document.querySelectorAll('main *')].some((e) => e.children.length === 0 && Number(/^(\d+) of 600/.exec(e.textContent)?.[1]) > first + 10), first);
   await world.go(page, `/jobs/${made.id}`);
   await button(acts(page), 'Cancel').click();
   await answer(page, 'Cancel 1 job?', 'Cancel 1 job');

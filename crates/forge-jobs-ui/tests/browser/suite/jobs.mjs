@@ -22,20 +22,18 @@ check('pages of a list have no job twice, none is left out, and the first is a l
   await world.go(page, '/jobs?queue=pages&kind=waits');
   const seen = new Set();
   const pager = main(page).getByRole('navigation', { name: 'Pages of the list' });
-  for (let first = ''; ; ) {
-    await page.waitForFunction((first) => {
-      const box = document.querySelector('main input[aria-label^="Choose 0"]');
-      return box && box.getAttribute('aria-label') !== `Choose ${first}`;
-    }, first);
-    const found = await ids(page);
-    for (const id of found) {
+  const next = pager.getByRole('link', { name: 'Next page' });
+  for (const [length, last] of [[50, false], [50, false], [20, true]]) {
+    await page.waitForFunction(([seen, length]) => {
+      const boxes = [...document.querySelectorAll('main input[aria-label^="Choose 0"]')];
+      return boxes.length === length && !seen.includes(boxes[0].getAttribute('aria-label').slice('Choose '.length));
+    }, [[...seen], length]);
+    for (const id of await ids(page)) {
       assert.ok(!seen.has(id), `${id} came twice`);
       seen.add(id);
     }
-    first = found[0];
-    const next = pager.getByRole('link', { name: 'Next page' });
-    if (!(await next.count())) break;
-    await next.click();
+    if (last) await next.waitFor({ state: 'hidden' });
+    else await next.click();
   }
   assert.deepEqual([...seen].sort(), made.map((job) => job.id).sort());
   await pager.getByRole('link', { name: 'First page' }).click();
@@ -355,8 +353,8 @@ check('errors by sort: the jobs of one are a link away, and its dead are retried
   await world.go(page, '/dead?queue=sorts');
   await lists(page, made.map((job) => job.id));
   const sorts = main(page).getByRole('listitem').filter({ has: page.getByRole('button', { name: /^Retry its dead: / }) });
-  assert.equal(await sorts.count(), 1);
-  await sorts.getByRole('link').first().click();
+  // The errors are counted after the jobs are read. More than one of them would be in the way of the click.
+  await sorts.getByRole('link').click();
   await page.waitForURL(/error_group=/);
   await someJobs(page);
   for (const { id } of made) await box(page, id).waitFor();
