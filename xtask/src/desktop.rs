@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The checks take half a minute; more means that a window or a driver hangs.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// What the window is made of, what draws it where no display is, what drives it, and what reads the database after.
 const PACKAGES: [&str; 8] = [
     "libwebkit2gtk-4.1-dev",

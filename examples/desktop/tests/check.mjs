@@ -68,7 +68,7 @@ window = await driven(world);
 
 await check('a window opens, a folder is chosen, its files are hashed, and what is there twice is shown', async () => {
   await window.seen('#choose');
-  assert.equal(windows(world).length, 1);
+  await until('there is one window', () => windows(world).length === 1);
   await window.type('#path', folder);
   await window.click('#choose button');
   await until('all is hashed', async () => (await window.text('#hashed')) === String(contents.size));
@@ -149,7 +149,8 @@ await check('copies become hard links once it is confirmed, and not before', asy
   await until('the group is gone', async () => (await window.js("() => document.querySelectorAll('#rows tr').length")) === 2);
   assert.equal(inode(kept), inode(copy));
   assert.equal(inode(kept), inode('copies/photo-31 (2).raw'));
-  assert.equal(jobs("WHERE kind = 'file.link' AND status = 'done'").length, 2);
+  // A link is there before its job has ended.
+  await until('both links are done', () => jobs("WHERE kind = 'file.link' AND status = 'done'").length === 2);
   assert.equal(await window.js('() => window.hacked ?? null'), null);
 });
 
@@ -175,7 +176,7 @@ await check('it listens on nothing, and neither does what it has started', async
   assert.match(first.said, /a second start: the window is in front/);
   assert.equal(jobs("WHERE kind = 'window.show' AND status = 'done'").length > 0, true);
   assert.deepEqual(registered(), [first.pid]);
-  assert.equal(windows(world).length, 1);
+  await until('there is one window', () => windows(world).length === 1);
 
   first.kill('SIGTERM');
   assert.equal(await first.ended, 0, first.said);
@@ -201,8 +202,11 @@ await check('what runs when the window closes or the machine sleeps, runs on and
   const begun = await allRun();
 
   // Handed back uncharged, within the half second that jobs have here.
-  await until('the window is there', () => windows(world).length === 1);
-  await askToClose(world, windows(world)[0]);
+  const [shown] = await until('the window is there', () => {
+    const all = windows(world);
+    return all.length === 1 && all;
+  });
+  await askToClose(world, shown);
   assert.equal(await first.ended, 0, first.said);
   const left = hashes("status <> 'done'");
   assert.deepEqual(left.map((job) => job.id).sort(), [...begun.keys()].sort());
@@ -229,7 +233,7 @@ await check('what runs when the window closes or the machine sleeps, runs on and
   assert.deepEqual(claims('running'), asleep);
   second.kill('SIGCONT');
   const awake = await allRun(asleep);
-  assert.equal(windows(world).length, 1);
+  await until('there is one window', () => windows(world).length === 1);
   assert.deepEqual(registered(), [second.pid]);
   second.kill('SIGTERM');
   assert.equal(await second.ended, 0, second.said);

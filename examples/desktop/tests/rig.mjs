@@ -6,7 +6,7 @@ import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const LIMIT = 30_000;
+const LIMIT = 120_000;
 const children = new Set();
 
 export const pause = (ms) => new Promise((go) => setTimeout(go, ms));

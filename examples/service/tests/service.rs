@@ -136,7 +136,7 @@ async fn the_shops_login_guards_the_panel_and_the_api() {
 async fn a_sigterm_in_the_middle_loses_nothing() {
     const ORDERS: usize = 10;
     let place = Place::new().await;
-    let replica = Replica::start(&place, 300);
+    let replica = Replica::start(&place, 3_000);
     for _ in 0..ORDERS {
         assert_eq!(replica.order("book").0, 201);
     }
