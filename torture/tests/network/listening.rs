@@ -116,3 +116,26 @@ async fn a_storage_that_has_noticed_that_it_is_deaf_has_runtimes_look_and_hears_
     lose_and_find(polls, &[Loss::Cut], Duration::ZERO).await;
     lose_and_find(polls, &[Loss::Silent], UNNOTICED).await;
 }
+
+/// As if a busy server were late with the first notification: that is no pooler, which would be asked again much later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_whose_first_notification_does_not_come_listens_again_soon() {
+    let _turn = turn().await;
+    let stage = Stage::new().await.unwrap();
+    Loss::Silent.begin(&stage.proxy);
+    let (here, other) = (open(&config(&stage.url_through())).await, stage.direct().await.unwrap());
+    let (handlers, mut started) = puppets();
+    let settings: RuntimeConfig = {
+        let mut settings = beating(Duration::from_secs(10));
+        (settings.poll_busy, settings.poll_idle) = (Duration::from_secs(600), Duration::from_secs(600));
+        settings
+    };
+    let worker = runtime(Arc::clone(&here).into_bundle(), handlers, settings);
+    let handle = worker.start().await.unwrap();
+    // The silent one stays where it is: nobody hears that it was closed.
+    let listening = || stage.proxy.snapshot().connections.into_iter().filter(|c| c.listening).count();
+    until("a connection that listens, and another one", async || listening() >= 2).await;
+    Loss::Silent.end(&stage.proxy);
+    until("a quick pick-up", async || pick_up(&other, &mut started).await < QUICK).await;
+    handle.shutdown_graceful(HANG).await;
+}

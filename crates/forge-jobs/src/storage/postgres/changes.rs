@@ -38,8 +38,11 @@ const BLIND_POLL: Duration = Duration::from_secs(1);
 const PROBES: u32 = 4;
 /// How soon a lost connection is made again, at first and at last.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often listening is tried again where a pooler swallows notifications.
+/// How often listening is tried again behind a pooler.
 const AGAIN_BEHIND_POOLER: Duration = Duration::from_secs(300);
+/// How soon it is tried again where not even the first echo came. A pooler may have swallowed that, or a server that is
+/// busy was late with it: each time half as often, in the end as rarely as behind a pooler.
+const AGAIN_UNHEARD: Duration = Duration::from_secs(5);
 
 /// What a call did that others may wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,8 +165,12 @@ pub(super) async fn tell(hub: Arc<Hub>, mut closing: Closing) {
 enum Ended {
     /// The connection was lost, or an echo did not come any more.
     Lost,
-    /// Not even the first echo came: a pooler stands between.
-    Swallowed,
+    /// A pooler stands between.
+    Pooled,
+    /// Not even the first echo came.
+    Unheard,
+    /// The connection was lost before it.
+    Broken,
 }
 
 /// Listens for what others tell; while nothing can be heard, has waiting runtimes look once a second.
@@ -180,6 +187,7 @@ pub(super) async fn poll(hub: Arc<Hub>) {
 
 async fn keep_listening(hub: &Hub, hearing: &watch::Sender<bool>) {
     let mut wait = AGAIN.0;
+    let mut unheard = AGAIN_UNHEARD;
     // Where a notification came through once there is no pooler: what swallows the next ones is a fault, and passes.
     let mut ever = false;
     loop {
@@ -193,8 +201,13 @@ async fn keep_listening(hub: &Hub, hearing: &watch::Sender<bool>) {
                 wait = AGAIN.0;
                 wait
             }
-            Ok(Ended::Swallowed) if !ever => AGAIN_BEHIND_POOLER,
-            Ok(Ended::Swallowed) | Err(_) => {
+            Ok(Ended::Pooled) if !ever => AGAIN_BEHIND_POOLER,
+            Ok(Ended::Unheard) if !ever => {
+                let again = unheard;
+                unheard = (unheard * 2).min(AGAIN_BEHIND_POOLER);
+                again
+            }
+            Ok(Ended::Pooled | Ended::Unheard | Ended::Broken) | Err(_) => {
                 wait = (wait * 2).min(AGAIN.1);
                 wait.mul_f64(0.5 + fastrand::f64() / 2.0)
             }
@@ -224,7 +237,7 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
     let (send, mut heard) = mpsc::unbounded_channel();
     let live = connect_and_hear(&hub.server, Some(send)).await?;
     if answered(is_pooled(hub, &live)).await? {
-        return Ok(Ended::Swallowed);
+        return Ok(Ended::Pooled);
     }
     let order =
         async |verb| Ok(live.client().batch_execute(&format!("{verb} \"{}\"", hub.schema.channel())).await?);
@@ -240,9 +253,12 @@ async fn hear(hub: &Hub, hearing: &watch::Sender<bool>, ever: &mut bool) -> Resu
             if echoed {
                 return Ok(Ended::Lost);
             }
+            if heard.is_closed() {
+                return Ok(Ended::Broken);
+            }
             // Wherever that was: perhaps it is still there.
             let _ = answered(order("UNLISTEN")).await;
-            return Ok(Ended::Swallowed);
+            return Ok(Ended::Unheard);
         }
         hearing.send_replace(true);
         *ever = true;
