@@ -30,14 +30,16 @@ pub(crate) async fn run(core: Arc<Core>) {
     let mut ended = core.ended.subscribe();
     let mut changes = core.storage.jobs.changes();
     let mut news = changes.borrow_and_update().news;
+    let mut tried = None;
     // The first one takes the lead, if that is free.
-    round(&core).await;
+    round(&core, &mut tried).await;
     // Whether there are news that no heartbeat has brought yet.
     let mut waiting = false;
     loop {
         let begun = Instant::now();
         let wait = if waiting { until_next(&core).min(NEWS_AGAIN) } else { until_next(&core) };
         let asked = tokio::select! {
+            biased;
             _ = ended.wait_for(|e| *e) => return,
             () = tokio::time::sleep(wait) => false,
             () = core.registrations.notified() => false,
@@ -46,9 +48,13 @@ pub(crate) async fn run(core: Arc<Core>) {
         if asked {
             waiting = true;
             // However often somebody asks, the database has other work too.
-            tokio::time::sleep_until(begun + NEWS_GAP).await;
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(|e| *e) => return,
+                () = tokio::time::sleep_until(begun + NEWS_GAP) => {}
+            }
         }
-        let confirmed = round(&core).await;
+        let confirmed = round(&core, &mut tried).await;
         waiting &= !confirmed;
     }
 }
@@ -81,8 +87,8 @@ fn fence_in(core: &Core, session: &Session) -> Duration {
     (core.config.stale_after / 2).saturating_sub(session.unconfirmed_for())
 }
 
-/// Beats for each session; says whether all that could be confirmed were.
-async fn round(core: &Arc<Core>) -> bool {
+/// Beats for each session; says whether all that could be confirmed were. `tried`: when a registration failed last.
+async fn round(core: &Arc<Core>, tried: &mut Option<Instant>) -> bool {
     let mut confirmed = true;
     for session in core.sessions.all() {
         // Before any write: a machine that slept must not confirm what it may have lost.
@@ -95,8 +101,9 @@ async fn round(core: &Arc<Core>) -> bool {
         }
     }
     end_retired(core).await;
-    if core.sessions.current().is_none() && !core.is_stopping() {
-        register(core).await;
+    let may_register = tried.is_none_or(|tried| tried.elapsed() >= REGISTER_AGAIN);
+    if core.sessions.current().is_none() && !core.is_stopping() && may_register {
+        *tried = (!register(core).await).then(Instant::now);
     }
     confirmed
 }
@@ -157,7 +164,8 @@ async fn end_retired(core: &Arc<Core>) {
     }
 }
 
-async fn register(core: &Arc<Core>) {
+/// Registers anew; says whether it could.
+async fn register(core: &Arc<Core>) -> bool {
     match briefly(core, core.register()).await {
         Ok(session) => {
             telemetry::registered_anew(session.process);
@@ -165,11 +173,16 @@ async fn register(core: &Arc<Core>) {
             if core.is_stopping() {
                 // The shutdown may have ended all registrations that it saw: this one came too late for it.
                 core.sessions.retire(&session);
-                return end_retired(core).await;
+                end_retired(core).await;
+            } else {
+                core.fetch.notify_one();
             }
-            core.fetch.notify_one();
+            true
         }
-        Err(e) => telemetry::storage_failed("register", &e),
+        Err(e) => {
+            telemetry::storage_failed("register", &e);
+            false
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! A storage that fails or dawdles: nothing is lost, nothing is done twice under a valid lease.
 
-use crate::support::{Db, next, puppets, quick, request, runtime, soon, until};
+use crate::support::{Db, next, puppets, quick, registration, request, runtime, soon, until};
+use forge_jobs::storage::DeregisterParams;
 use forge_jobs::testing::{Faults, FlakyStorage, ManualClock, Operation, SlowStorage, When};
-use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, Timestamp};
+use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn counting(runs: &Arc<AtomicU32>) -> HandlerRegistry {
     let runs = runs.clone();
@@ -78,6 +79,30 @@ async fn a_process_that_cannot_confirm_its_heartbeat_stops_its_jobs_and_starts_a
     assert_eq!((second.id, second.attempt), (id, 1));
     second.end(JobOutcome::Done);
     db.until_status(id, JobStatus::Done).await;
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_registration_that_fails_is_tried_once_a_second_whatever_others_do() {
+    let db = Db::new().await;
+    let faults = Faults::new();
+    let flaky = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let handle = runtime(&flaky, HandlerRegistry::new()).start().await.unwrap();
+    let first = handle.process_id();
+    let faults = faults.refuse(Operation::Register, When::Always).refuse(Operation::Heartbeat, When::Always);
+    until("a registration that fails", || async { faults.failed(Operation::Register) > 0 }).await;
+    let (begun, before) = (Instant::now(), faults.failed(Operation::Register));
+    while faults.failed(Operation::Register) < before + 3 {
+        // Whoever leaves tells all others that the lead may be free.
+        let process = ProcessId::new();
+        db.storage.processes.register(registration(process)).await.unwrap();
+        let params = DeregisterParams { process, now: None };
+        db.storage.processes.deregister(params).await.unwrap();
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(2), "three tries within {:?}", begun.elapsed());
+    faults.mend(Operation::Register);
+    faults.mend(Operation::Heartbeat);
+    until("a new registration", || async { handle.process_id().is_some_and(|p| Some(p) != first) }).await;
     db.stop(handle).await;
 }
 

@@ -1,7 +1,7 @@
 //! A process that was taken for dead stops its jobs; its late results change nothing.
 
-use crate::support::{Db, next, puppets, request, runtime, soon, until};
-use forge_jobs::storage::{ReapParams, RegisterParams};
+use crate::support::{Db, next, puppets, registration, request, runtime, soon, until};
+use forge_jobs::storage::ReapParams;
 use forge_jobs::testing::SlowStorage;
 use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
 use std::time::Duration;
@@ -9,19 +9,7 @@ use std::time::Duration;
 /// Ends every other registration, as a reaper does that finds them silent for too long.
 async fn reap_everybody(db: &Db) {
     let by = ProcessId::new();
-    let host = "test".to_owned();
-    let params = RegisterParams {
-        process: by,
-        host,
-        pid: 0,
-        version: "0".into(),
-        kinds: None,
-        queues: None,
-        heartbeat_interval: Duration::from_secs(10),
-        stale_after: Duration::from_secs(45),
-        now: None,
-    };
-    db.storage.processes.register(params).await.unwrap();
+    db.storage.processes.register(registration(by)).await.unwrap();
     let later = Timestamp::now().saturating_add(Duration::from_secs(3_600));
     // A process whose row is locked at that moment, as by its own heartbeat, is passed over.
     until("somebody to be reaped", || async {

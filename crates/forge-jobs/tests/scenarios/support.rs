@@ -1,10 +1,10 @@
 //! What the scenarios share.
 
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
-use forge_jobs::storage::{QueueSettingsPatch, UpdateQueueParams};
+use forge_jobs::storage::{QueueSettingsPatch, RegisterParams, UpdateQueueParams};
 use forge_jobs::{
-    DefaultRouter, EnqueueRequest, HandlerRegistry, Job, JobId, JobOutcome, JobStatus, QueueHandle,
-    QueueRuntime, RuntimeConfig, Storage,
+    DefaultRouter, EnqueueRequest, HandlerRegistry, Job, JobId, JobOutcome, JobStatus, ProcessId,
+    QueueHandle, QueueRuntime, RuntimeConfig, Storage,
 };
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,6 +13,21 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+
+/// The registration of a process that is there and does nothing.
+pub(crate) fn registration(process: ProcessId) -> RegisterParams {
+    RegisterParams {
+        process,
+        host: "test".into(),
+        pid: 0,
+        version: "0".into(),
+        kinds: None,
+        queues: None,
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
+        now: None,
+    }
+}
 
 /// A wait longer than this is a hang, not slowness.
 pub(crate) const HANG: Duration = Duration::from_secs(180);
