@@ -3,7 +3,7 @@
 use super::writer::LOOK_GAP;
 use crate::storage::Changes;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -49,13 +49,12 @@ pub(super) fn tell_news(changes: &watch::Sender<Changes>) {
     changes.send_modify(|c| c.news += 1);
 }
 
-/// Calls `look` when the write-ahead log beside `file` changes, and `news` when a process takes its lock's file away, or
-/// one that tells of news, by whichever process. A hint only: where the platform offers no such watch, or it fails,
-/// polling finds the same a little later.
+/// Calls `look` when the write-ahead log beside `file` changes, and `gone` when another file goes, by whichever process.
+/// A hint only: where the platform offers no such watch, or it fails, polling finds the same a little later.
 pub(super) fn watch_files(
     file: &Path,
     look: impl Fn() + Send + 'static,
-    news: impl Fn() + Send + 'static,
+    gone: impl Fn(&Path) + Send + 'static,
 ) -> Option<RecommendedWatcher> {
     let directory = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
@@ -63,13 +62,6 @@ pub(super) fn watch_files(
     };
     let mut log = file.file_name()?.to_owned();
     log.push("-wal");
-    let mut locks = file.file_name()?.to_owned();
-    locks.push("-forge");
-    // By the name of its directory: the platform may know that by another path.
-    let is_lock = move |path: &PathBuf| {
-        path.extension().is_some_and(|e| e == "lock")
-            && path.parent().and_then(Path::file_name).is_some_and(|dir| dir == locks)
-    };
     // A commit writes many times, and a busy file is written without end: each write would wake this thread. Nobody looks
     // more often than each gap anyway, and what is written to one file while this sleeps is mostly one event. In
     // between it stays awake for a while, to be through with the events of other files and with what it is asked for.
@@ -82,8 +74,8 @@ pub(super) fn watch_files(
                 std::thread::sleep(LOOK_GAP);
                 slept = Some(Instant::now());
             }
-        } else if event.kind.is_remove() && event.paths.iter().any(&is_lock) {
-            news();
+        } else if event.kind.is_remove() {
+            event.paths.iter().for_each(|path| gone(path));
         }
     };
     let mut watcher = notify::recommended_watcher(on_event).ok()?;
@@ -91,8 +83,8 @@ pub(super) fn watch_files(
     Some(watcher)
 }
 
-/// Watches the locks of the processes as well, once there are some.
+/// Watches the directory of the locks as well, once there is one.
 pub(super) fn watch_locks(watcher: &mut RecommendedWatcher, directory: &Path) {
-    // Without it the lead is found free at the next heartbeat.
+    // Without it news are heard of at the next heartbeat.
     let _ = watcher.watch(directory, RecursiveMode::NonRecursive);
 }

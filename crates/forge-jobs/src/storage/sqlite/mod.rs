@@ -60,7 +60,7 @@ use self::changes::{Effects, announce};
 use self::error::Fault;
 use self::guards::Guards;
 use self::identity::Identity;
-use self::locks::Locks;
+use self::locks::{Fresh, Locks, Owned, To};
 use self::open::{Purpose, Readers, Synchronous};
 use self::writer::{Cx, Lane, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
@@ -90,7 +90,7 @@ use notify::RecommendedWatcher;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -174,7 +174,7 @@ pub struct SqliteStorage {
     readers: Option<Readers>,
     /// For queue settings, which workers wait for.
     settings: Option<Readers>,
-    locks: Arc<Locks>,
+    locks: Owned,
     changes: Arc<watch::Sender<Changes>>,
     /// `None` where the platform offers no watch.
     watcher: Mutex<Option<RecommendedWatcher>>,
@@ -202,8 +202,13 @@ impl SqliteStorage {
         let (synchronous, purpose) = (options.synchronous, options.purpose);
         let conn = blocking(move || open::open_file(&path, synchronous, purpose)).await?;
         let storage = Self::build(conn, options, Some(file.clone()))?;
-        let news = storage.changes.clone();
-        let watcher = changes::watch_files(&file, storage.writer.looker(), move || changes::tell_news(&news));
+        let (news, locks) = (storage.changes.clone(), storage.locks.share());
+        let gone = move |path: &Path| {
+            if locks.is_for_here(path) {
+                changes::tell_news(&news);
+            }
+        };
+        let watcher = changes::watch_files(&file, storage.writer.looker(), gone);
         *storage.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watcher;
         Ok(Arc::new(storage))
     }
@@ -225,7 +230,7 @@ impl SqliteStorage {
         let writer = Writer::start(conn, identity, options.guards, tape, changes.clone())?;
         let readers = file.clone().map(Readers::new);
         let settings = file.clone().map(Readers::single);
-        let locks = Arc::new(Locks::beside(file.as_deref()));
+        let locks = Owned::new(Locks::beside(file.as_deref()));
         let usage = Usage::default();
         Ok(Self { writer, readers, settings, locks, changes, watcher: Mutex::new(None), usage, file })
     }
@@ -305,6 +310,29 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
+/// What a cancel did. Processes of other storages hear of it when it is dropped, which is after its commit: by its caller
+/// or, if that has stopped waiting, by whoever would have answered.
+struct Cancelled {
+    outcomes: Vec<CancelOutcome>,
+    locks: Arc<Locks>,
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        let asked = self.outcomes.iter().filter_map(|outcome| match outcome {
+            CancelOutcome::Requested { process, .. } => Some(*process),
+            _ => None,
+        });
+        let mut told = BTreeSet::new();
+        for process in asked {
+            // Those of this storage have heard of it with the commit.
+            if !self.locks.holds(process) && told.insert(process) {
+                self.locks.tell(To::One(process));
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl JobQueue for SqliteStorage {
     async fn enqueue(&self, params: EnqueueParams) -> Result<Vec<Inserted>, StorageError> {
@@ -339,16 +367,12 @@ impl JobQueue for SqliteStorage {
     }
 
     async fn cancel(&self, params: VerbParams) -> Result<Vec<CancelOutcome>, StorageError> {
-        let outcomes = self.write(Lane::Urgent, move |cx| verbs::cancel(cx, &params)).await?;
-        let asked = outcomes.iter().filter_map(|outcome| match outcome {
-            CancelOutcome::Requested { process, .. } => Some(*process),
-            _ => None,
-        });
-        // Those of this storage have heard of it with the commit.
-        for process in asked.filter(|p| !self.locks.holds(*p)).collect::<BTreeSet<_>>() {
-            self.locks.tell(process);
-        }
-        Ok(outcomes)
+        let locks = self.locks.share();
+        let cancelled = move |cx: &mut Cx<'_, '_>| {
+            Ok(Cancelled { outcomes: verbs::cancel(cx, &params)?, locks: locks.clone() })
+        };
+        let cancelled = self.write(Lane::Urgent, cancelled).await?;
+        Ok(cancelled.outcomes.clone())
     }
 
     async fn retry(&self, params: VerbParams) -> Result<Vec<RetryOutcome>, StorageError> {
@@ -388,15 +412,21 @@ impl ProcessRegistry for SqliteStorage {
         let process = params.process;
         // Before the row: whoever sees the row must find the lock held.
         let taken = self.take_lock(process)?;
+        let mut fresh = taken.then(|| Fresh::new(&self.locks, process));
         if let Some(watcher) = &mut *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) {
             changes::watch_locks(watcher, self.locks.directory());
         }
         let registered = self.write(Lane::Urgent, move |cx| processes::register(cx, &params)).await;
-        match &registered {
-            // Somebody's before, who has let go of it: its file still tells others that it died.
-            Err(StorageError::Conflict { .. }) if taken => self.locks.let_go(process),
-            Err(_) if taken => self.locks.remove(process),
-            _ => {}
+        if let Some(fresh) = &mut fresh {
+            match &registered {
+                Ok(()) => fresh.keep(),
+                // Somebody's before, who has let go of it: its file still tells others that it died.
+                Err(StorageError::Conflict { .. }) => {
+                    self.locks.let_go(process);
+                    fresh.keep();
+                }
+                Err(_) => {}
+            }
         }
         registered
     }
@@ -406,26 +436,31 @@ impl ProcessRegistry for SqliteStorage {
             self.write(Lane::Urgent, move |cx| processes::heartbeat(cx, &params)).await?;
         if lead_is_free {
             changes::tell_news(&self.changes);
-            self.locks.tell(params.process);
+            self.locks.tell(To::All);
         }
         Ok(beat)
     }
 
     async fn deregister(&self, params: DeregisterParams) -> Result<u32, StorageError> {
         let handed_back = self.write(Lane::Urgent, move |cx| processes::deregister(cx, &params)).await?;
-        // Others may take the lead: those of this process hear of it here, the rest when the lock's file goes.
-        changes::tell_news(&self.changes);
         self.locks.remove(params.process);
+        // Others may take the lead.
+        changes::tell_news(&self.changes);
+        self.locks.tell(To::All);
         Ok(handed_back)
     }
 
     async fn reap(&self, params: ReapParams) -> Result<ReapReport, StorageError> {
-        let locks = self.locks.clone();
+        let locks = self.locks.share();
         let looked = move |cx: &mut Cx<'_, '_>| looks::reap(cx, &params);
         let reaped = move |cx: &mut Cx<'_, '_>| reap::reap(cx, &params, &locks);
         let report = self.look_or_write(Lane::Bulk, looked, reaped).await?;
         for process in &report.processes {
             self.locks.remove(*process);
+        }
+        if !report.processes.is_empty() {
+            changes::tell_news(&self.changes);
+            self.locks.tell(To::All);
         }
         Ok(report)
     }
@@ -606,7 +641,7 @@ impl Inspect for SqliteStorage {
     }
 
     async fn processes(&self) -> Result<Vec<ProcessRow>, StorageError> {
-        let locks = self.locks.clone();
+        let locks = self.locks.share();
         self.read(None, move |conn| inspect::processes(conn, &locks)).await
     }
 
