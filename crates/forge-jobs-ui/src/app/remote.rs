@@ -130,6 +130,11 @@ impl<T: PartialEq + Send + Sync + 'static> Remote<T> {
         self.core.old.get()
     }
 
+    /// Grows with each answer, also with one that is what is shown already.
+    pub(crate) const fn answers(self) -> RwSignal<u64> {
+        self.core.shown
+    }
+
     /// Shows this from now on, unless it is what is shown.
     pub(crate) fn put(self, value: T) {
         self.core.put(Erased::new(value));
@@ -181,6 +186,8 @@ struct Core {
     keeps: StoredValue<bool>,
     /// It is what is shown.
     old: RwSignal<bool>,
+    /// How often an answer was shown, those too that changed nothing.
+    shown: RwSignal<u64>,
 }
 
 impl Core {
@@ -197,6 +204,7 @@ impl Core {
             by_hand: StoredValue::new(false),
             keeps: StoredValue::new(false),
             old: RwSignal::new(false),
+            shown: RwSignal::new(0),
         };
         let query = memo(move |_| query());
         let seen = memo(move |_| {
@@ -308,6 +316,7 @@ impl Core {
         if self.data.with_untracked(|old| old.as_ref() != Some(&value)) {
             self.data.set(Some(value));
         }
+        self.shown.update(|n| *n += 1);
     }
 
     fn reload(self) {

@@ -1,5 +1,10 @@
 //! Lists of jobs: all, scheduled, retrying, dead. Filter, page and what is open are in the address.
 
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
 use super::jobs_table::{self, Table};
 use super::{bulk as many, enqueue, errors, filter_bar, verbs};
 use crate::app::memo;
@@ -49,7 +54,9 @@ pub(crate) struct Shown {
     pub(crate) page: RwSignal<Option<Arc<JobPage>>>,
     pub(crate) news: RwSignal<bool>,
     fresh: Remote<JobPage>,
-    accept: StoredValue<bool>,
+    /// The answers that there were when something was done here: the next one is shown. `None` if that is nothing to the
+    /// reader.
+    accept: StoredValue<Option<u64>>,
 }
 
 impl Shown {
@@ -58,21 +65,36 @@ impl Shown {
             page: RwSignal::new(None),
             news: RwSignal::new(false),
             fresh,
-            accept: StoredValue::new(true),
+            accept: StoredValue::new(None),
         };
-        Effect::new(move |_| this.follow(fresh.data.get()));
+        Effect::new(move |before: Option<Option<Arc<JobPage>>>| {
+            let (answers, now) = (fresh.answers().get(), fresh.data.get());
+            // An answer that is equal to the one before is shown too, to whoever waits for it: the change may have been
+            // told, and asked about, before the answer to who made it.
+            let is_waited_for = this.accept.get_value().is_some_and(|then| answers > then);
+            let is_old = match (&before, &now) {
+                (Some(Some(before)), Some(now)) => Arc::ptr_eq(before, now),
+                _ => false,
+            };
+            if is_waited_for {
+                this.accept.set_value(None);
+            }
+            if is_waited_for || !is_old {
+                this.follow(now.clone(), is_waited_for);
+            }
+            now
+        });
         this
     }
 
-    fn follow(self, fresh: Option<Arc<JobPage>>) {
+    fn follow(self, fresh: Option<Arc<JobPage>>, at_once: bool) {
         let Some(fresh) = fresh else {
             self.page.set(None);
             self.news.set(false);
             return;
         };
         let ids = |page: &JobPage| page.jobs.iter().map(|j| j.id.clone()).collect::<Vec<_>>();
-        let old = self.page.get_untracked().filter(|_| !self.accept.get_value());
-        self.accept.set_value(false);
+        let old = self.page.get_untracked().filter(|_| !at_once);
         match old {
             Some(old) if ids(&old) != ids(&fresh) => {
                 // Rows stay where they are, and say what is true of them.
@@ -103,7 +125,7 @@ impl Shown {
 
     /// After something was done: what comes next is shown.
     pub(crate) fn reload(self) {
-        self.accept.set_value(true);
+        self.accept.set_value(Some(self.fresh.answers().get_untracked()));
         self.fresh.reload();
     }
 }

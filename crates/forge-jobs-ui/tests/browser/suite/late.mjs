@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { list, scheduled, waiting } from './checks.mjs';
-import { acts, all, answer, button, dialog, field, filter, heading, main, on, region, row, said, saved, stands, tab } from './person.mjs';
+import { COUNTED, acts, all, answer, box, button, chosen, dialog, field, filter, heading, lists, main, on, region, row, said, saved, stands, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -22,6 +22,7 @@ check('an answer that comes after its change is on the page does no harm', async
   await world.make(page, waiting(1, 'late'));
   await world.go(page, '/queues');
   const queue = row(page, 'Queues', /^late /);
+  await queue.waitFor(COUNTED);
   const status = (word) => queue.getByText(word, { exact: true }).waitFor();
   await hold(page, '**/queues/*/pause', () => status('paused'));
   await hold(page, '**/queues/*/resume', () => status('open'));
@@ -81,7 +82,7 @@ check('answers that take longer than the page waits to ask again are shown, and 
   await waits.waitFor({ state: 'attached' });
   await waits.waitFor({ state: 'detached', timeout: 20000 });
   // It goes on asking once it is answered.
-  await page.waitForRequest('**/metrics/timeline*');
+  await page.waitForRequest('**/metrics/timeline*', { timeout: 30000 });
   assert.equal(most, 1);
 }, { real });
 
@@ -119,7 +120,7 @@ check('a stream that ends in good order is opened again, and nobody is told', as
     const body = 'retry: 1000\nid: 0-1\nevent: ready\ndata: {}\n\nevent: end\ndata: {}\n\n';
     return route.fulfill({ status: 200, contentType: 'text/event-stream', body });
   });
-  const again = page.waitForResponse(async (answer) => answer.url().endsWith('/events') && asked > 1);
+  const again = page.waitForResponse(async (answer) => answer.url().endsWith('/events') && asked > 1, { timeout: 30000 });
   await world.go(page, '/limits');
   await region(page, 'in-order').waitFor();
   await again;
@@ -169,6 +170,25 @@ check('a question that was asked of a row is answered, though its row is drawn a
   await main(page).locator(':scope', { hasText: 'asked-meanwhile' }).waitFor();
   await answer(page, 'Drain asked?', 'Drain');
   await on(region(page, 'asked'), 'Lift the drain: asked');
+}, { real });
+
+// What was done is on the page: also where it was told before its answer, and the list is what it was by then.
+check('the list shows what one has done oneself, whichever comes first', async (page, world) => {
+  const [run, stays] = scheduled(2, 'own-change');
+  await world.make(page, [run, stays]);
+  await world.go(page, '/scheduled?queue=own-change');
+  await lists(page, [run.id, stays.id]);
+  await button(page, 'Live').waitFor();
+  await hold(page, '**/jobs/run-now', () => said(page, 'The list has changed'));
+  await box(page, run.id).check();
+  await button(chosen(page), 'Run now').click();
+  await said(page, '1 made pending');
+  await lists(page, [stays.id]);
+  await button(page, 'Show it (n)').waitFor({ state: 'hidden' });
+  // And what others do afterwards waits until it is wanted.
+  await world.make(page, scheduled(1, 'own-change'));
+  await said(page, 'The list has changed');
+  await lists(page, [stays.id]);
 }, { real });
 
 // The pause is the person's own: the settings that are typed beside it meet no conflict.
