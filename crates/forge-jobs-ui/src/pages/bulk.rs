@@ -254,12 +254,28 @@ fn run(bulk: Bulk, asked: Asked, at_most: u64, done: impl Fn() + 'static) {
     let words = filter::words_of(&filter);
     let ipc = bulk.ctx.ipc();
     bulk.came.set(None);
+    let came = move |all: &[OutcomeCount], is_stopped| {
+        let told = told(all);
+        // The page may be gone.
+        bulk.came.try_set(Some(text::came_of_all(&title, &words, &told, is_stopped)));
+        told
+    };
+    let stopped = came.clone();
     let answer: Pending<(Vec<OutcomeCount>, bool)> = Box::pin(async move {
         let mut all: Vec<OutcomeCount> = Vec::new();
         let mut after = None;
         loop {
             let piece = BulkRun { filter: filter.clone(), at_most, after };
-            let report: BulkReport = ipc.run_bulk(verb, &piece).await?;
+            let report: BulkReport = match ipc.run_bulk(verb, &piece).await {
+                Ok(report) => report,
+                Err(error) => {
+                    // What the pieces before it did is done.
+                    if !all.is_empty() {
+                        stopped(&all, true);
+                    }
+                    return Err(error);
+                }
+            };
             bulk.done.set(report.tried_in_all);
             for outcome in report.outcomes {
                 match all.iter_mut().find(|o| o.outcome == outcome.outcome) {
@@ -276,9 +292,7 @@ fn run(bulk: Bulk, asked: Asked, at_most: u64, done: impl Fn() + 'static) {
         }
     });
     bulk.doing.run(answer, move |(all, is_stopped): (Vec<OutcomeCount>, bool)| {
-        let told = told(&all);
-        bulk.came.set(Some(text::came_of_all(&title, &words, &told, is_stopped)));
-        bulk.ctx.say(told);
+        bulk.ctx.say(came(&all, is_stopped));
         bulk.asked.set(None);
         done();
     });

@@ -1,5 +1,10 @@
 //! The table of a list of jobs: only rows that differ are drawn anew.
 
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "handles of signals, which are small but for the places that debug builds keep in them"
+)]
+
 use super::jobs::Shown;
 use crate::app::Ctx;
 use crate::app::memo;
@@ -14,6 +19,8 @@ use std::hash::{Hash as _, Hasher as _};
 
 /// Longest error in a row; the whole one is a click away.
 const ERROR: usize = 160;
+/// The same for who points at it.
+const MORE_OF_ERROR: usize = 2_000;
 
 /// Rows that a list draws one by one before it is drawn anew as a whole.
 const MOST_DRAWN: u32 = 2_000;
@@ -128,7 +135,8 @@ fn row(table: Table, job: &Job) -> AnyView {
     };
     let error = job.error.as_deref().map(|error| {
         let line: String = error.lines().next().unwrap_or_default().chars().take(ERROR).collect();
-        view! { <span class="fp-error-line" title=error.to_owned()>{line}</span> }
+        let more: String = error.chars().take(MORE_OF_ERROR).collect();
+        view! { <span class="fp-error-line" title=more>{line}</span> }
     });
     let inside = inside(ctx, job);
     let (label, name) = (text::choose(&job.id), text::look_inside(&job.id));

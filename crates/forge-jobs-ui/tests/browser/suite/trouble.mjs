@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, scheduled, waiting } from './checks.mjs';
-import { acts, alert, box, button, chosen, dialog, field, filter, heading, ids, link, lists, main, on, open, region, row, said, settled, someJobs, stands, tab } from './person.mjs';
+import { acts, alert, all, answer, box, button, chosen, dialog, field, filter, group, heading, ids, link, lists, main, on, open, region, row, said, settled, someJobs, stands, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -135,6 +135,29 @@ check('a change that fails keeps what was typed, and is made at the next try', a
   await said(page, 'Saved');
   world.holds("SELECT workers FROM {t}queues WHERE name = 'save-fails'", [{ workers: 8 }]);
 }, { real, expect: ['502'] });
+
+// Of a piece after the first: what those before it did is done, and is told to who goes on.
+check('a bulk that fails in the middle says what was done before it', async (page, world) => {
+  await world.make(page, scheduled(20, 'half-done'));
+  await world.go(page, '/scheduled?queue=half-done');
+  await all(page).getByText('20 match').waitFor();
+  let pieces = 0;
+  await page.route('**/jobs/bulk/*', async (route) => {
+    if (route.request().url().includes('preview')) return route.fallback();
+    pieces += 1;
+    if (pieces > 1) return route.fulfill(refusal(500, 'failed', 'the disk is full'));
+    const response = await route.fetch();
+    // As if there were more of them.
+    return route.fulfill({ response, json: { ...(await response.json()), next: 'more' } });
+  });
+  await button(all(page), 'Cancel all').click();
+  const asked = dialog(page, 'Cancel all that match');
+  await answer(page, 'Cancel all that match', 'Cancel 20 jobs');
+  await alert(asked, 'The disk is full').waitFor();
+  await button(asked, 'Close').click();
+  await group(page, 'What came of it').getByText(/20 cancelled.*stopped/).waitFor();
+  world.holds("SELECT status, count(*) AS n FROM {v}forge_inspect_jobs WHERE queue = 'half-done' GROUP BY status", [{ status: 'dead', n: 20 }]);
+}, { real, expect: ['500'] });
 
 check('a stream of changes that breaks while the server answers is told of, and is there again', async (page, world) => {
   const made = waiting(1, 'stream');
