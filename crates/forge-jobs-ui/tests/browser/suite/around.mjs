@@ -110,8 +110,7 @@ check('charts show nothing that is to come', async (page, world) => {
   // To the right there is next to nothing, to the left there is a quarter of an hour.
   await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Shift+ArrowLeft');
-  await page.waitForURL((url) => url.search !== `?${asked(to - 60 * MINUTE, to)}` && url.search.includes('from='));
-  assert.ok(range(page)[1] < to - 10 * MINUTE, `it ends at ${new Date(range(page)[1]).toISOString()}`);
+  await page.waitForURL((url) => Date.parse(url.searchParams.get('to')) < to - 10 * MINUTE);
   assert.equal(range(page)[1] - range(page)[0], 60 * MINUTE);
 });
 
@@ -127,6 +126,11 @@ check('turns of the wheel over a chart are one zoom, and one step back is live a
     for (let n = 0; n < 5; n += 1) await page.mouse.wheel(0, by);
     await page.keyboard.up('Control');
     await page.waitForURL((url) => url.href !== old);
+    // What comes late is a zoom of its own: until there is no more.
+    for (let at; at !== page.url();) {
+      at = page.url();
+      await page.waitForTimeout(500);
+    }
     await settled(page);
     return range(page)[1] - range(page)[0];
   };
@@ -150,10 +154,12 @@ check('two fingers zoom a chart as far as they go, in one step of the history', 
   await touch('touchStart', -20, 20);
   for (const apart of [30, 40, 50, 60, 70, 80]) await touch('touchMove', -apart, apart);
   await touch('touchEnd');
-  await page.waitForURL(/from=/);
+  // A quarter of an hour.
+  await page.waitForURL((url) => {
+    const minutes = (Date.parse(url.searchParams.get('to')) - Date.parse(url.searchParams.get('from'))) / MINUTE;
+    return minutes > 12 && minutes < 18;
+  });
   await settled(page);
-  const minutes = (range(page)[1] - range(page)[0]) / MINUTE;
-  assert.ok(minutes > 12 && minutes < 18, `a quarter of an hour is ${minutes} minutes`);
   assert.equal(await page.evaluate(() => history.length), before + 1);
   await page.goBack();
   await live(page);

@@ -220,8 +220,11 @@ check('chosen ones are cancelled, and a question that is closed does nothing', a
 
 check('what failed is retried or run at once, cancelled or dropped, where it waits', async (page, world) => {
   const made = Array.from({ length: 4 }, () => ({ id: newId(), kind: 't.fail', queue: 'failing', payload: { n: 99 } }));
+  // They wait until somebody comes: the queue is there, and its backoff long, before they fail.
+  await world.make(page, scheduled(1, 'failing'));
+  await world.other(page, 'queue', 'failing', { base_seconds: 3600 });
   await world.make(page, made);
-  await world.eventually(page, statuses('failing'), [{ status: 'retrying', n: 4 }]);
+  await world.eventually(page, statuses('failing'), [{ status: 'retrying', n: 4 }, { status: 'scheduled', n: 1 }]);
   await world.go(page, '/retries?queue=failing');
   await lists(page, made.map((job) => job.id));
   const [retried, run, cancelled, dropped] = made.map((job) => job.id);

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { list, scheduled, waiting } from './checks.mjs';
-import { acts, box, button, chosen, dialog, field, filter, heading, job, link, lists, main, off, open, region, row, said, saved, stands } from './person.mjs';
+import { COUNTED, acts, box, button, chosen, dialog, field, filter, heading, job, link, lists, main, off, open, region, row, said, saved, stands } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -12,14 +12,13 @@ export default checks;
 // Until this has the focus, and shows that it has it.
 async function focused(it, what) {
   const page = it.page();
-  await it.waitFor({ state: 'attached' });
-  const handle = await it.elementHandle();
-  const has = () => page.waitForFunction((e) => document.activeElement === e, handle);
-  await has().catch(async () => {
-    const active = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 160));
-    assert.fail(`${what ?? it} has not the focus, which is on ${active}`);
-  });
-  const seen = await handle.evaluate((e) => {
+  // Asked anew each time: a row may be drawn anew meanwhile, and its button has the focus again then.
+  for (let tries = 0; !(await it.evaluate((e) => document.activeElement === e)); tries += 1) {
+    const active = () => page.evaluate(() => document.activeElement?.outerHTML.slice(0, 160));
+    if (tries === 200) assert.fail(`${what ?? it} has not the focus, which is on ${await active()}`);
+    await page.waitForTimeout(50);
+  }
+  const seen = await it.evaluate((e) => {
     const style = getComputedStyle(e);
     const box = e.getBoundingClientRect();
     const isIn = box.bottom > 0 && box.top < innerHeight && box.width > 0;
@@ -151,6 +150,7 @@ check('by keys: a queue is paused and resumed, its settings are edited and saved
   await press(page, 'g', 'q');
   await heading(page, 'Queues').waitFor();
   const it = row(page, 'Queues', /^keys-queue/);
+  await it.waitFor(COUNTED);
   await tabTo(button(it, 'Pause: keys-queue'));
   await press(page, 'Enter');
   await it.getByText('paused', { exact: true }).waitFor();
@@ -161,7 +161,7 @@ check('by keys: a queue is paused and resumed, its settings are edited and saved
   await focused(button(it, 'Pause: keys-queue'));
   // The list moves under the eyes, and the focus stays.
   await world.make(page, waiting(1, 'keys-queue'));
-  await it.getByRole('cell', { name: '2', exact: true }).last().waitFor();
+  await it.getByRole('cell', { name: '2', exact: true }).last().waitFor(COUNTED);
   await focused(button(it, 'Pause: keys-queue'));
   await tabTo(link(it, 'keys-queue'), 'Shift+Tab');
   await press(page, 'Enter');

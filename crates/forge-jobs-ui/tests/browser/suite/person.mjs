@@ -14,6 +14,9 @@ export const group = (page, name) => page.getByRole('group', { name, exact: true
 export const field = (scope, label) => scope.getByLabel(label, { exact: true });
 export const row = (page, table, name) => main(page).getByRole('table', { name: table, exact: true }).getByRole('row', { name });
 
+// Counts of queues that take long serve for a while, and are counted anew beside those who look.
+export const COUNTED = { timeout: 30000 };
+
 // The page has what it asked for. Being on its way has no role: it is a state.
 export const settled = (page) => page.waitForFunction(() => !document.querySelector('main [aria-busy=true]'));
 

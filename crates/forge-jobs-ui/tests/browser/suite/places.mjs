@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { id as newId, list, waiting } from './checks.mjs';
-import { button, dialog, filter, heading, ids, job, link, lists, main, navigation, open, region, row, said, settled, someJobs, tab } from './person.mjs';
+import { COUNTED, button, dialog, filter, heading, ids, job, link, lists, main, navigation, open, region, row, said, settled, someJobs, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -82,6 +82,7 @@ check('the overview leads to the jobs of a status and of a queue', async (page, 
   await main(page).getByRole('list', { name: 'Jobs by status' }).getByRole('link', { name: /^dead/ }).click();
   await heading(page, 'Dead').waitFor();
   await world.go(page);
+  await row(page, 'Queues', /^of-overview/).waitFor(COUNTED);
   await row(page, 'Queues', /^of-overview/).getByRole('link', { name: '1', exact: true }).click();
   await page.waitForURL(/queue=of-overview&status=pending/);
   await heading(page, 'Jobs').waitFor();

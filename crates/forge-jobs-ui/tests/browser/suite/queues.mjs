@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { list, waiting } from './checks.mjs';
-import { acts, alert, button, field, heading, link, main, off, on, row, said, saved, stands, wrong } from './person.mjs';
+import { COUNTED, acts, alert, button, field, heading, link, main, off, on, row, said, saved, stands, wrong } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -22,6 +22,7 @@ check('a queue is paused and resumed in the list, and the audit says by whom', a
   await world.make(page, waiting(1, 'switch'));
   await world.go(page, '/queues');
   const it = row(page, 'Queues', /^switch /);
+  await it.waitFor(COUNTED);
   await button(it, 'Pause: switch').click();
   await said(page, 'switch');
   await it.getByText('paused', { exact: true }).waitFor();
