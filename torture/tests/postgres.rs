@@ -92,7 +92,7 @@ async fn an_old_snapshot_takes_no_more_than_a_part_of_the_throughput() -> Result
         priorities: 1,
         scheduled: false,
         call_ms: None,
-        least: 30,
+        least: 15,
         slowest: None,
     };
     let report = snapshot.run(&program()?, &cluster).await?;
@@ -142,7 +142,7 @@ async fn a_claim_that_takes_longer_than_a_call_may_does_not_stop_the_queue() -> 
         priorities: 1,
         scheduled: false,
         call_ms: Some(150),
-        least: 10,
+        least: 3,
         slowest: None,
     };
     let report = snapshot.run(&program()?, &cluster).await?;

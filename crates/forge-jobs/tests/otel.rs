@@ -54,7 +54,9 @@ async fn until_done(storage: &Storage, id: JobId) {
 }
 
 async fn start(storage: &Storage, handlers: HandlerRegistry) -> (QueueRuntime, QueueHandle) {
-    let config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
+    let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
+    // A commit that takes long is no reason for a process to stop its jobs.
+    config.stale_after = HANG;
     let runtime = QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter)).with_config(config);
     runtime.ensure_queue("default", 4).await.unwrap();
     let mut patch = QueueSettingsPatch::default();

@@ -15,7 +15,9 @@ struct Worker(Child);
 
 impl Worker {
     fn start(home: &Home) -> Self {
-        let args = ["worker", "--test-handlers", "--heartbeat-ms", "100", "--poll-ms", "50"];
+        // A commit that takes long is no reason for a process to stop its jobs.
+        let beats = ["--heartbeat-ms", "100", "--stale-ms", "60000", "--poll-ms", "50"];
+        let args = [&["worker", "--test-handlers"][..], &beats].concat();
         let quiet = || Stdio::null();
         Self(home.command(args).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().unwrap())
     }

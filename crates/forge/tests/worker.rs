@@ -24,9 +24,11 @@ struct Worker {
 impl Worker {
     async fn start(home: &Home, args: &[&str]) -> Self {
         let ledger = home.path("ledger");
-        let quick = ["worker", "--test-handlers", "--json", "--heartbeat-ms", "100", "--poll-ms", "50"];
+        // A commit that takes long is no reason for a process to stop its jobs.
+        let quick = ["worker", "--test-handlers", "--json", "--heartbeat-ms", "100", "--stale-ms", "60000"];
+        let quick = quick.iter().chain(&["--poll-ms", "50"]);
         let child = home
-            .command(quick.iter().chain(args))
+            .command(quick.chain(args))
             .env("FORGE_LEDGER", &ledger)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

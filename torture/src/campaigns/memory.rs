@@ -1,6 +1,7 @@
 //! Memory: of a worker that runs and forgets jobs without end, and of processes in a storm of enqueues.
 
-use super::{Failure, open, verdict};
+use super::{Failure, START, open, verdict};
+use crate::audit;
 use crate::fleet::{Site, Worker};
 use forge_jobs::storage::{QueueSettingsPatch, Retention, UpdateQueueParams};
 use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
@@ -45,6 +46,14 @@ impl Memory {
         enqueuer.enqueue(EnqueueRequest::new("t.echo", 0)).await?;
         forget_soon(&storage).await?;
         let worker = site.worker(&[])?;
+        // What it takes to start is no growth.
+        let started = Instant::now();
+        while audit::finished(site.url()).await? == 0 {
+            if started.elapsed() > START {
+                return Err(format!("no job was finished within {START:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let begun = Instant::now();
         let (mut early, mut late, mut sent, mut file) = (0, 0, 0_u64, (0, 0));
         while begun.elapsed() < self.churn {

@@ -53,6 +53,8 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 /// window of 2.25 s, and metrics that are added up ten times a second.
 pub const QUICK: [&str; 8] =
     ["--heartbeat-ms", "500", "--poll-ms", "200", "--alone-ms", "2000", "--metrics-ms", "100"];
+/// How long a worker may take to start.
+const START: Duration = Duration::from_secs(60);
 
 struct NoPaths;
 

@@ -1,6 +1,6 @@
 //! Handlers that keep every thread of their process busy and never wait.
 
-use super::{Failure, QUICK, enqueue, open, verdict};
+use super::{Failure, QUICK, START, enqueue, open, verdict};
 use crate::audit;
 use crate::fleet::Site;
 use forge_jobs::EnqueueRequest;
@@ -40,8 +40,10 @@ impl Spin {
         let conn = Connection::open(site.database())?;
         let last = "SELECT max(beat_at) FROM forge_processes WHERE pid = ?1";
         let (mut seen, mut at, mut longest, mut beats) = (None, Instant::now(), Duration::ZERO, 0_u32);
-        let begun = Instant::now();
-        while begun.elapsed() < self.time {
+        let started = Instant::now();
+        // It takes a while to start.
+        let mut begun: Option<Instant> = None;
+        while begun.map_or_else(|| started.elapsed() < START, |begun| begun.elapsed() < self.time) {
             let now: Option<i64> = conn.prepare_cached(last)?.query_row([busy.pid()], |r| r.get(0))?;
             if now != seen {
                 // Before the handlers run there is nothing to be measured.
@@ -50,6 +52,7 @@ impl Spin {
                     beats += 1;
                 }
                 (seen, at) = (now, Instant::now());
+                begun = begun.or(Some(at));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -63,5 +63,5 @@ async fn a_cancel_that_nobody_hears_of_comes_with_the_next_heartbeat() {
     let _turn = turn().await;
     let took = cancels(1, true).await;
     println!("{took:?}");
-    assert!(took[0] <= HEARTBEAT_INTERVAL + Duration::from_secs(1), "{took:?}");
+    assert!(took[0] <= HEARTBEAT_INTERVAL + Duration::from_secs(5), "{took:?}");
 }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const JOBS: usize = 3;
 /// For scheduling, on a machine that is busy with other tests.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(5);
 
 async fn starts(puppets: &mut mpsc::UnboundedReceiver<Puppet>, count: usize) -> Vec<Puppet> {
     let mut started = Vec::new();

@@ -18,7 +18,7 @@ const QUICK: Duration = Duration::from_millis(150);
 /// How often the storage has runtimes look while it hears nothing.
 const LOOK: Duration = Duration::from_secs(1);
 /// For scheduling, on a machine that is busy with other tests.
-const SLACK: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(5);
 /// After this the storage hears again.
 const HEARS_AGAIN: Duration = Duration::from_secs(10);
 /// The longest time in which a silent connection is not noticed.

@@ -145,7 +145,7 @@ mod tests {
             (kept.cost, kept.at) = (Duration::from_millis(100), Instant::now().checked_sub(by).unwrap());
         };
         // It took 100 ms, so it serves for 2 s.
-        age(Duration::from_millis(1_900));
+        age(Duration::from_secs(1));
         assert_eq!(ask().await, Ok(0));
         tokio::task::yield_now().await;
         assert_eq!(worked.load(Ordering::SeqCst), 1);

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 fn short() -> Plan {
     let mut limits = ServerLimits::default();
-    limits.header_time = Duration::from_millis(300);
+    limits.header_time = Duration::from_secs(2);
     limits.write_time = Duration::from_millis(300);
     limits.connections_per_peer = 20;
     Plan { limits, ..Plan::default() }

@@ -80,7 +80,7 @@ async fn impatient() -> (Rig, Arc<Held>) {
     storage.inspect = held.clone();
     let options = |options: forge_jobs_api::http::Options| {
         let mut limits = generous();
-        (limits.handler_time, limits.body_time) = (Duration::from_millis(700), Duration::from_millis(300));
+        (limits.handler_time, limits.body_time) = (Duration::from_secs(3), Duration::from_millis(300));
         options.with_limits(limits)
     };
     (Rig::start_on(place, storage, Plan { options, ..Plan::default() }).await, held)

@@ -46,7 +46,7 @@ async fn calls_that_wait_for_a_connection_share_the_end_of_the_attempt() {
     tokio::spawn(between(listener, server, silent, unanswered.clone()));
     let url = database.url().replace(&format!(":{}/", direct.port()), &format!(":{port}/"));
     let config =
-        PostgresConfig::from_url(&url).unwrap().with_connect_timeout(Duration::from_millis(500)).unwrap();
+        PostgresConfig::from_url(&url).unwrap().with_connect_timeout(Duration::from_secs(5)).unwrap();
     let config = config.with_read_connections(1).unwrap().without_listen();
     let storage = PostgresStorage::open(&config, Purpose::Look).await.unwrap().into_bundle();
     assert_eq!(storage.inspect.job(JobId::new()).await.unwrap(), None);

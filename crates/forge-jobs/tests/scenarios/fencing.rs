@@ -1,6 +1,6 @@
 //! A process that was taken for dead stops its jobs; its late results change nothing.
 
-use crate::support::{Db, next, puppets, registration, request, runtime, soon, until};
+use crate::support::{Db, HANG, next, puppets, quick, registration, request, runtime, soon, until};
 use forge_jobs::storage::ReapParams;
 use forge_jobs::testing::SlowStorage;
 use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
@@ -52,7 +52,10 @@ async fn suspects_run_one_at_a_time_and_then_ordinary_work_goes_on() {
     let db = Db::new().await;
     let mut handlers = HandlerRegistry::new();
     let mut started = puppets(&mut handlers, "k");
-    let runtime = runtime(&db.storage, handlers);
+    // However long a suspect takes here, nothing runs beside it.
+    let mut config = quick();
+    config.alone_window = HANG;
+    let runtime = runtime(&db.storage, handlers).with_config(config);
     runtime.ensure_queue("default", 3).await.unwrap();
     runtime.enqueue_many((0..3).map(|_| request("k"))).await;
     let handle = runtime.start().await.unwrap();
@@ -112,7 +115,7 @@ async fn no_suspect_starts_after_a_shutdown() {
         drop(zombie);
 
         let slow = SlowStorage::wrap(db.storage.clone(), Duration::from_millis(100));
-        let mut config = crate::support::quick();
+        let mut config = quick();
         config.heartbeat_interval = Duration::from_secs(5);
         config.stale_after = Duration::from_secs(60);
         let handle = runtime(&slow, handlers).with_config(config).start().await.unwrap();

@@ -171,8 +171,8 @@ fn way_to(place: &Place) -> Way {
 /// Intervals that make a test quick.
 pub(crate) fn quick() -> RuntimeConfig {
     let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
-    // Longer than a busy machine gives a process no turn.
-    config.stale_after = Duration::from_secs(2);
+    // Twice what a busy machine takes for a heartbeat: after half of it a process stops its jobs.
+    config.stale_after = Duration::from_secs(6);
     config.poll_busy = Duration::from_millis(50);
     config.poll_idle = Duration::from_millis(200);
     config.sweep_interval = Duration::from_millis(50);
