@@ -11,13 +11,14 @@ use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
 use forge_jobs::storage::{
     AcquireParams, AttachParams, ClaimParams, ClaimWant, DrainParams, EnqueueParams, EnsureQueueParams,
     Finish, FinishParams, Inserted, Limited, PromoteParams, ReapParams, SetBy, SetLimitParams, StorageError,
-    SweepParams,
+    SweepParams, VerbParams,
 };
 use forge_jobs::testing::{Faults, FlakyStorage, Operation, When};
 use forge_jobs::{
     Dedupe, DefaultRouter, EnqueueRequest, Enqueuer, HandlerRegistry, JobStatus, ProcessId, QueueRuntime,
     RuntimeConfig, Storage, Timestamp, Timing,
 };
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::path::Path;
 use std::pin::pin;
@@ -248,6 +249,24 @@ async fn what_one_process_commits_wakes_another() {
         one.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
         tokio::time::timeout(HANG, changes.changed()).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_cancel_whose_caller_has_gone_is_told_to_the_process_that_runs_the_job_and_to_no_other() {
+    let (_dir, file) = dir();
+    let [one, busy, idle] =
+        [open(&file).await, open(&file).await, open(&file).await].map(SqliteStorage::into_bundle);
+    let process = ProcessId::new();
+    busy.processes.register(register(process)).await.unwrap();
+    idle.processes.register(register(ProcessId::new())).await.unwrap();
+    one.jobs.enqueue(EnqueueParams { jobs: vec![job("k")], now: None }).await.unwrap();
+    let id = busy.jobs.claim(claim(process, 1)).await.unwrap().jobs[0].job.id;
+    let (mut told, quiet) = (busy.jobs.changes(), idle.jobs.changes());
+    let (before, nothing) = (told.borrow().news, quiet.borrow().news);
+    // The first look hands it over.
+    drop(one.jobs.cancel(VerbParams { ids: vec![id], actor: None, now: None }).now_or_never());
+    tokio::time::timeout(HANG, told.wait_for(|c| c.news > before)).await.unwrap().unwrap();
+    assert_eq!(quiet.borrow().news, nothing);
 }
 
 #[tokio::test]
