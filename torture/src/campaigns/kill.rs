@@ -2,7 +2,7 @@
 
 use super::{Failure, QUICK, enqueue, open, verdict};
 use crate::audit;
-use crate::fleet::Site;
+use crate::fleet::{Site, Worker};
 use crate::ledger::{self, Executions};
 use crate::measured;
 use forge_jobs::EnqueueRequest;
@@ -53,8 +53,16 @@ impl Kill {
         let mut deaths = Vec::new();
         let begun = Instant::now();
         while begun.elapsed() < self.harm && !self.is_over(site).await? {
-            tokio::time::sleep(self.every).await;
-            let victim = &mut fleet[rng.usize(0..self.replicas)];
+            let victim = if deaths.is_empty() {
+                match self.first_victim(site, &fleet).await? {
+                    Some(busy) => busy,
+                    None => break,
+                }
+            } else {
+                tokio::time::sleep(self.every).await;
+                rng.usize(0..self.replicas)
+            };
+            let victim = &mut fleet[victim];
             deaths.push(victim.kill()?);
             *victim = start()?;
         }
@@ -86,6 +94,23 @@ impl Kill {
             self.replicas,
             deaths.len()
         ))
+    }
+
+    /// The first that runs something: one kill hits, however soon all is done. `None` if nothing is left.
+    async fn first_victim(&self, site: &Site, fleet: &[Worker]) -> Result<Option<usize>, Failure> {
+        loop {
+            // Before the first start there is none, and a line may be half written.
+            let lines = ledger::read(&site.ledger()).unwrap_or_default();
+            let executions = ledger::executions(&lines, &[]);
+            let runs = |pid| executions.values().flatten().any(|run| run.pid == pid && run.end.is_none());
+            if let Some(busy) = fleet.iter().position(|worker| runs(worker.pid())) {
+                return Ok(Some(busy));
+            }
+            if self.is_over(site).await? {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn is_over(&self, site: &Site) -> Result<bool, Failure> {
