@@ -98,7 +98,10 @@ impl OnPostgres {
             Self::Freeze => (if short { Freeze::short() } else { Freeze::long(25) }).run(&site()?).await,
             Self::Restart => {
                 let (restarts, every) = if short { (2, secs(5)) } else { (15, secs(20)) };
-                Restart { seed, restarts, every, rate: 200, replicas: 3 }.run(program, &cluster).await
+                let back_within = secs(if short { 20 } else { 5 });
+                Restart { seed, restarts, every, rate: 200, replicas: 3, back_within }
+                    .run(program, &cluster)
+                    .await
             }
             Self::Clock => {
                 let (jobs, span) = if short { (200, secs(8)) } else { (5_000, secs(120)) };

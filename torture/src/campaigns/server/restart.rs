@@ -26,10 +26,10 @@ pub struct Restart {
     pub rate: u32,
     /// Worker processes.
     pub replicas: u32,
+    /// Work must be back to most of what it was within this time after the server answers again.
+    pub back_within: Duration,
 }
 
-/// Work must be back to most of what it was within this time after the server answers again.
-const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// What counts as most, in hundredths.
 const BACK_TO: u64 = 80;
 /// Rates are taken over so many nanoseconds.
@@ -64,7 +64,7 @@ impl Restart {
             tokio::time::sleep(self.every).await;
             outages.push(crash(cluster).await?);
         }
-        tokio::time::sleep(self.every.max(BACK_WITHIN)).await;
+        tokio::time::sleep(self.every.max(self.back_within)).await;
         let sent = stream.end().await?;
         wait("all jobs to be finished", LIMIT, async || {
             let left = "SELECT (SELECT count(*) FROM forge.jobs) - (SELECT count(*) FROM forge.finished)";
@@ -83,7 +83,7 @@ impl Restart {
         let ends: Vec<u64> = lines.iter().filter(|l| l.ev == "end").map(|l| l.ts_ns).collect();
         let back: Vec<Option<Duration>> = outages.iter().map(|o| back_after(&ends, o)).collect();
         for (n, back) in back.iter().enumerate() {
-            if back.is_none_or(|b| b > BACK_WITHIN) {
+            if back.is_none_or(|b| b > self.back_within) {
                 problems.push(format!("crash {n}: {BACK_TO} % of the work was back after {back:?}"));
             }
         }
