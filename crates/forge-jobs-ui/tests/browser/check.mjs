@@ -49,7 +49,7 @@ if (world.isReal) {
   await world.restart();
   // A list that is empty when it is first shown stays so until somebody has it shown anew.
   const dead = "SELECT count(*) AS n FROM {v}forge_inspect_jobs WHERE queue = 'errors' AND status = 'dead'";
-  await world.eventually({ waitForTimeout: (ms) => new Promise((done) => setTimeout(done, ms)) }, dead, [{ n: HOSTILE.length }]);
+  await world.eventually(null, dead, [{ n: HOSTILE.length }]);
 }
 
 // What a check waits for later may fail while it waits for something else.

@@ -164,14 +164,14 @@ export function real(storage) {
   self.between = () => between(server.port);
   const fits = (found, wanted) => (typeof wanted === 'function' ? wanted(found) : assert.deepEqual(found, wanted));
   self.holds = (sql, wanted) => fits(at.rows(sql), wanted);
-  self.eventually = async (page, sql, wanted) => {
+  self.eventually = async (_, sql, wanted) => {
     for (let tries = 0; ; tries += 1) {
       try {
         return self.holds(sql, wanted);
       } catch (error) {
         if (tries === 100) throw error;
       }
-      await page.waitForTimeout(100);
+      await new Promise((done) => setTimeout(done, 100));
     }
   };
   self.restart = async (...args) => {
