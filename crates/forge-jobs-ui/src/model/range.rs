@@ -65,14 +65,15 @@ pub fn within_reach((from, to): (i64, i64), now: i64) -> Option<(i64, i64)> {
     (from < to).then_some((from, to))
 }
 
-/// The range from one second to another, as addresses have it, and none that is to come.
+/// The range from one second to another, as addresses have it, as wide as it is, and none that is to come.
 #[must_use]
 pub fn in_seconds((from, to): (i64, i64), now: i64) -> (i64, i64) {
     const SECOND: i64 = 1_000_000;
     // The nearest one: what moves by less than a second either way comes to another one in both directions.
     let nearest = |at: i64| (at + SECOND / 2).div_euclid(SECOND) * SECOND;
-    let to = nearest(to).min(now.div_euclid(SECOND) * SECOND);
-    (nearest(from).min(to - SECOND), to)
+    let end = nearest(to).min(now.div_euclid(SECOND) * SECOND);
+    // From its width: were both ends rounded by themselves, a range that is moved to now and back would lose a second.
+    (end - nearest(to - from).max(SECOND), end)
 }
 
 /// The place with charts that show one of the presets.
@@ -129,7 +130,8 @@ mod tests {
         let now = 9_900_000;
         assert_eq!(in_seconds((3_750_000, 6_750_000), now), (4_000_000, 7_000_000));
         assert_eq!(in_seconds((2_250_000, 5_250_000), now), (2_000_000, 5_000_000));
-        assert_eq!(in_seconds((6_000_000, 9_900_000), now), (6_000_000, 9_000_000));
+        assert_eq!(in_seconds((6_000_000, 9_900_000), now), (5_000_000, 9_000_000));
+        assert_eq!(in_seconds((3_900_000, 9_900_000), now), (3_000_000, 9_000_000), "a second narrower");
         assert_eq!(in_seconds((5_999_999, 6_000_000), now), (5_000_000, 6_000_000));
     }
 }

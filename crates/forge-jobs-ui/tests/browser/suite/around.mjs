@@ -109,9 +109,12 @@ check('charts show nothing that is to come', async (page, world) => {
   await stage(page).focus();
   // To the right there is next to nothing, to the left there is a quarter of an hour.
   await page.keyboard.press('Shift+ArrowRight');
+  await page.waitForURL((url) => Date.parse(url.searchParams.get('to')) !== to);
+  assert.ok(range(page)[1] <= Date.now(), 'it shows what is to come');
+  assert.equal(range(page)[1] - range(page)[0], 60 * MINUTE, 'to the right');
   await page.keyboard.press('Shift+ArrowLeft');
   await page.waitForURL((url) => Date.parse(url.searchParams.get('to')) < to - 10 * MINUTE);
-  assert.equal(range(page)[1] - range(page)[0], 60 * MINUTE);
+  assert.equal(range(page)[1] - range(page)[0], 60 * MINUTE, 'and back');
 });
 
 check('turns of the wheel over a chart are one zoom, and one step back is live again', async (page, world) => {
