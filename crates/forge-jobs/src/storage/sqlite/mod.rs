@@ -62,7 +62,7 @@ use self::guards::Guards;
 use self::identity::Identity;
 use self::locks::{Fresh, Locks, Owned, To};
 use self::open::{Purpose, Readers, Synchronous};
-use self::writer::{Cx, Lane, Writer, time};
+use self::writer::{Cx, Lane, Setup, Writer, time};
 use crate::limits::STORAGE_CALL_LIMIT;
 use crate::metrics::tape::Tape;
 use crate::rate_limit::Scope;
@@ -227,7 +227,7 @@ impl SqliteStorage {
         let changes = Arc::new(watch::Sender::new(Changes::default()));
         let identity = file.as_deref().map(Identity::of);
         let tape = if options.metered { Tape::default() } else { Tape::off() };
-        let writer = Writer::start(conn, identity, options.guards, tape, changes.clone())?;
+        let writer = Writer::start(conn, Setup::new(identity, options.guards, tape, changes.clone()))?;
         let readers = file.clone().map(Readers::new);
         let settings = file.clone().map(Readers::single);
         let locks = Owned::new(Locks::beside(file.as_deref()));
