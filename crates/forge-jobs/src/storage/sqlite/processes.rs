@@ -2,6 +2,7 @@
 
 use super::error::Fault;
 use super::finish::give_back;
+use super::locks::Locks;
 use super::queues::settings_version;
 use super::state::RunningRow;
 use super::writer::{Cx, time};
@@ -10,6 +11,7 @@ use crate::storage::guard::Guard;
 use crate::storage::{DeregisterParams, Heartbeat, HeartbeatParams, Lease, RegisterParams, StorageError};
 use crate::{JobId, ProcessId};
 use rusqlite::{OptionalExtension, params};
+use std::io::ErrorKind;
 
 const REGISTER: &str = "INSERT INTO forge_processes (id, host, pid, version, kinds, queues, beats_every, \
      stale_after, started_at, beat_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO NOTHING";
@@ -54,8 +56,27 @@ pub(super) fn register(cx: &mut Cx<'_, '_>, params: &RegisterParams) -> Result<(
     Ok(())
 }
 
+/// Takes the lock of a process that registers; `false` if its storage holds it already.
+pub(super) fn take_lock(locks: &Locks, process: ProcessId) -> Result<bool, StorageError> {
+    if locks.holds(process) {
+        return Ok(false);
+    }
+    match locks.take(process) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::WouldBlock => Err(registered_before(process)),
+        Err(e) => Err(StorageError::Unavailable {
+            detail: format!(
+                "no lock file of this process can be made in {}: {e}",
+                locks.directory().display()
+            ),
+            outcome_unknown: false,
+            source: Some(Box::new(e)),
+        }),
+    }
+}
+
 /// The identity was used before.
-pub(super) fn registered_before(process: ProcessId) -> StorageError {
+fn registered_before(process: ProcessId) -> StorageError {
     let detail = format!("{process} was registered before: make a new one for each boot");
     StorageError::Conflict { what: "process id", detail }
 }

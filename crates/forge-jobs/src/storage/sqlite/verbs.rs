@@ -2,6 +2,7 @@
 
 use super::audit_ends::{Came, Dropping};
 use super::error::Fault;
+use super::locks::{Locks, To};
 use super::state::{
     FinishedRow, JobRow, Place, RunningRow, note_by, place_of, put_finished, put_ready, take_deferred,
     take_ready,
@@ -13,6 +14,8 @@ use crate::storage::checks::check_batch;
 use crate::storage::{Actor, CancelOutcome, DropOutcome, RetryOutcome, RunNowOutcome, VerbParams};
 use crate::{DeadReason, JobId, JobStatus, ProcessId};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const ASK: &str = "UPDATE forge_running SET cancel_at = ?2 WHERE seq = ?1 AND cancel_at IS NULL";
 const PROCESS_ID: &str = "SELECT id FROM forge_processes WHERE no = ?1";
@@ -64,6 +67,29 @@ where
 fn find(cx: &Cx<'_, '_>, id: JobId) -> rusqlite::Result<Option<(JobRow, Place)>> {
     let Some(job) = JobRow::by_id(cx, id.as_bytes())? else { return Ok(None) };
     Ok(place_of(cx, &job)?.map(|place| (job, place)))
+}
+
+/// What a cancel did. Processes of other storages hear of it when it is dropped, which is after its commit: by its caller
+/// or, if that has stopped waiting, by whoever would have answered.
+pub(super) struct Cancelled {
+    pub(super) outcomes: Vec<CancelOutcome>,
+    pub(super) locks: Arc<Locks>,
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        let asked = self.outcomes.iter().filter_map(|outcome| match outcome {
+            CancelOutcome::Requested { process, .. } => Some(*process),
+            _ => None,
+        });
+        let mut told = BTreeSet::new();
+        for process in asked {
+            // Those of this storage have heard of it with the commit.
+            if !self.locks.holds(process) && told.insert(process) {
+                self.locks.tell(To::One(process));
+            }
+        }
+    }
 }
 
 /// Cancels waiting jobs at once and running ones by request.
