@@ -63,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) alone: AtomicBool,
     /// Read by services while they are at it, written by the end, which so waits for them.
     rounds: tokio::sync::RwLock<()>,
+    /// Held by the fetcher while it is at it.
+    fetching: tokio::sync::Mutex<()>,
     /// Becomes true when everything has ended.
     pub(crate) ended: watch::Sender<bool>,
     /// When the heartbeat was sent that brought this process the lead; `None`: it does not lead.
@@ -111,6 +113,7 @@ impl Core {
             stopping: AtomicBool::new(false),
             alone: AtomicBool::new(false),
             rounds: tokio::sync::RwLock::default(),
+            fetching: tokio::sync::Mutex::default(),
             ended: watch::Sender::new(false),
             leads_since: Mutex::default(),
             settings_heard: AtomicI64::new(-1),
@@ -137,6 +140,17 @@ impl Core {
     /// Resolves when no round is under way. Once the runtime is stopping no other one begins.
     pub(crate) async fn between_rounds(&self) {
         drop(self.rounds.write().await);
+    }
+
+    /// Begins a round of the fetcher, which lasts until the guard is dropped. `None`: the runtime is stopping.
+    pub(crate) async fn begin_fetching(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let round = self.fetching.lock().await;
+        (!self.is_stopping()).then_some(round)
+    }
+
+    /// Resolves when no claim is under way. Once the runtime is stopping no other one begins.
+    pub(crate) async fn no_more_claims(&self) {
+        drop(self.fetching.lock().await);
     }
 
     /// Whether runners should end after their present job.

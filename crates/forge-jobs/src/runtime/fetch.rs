@@ -75,8 +75,11 @@ impl Fetcher {
     }
 
     async fn run(&mut self) {
-        while !self.core.is_stopping() {
-            match self.round().await {
+        let core = self.core.clone();
+        while let Some(fetching) = core.begin_fetching().await {
+            let round = self.round().await;
+            drop(fetching);
+            match round {
                 Ok(true) => self.backoff = None,
                 Ok(false) => {
                     self.backoff = None;
@@ -90,7 +93,7 @@ impl Fetcher {
                 }
             }
         }
-        // A claim that was under way when the shutdown began may have filled a buffer since.
+        // Of a claim that took longer than a shutdown waits for it.
         self.core.hand_back_buffers();
     }
 
@@ -200,7 +203,8 @@ impl Fetcher {
         }
         let wants = lanes.iter().map(|l| ClaimWant { queue: l.queue.clone(), limit: l.want() });
         let wants: Vec<_> = wants.filter(|w| w.limit > 0).collect();
-        if wants.is_empty() {
+        // A round may have been long, and was perhaps told to stop meanwhile.
+        if wants.is_empty() || self.core.is_stopping() {
             return Ok(false);
         }
         let batch = self.claim(session, wants.clone(), ClaimMode::Ordinary).await?;

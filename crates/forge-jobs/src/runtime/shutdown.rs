@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-/// Longest time that a shutdown waits for the database to take the last outcomes.
+/// Longest time that a shutdown waits for the database to answer the last claim, and to take the last outcomes.
 const LAST_WRITES: Duration = Duration::from_secs(10);
 /// The same for a program that exits now.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -87,13 +88,20 @@ async fn shut_down(core: &Arc<Core>, timeout: Duration, since: Counted) -> Shutd
     // A beat that tells people: what this process still runs may take long, and it takes on nothing more.
     core.registrations.notify_one();
     core.hand_back_buffers();
-    if tokio::time::timeout(timeout, core.quiet()).await.is_err() {
+    // What a claim under way brings is handed back as well, and its permits with it: the end of the registration gives
+    // back jobs alone, since it cannot know which of them have begun.
+    let claims = Instant::now() + LAST_WRITES;
+    let quiet = async {
+        let _ = tokio::time::timeout_at(claims, core.no_more_claims()).await;
+        core.quiet().await;
+    };
+    if tokio::time::timeout(timeout, quiet).await.is_err() {
         for state in core.running() {
             state.cancel.cancel(CancelCause::Shutdown);
         }
         let _ = tokio::time::timeout(core.config.cancel_grace, core.quiet()).await;
     }
-    // A claim that was under way when this began may have filled a buffer since.
+    let _ = tokio::time::timeout_at(claims, core.no_more_claims()).await;
     core.hand_back_buffers();
     let _ = tokio::time::timeout(LAST_WRITES, flushed(core)).await;
     report(core, since)
@@ -141,7 +149,8 @@ async fn abandon(core: &Core, reply: oneshot::Sender<()>, replies: Vec<Reply>) {
     for state in core.running() {
         state.cancel.cancel(CancelCause::Shutdown);
     }
-    // What has ended should count, if the storage takes it at once.
+    core.hand_back_buffers();
+    // What has ended should count, and what has not begun cost no permit, if the storage takes it at once.
     let _ = tokio::time::timeout(FAREWELL, flushed(core)).await;
     let report = report(core, Counted::default());
     end(core, &report).await;

@@ -1,6 +1,7 @@
 //! Deadline, hand-back, no task left.
 
 use crate::support::{Db, HANG, next, puppets, request, runtime, soon, until};
+use forge_jobs::rate_limit::RateLimit;
 use forge_jobs::storage::TicksParams;
 use forge_jobs::testing::{Faults, FlakyStorage, Operation};
 use forge_jobs::{
@@ -68,6 +69,31 @@ async fn outcomes_that_are_being_written_are_written_before_the_shutdown_is_over
     let report = soon("the shutdown", shutdown).await.unwrap();
     assert_eq!((report.finished, report.handed_back), (1, 0));
     assert_eq!(db.job(id).await.status, JobStatus::Done);
+    db.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_claim_brings_that_is_under_way_goes_back_with_its_permits_before_the_shutdown_is_over() {
+    let db = Db::new().await;
+    let faults = Faults::new().hold(Operation::Claim);
+    let storage = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+    let mut handlers = HandlerRegistry::new();
+    handlers.register_fn("k", |_| async { JobOutcome::Done });
+    let runtime = runtime(&storage, handlers);
+    runtime.ensure_queue("default", 2).await.unwrap();
+    runtime.ensure_limit("up", RateLimit::new(2, Duration::from_secs(3_600))).await.unwrap();
+    runtime.limit_queue("default", Some("up")).await.unwrap();
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    until("a claim to be under way", || async { faults.calls(Operation::Claim) > 0 }).await;
+    let shutdown = shutdown_under_way(&db, &handle).await;
+    faults.mend(Operation::Claim);
+    let report = soon("the shutdown", shutdown).await.unwrap();
+    assert_eq!((report.finished, report.handed_back), (0, 1));
+    let job = db.job(id).await;
+    assert_eq!((job.status, job.attempt), (JobStatus::Pending, 0));
+    let limits = db.storage.rate_limits.limits(None).await.unwrap();
+    assert_eq!(limits.iter().map(|limit| limit.used).collect::<Vec<_>>(), [0]);
     db.check().await;
 }
 
