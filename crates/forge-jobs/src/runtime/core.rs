@@ -330,6 +330,13 @@ impl Core {
         }
     }
 
+    /// Tells the handlers here of a job to stop, whatever the database knows of it.
+    pub(crate) fn cancel_running(&self, id: JobId) {
+        for state in self.running().into_iter().filter(|state| state.job.id == id) {
+            state.cancel.cancel(CancelCause::Requested);
+        }
+    }
+
     fn signal(&self, claim: ClaimKey, cause: CancelCause) -> bool {
         let state = self.running_map().get(&claim).cloned();
         state.inspect(|s| _ = s.cancel.cancel(cause)).is_some()

@@ -278,11 +278,9 @@ pub(crate) fn concluded(
     let transition = match (cause, outcome) {
         (_, JobOutcome::Done) => Transition::Done { output: state.take_output() },
         (Some(CancelCause::Requested), outcome) => cancelled(outcome),
-        // A shutdown is no fault of the job: it goes back as if it had never been claimed.
-        (
-            Some(CancelCause::Shutdown | CancelCause::LeaseLost),
-            JobOutcome::Failed(_) | JobOutcome::Throttled { .. },
-        ) => {
+        // A shutdown is no fault of the job: it goes back as if it had never been claimed. What an upstream said of the
+        // time before which it is not to be asked again holds nevertheless.
+        (Some(CancelCause::Shutdown | CancelCause::LeaseLost), JobOutcome::Failed(_)) => {
             return Conclusion::Release;
         }
         (_, outcome) => decide(outcome, (&state.job).into(), &policy(), unit()),

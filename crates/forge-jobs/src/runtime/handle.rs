@@ -12,6 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a cancel lets the database say first what it meets, before it tells a handler of this process.
+const CANCEL_ALONE: Duration = Duration::from_secs(1);
+
 /// How often a drain looks without being told.
 const DRAIN_CHECK: Duration = Duration::from_millis(250);
 
@@ -103,7 +106,8 @@ impl QueueHandle {
     }
 
     /// Cancels a job. A waiting one is dead as `cancelled` at once; one that runs in this process is told to stop at
-    /// once; one that runs in another process mostly is too, and within a heartbeat of that process at the latest.
+    /// once, and after a second also if the database has not answered; one that runs in another process mostly is too,
+    /// and within a heartbeat of that process at the latest.
     ///
     /// Takes effect even if the answer is not awaited; await it to learn what came of it.
     #[expect(clippy::must_use_candidate, reason = "it takes effect whether the answer is awaited or not")]
@@ -199,8 +203,21 @@ impl QueueHandle {
 
 async fn cancel(core: &Core, id: JobId) -> Result<CancelOutcome, StorageError> {
     let params = VerbParams { ids: vec![id], actor: None, now: core.clock.storage_now() };
-    let outcomes = super::finish::in_time(core.storage.jobs.cancel(params)).await?;
-    let outcome = outcomes.first().copied().unwrap_or(CancelOutcome::Unknown);
+    let asked = super::finish::in_time(core.storage.jobs.cancel(params));
+    tokio::pin!(asked);
+    // A handler of this process need not wait for a database that is slow or away. Mostly that answers first, and says
+    // what the request met; a handler that was quicker would make it an "already finished".
+    let answer = match tokio::time::timeout(CANCEL_ALONE, &mut asked).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            core.cancel_running(id);
+            asked.await
+        }
+    };
+    if answer.is_err() {
+        core.cancel_running(id);
+    }
+    let outcome = answer?.first().copied().unwrap_or(CancelOutcome::Unknown);
     if let CancelOutcome::Requested { process, claim_no } = outcome
         && core.sessions.all().iter().any(|s| s.process == process)
     {

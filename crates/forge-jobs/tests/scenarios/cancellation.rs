@@ -24,14 +24,17 @@ async fn a_waiting_job_is_dead_as_cancelled_at_once_and_never_runs() {
 #[tokio::test]
 async fn a_running_job_is_told_at_once_and_its_failure_is_final() {
     let db = Db::new().await;
+    let faults = Faults::new();
+    let storage = FlakyStorage::wrap(db.storage.clone(), faults.clone());
     let mut handlers = HandlerRegistry::new();
     let mut started = puppets(&mut handlers, "k");
-    // Heartbeats that would come too late to be what told it.
     let mut config = quick();
     config.heartbeat_interval = Duration::from_secs(3_000);
     config.stale_after = Duration::from_secs(30_000);
-    let runtime = runtime(&db.storage, handlers).with_config(config);
+    let runtime = runtime(&storage, handlers).with_config(config);
     let handle = runtime.start().await.unwrap();
+    // A request is news to its process, which makes it beat: no heartbeat is what told it.
+    let faults = faults.hold(Operation::Heartbeat);
     for outcome in
         [JobOutcome::Failed("stopped".into()), JobOutcome::Throttled { retry_after: Duration::ZERO }]
     {
@@ -46,7 +49,36 @@ async fn a_running_job_is_told_at_once_and_its_failure_is_final() {
         let job = db.until_status(id, JobStatus::Dead).await;
         assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
     }
+    faults.mend(Operation::Heartbeat);
     db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_running_job_is_told_while_the_database_is_slow_or_away() {
+    for fault in [
+        |faults: Faults| faults.hold(Operation::Cancel),
+        |faults: Faults| faults.refuse(Operation::Cancel, When::Always),
+    ] {
+        let db = Db::new().await;
+        let faults = fault(Faults::new());
+        let storage = FlakyStorage::wrap(db.storage.clone(), faults.clone());
+        let mut handlers = HandlerRegistry::new();
+        let mut started = puppets(&mut handlers, "k");
+        let runtime = runtime(&storage, handlers);
+        let handle = runtime.start().await.unwrap();
+        let id = runtime.enqueue(request("k")).await.unwrap().id;
+        let puppet = next(&mut started).await;
+        let answer = handle.request_cancel(&id);
+        assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Requested);
+        puppet.end(JobOutcome::Failed("stopped".into()));
+        let job = db.until_status(id, JobStatus::Dead).await;
+        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
+        faults.mend(Operation::Cancel);
+        if let Ok(outcome) = soon("the answer", answer).await {
+            assert!(matches!(outcome, CancelOutcome::AlreadyFinished { .. }), "{outcome:?}");
+        }
+        db.stop(handle).await;
+    }
 }
 
 #[tokio::test]

@@ -49,6 +49,27 @@ async fn running_jobs_finish_and_waiting_ones_stay() {
     db.check().await;
 }
 
+#[tokio::test]
+async fn a_job_that_is_throttled_while_its_process_stops_waits_as_it_was_asked_to() {
+    let db = Db::new().await;
+    let mut handlers = HandlerRegistry::new();
+    let mut started = puppets(&mut handlers, "k");
+    let runtime = runtime(&db.storage, handlers);
+    let id = runtime.enqueue(request("k")).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    let puppet = next(&mut started).await;
+    let shutdown = tokio::spawn(async move { handle.shutdown_graceful(Duration::ZERO).await });
+    assert_eq!(soon("the signal", puppet.cancel.cancelled()).await, CancelCause::Shutdown);
+    let hour = Duration::from_secs(3_600);
+    puppet.end(JobOutcome::Throttled { retry_after: hour });
+    let report = soon("the shutdown", shutdown).await.unwrap();
+    assert_eq!((report.finished, report.handed_back), (1, 0));
+    let job = db.job(id).await;
+    assert_eq!((job.status, job.attempt), (JobStatus::Scheduled, 0));
+    assert!(job.due_at.saturating_since(job.created_at) >= hour, "{job:?}");
+    db.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_that_are_being_written_are_written_before_the_shutdown_is_over() {
     let db = Db::new().await;
