@@ -76,8 +76,9 @@ fn of_disks(glance: &Glance) -> Vec<Alert> {
     let full = |(host, (free, size)): (&str, (u64, u64))| {
         (size > 0 && free < size / FREE_PART).then(|| {
             let text =
-                format!("the volume of the database has {} MiB free on {host}, less than 5 %", free >> 20);
-            let remedy = "make room: without any, jobs cannot be enqueued and their ends cannot be written";
+                format!("{host} has {} MiB free on the volume that Forge works on, less than 5 %", free >> 20);
+            let remedy = "make room: without any, an embedded database takes neither jobs nor their ends, and handlers \
+                write no files";
             alert(AlertSort::DiskNearlyFull, host, text, remedy)
         })
     };

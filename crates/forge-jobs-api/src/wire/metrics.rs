@@ -199,7 +199,8 @@ pub struct Sample {
     pub disk_read_bytes: Option<u64>,
     /// Bytes written to disks.
     pub disk_written_bytes: Option<u64>,
-    /// Least space left on the volume of the database; null for a database on a server.
+    /// Least space left on the volume of the database, or of the working directory where that is on a server or in memory;
+    /// null where the system does not tell.
     pub disk_free_bytes: Option<u64>,
     /// The size of that volume.
     pub disk_size_bytes: Option<u64>,

@@ -90,7 +90,7 @@ pub enum AlertSort {
     ScheduleFailing,
     /// A schedule is not understood by this version.
     ScheduleUnreadable,
-    /// The volume of the database is nearly full.
+    /// The volume of the database, or of a process beside a database on a server, is nearly full.
     DiskNearlyFull,
     /// A session holds an old snapshot, which slows the database down.
     SnapshotHeld,

@@ -41,7 +41,8 @@ pub struct Sample {
     pub disk_read: Option<u64>,
     /// Bytes written to disks.
     pub disk_written: Option<u64>,
-    /// Least space left on the volume of the database, in bytes; `None` for a database on a server.
+    /// Least space left on the volume of the database, or of the working directory where that is on a server or in memory,
+    /// in bytes; `None` where the system does not tell.
     pub disk_free: Option<u64>,
     /// The size of that volume, in bytes.
     pub disk_size: Option<u64>,

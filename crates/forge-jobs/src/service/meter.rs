@@ -48,7 +48,9 @@ impl Meter {
         let metrics = &self.core.storage.metrics;
         let traffic = metrics.traffic();
         let before = std::mem::replace(&mut self.traffic, traffic.clone());
-        let mut sample = self.resources.look(metrics.volume().as_deref());
+        // Beside a server's database a process has files all the same: what handlers write, logs, the system's own.
+        let volume = metrics.volume().or_else(|| std::env::current_dir().ok());
+        let mut sample = self.resources.look(volume.as_deref());
         sample.reads = since(&traffic.reads, &before.reads);
         sample.writes = since(&traffic.writes, &before.writes);
         sample.busy = traffic.busy.saturating_sub(before.busy);

@@ -138,6 +138,7 @@ pub trait MetricsStorage: Send + Sync + 'static {
     /// What this handle has been used for.
     fn traffic(&self) -> Traffic;
 
-    /// Where the volume of the database is that this host can look at; `None` for a server or memory.
+    /// Where the volume of the database is that this host can look at; `None` for a server or memory. The volume of the
+    /// working directory is watched then.
     fn volume(&self) -> Option<PathBuf>;
 }

@@ -20,6 +20,7 @@ mod limits;
 #[cfg(feature = "logs")]
 mod logs;
 mod minimal;
+mod resources;
 mod schedules;
 mod settings;
 mod shutdown;

@@ -27,6 +27,8 @@ mod limits;
 #[cfg(feature = "logs")]
 #[path = "../scenarios/logs.rs"]
 mod logs;
+#[path = "../scenarios/resources.rs"]
+mod resources;
 #[path = "../scenarios/schedules.rs"]
 mod schedules;
 #[path = "../scenarios/settings.rs"]
