@@ -1,7 +1,7 @@
 //! An upstream answers "429, try again in 50 ms". Waiting for it spends no attempt.
 
+use forge_jobs::storage::QueueSettingsPatch;
 use forge_jobs::storage::sqlite::{SqliteOptions, SqliteStorage};
-use forge_jobs::storage::{QueueSettingsPatch, UpdateQueueParams};
 use forge_jobs::{DefaultRouter, EnqueueRequest, HandlerRegistry, JobOutcome, QueueRuntime};
 use std::error::Error;
 use std::sync::Arc;
@@ -24,27 +24,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
             JobOutcome::Done
         }
     });
-    let runtime = QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter));
+    let runtime = QueueRuntime::new(storage, handlers, Arc::new(DefaultRouter));
     runtime.ensure_queue("default", 1).await?;
     // The job comes back after the upstream's wish or the queue's backoff, whichever is later; without backoff it is
     // the upstream's wish, but never less than 100 ms.
     let mut patch = QueueSettingsPatch::default();
     patch.backoff_enabled = Some(false);
-    storage
-        .queues
-        .update(UpdateQueueParams {
-            queue: "default".into(),
-            patch,
-            expected_version: None,
-            actor: None,
-            now: None,
-        })
-        .await?;
+    runtime.queues().set("default", patch).await?;
 
     let job = runtime.enqueue(EnqueueRequest::new("call", "api").with_max_attempts(1)).await?;
     let handle = runtime.start().await?;
     handle.drained().await?;
-    if let Some(job) = storage.inspect.job(job.id).await? {
+    if let Some(job) = runtime.jobs().get(job.id).await? {
         println!("{} after {} attempt", job.status, job.attempt);
     }
     handle.shutdown_graceful(Duration::from_secs(5)).await;

@@ -26,10 +26,12 @@ mod handler;
 mod hash;
 mod host;
 mod job;
+mod jobs;
 pub mod limits;
 pub mod logs;
 pub mod metrics;
 pub mod prometheus;
+mod queues;
 pub mod rate_limit;
 pub mod retry;
 mod router;
@@ -68,7 +70,9 @@ pub use job::{
     ProcessId, ProcessIdParseError, Progress, Timing, Told, TraceContext, TraceContextError, Worker,
     check_name, clean_error,
 };
+pub use jobs::Jobs;
 pub use limits::{HEARTBEAT_INTERVAL, METRICS_TICK};
+pub use queues::Queues;
 pub use router::{DefaultRouter, Router};
 pub use runtime::{CancelRequest, QueueHandle, QueueRuntime, RuntimeConfig, ShutdownReport, StartError};
 pub use schedule::Schedule;

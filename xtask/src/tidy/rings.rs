@@ -46,11 +46,22 @@ const RINGS: &[Ring] = &[
     },
     Ring {
         parts: &["storage"],
-        never: &["enqueue", "schedules", "why", "handler", "runtime", "service", "testing", "conformance"],
+        never: &[
+            "enqueue",
+            "jobs",
+            "queues",
+            "schedules",
+            "why",
+            "handler",
+            "runtime",
+            "service",
+            "testing",
+            "conformance",
+        ],
         why: "a storage knows the domain, and nothing of who uses it",
     },
     Ring {
-        parts: &["handler", "enqueue", "schedules", "why"],
+        parts: &["handler", "enqueue", "jobs", "queues", "schedules", "why"],
         never: &[
             "config",
             "runtime",

@@ -207,12 +207,11 @@ async fn cancel(core: &Core, id: JobId) -> Result<CancelOutcome, StorageError> {
     tokio::pin!(asked);
     // A handler of this process need not wait for a database that is slow or away. Mostly that answers first, and says
     // what the request met; a handler that was quicker would make it an "already finished".
-    let answer = match tokio::time::timeout(CANCEL_ALONE, &mut asked).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            core.cancel_running(id);
-            asked.await
-        }
+    let answer = if let Ok(answer) = tokio::time::timeout(CANCEL_ALONE, &mut asked).await {
+        answer
+    } else {
+        core.cancel_running(id);
+        asked.await
     };
     if answer.is_err() {
         core.cancel_running(id);

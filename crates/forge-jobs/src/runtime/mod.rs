@@ -52,8 +52,8 @@ use crate::storage::{
     UndeclareParams,
 };
 use crate::{
-    Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, RateLimits, RegisterError,
-    Router, Schedules, SystemClock, telemetry,
+    Clock, EnqueueError, EnqueueRequest, Enqueued, Enqueuer, HandlerRegistry, Jobs, Queues, RateLimits,
+    RegisterError, Router, Schedules, SystemClock, telemetry,
 };
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -219,6 +219,18 @@ impl QueueRuntime {
     #[must_use]
     pub fn enqueuer(&self) -> Arc<Enqueuer> {
         self.enqueuer.clone()
+    }
+
+    /// Jobs: to look at, cancel, retry, run, edit and drop one, whether this runtime is started or not.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        Jobs::with_clock(self.storage.clone(), self.clock.clone())
+    }
+
+    /// Queues: to edit, pause and resume them while programs run.
+    #[must_use]
+    pub fn queues(&self) -> Queues {
+        Queues::with_clock(self.storage.clone(), self.clock.clone())
     }
 
     /// Schedules: to make, edit, pause and run them while programs run.

@@ -24,5 +24,6 @@ mod resources;
 mod schedules;
 mod settings;
 mod shutdown;
+mod steering;
 mod support;
 mod wakeups;

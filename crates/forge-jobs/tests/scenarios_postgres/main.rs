@@ -35,6 +35,8 @@ mod schedules;
 mod settings;
 #[path = "../scenarios/shutdown.rs"]
 mod shutdown;
+#[path = "../scenarios/steering.rs"]
+mod steering;
 #[path = "../scenarios/support.rs"]
 mod support;
 #[path = "../scenarios/wakeups.rs"]
