@@ -95,11 +95,28 @@ fn a_line_with_a_bad_time_or_id_names_field_and_value() {
     for (text, field, value) in [
         (r#"{"kind":"k","payload":1,"run_at":"tomorrow"}"#, "run_at", "tomorrow"),
         (r#"{"kind":"k","payload":1,"id":"12"}"#, "id", "12"),
+        (r#"{"kind":"k","payload":1,"delay_seconds":-5}"#, "delay_seconds", "-5"),
+        (
+            r#"{"kind":"k","payload":1,"delay_seconds":5,"run_at":"2050-01-01T01:00:00Z"}"#,
+            "delay_seconds",
+            "either a run_at or a delay",
+        ),
     ] {
         let e = EnqueueRequest::try_from(line(text)).unwrap_err();
         assert_eq!(e.field, field);
         assert!(e.to_string().contains(value), "{e}");
     }
+}
+
+#[tokio::test]
+async fn a_delay_counts_from_the_enqueue_by_the_clock_of_the_database() {
+    let storage = storage().await;
+    let enqueuer = Enqueuer::new(storage.clone(), Arc::new(DefaultRouter));
+    let request = EnqueueRequest::try_from(line(r#"{"kind":"k","payload":1,"delay_seconds":90.5}"#)).unwrap();
+    let id = enqueuer.enqueue(request).await.unwrap().id;
+    let job = storage.inspect.job(id).await.unwrap().unwrap();
+    assert_eq!(job.status, JobStatus::Scheduled);
+    assert_eq!(job.due_at.saturating_since(job.created_at), std::time::Duration::from_millis(90_500));
 }
 
 #[tokio::test]

@@ -55,6 +55,16 @@ fn every_option_of_enqueue_arrives_in_the_job() {
 }
 
 #[test]
+fn a_delay_counts_from_the_enqueue() {
+    let home = Home::new();
+    let id = home.enqueue(&["k", "1", "--delay", "1h 30m"]);
+    let job = home.run(["job", "show", &id, "--json"]).json::<JobDetail>().job;
+    let at = |text: &str| text.parse::<forge_jobs::Timestamp>().unwrap();
+    assert_eq!(job.status, JobStatus::Scheduled);
+    assert_eq!(at(&job.due_at).saturating_since(at(&job.created_at)).as_secs(), 5_400);
+}
+
+#[test]
 fn an_id_of_another_job_is_a_conflict_and_a_dedupe_key_in_use_is_not() {
     let home = Home::new();
     let first = home.enqueue(&["k", "1", "--id", ID, "--dedupe-key", "d"]);
@@ -80,7 +90,7 @@ fn an_id_of_another_job_is_a_conflict_and_a_dedupe_key_in_use_is_not() {
 fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
     let home = Home::new();
     let deep = "[".repeat(129) + &"]".repeat(129);
-    let cases: [(&[&str], &str); 18] = [
+    let cases: [(&[&str], &str); 21] = [
         (&["enqueue", "k", "{"], "no JSON"),
         (&["enqueue", "k", r#""\u0000""#], "NUL"),
         (&["enqueue", "k", r#""\ud800""#], "surrogate"),
@@ -88,6 +98,9 @@ fn bad_input_is_refused_with_its_value_before_a_database_is_made() {
         (&["enqueue", "k k", "1"], "k k"),
         (&["enqueue", "k", "1", "--queue", "q!"], "q!"),
         (&["enqueue", "k", "1", "--run-at", "tomorrow"], "tomorrow"),
+        (&["enqueue", "k", "1", "--delay", "soon"], "soon"),
+        (&["enqueue", "k", "1", "--delay", "5m", "--run-at", "2050-01-01T00:00:00Z"], "--run-at"),
+        (&["enqueue", "-", "--delay", "5m"], "standard input"),
         (&["enqueue", "k", "1", "--priority", "70000"], "70000"),
         (&["enqueue", "k", "1", "--max-attempts", "0"], "'0' for '--max-attempts"),
         (&["enqueue", "k", "1", "--max-attempts", "-1"], "-1"),

@@ -32,9 +32,20 @@ impl TryFrom<wire::EnqueueLine> for domain::EnqueueRequest {
         if let Some(queue) = line.queue {
             request = request.on_queue(queue);
         }
+        let has_time = line.run_at.is_some();
         if let Some(text) = line.run_at {
             let at: domain::Timestamp = text.parse().map_err(|e| WireError::of("run_at", &e))?;
             request = request.with_run_at(at);
+        }
+        if let Some(wire::Seconds(seconds)) = line.delay_seconds {
+            if has_time {
+                let both = "a job has either a run_at or a delay: leave one of them out";
+                return Err(WireError::of("delay_seconds", &both));
+            }
+            let delay = Duration::try_from_secs_f64(seconds).map_err(|_| {
+                WireError::of("delay_seconds", &format!("{seconds} is no delay: give seconds from 0 up"))
+            })?;
+            request = request.with_delay(delay);
         }
         if let Some(priority) = line.priority {
             request = request.with_priority(priority);

@@ -21,6 +21,10 @@ pub struct EnqueueLine {
     /// The earliest moment to run at, RFC 3339 with an offset; default: now.
     #[serde(default)]
     pub run_at: Option<String>,
+    /// The same, as seconds from now on by the database's clock, which the sender's need not agree with. Not together with
+    /// `run_at`.
+    #[serde(default)]
+    pub delay_seconds: Option<Seconds>,
     /// Lower runs first, -32768 to 32767; default 0.
     #[serde(default, deserialize_with = "priority")]
     pub priority: Option<i16>,

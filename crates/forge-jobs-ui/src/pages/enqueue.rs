@@ -67,6 +67,7 @@ impl Form {
             payload: RawValue::from_string(payload.trim().to_owned()).ok()?,
             queue: given(self.queue),
             run_at: given(self.run_at).map(|at| browser::typed(&at).ok_or(())).transpose().ok()?,
+            delay_seconds: None,
             priority: given(self.priority).map(|p| p.parse()).transpose().ok()?,
             max_attempts: given(self.attempts).map(|n| n.parse()).transpose().ok()?,
             dedupe_key: given(self.dedupe),

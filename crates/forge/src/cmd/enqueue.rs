@@ -19,12 +19,13 @@ The answer is the job's id and an outcome: `inserted`, `already_there` (the same
 one).
 
 With `-` each line of standard input is a JSON object with the keys kind and payload, and, if wanted, queue, run_at, \
-priority, max_attempts, dedupe_key, dedupe_states, dedupe_seconds, on_duplicate, concurrency_key, tags, id. A bad line \
+delay_seconds, priority, max_attempts, dedupe_key, dedupe_states, dedupe_seconds, on_duplicate, concurrency_key, tags, id. A bad line \
 is reported with its number and stops no other; the exit code is 1 if any line failed.
 
 Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'
   forge enqueue report.build '{}' --queue reports --run-at 2026-12-24T18:00:00+01:00
+  forge enqueue mail.send '{\"to\":\"ada\"}' --delay 15m
   forge enqueue mail.send '{\"to\":\"ada\"}' --dedupe-key welcome:ada --tag welcome
   printf '%s\\n' '{\"kind\":\"mail.send\",\"payload\":{\"to\":\"ada\"}}' | forge enqueue -";
 
@@ -47,6 +48,10 @@ pub(crate) struct Args {
     /// The earliest moment to run at, RFC 3339 with an offset
     #[arg(long, value_name = "TIME")]
     run_at: Option<Timestamp>,
+
+    /// The same, from now on by the database's clock: `90s`, `1h 30m`, or seconds
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "run_at")]
+    delay: Option<Duration>,
 
     /// Lower runs first, -32768 to 32767 [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = priority)]
@@ -99,6 +104,7 @@ impl Args {
     const fn has_options(&self) -> bool {
         self.queue.is_some()
             || self.run_at.is_some()
+            || self.delay.is_some()
             || self.priority.is_some()
             || self.max_attempts.is_some()
             || self.dedupe_key.is_some()
@@ -113,6 +119,7 @@ impl Args {
             payload,
             queue: self.queue,
             run_at: self.run_at.map(time),
+            delay_seconds: self.delay.map(seconds),
             priority: self.priority,
             max_attempts: self.max_attempts,
             dedupe_key: self.dedupe_key,

@@ -3,6 +3,7 @@
 use super::made::{self, wire};
 use super::world::World;
 use super::{Answer, IpcError, unknown};
+use crate::app::browser::whole;
 use crate::model::time::{micros, rfc3339};
 use forge_jobs_api::wire::{
     EnqueueLine, EnqueueOutcome, ErrorCode, Job, JobDetail, JobEdit, JobStatus, Limit, LimitEdit, Schedule,
@@ -62,7 +63,9 @@ impl World {
         let made = || format!("0195f000-0000-7000-8000-{:012x}", self.jobs.len() + 1);
         let id = line.id.clone().unwrap_or_else(made);
         let queue = line.queue.as_deref().unwrap_or("default");
-        let run_at = line.run_at.as_deref().and_then(micros).filter(|at| *at > self.now);
+        let run_at = line.run_at.as_deref().and_then(micros);
+        let delayed = line.delay_seconds.map(|delay| self.now.saturating_add(whole(delay.0 * 1e6)));
+        let run_at = run_at.or(delayed).filter(|at| *at > self.now);
         // A kind that says so has failed already: nobody works here.
         let status = match line.kind.as_str() {
             "t.err" | "t.dead" => "dead",
