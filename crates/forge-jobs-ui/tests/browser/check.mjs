@@ -93,7 +93,8 @@ async function run({ name, run: body, real: notMadeUp, made, alone, expect = [],
   const took = () => `${storage.padEnd(8)} ${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`;
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10000);
+  // Of a page that asks every few seconds, on a machine that may be busy.
+  page.setDefaultTimeout(30000);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));

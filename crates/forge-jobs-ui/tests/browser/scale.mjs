@@ -113,8 +113,12 @@ for (const [path, share] of [['/', 0.5], ['/jobs', 0.3], ['/dead', 0.2]]) {
       await page.evaluate(() => (window.tasks.length = 0));
     }
   }
-  const longest = Math.max(0, ...tasks);
-  judge(longest <= TASK, `${path}: the longest of ${tasks.length} tasks over 50 ms took ${longest.toFixed(0)} ms`);
+  // On a busy machine one task may be long because the machine stood still: a page that is slow is so more than once.
+  const [longest, next] = [...tasks.sort((a, b) => b - a), 0, 0];
+  judge(
+    (short ? next : longest) <= TASK,
+    `${path}: the longest of ${tasks.length} tasks over 50 ms took ${longest.toFixed(0)} ms, the next one ${next.toFixed(0)} ms`,
+  );
   judge(rows > 0 && rows <= ROWS, `${path}: ${rows} rows and items at most`);
   if (!short) {
     const quarter = Math.max(1, Math.floor(samples.length / 4));

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { list, scheduled, waiting } from './checks.mjs';
-import { COUNTED, acts, box, button, chosen, dialog, field, filter, heading, job, link, lists, main, off, open, region, row, said, saved, stands } from './person.mjs';
+import { COUNTED, acts, box, button, chosen, dialog, field, filter, goes, heading, job, link, lists, main, off, open, region, row, said, saved, stands } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -58,7 +58,7 @@ check('by keys: past the navigation, to the jobs, a suggestion, a job, retry, a 
   await press(page, 'Tab');
   assert.ok(await main(page).evaluate((e) => e.contains(document.activeElement)), 'the next thing is in the page');
   // To the dead by two keys, and to the filter by one.
-  await press(page, 'g', 'd');
+  await goes(page, 'd');
   await heading(page, 'Dead').waitFor();
   await focused(main(page), 'the page');
   await press(page, '/');
@@ -84,7 +84,7 @@ check('by keys: past the navigation, to the jobs, a suggestion, a job, retry, a 
   // What stands in its place has the focus: nobody is thrown back to the top of the page.
   await page.waitForFunction(() => document.activeElement?.closest('[role=group]')?.getAttribute('aria-label') === 'What can be done');
   // A question: no, then yes.
-  await press(page, 'g', 's');
+  await goes(page, 's');
   await focused(main(page), 'the page');
   await press(page, '/');
   await type(page, 'queue:keys');
@@ -147,7 +147,7 @@ check('by keys: jobs are chosen and dropped, and a look inside stays where it wa
 check('by keys: a queue is paused and resumed, its settings are edited and saved, and back', async (page, world) => {
   await world.make(page, waiting(1, 'keys-queue'));
   await world.go(page);
-  await press(page, 'g', 'q');
+  await goes(page, 'q');
   await heading(page, 'Queues').waitFor();
   const it = row(page, 'Queues', /^keys-queue/);
   await it.waitFor(COUNTED);

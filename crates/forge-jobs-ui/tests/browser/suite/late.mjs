@@ -108,18 +108,16 @@ check('what changes before the page is told of changes is on the page when it is
 // A server ends each stream after a while.
 check('a stream that ends in good order is opened again, and nobody is told', async (page, world) => {
   await world.limit(page, 'in-order');
-  const told = new Set();
-  await page.exposeFunction('told', (text) => told.add(text));
+  const told = [];
+  await page.exposeFunction('told', (text) => told.push(text));
   await page.addInitScript(() => new MutationObserver(() => {
     for (const at of document.querySelectorAll('[role=alert], header button')) window.told(at.textContent.trim());
   }).observe(document, { subtree: true, childList: true, characterData: true }));
   let asked = 0;
-  await page.route('**/api/v1/events', async (route) => {
-    asked += 1;
-    if (asked > 1) return route.continue();
-    const body = 'retry: 1000\nid: 0-1\nevent: ready\ndata: {}\n\nevent: end\ndata: {}\n\n';
-    return route.fulfill({ status: 200, contentType: 'text/event-stream', body });
-  });
+  page.on('request', (request) => (asked += Number(request.url().endsWith('/events'))));
+  const body = 'retry: 1000\nid: 0-1\nevent: ready\ndata: {}\n\nevent: end\ndata: {}\n\n';
+  // The second one is not held up here.
+  await page.route('**/api/v1/events', (route) => route.fulfill({ status: 200, contentType: 'text/event-stream', body }), { times: 1 });
   const again = page.waitForResponse(async (answer) => answer.url().endsWith('/events') && asked > 1, { timeout: 30000 });
   await world.go(page, '/limits');
   await region(page, 'in-order').waitFor();
@@ -127,8 +125,11 @@ check('a stream that ends in good order is opened again, and nobody is told', as
   world.cli('limit', 'set', 'in-order-meanwhile', '5', '--per', '1m');
   await region(page, 'in-order-meanwhile').waitFor();
   await button(page, 'Live').waitFor();
-  assert.ok(told.has('Live'), [...told].join(', '));
-  assert.ok(![...told].some((text) => /connection/i.test(text)), [...told].join(', '));
+  // A first stream that a busy machine opens late is rightly told of, before that.
+  const since = told.indexOf('Live');
+  const words = [...new Set(told)].join(', ');
+  assert.ok(since >= 0, words);
+  assert.ok(!told.slice(since).some((text) => /connection/i.test(text)), words);
 }, { real });
 
 check('a stream that something on the way keeps back is told of, and what is shown is asked anew', async (page, world) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import axe from '@axe-core/playwright';
 import { list, waiting } from './checks.mjs';
-import { box, button, chosen, dialog, filter, heading, ids, job, lists, main, said, settled, someJobs, tab } from './person.mjs';
+import { box, button, chosen, dialog, filter, goes, heading, ids, job, lists, main, said, settled, someJobs, tab } from './person.mjs';
 
 const AxeBuilder = axe.default ?? axe;
 const { checks, check } = list();
@@ -116,8 +116,7 @@ check('on a phone the page that one is at is in sight among the pages', async (p
   assert.ok(await isInSight('DB health'));
   await page.goBack();
   await heading(page, 'Audit').waitFor();
-  await page.keyboard.press('g');
-  await page.keyboard.press('o');
+  await goes(page, 'o');
   await heading(page, 'Overview').waitFor();
   assert.ok(await isInSight('Overview'));
 }, { viewport: { width: 360, height: 740 } });

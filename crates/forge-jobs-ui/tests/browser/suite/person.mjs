@@ -24,6 +24,9 @@ export const settled = (page) => page.waitForFunction(() => !document.querySelec
 export const said = (page, text) => page.getByRole('status').filter({ hasText: text }).first().waitFor();
 export const alert = (scope, text) => scope.getByRole('alert').filter({ hasText: text });
 
+// To a page by `g` and its letter. Both are sent at once: a page that is busy between them would find the second one late.
+export const goes = (page, letter) => Promise.all([page.keyboard.press('g'), page.keyboard.press(letter)]);
+
 // What a field says of itself beside its label: its hint, and what is wrong with it.
 const described = (element) =>
   (element.getAttribute('aria-describedby') ?? '').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ');

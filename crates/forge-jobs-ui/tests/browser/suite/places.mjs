@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { id as newId, list, waiting } from './checks.mjs';
-import { COUNTED, button, dialog, filter, heading, ids, job, link, lists, main, navigation, open, region, row, said, settled, someJobs, tab } from './person.mjs';
+import { COUNTED, button, dialog, filter, goes, heading, ids, job, link, lists, main, navigation, open, region, row, said, settled, someJobs, tab } from './person.mjs';
 
 const { checks, check } = list();
 export default checks;
@@ -141,8 +141,7 @@ check('keys are said in a sheet, by a button and by a key', async (page, world) 
   await dialog(page, 'Keys').getByText(/live updates/).waitFor();
   await page.keyboard.press('Escape');
   await dialog(page, 'Keys').waitFor({ state: 'hidden' });
-  await page.keyboard.press('g');
-  await page.keyboard.press('d');
+  await goes(page, 'd');
   await heading(page, 'Dead').waitFor();
   assert.match(page.url(), /\/dead$/);
 });
@@ -264,6 +263,8 @@ for (const [what, queue, rest, goOn] of [
     await button(page, 'Live').waitFor();
     await main(page).getByRole('alert').filter({ hasText: 'ot now' }).waitFor();
     await rest(page);
+    // What was asked before it rests may be on its way yet.
+    await page.waitForTimeout(500);
     asked = 0;
     // Longer than the first wait before another try.
     await page.waitForTimeout(5000);

@@ -31,6 +31,9 @@ check('a server that fails is shown where it fails, the rest goes on, and it is 
   assert.match(await full.textContent(), /r-7/);
   await alert(main(page), 'cannot be read').waitFor();
   await main(page).getByRole('list', { name: 'Jobs by status' }).getByRole('link', { name: /^dead\s*\d/ }).waitFor();
+  // What happens meanwhile lets it be tried again too: with that at rest it is the click alone.
+  await button(page, 'Live').click();
+  await button(page, 'Paused').waitFor();
   await page.unroute('**/api/v1/queues');
   await button(full, 'Try again').click();
   await row(page, 'Queues', /^mail/).waitFor();
