@@ -163,17 +163,18 @@ async fn run(campaign: Campaign, seed: u64, cli: &Cli, program: &Path) -> Result
         }
         Campaign::Disk => {
             let tormentor = std::env::current_exe()?;
-            let seconds = if cli.short { 2 } else { 20 };
+            let (full_for, back_within) = if cli.short { (secs(2), secs(30)) } else { (secs(20), secs(10)) };
             let mut args = vec!["--program", program.to_str().ok_or("the path is no UTF-8")?, "disk"];
             if cli.short {
                 args.push("--short");
             }
-            Disk { mib: 8, full_for: secs(seconds) }.run(program, &tormentor, &args).await
+            Disk { mib: 8, full_for, back_within }.run(program, &tormentor, &args).await
         }
         Campaign::Clock => if cli.short { Clock::short() } else { Clock::long() }.run(program).await,
         Campaign::Spin => {
             let time = secs(if cli.short { 3 } else { 30 });
-            Spin { time, longest: secs(1) }.run(program).await
+            let (longest, stale) = (secs(1), Duration::from_millis(2_250));
+            Spin { time, longest, stale }.run(program).await
         }
         Campaign::Depth => Depth { others: pick(1_000_000, 20_000), ready: 10_000 }.run(program).await,
         Campaign::Memory => {

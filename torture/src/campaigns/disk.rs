@@ -20,10 +20,10 @@ pub struct Disk {
     pub mib: u32,
     /// How long it stays full.
     pub full_for: Duration,
+    /// Work goes on within this time of room.
+    pub back_within: Duration,
 }
 
-/// Work goes on within this time of room.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// Nothing that is waited for takes longer.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -114,7 +114,7 @@ impl Disk {
         drop(storage);
         problems.extend(sent.problems(&site).await?);
         for (what, time) in [("enqueue", taken), ("finish", finishing)] {
-            if time > BACK_WITHIN {
+            if time > self.back_within {
                 problems.push(format!("the first {what} came {time:?} after there was room"));
             }
         }

@@ -1,10 +1,9 @@
 //! Memory: of a worker that runs and forgets jobs without end, and of processes in a storm of enqueues.
 
-use super::{Failure, START, open, verdict};
-use crate::audit;
+use super::{Failure, START, open, verdict, wait};
 use crate::fleet::{Site, Worker};
 use forge_jobs::storage::{QueueSettingsPatch, Retention, UpdateQueueParams};
-use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, Storage};
+use forge_jobs::{DefaultRouter, EnqueueRequest, Enqueuer, JobStatus, Storage};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -23,6 +22,12 @@ pub struct Memory {
 
 /// What memory may grow by, between the first third of the churn and its end.
 const GROWTH_KIB: u64 = 8 << 10;
+/// Jobs of a batch.
+const BATCH: u64 = 200;
+/// Batches whose jobs have run before memory is looked at: caches and buffers are full by then.
+const WARM: u32 = 10;
+/// Longest time that they take.
+const WARM_WITHIN: Duration = START.saturating_mul(2);
 /// What no process of a storm may exceed.
 const MOST_KIB: u64 = 128 << 10;
 
@@ -46,27 +51,21 @@ impl Memory {
         enqueuer.enqueue(EnqueueRequest::new("t.echo", 0)).await?;
         forget_soon(&storage).await?;
         let worker = site.worker(&[])?;
-        // What it takes to start is no growth.
-        let started = Instant::now();
-        while audit::finished(site.url()).await? == 0 {
-            if started.elapsed() > START {
-                return Err(format!("no job was finished within {START:?}").into());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        // What it takes to start and to warm up is no growth.
+        for _ in 0..WARM {
+            some_jobs(&enqueuer).await?;
         }
+        wait("the first jobs to have run", WARM_WITHIN, async || {
+            let queues = storage.inspect.queue_counts().await?;
+            let due = queues.iter().flat_map(|queue| &queue.counts).filter(|c| c.0 == JobStatus::Pending);
+            Ok(due.map(|c| c.1.count).sum::<u64>().eq(&0).then_some(()))
+        })
+        .await?;
         let begun = Instant::now();
-        let (mut early, mut late, mut sent, mut file) = (0, 0, 0_u64, (0, 0));
+        let (mut early, mut late, mut sent, mut file) = (0, 0, 0, (0, 0));
         while begun.elapsed() < self.churn {
-            // Steady, in small batches, some of which fail at first.
-            let jobs = (0..200).map(|n| match n % 50 {
-                0 => EnqueueRequest::new("t.throttle", json!({ "n": 2, "ms": 50 })),
-                _ => EnqueueRequest::new("t.echo", json!({ "n": n, "text": "x".repeat(200) })),
-            });
-            for receipt in enqueuer.enqueue_many(jobs).await {
-                receipt?;
-            }
-            sent += 200;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            some_jobs(&enqueuer).await?;
+            sent += BATCH;
             let now = resident_kib(&worker, "VmRSS:")?;
             let bytes = site.database().metadata()?.len();
             if begun.elapsed() < self.churn / 3 {
@@ -134,6 +133,19 @@ impl Memory {
             "{jobs} enqueued at once in {sent:.1?}: the sender had at most {sender_kib} KiB, a worker {worker_kib}"
         ))
     }
+}
+
+/// Sends a small batch of jobs, some of which fail at first, and waits a little: steadily, for who does it again and again.
+async fn some_jobs(enqueuer: &Enqueuer) -> Result<(), Failure> {
+    let jobs = (0..BATCH).map(|n| match n % 50 {
+        0 => EnqueueRequest::new("t.throttle", json!({ "n": 2, "ms": 50 })),
+        _ => EnqueueRequest::new("t.echo", json!({ "n": n, "text": "x".repeat(200) })),
+    });
+    for receipt in enqueuer.enqueue_many(jobs).await {
+        receipt?;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Ok(())
 }
 
 /// Done jobs are forgotten after a second, so that the database has no reason to grow.

@@ -16,6 +16,8 @@ pub struct Spin {
     pub time: Duration,
     /// Longest time between two heartbeats, which are due every 500 ms.
     pub longest: Duration,
+    /// The silence after which the neighbour would take the jobs.
+    pub stale: Duration,
 }
 
 /// Handlers at a time: more than there are threads.
@@ -32,8 +34,9 @@ impl Spin {
     pub async fn run(&self, program: &Path) -> Result<String, Failure> {
         let site = Site::new(program)?;
         let storage = open(&site).await?;
-        let mut busy = site.worker(&[&QUICK[..], &["--queue", "default:16"]].concat())?;
-        let mut idle = site.worker(&[&QUICK[..], &["--queue", "other:1"]].concat())?;
+        let stale = self.stale.as_millis().to_string();
+        let start = |queue| site.worker(&[&QUICK[..], &["--stale-ms", &stale, "--queue", queue]].concat());
+        let (mut busy, mut idle) = (start("default:16")?, start("other:1")?);
         let ms = u64::try_from(self.time.as_millis())?;
         let jobs = (0..HANDLERS).map(|_| EnqueueRequest::new("t.spin", json!({ "ms": ms }))).collect();
         let ids = enqueue(&storage, jobs).await?;
@@ -41,18 +44,19 @@ impl Spin {
         let last = "SELECT max(beat_at) FROM forge_processes WHERE pid = ?1";
         let (mut seen, mut at, mut longest, mut beats) = (None, Instant::now(), Duration::ZERO, 0_u32);
         let started = Instant::now();
-        // It takes a while to start.
+        // It takes a while until the handlers run, and before that there is nothing to be measured.
         let mut begun: Option<Instant> = None;
         while begun.map_or_else(|| started.elapsed() < START, |begun| begun.elapsed() < self.time) {
             let now: Option<i64> = conn.prepare_cached(last)?.query_row([busy.pid()], |r| r.get(0))?;
             if now != seen {
-                // Before the handlers run there is nothing to be measured.
-                if seen.is_some() {
+                if begun.is_some() {
                     longest = longest.max(at.elapsed());
                     beats += 1;
                 }
                 (seen, at) = (now, Instant::now());
-                begun = begun.or(Some(at));
+            }
+            if begun.is_none() && std::fs::metadata(site.ledger()).is_ok_and(|ledger| ledger.len() > 0) {
+                begun = Some(Instant::now());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

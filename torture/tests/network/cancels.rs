@@ -53,8 +53,8 @@ async fn a_cancel_in_another_replica_is_heard_at_once() {
     let mut took = cancels(20, false).await;
     took.sort();
     println!("median {:?}, longest {:?}", took[took.len() / 2], took[took.len() - 1]);
-    // Heartbeats are ten times as far apart as this, so that they cannot have brought more than one of twenty.
-    let late = took.iter().filter(|t| **t > HEARTBEAT_INTERVAL / 10).count();
+    // By heartbeats alone two thirds of the twenty would come later than this.
+    let late = took.iter().filter(|t| **t > HEARTBEAT_INTERVAL / 3).count();
     assert!(late <= 1, "{took:?}");
 }
 

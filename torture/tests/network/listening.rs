@@ -84,12 +84,12 @@ async fn lose_and_find(polls: Duration, losses: &[Loss], unnoticed: Duration) {
         loss.end(&stage.proxy);
         let restored = Instant::now();
         until("a quick pick-up", async || pick_up(&other, &mut started).await < QUICK).await;
+        let again = restored.elapsed();
         // One may be lucky, several are not.
         let mut quick = Vec::new();
         for _ in 0..5 {
             quick.push(pick_up(&other, &mut started).await);
         }
-        let again = restored.elapsed();
         quick.sort();
         println!(
             "{loss:?}: while lost at most {longest:?}, well again within {again:?}, then median {:?}",
