@@ -107,30 +107,31 @@ async fn a_job_claimed_ahead_is_cancelled_without_running() {
     let runtime = runtime(&db.storage, handlers);
     runtime.ensure_queue("default", 1).await.unwrap();
     let handle = runtime.start().await.unwrap();
-    // Short runs teach the fetcher to claim ahead.
-    runtime.enqueue_many((0..500).map(|_| request("quick"))).await;
-    soon("the short jobs", handle.drained()).await.unwrap();
-    let ids: Vec<_> = runtime
-        .enqueue_many((0..10).map(|_| request("k")))
-        .await
-        .into_iter()
-        .map(|r| r.unwrap().id)
-        .collect();
-    let first = next(&mut started).await;
-    // All at once: what stands in the buffer for long goes back.
-    let asked: Vec<_> =
-        ids.iter().filter(|id| **id != first.id).map(|id| handle.request_cancel(id)).collect();
+    // What stands in the buffer for long goes back, which on a busy machine may be before it is cancelled.
+    let mut rounds = 0;
     let mut ahead = 0;
-    for answer in asked {
-        ahead += u32::from(matches!(answer.await.unwrap(), CancelOutcome::Requested { .. }));
-    }
-    assert!(ahead > 0, "none was claimed ahead");
-    let ran = first.id;
-    first.end(JobOutcome::Done);
-    db.until_status(ran, JobStatus::Done).await;
-    for id in ids.into_iter().filter(|id| *id != ran) {
-        let job = db.until_status(id, JobStatus::Dead).await;
-        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
+    while ahead == 0 {
+        rounds += 1;
+        assert!(rounds <= 10, "none was claimed ahead");
+        // Short runs teach the fetcher to claim ahead.
+        runtime.enqueue_many((0..500).map(|_| request("quick"))).await;
+        soon("the short jobs", handle.drained()).await.unwrap();
+        let made = runtime.enqueue_many((0..10).map(|_| request("k"))).await;
+        let ids: Vec<_> = made.into_iter().map(|r| r.unwrap().id).collect();
+        let first = next(&mut started).await;
+        // All at once, and so soon.
+        let asked: Vec<_> =
+            ids.iter().filter(|id| **id != first.id).map(|id| handle.request_cancel(id)).collect();
+        for answer in asked {
+            ahead += u32::from(matches!(answer.await.unwrap(), CancelOutcome::Requested { .. }));
+        }
+        let ran = first.id;
+        first.end(JobOutcome::Done);
+        db.until_status(ran, JobStatus::Done).await;
+        for id in ids.into_iter().filter(|id| *id != ran) {
+            let job = db.until_status(id, JobStatus::Dead).await;
+            assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Cancelled), 0));
+        }
     }
     db.stop(handle).await;
     assert!(started.try_recv().is_err(), "a cancelled job ran");

@@ -1,6 +1,6 @@
 //! A storage that fails or dawdles: nothing is lost, nothing is done twice under a valid lease.
 
-use crate::support::{Db, next, puppets, quick, registration, request, runtime, soon, until};
+use crate::support::{Db, next, puppets, quick, registration, request, runtime, soon, soon_stale, until};
 use forge_jobs::storage::DeregisterParams;
 use forge_jobs::testing::{Faults, FlakyStorage, ManualClock, Operation, SlowStorage, When};
 use forge_jobs::{CancelCause, HandlerRegistry, JobOutcome, JobStatus, ProcessId, Timestamp};
@@ -64,7 +64,7 @@ async fn a_process_that_cannot_confirm_its_heartbeat_stops_its_jobs_and_starts_a
     let mut started = puppets(&mut handlers, "k");
     let faults = Faults::new();
     let flaky = FlakyStorage::wrap(db.storage.clone(), faults.clone());
-    let runtime = runtime(&flaky, handlers);
+    let runtime = runtime(&flaky, handlers).with_config(soon_stale());
     let id = runtime.enqueue(request("k")).await.unwrap().id;
     let handle = runtime.start().await.unwrap();
     let first = handle.process_id();
@@ -87,7 +87,8 @@ async fn a_registration_that_fails_is_tried_once_a_second_whatever_others_do() {
     let db = Db::new().await;
     let faults = Faults::new();
     let flaky = FlakyStorage::wrap(db.storage.clone(), faults.clone());
-    let handle = runtime(&flaky, HandlerRegistry::new()).start().await.unwrap();
+    let runtime = runtime(&flaky, HandlerRegistry::new()).with_config(soon_stale());
+    let handle = runtime.start().await.unwrap();
     let first = handle.process_id();
     let faults = faults.refuse(Operation::Register, When::Always).refuse(Operation::Heartbeat, When::Always);
     until("a registration that fails", || async { faults.failed(Operation::Register) > 0 }).await;

@@ -171,13 +171,21 @@ fn way_to(place: &Place) -> Way {
 /// Intervals that make a test quick.
 pub(crate) fn quick() -> RuntimeConfig {
     let mut config = RuntimeConfig::default().with_heartbeat(Duration::from_millis(100));
-    // Twice what a busy machine takes for a heartbeat: after half of it a process stops its jobs.
-    config.stale_after = Duration::from_secs(6);
+    // After half of it a process that could not confirm a heartbeat stops its jobs: no machine is busy for so long.
+    config.stale_after = Duration::from_secs(60);
     config.poll_busy = Duration::from_millis(50);
     config.poll_idle = Duration::from_millis(200);
     config.sweep_interval = Duration::from_millis(50);
     config.alone_window = Duration::from_millis(500);
     config.log_interval = Duration::from_millis(20);
+    config
+}
+
+/// Those of a test that waits for a process that cannot confirm its heartbeat to stop its jobs.
+pub(crate) fn soon_stale() -> RuntimeConfig {
+    let mut config = quick();
+    // Twice what a busy machine takes for a heartbeat.
+    config.stale_after = Duration::from_secs(6);
     config
 }
 
