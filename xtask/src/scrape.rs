@@ -63,9 +63,7 @@ impl Prometheus {
         );
         let file = scratch.join("prometheus.yml");
         std::fs::write(&file, config).map_err(|e| format!("{}: {e}", file.display()))?;
-        // Nobody else takes a free port so soon.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.map_err(|e| format!("there is no free port: {e}"))?.port();
+        let port = free_port().ok_or("there is no free port")?;
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", scratch.join("prometheus").display()))
@@ -129,6 +127,13 @@ impl Drop for Prometheus {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port on which nobody listens. It is none that the system gives to outgoing connections, of which other programs open
+/// many before it is taken.
+fn free_port() -> Option<u16> {
+    let first = 10_000 + u16::try_from(std::process::id() % 10_000).ok()?;
+    (first..first + 10_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
 /// A text as a query holds it.

@@ -143,7 +143,8 @@ async fn each_test_handler_does_what_its_payload_says_and_the_ledger_tells_of_it
 async fn told_to_stop_it_lets_running_jobs_finish() {
     let home = Home::new();
     let worker = Worker::start(&home, &[]).await;
-    let id = home.enqueue(&["t.sleep", r#"{"ms":300}"#]);
+    // What ends before the stop is none that it waited for.
+    let id = home.enqueue(&["t.sleep", r#"{"ms":3000}"#]);
     worker.until_started(&id).await;
     worker.signal(Signal::TERM);
     let job = worker.until(&id, JobStatus::Done).await;

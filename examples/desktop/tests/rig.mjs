@@ -53,13 +53,20 @@ async function display() {
   return number;
 }
 
-const freePort = () =>
+const isFree = (port) =>
   new Promise((found) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => found(port));
-    });
+    const server = createServer().on('error', () => found(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => found(true)));
   });
+
+// A port on which nobody listens. It is none that the system gives to outgoing connections, of which other programs open
+// many before it is taken.
+let lastPort = 10_000 + (process.pid % 20_000);
+async function freePort() {
+  do lastPort += 1;
+  while (!(await isFree(lastPort)));
+  return lastPort;
+}
 
 export async function world(program, { heartbeat } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'forge-desktop-'));
@@ -236,12 +243,22 @@ export function driversPort(pid) {
   return Number(said[1]);
 }
 
+// What a process has open; nothing when it has ended.
+function files(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/fd`);
+  } catch (error) {
+    if ([undefined, 'Z'].includes(state(pid))) return [];
+    throw error;
+  }
+}
+
 // The internet sockets of processes, except those with one port at either end: lines of the kernel's tables that belong to
 // one of their files.
 export function sockets(pids, except = 0) {
   const own = new Set();
   for (const pid of pids) {
-    for (const file of readdirSync(`/proc/${pid}/fd`)) {
+    for (const file of files(pid)) {
       try {
         const inode = readlinkSync(`/proc/${pid}/fd/${file}`).match(/^socket:\[(\d+)\]$/);
         if (inode) own.add(inode[1]);
