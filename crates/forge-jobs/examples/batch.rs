@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await;
     for result in &results {
         match result {
-            Ok(receipt) => println!("{}", receipt.outcome.as_str()),
+            Ok(receipt) => println!("{}", receipt.outcome),
             Err(e) => println!("refused: {e}"),
         }
     }

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 started.notify_one();
                 // A handler that works in steps looks at `ctx.cancel.is_cancelled()` between them.
                 let cause = ctx.cancel.cancelled().await;
-                println!("told to stop: {cause:?}");
+                println!("told to stop: {cause}");
                 JobOutcome::Failed("stopped half-way".into())
             }
         }
@@ -31,9 +31,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let now = runtime.enqueue(EnqueueRequest::new("export", "now")).await?;
     let handle = runtime.start().await?;
 
-    println!("{:?}", handle.request_cancel(&later).await?);
+    println!("{}", handle.request_cancel(&later).await?);
     started.notified().await;
-    println!("{:?}", handle.request_cancel(&now).await?);
+    println!("{}", handle.request_cancel(&now).await?);
     handle.drained().await?;
     for id in [later.id, now.id] {
         if let Some(job) = storage.inspect.job(id).await? {

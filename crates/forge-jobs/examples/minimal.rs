@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Tomorrow's job is not wanted after all.
     let outcome = handle.request_cancel(&later_id).await?;
-    println!("cancel: {outcome:?}");
+    println!("cancel: {outcome}");
 
     // Until nothing is left to do.
     handle.drained().await?;

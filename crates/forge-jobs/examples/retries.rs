@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let handle = runtime.start().await?;
     handle.drained().await?;
     for attempt in runtime.jobs().attempts(job.id).await? {
-        println!("attempt {} {}: {:?}", attempt.attempt, attempt.result.as_str(), attempt.error);
+        println!("attempt {} {}: {:?}", attempt.attempt, attempt.result, attempt.error);
     }
     handle.shutdown_graceful(Duration::from_secs(5)).await;
     Ok(())

@@ -243,6 +243,12 @@ impl EnqueueOutcome {
     }
 }
 
+impl fmt::Display for EnqueueOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A job could not be enqueued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

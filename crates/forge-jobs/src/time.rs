@@ -3,6 +3,7 @@
 //! Integers compare the same way in every database, survive a round trip exactly and leave no room for a zone.
 //! Durations inside a process are measured with [`std::time::Instant`], never by subtracting stored times.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -78,6 +79,15 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+/// Saturates at the epoch where the platform knows no time before it, or none so late.
+impl From<Timestamp> for SystemTime {
+    fn from(t: Timestamp) -> Self {
+        let span = Duration::from_micros(t.0.unsigned_abs());
+        let at = if t.0 < 0 { UNIX_EPOCH.checked_sub(span) } else { UNIX_EPOCH.checked_add(span) };
+        at.unwrap_or(UNIX_EPOCH)
+    }
+}
+
 impl From<jiff::Timestamp> for Timestamp {
     fn from(t: jiff::Timestamp) -> Self {
         Self::from_micros(t.as_microsecond())
@@ -124,6 +134,19 @@ impl FromStr for Timestamp {
     }
 }
 
+/// As its text, RFC 3339.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +158,26 @@ mod tests {
             assert_eq!(t.to_string(), text);
             assert_eq!(Timestamp::from_micros(t.as_micros()), t);
         }
+    }
+
+    #[test]
+    fn times_of_the_system_round_trip_on_both_sides_of_the_epoch() {
+        for micros in [0, 1, -1, 1_795_507_200_000_001, -86_400_000_001] {
+            let t = Timestamp::from_micros(micros);
+            assert_eq!(Timestamp::from(SystemTime::from(t)), t);
+        }
+        let t: SystemTime = Timestamp::from_micros(1_500_000).into();
+        assert_eq!(t.duration_since(UNIX_EPOCH).unwrap(), Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn in_json_it_is_its_text() {
+        let t = Timestamp::from_micros(1);
+        let json = serde_json::to_string(&t).unwrap();
+        assert_eq!(json, "\"1970-01-01T00:00:00.000001Z\"");
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), t);
+        let e = serde_json::from_str::<Timestamp>("\"2026-11-24 08:00\"").unwrap_err().to_string();
+        assert!(e.contains("RFC 3339"), "{e}");
     }
 
     #[test]

@@ -41,6 +41,18 @@ impl CancelCause {
     }
 }
 
+/// In words for people, as in `told to stop: a person cancelled the job`.
+impl fmt::Display for CancelCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Requested => "a person cancelled the job",
+            Self::TimedOut => "its time limit has passed",
+            Self::Shutdown => "the process shuts down",
+            Self::LeaseLost => "its claim is lost",
+        })
+    }
+}
+
 /// Tells a handler to stop. Cloning is cheap; every clone sees the same signal. The first cause stays.
 #[derive(Clone)]
 pub struct CancelToken(Arc<Inner>);
@@ -89,7 +101,7 @@ impl CancelToken {
     /// # use forge_jobs::{JobContext, JobOutcome};
     /// # async fn run(ctx: JobContext) -> JobOutcome {
     /// tokio::select! {
-    ///     cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("stopped: {cause:?}")),
+    ///     cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("stopped: {cause}")),
     ///     () = work() => JobOutcome::Done,
     /// }
     /// # }
@@ -137,5 +149,11 @@ mod tests {
         assert!(!token.cancel(CancelCause::Shutdown));
         assert_eq!(waiting.await.unwrap(), CancelCause::Requested);
         assert_eq!(token.cancelled().await, CancelCause::Requested);
+    }
+
+    #[test]
+    fn why_is_said_in_words_and_not_in_code() {
+        let e = crate::AcquireError::Cancelled { cause: CancelCause::TimedOut };
+        assert_eq!(e.to_string(), "told to stop while waiting for a permit: its time limit has passed");
     }
 }

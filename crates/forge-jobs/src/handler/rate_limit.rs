@@ -170,7 +170,7 @@ pub enum AcquireError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The attempt was told to stop while it waited.
-    #[error("told to stop while waiting for a permit: {cause:?}")]
+    #[error("told to stop while waiting for a permit: {cause}")]
     Cancelled {
         /// Why.
         cause: CancelCause,

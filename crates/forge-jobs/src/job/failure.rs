@@ -65,6 +65,12 @@ impl AttemptCause {
     }
 }
 
+impl fmt::Display for AttemptCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Why an attempt did not end in done, as it is handed to a storage beside the error text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

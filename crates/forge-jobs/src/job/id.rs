@@ -1,5 +1,6 @@
 //! Identities: of a job, and of one boot of a process.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -74,6 +75,19 @@ macro_rules! uuid_newtype {
                 Uuid::try_parse(text).map(Self).map_err(|_| $error { text: text.chars().take(64).collect() })
             }
         }
+
+        /// As its text.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(de::Error::custom)
+            }
+        }
     };
 }
 
@@ -110,6 +124,18 @@ mod tests {
         let id = JobId::new();
         assert_eq!(id.to_string().parse::<JobId>().unwrap(), id);
         assert_eq!(JobId::from_bytes(*id.as_bytes()), id);
+    }
+
+    #[test]
+    fn in_json_it_is_its_text() {
+        let id = JobId::new();
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<JobId>(&json).unwrap(), id);
+        let process = ProcessId::from_bytes(*id.as_bytes());
+        assert_eq!(serde_json::to_string(&process).unwrap(), json);
+        let e = serde_json::from_str::<ProcessId>("\"12\"").unwrap_err().to_string();
+        assert!(e.contains("no process id"), "{e}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub use trace::{TraceContext, TraceContextError};
 
 use crate::Timestamp;
 use crate::errors::ErrorGroupId;
+use std::fmt;
 use std::time::Duration;
 
 /// A job as it stands, for people and programs that look.
@@ -185,6 +186,12 @@ impl AttemptResult {
             Self::Crashed => "crashed",
             Self::Done => "done",
         }
+    }
+}
+
+impl fmt::Display for AttemptResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a job stands, and why a dead one died.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
@@ -105,6 +106,19 @@ macro_rules! word {
                     .ok_or_else(|| $error { text: text.chars().take(64).collect() })
             }
         }
+
+        /// As its word.
+        impl Serialize for $ty {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $ty {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(de::Error::custom)
+            }
+        }
     };
 }
 
@@ -123,6 +137,15 @@ mod tests {
         for r in DeadReason::ALL {
             assert_eq!(r.as_str().parse::<DeadReason>().unwrap(), r);
         }
+    }
+
+    #[test]
+    fn in_json_they_are_their_words() {
+        assert_eq!(serde_json::to_string(&JobStatus::Retrying).unwrap(), "\"retrying\"");
+        assert_eq!(serde_json::to_string(&DeadReason::Poison).unwrap(), "\"poison\"");
+        assert_eq!(serde_json::from_str::<DeadReason>("\"exhausted\"").unwrap(), DeadReason::Exhausted);
+        let e = serde_json::from_str::<JobStatus>("\"finished\"").unwrap_err().to_string();
+        assert!(e.contains("retrying"), "{e}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub mod sqlite;
 mod transaction;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod usage;
+mod verb_words;
 
 pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
 pub use audit::{

@@ -203,7 +203,7 @@ impl JobHandler for FakeHandler {
             Act::Panic(text) => panic!("{text}"),
             Act::Hang => {
                 let cause = ctx.cancel.cancelled().await;
-                JobOutcome::Failed(format!("hung until it was told to stop: {cause:?}"))
+                JobOutcome::Failed(format!("hung until it was told to stop: {cause}"))
             }
         }
     }

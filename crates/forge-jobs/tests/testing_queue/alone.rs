@@ -91,7 +91,7 @@ async fn panics_limits_and_cancels_end_an_attempt_as_in_production() {
     attempt.cancel_token().cancel(CancelCause::Shutdown);
     let stopped = attempt.run(&fake).await.unwrap();
     let JobOutcome::Failed(text) = stopped.outcome else { panic!("{:?}", stopped.outcome) };
-    assert!(text.contains("Shutdown"), "{text}");
+    assert!(text.contains("the process shuts down"), "{text}");
 }
 
 #[derive(Serialize, Deserialize)]

@@ -103,7 +103,7 @@ impl TypedHandler for CallUpstream {
         };
         // The time that a call over a network takes.
         tokio::select! {
-            cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("stopped: {cause:?}")),
+            cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("stopped: {cause}")),
             () = tokio::time::sleep(Duration::from_millis(4)) => {}
         }
         match answer(job.seed, job.call, ctx.attempt(), throttles) {

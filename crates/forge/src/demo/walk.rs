@@ -85,7 +85,7 @@ impl TypedHandler for Walk {
         while let Some(batch) = incoming.recv().await {
             if let Some(cause) = ctx.cancel.cause() {
                 // Dropping `incoming` stops the walk.
-                return JobOutcome::Failed(format!("stopped: {cause:?}"));
+                return JobOutcome::Failed(format!("stopped: {cause}"));
             }
             found += batch.len() as u64;
             let requests: Vec<_> = batch.iter().map(|path| request(&job, path)).collect();

@@ -78,14 +78,14 @@ Each writes a line per start, end and cancel to the file named by FORGE_LEDGER, 
 pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
     add(handlers, ledger, "t.sleep", |ctx, Ms { ms }| async move {
         tokio::select! {
-            cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("told to stop: {cause:?}")),
+            cause = ctx.cancel.cancelled() => JobOutcome::Failed(format!("told to stop: {cause}")),
             () = tokio::time::sleep(Duration::from_millis(ms)) => JobOutcome::Done,
         }
     });
     add(handlers, ledger, "t.steps", |ctx, Steps { ms, n }| async move {
         for step in 1..=n {
             tokio::select! {
-                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause:?}")),
+                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause}")),
                 () = tokio::time::sleep(Duration::from_millis(ms)) => ctx.progress(step, Some(n), None),
             }
         }
@@ -94,7 +94,7 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
     add(handlers, ledger, "t.file", |ctx, File { path }| async move {
         while !path.exists() {
             tokio::select! {
-                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause:?}")),
+                cause = ctx.cancel.cancelled() => return JobOutcome::Failed(format!("told to stop: {cause}")),
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

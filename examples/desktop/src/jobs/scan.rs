@@ -83,7 +83,7 @@ impl TypedHandler for Scan {
         while let Some(batch) = incoming.recv().await {
             if let Some(cause) = ctx.cancel.cause() {
                 // Dropping `incoming` stops the walk.
-                return JobOutcome::Failed(format!("stopped: {cause:?}"));
+                return JobOutcome::Failed(format!("stopped: {cause}"));
             }
             let batch: Vec<(String, Stat)> = batch;
             scanned.files += batch.len() as u64;
