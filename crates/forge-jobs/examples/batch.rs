@@ -21,19 +21,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             JobOutcome::Failed(format!("{refused} parts were refused"))
         }
     });
-    handlers.register_fn("part", {
+    handlers.register_typed_fn_as("part", {
         let sum = sum.clone();
-        move |ctx| {
-            let sum = sum.clone();
-            async move {
-                match ctx.decode::<u64>() {
-                    Ok(n) => {
-                        sum.fetch_add(n, Ordering::Relaxed);
-                        JobOutcome::Done
-                    }
-                    Err(e) => JobOutcome::dead(&e),
-                }
-            }
+        move |_, n: u64| {
+            sum.fetch_add(n, Ordering::Relaxed);
+            async { JobOutcome::Done }
         }
     });
     let runtime = QueueRuntime::new(storage, handlers, Arc::new(DefaultRouter));

@@ -13,15 +13,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Per account: how many run now, and the most that ever did.
     let running = Arc::new(Mutex::new(HashMap::<String, (u32, u32)>::new()));
     let mut handlers = HandlerRegistry::new();
-    handlers.register_fn("account.sync", {
+    handlers.register_typed_fn_as("account.sync", {
         let running = running.clone();
-        move |ctx| {
+        move |_, account: String| {
             let running = running.clone();
             async move {
-                let account: String = match ctx.decode() {
-                    Ok(account) => account,
-                    Err(e) => return JobOutcome::dead(&e),
-                };
                 {
                     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
                     let (now, most) = running.entry(account.clone()).or_default();

@@ -11,20 +11,13 @@ use std::time::Duration;
 async fn main() -> Result<(), Box<dyn Error>> {
     let storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await?.into_bundle();
     let mut handlers = HandlerRegistry::new();
-    handlers.register_fn("count", |ctx| async move {
-        let text: String = match ctx.decode() {
-            Ok(text) => text,
-            Err(e) => return JobOutcome::dead(&e),
-        };
+    handlers.register_typed_fn_as("count", |ctx, text: String| async move {
         let mut letters = 0;
         for (n, word) in text.split_whitespace().enumerate() {
             letters += word.len();
             ctx.progress(n as u64 + 1, None, Some(word));
         }
-        match ctx.set_output(json!({ "letters": letters })) {
-            Ok(()) => JobOutcome::Done,
-            Err(e) => JobOutcome::failed(&e),
-        }
+        JobOutcome::from_result(ctx.set_output(json!({ "letters": letters })))
     });
     let runtime = QueueRuntime::new(storage.clone(), handlers, Arc::new(DefaultRouter));
     let job = runtime.enqueue(EnqueueRequest::new("count", "to be or not to be")).await?;

@@ -12,17 +12,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let storage = SqliteStorage::open_in_memory(SqliteOptions::default()).await?.into_bundle();
     let (ran, mut runs) = mpsc::unbounded_channel();
     let mut handlers = HandlerRegistry::new();
-    handlers.register_fn("say", move |ctx| {
-        let ran = ran.clone();
-        async move {
-            match ctx.decode::<String>() {
-                Ok(word) => {
-                    let _ = ran.send(word);
-                    JobOutcome::Done
-                }
-                Err(e) => JobOutcome::dead(&e),
-            }
-        }
+    handlers.register_typed_fn_as("say", move |_, word: String| {
+        let _ = ran.send(word);
+        async { JobOutcome::Done }
     });
     // Declared in code: a deploy keeps it as the code says, unless a person has edited it.
     let nightly = Schedule::new("nightly", "30 3 * * *", EnqueueRequest::new("say", "good night"));

@@ -17,6 +17,7 @@ pub use registry::{HandlerRegistry, RegisterError};
 use crate::limits::ATTEMPT_TIME_LIMIT;
 use crate::{JobOutcome, JobPayload};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs jobs of one kind.
@@ -45,6 +46,8 @@ use std::time::Duration;
 ///     }
 /// }
 /// ```
+///
+/// To use `?` see [`JobOutcome`]. An `Arc` of a handler is one too.
 pub trait JobHandler: Send + Sync + 'static {
     /// The kind it runs. `[A-Za-z0-9._:/-]{1,128}`; asked once, when it is registered.
     fn kind(&self) -> &str;
@@ -89,6 +92,8 @@ pub trait JobHandler: Send + Sync + 'static {
 /// let mut handlers = HandlerRegistry::new();
 /// handlers.register_typed(Mailer);
 /// ```
+///
+/// An `Arc` of a handler is one too: [`HandlerRegistry::register_typed_as`] gives it a second kind.
 pub trait TypedHandler: Send + Sync + 'static {
     /// The payload, which names the kind.
     type Payload: JobPayload;
@@ -100,6 +105,32 @@ pub trait TypedHandler: Send + Sync + 'static {
 
     /// As [`JobHandler::run`].
     fn run(&self, ctx: JobContext, payload: Self::Payload) -> impl Future<Output = JobOutcome> + Send;
+}
+
+impl<H: JobHandler> JobHandler for Arc<H> {
+    fn kind(&self) -> &str {
+        (**self).kind()
+    }
+
+    fn options(&self) -> HandlerOptions {
+        (**self).options()
+    }
+
+    fn run(&self, ctx: JobContext) -> impl Future<Output = JobOutcome> + Send {
+        (**self).run(ctx)
+    }
+}
+
+impl<H: TypedHandler> TypedHandler for Arc<H> {
+    type Payload = H::Payload;
+
+    fn options(&self) -> HandlerOptions {
+        (**self).options()
+    }
+
+    fn run(&self, ctx: JobContext, payload: H::Payload) -> impl Future<Output = JobOutcome> + Send {
+        (**self).run(ctx, payload)
+    }
 }
 
 /// What a handler wants of the runtime.

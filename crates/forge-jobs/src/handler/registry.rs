@@ -4,10 +4,12 @@ use super::{HandlerOptions, JobContext, JobHandler, TypedHandler};
 use crate::job::{NameError, check_name};
 use crate::{JobOutcome, JobPayload};
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// How a handler ended, before anything is decided.
@@ -15,6 +17,13 @@ pub(crate) enum HandlerEnd {
     Outcome(JobOutcome),
     /// The payload does not fit the handler's type; nothing ran.
     Undecodable(String),
+}
+
+impl HandlerEnd {
+    /// The payload is none of what `what` names.
+    pub(crate) fn undecodable(what: &str, why: &serde_json::Error) -> Self {
+        Self::Undecodable(format!("the payload is no {what}: {why}"))
+    }
 }
 
 /// A handler of any type.
@@ -47,7 +56,7 @@ impl<H: TypedHandler> ErasedHandler for Typed<H> {
         Box::pin(async move {
             match ctx.decode::<H::Payload>() {
                 Ok(payload) => HandlerEnd::Outcome(self.0.run(ctx, payload).await),
-                Err(e) => HandlerEnd::Undecodable(format!("the payload is no {}: {e}", H::Payload::KIND)),
+                Err(e) => HandlerEnd::undecodable(H::Payload::KIND, &e),
             }
         })
     }
@@ -70,10 +79,45 @@ where
     }
 }
 
+struct TypedFunction<P, F> {
+    run: F,
+    options: HandlerOptions,
+    payload: PhantomData<fn(P)>,
+}
+
+impl<P, F, Fut> ErasedHandler for TypedFunction<P, F>
+where
+    P: DeserializeOwned + 'static,
+    F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = JobOutcome> + Send + 'static,
+{
+    fn options(&self) -> HandlerOptions {
+        self.options
+    }
+
+    fn run(&self, ctx: JobContext) -> BoxFuture<'_, HandlerEnd> {
+        match ctx.decode::<P>() {
+            Ok(payload) => {
+                let running = (self.run)(ctx, payload);
+                Box::pin(async move { HandlerEnd::Outcome(running.await) })
+            }
+            Err(e) => Box::pin(ready(HandlerEnd::undecodable(ctx.kind(), &e))),
+        }
+    }
+}
+
 /// The handlers of a process, by kind.
 ///
-/// A bad or repeated kind is remembered and makes the runtime's start fail, so that registering needs no `?`.
-#[derive(Default)]
+/// A bad or repeated kind is remembered and makes the runtime's start fail, so that registering needs no `?`. Cloning is
+/// cheap: handlers are shared.
+///
+/// ```
+/// # use forge_jobs::{HandlerRegistry, JobOutcome, NoopEcho};
+/// // In one expression, or by `register` and its like on a `let mut`.
+/// let handlers = HandlerRegistry::new().with(NoopEcho);
+/// assert_eq!(handlers.kinds(), [NoopEcho::KIND]);
+/// ```
+#[derive(Clone, Default)]
 pub struct HandlerRegistry {
     handlers: HashMap<String, Arc<dyn ErasedHandler>>,
     errors: Vec<RegisterError>,
@@ -86,6 +130,20 @@ impl HandlerRegistry {
         Self::default()
     }
 
+    /// With a handler; [`register`](Self::register) by value.
+    #[must_use]
+    pub fn with<H: JobHandler>(mut self, handler: H) -> Self {
+        self.register(handler);
+        self
+    }
+
+    /// With a handler whose payload is a type; [`register_typed`](Self::register_typed) by value.
+    #[must_use]
+    pub fn with_typed<H: TypedHandler>(mut self, handler: H) -> Self {
+        self.register_typed(handler);
+        self
+    }
+
     /// Adds a handler.
     pub fn register<H: JobHandler>(&mut self, handler: H) -> &mut Self {
         let (kind, options) = (handler.kind().to_owned(), handler.options());
@@ -94,8 +152,32 @@ impl HandlerRegistry {
 
     /// Adds a handler whose payload is a type.
     pub fn register_typed<H: TypedHandler>(&mut self, handler: H) -> &mut Self {
+        self.register_typed_as(H::Payload::KIND, handler)
+    }
+
+    /// Adds a handler whose payload is a type, for jobs of this kind instead of the payload's own: a name that the kind
+    /// had before, for instance.
+    ///
+    /// ```
+    /// # use forge_jobs::{HandlerRegistry, JobContext, JobOutcome, JobPayload, TypedHandler};
+    /// # use std::sync::Arc;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Mail { to: String }
+    /// # impl JobPayload for Mail { const KIND: &'static str = "mail.send"; }
+    /// # struct Mailer;
+    /// # impl TypedHandler for Mailer {
+    /// #     type Payload = Mail;
+    /// #     async fn run(&self, _: JobContext, _: Mail) -> JobOutcome { JobOutcome::Done }
+    /// # }
+    /// let mut handlers = HandlerRegistry::new();
+    /// let mailer = Arc::new(Mailer);
+    /// handlers.register_typed_as("send_mail", mailer.clone());
+    /// handlers.register_typed(mailer);
+    /// assert_eq!(handlers.kinds(), ["mail.send", "send_mail"]);
+    /// ```
+    pub fn register_typed_as<H: TypedHandler>(&mut self, kind: impl Into<String>, handler: H) -> &mut Self {
         let options = handler.options();
-        self.add(H::Payload::KIND.to_owned(), Arc::new(Typed(handler, options)))
+        self.add(kind.into(), Arc::new(Typed(handler, options)))
     }
 
     /// Adds a function.
@@ -128,6 +210,71 @@ impl HandlerRegistry {
         Fut: Future<Output = JobOutcome> + Send + 'static,
     {
         self.add(kind.into(), Arc::new(Function(run, options)))
+    }
+
+    /// Adds a function whose payload is a type, which names the kind. A payload that does not decode makes the job dead
+    /// as `undecodable`, without running anything.
+    ///
+    /// ```
+    /// # use forge_jobs::{HandlerRegistry, JobOutcome, JobPayload};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Mail {
+    ///     to: String,
+    /// }
+    ///
+    /// impl JobPayload for Mail {
+    ///     const KIND: &'static str = "mail.send";
+    /// }
+    ///
+    /// let mut handlers = HandlerRegistry::new();
+    /// handlers.register_typed_fn(|ctx, mail: Mail| async move {
+    ///     println!("to {} at attempt {}", mail.to, ctx.attempt());
+    ///     JobOutcome::Done
+    /// });
+    /// ```
+    pub fn register_typed_fn<P, F, Fut>(&mut self, run: F) -> &mut Self
+    where
+        P: JobPayload,
+        F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = JobOutcome> + Send + 'static,
+    {
+        self.register_typed_fn_as(P::KIND, run)
+    }
+
+    /// Adds a function for jobs of this kind, whose payload is of any type that decodes. Otherwise as
+    /// [`register_typed_fn`](Self::register_typed_fn).
+    ///
+    /// ```
+    /// # use forge_jobs::{HandlerRegistry, JobOutcome};
+    /// let mut handlers = HandlerRegistry::new();
+    /// handlers.register_typed_fn_as("greet", |_, name: String| async move {
+    ///     println!("hello {name}");
+    ///     JobOutcome::Done
+    /// });
+    /// ```
+    pub fn register_typed_fn_as<P, F, Fut>(&mut self, kind: impl Into<String>, run: F) -> &mut Self
+    where
+        P: DeserializeOwned + 'static,
+        F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = JobOutcome> + Send + 'static,
+    {
+        self.register_typed_fn_with(kind, HandlerOptions::default(), run)
+    }
+
+    /// Adds a function whose payload is of any type that decodes, with options.
+    pub fn register_typed_fn_with<P, F, Fut>(
+        &mut self,
+        kind: impl Into<String>,
+        options: HandlerOptions,
+        run: F,
+    ) -> &mut Self
+    where
+        P: DeserializeOwned + 'static,
+        F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = JobOutcome> + Send + 'static,
+    {
+        self.add(kind.into(), Arc::new(TypedFunction { run, options, payload: PhantomData }))
     }
 
     /// The kinds, sorted.

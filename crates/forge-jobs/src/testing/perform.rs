@@ -148,7 +148,7 @@ impl Perform {
         let run = |ctx: JobContext| async move {
             match ctx.decode::<H::Payload>() {
                 Ok(payload) => HandlerEnd::Outcome(handler.run(ctx, payload).await),
-                Err(e) => HandlerEnd::Undecodable(format!("the payload is no {}: {e}", H::Payload::KIND)),
+                Err(e) => HandlerEnd::undecodable(H::Payload::KIND, &e),
             }
         };
         self.ended(handler.options(), run).await

@@ -164,6 +164,55 @@ async fn a_payload_that_does_not_decode_is_dead_as_undecodable_and_runs_nothing(
 }
 
 #[tokio::test]
+async fn a_function_has_its_payload_decoded_as_a_type_has() {
+    let db = Db::new().await;
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let mut handlers = HandlerRegistry::new();
+    let (of_kind, of_name) = (sent.clone(), sent.clone());
+    handlers.register_typed_fn(move |ctx, mail: Mail| {
+        of_kind.lock().unwrap().push(format!("{} at attempt {}", mail.to, ctx.attempt()));
+        async { JobOutcome::Done }
+    });
+    handlers.register_typed_fn_as("name", move |_, name: String| {
+        of_name.lock().unwrap().push(name);
+        async { JobOutcome::Done }
+    });
+    let runtime = runtime(&db.storage, handlers);
+    let mail = runtime.enqueue(EnqueueRequest::of(&Mail { to: "ada".into() })).await.unwrap().id;
+    let handle = runtime.start().await.unwrap();
+    db.until_status(mail, JobStatus::Done).await;
+    let name = runtime.enqueue(EnqueueRequest::new("name", "bob")).await.unwrap().id;
+    db.until_status(name, JobStatus::Done).await;
+    for (kind, payload) in [("mail", serde_json::json!({ "too": 1 })), ("name", serde_json::json!(7))] {
+        let id = runtime.enqueue(EnqueueRequest::new(kind, payload)).await.unwrap().id;
+        let job = db.until_status(id, JobStatus::Dead).await;
+        assert_eq!((job.dead_reason, job.attempt), (Some(DeadReason::Undecodable), 1), "{kind}");
+        assert!(job.error.as_deref().is_some_and(|e| e.contains(kind)), "{:?}", job.error);
+    }
+    assert_eq!(*sent.lock().unwrap(), ["ada at attempt 1", "bob"]);
+    db.stop(handle).await;
+}
+
+#[tokio::test]
+async fn a_kind_that_was_renamed_runs_under_both_names_by_one_handler() {
+    let db = Db::new().await;
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let mailer = Arc::new(Mailer(sent.clone()));
+    let mut handlers = HandlerRegistry::new().with_typed(mailer.clone());
+    handlers.register_typed_as("old.mail", mailer);
+    assert_eq!(handlers.clone().kinds(), ["mail", "old.mail"]);
+    let runtime = runtime(&db.storage, handlers);
+    let handle = runtime.start().await.unwrap();
+    for kind in ["mail", "old.mail"] {
+        let request = EnqueueRequest::new(kind, Mail { to: kind.into() });
+        let id = runtime.enqueue(request).await.unwrap().id;
+        db.until_status(id, JobStatus::Done).await;
+    }
+    assert_eq!(*sent.lock().unwrap(), ["mail", "old.mail"]);
+    db.stop(handle).await;
+}
+
+#[tokio::test]
 async fn a_scheduled_job_starts_on_time_and_not_before() {
     let db = Db::new().await;
     let starts = Arc::new(Mutex::new(Vec::new()));

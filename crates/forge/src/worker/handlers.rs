@@ -156,18 +156,14 @@ fn spin(time: Duration) {
 /// Registers one: its payload is decoded, and what it does written down.
 fn add<P, F, Fut>(handlers: &mut HandlerRegistry, ledger: &Ledger, kind: &'static str, run: F)
 where
-    P: DeserializeOwned + Send,
+    P: DeserializeOwned + Send + 'static,
     F: Fn(JobContext, P) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = JobOutcome> + Send,
 {
     let ledger = ledger.clone();
-    handlers.register_fn(kind, move |ctx| {
+    handlers.register_typed_fn_as(kind, move |ctx, payload: P| {
         let (ledger, run) = (ledger.clone(), run.clone());
         async move {
-            let payload = match ctx.decode() {
-                Ok(payload) => payload,
-                Err(e) => return JobOutcome::dead(&e),
-            };
             ledger.write(&ctx, Event::Start);
             let outcome = listened(&ledger, &ctx, run(ctx.clone(), payload)).await;
             ledger.write(&ctx, Event::End);
