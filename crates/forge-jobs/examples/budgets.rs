@@ -21,14 +21,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 loop {
                     // Waits until the budget gives a permit. A cancel ends the wait with an error.
                     if let Err(e) = ctx.rate_limit.acquire("slack").await {
-                        return JobOutcome::Failed(e.to_string());
+                        return JobOutcome::failed(&e);
                     }
                     if calls.fetch_add(1, Ordering::Relaxed) != 2 {
                         break;
                     }
                     // The third call is told to slow down: from now on nobody gets a permit for so long.
                     if let Err(e) = ctx.rate_limit.drain("slack", Duration::from_millis(300)).await {
-                        return JobOutcome::Failed(e.to_string());
+                        return JobOutcome::failed(&e);
                     }
                 }
                 JobOutcome::Done

@@ -12,8 +12,6 @@ use forge_jobs::{
     Schedule, TypedHandler,
 };
 use serde::{Deserialize, Serialize};
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,50 +54,14 @@ pub(crate) fn housekeeping() -> Schedule {
     Schedule::new("clean-sessions", "@hourly", EnqueueRequest::new(CLEAN, ()))
 }
 
-/// What failed is tried again after the queue's backoff.
-fn outcome(result: Result<(), Failed>) -> JobOutcome {
-    match result {
-        Ok(()) => JobOutcome::Done,
-        Err(e) => JobOutcome::failed(&e),
-    }
-}
-
-/// Why a job failed, with its cause.
-#[derive(Debug)]
-struct Failed(Box<dyn Error + Send + Sync>);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the shop's database could not be used")
-    }
-}
-
-impl Error for Failed {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
-    }
-}
-
-impl From<sqlx::Error> for Failed {
-    fn from(e: sqlx::Error) -> Self {
-        Self(e.into())
-    }
-}
-
-impl From<forge_jobs::EnqueueError> for Failed {
-    fn from(e: forge_jobs::EnqueueError) -> Self {
-        Self(e.into())
-    }
-}
-
 struct WriteInvoice {
     database: Database,
     enqueuer: Arc<Enqueuer>,
 }
 
 impl WriteInvoice {
-    /// The invoice and the mail about it: both, or neither.
-    async fn write(&self, order: i64) -> Result<(), Failed> {
+    /// The invoice and the mail about it: both, or neither. What fails is tried again after the queue's backoff.
+    async fn write(&self, order: i64) -> Result<(), JobOutcome> {
         let mut tx = self.database.shop.begin().await?;
         let text = format!("Invoice for order {order}");
         sqlx::query("INSERT INTO invoices VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -119,7 +81,7 @@ impl TypedHandler for WriteInvoice {
     type Payload = Invoice;
 
     async fn run(&self, _: JobContext, payload: Invoice) -> JobOutcome {
-        outcome(self.write(payload.order).await)
+        JobOutcome::of(self.write(payload.order).await)
     }
 }
 
@@ -130,7 +92,7 @@ struct SendMail {
 
 impl SendMail {
     /// Looks, sends, and notes that it was sent: in this order, so that no mail is lost.
-    async fn send(&self, order: i64) -> Result<(), Failed> {
+    async fn send(&self, order: i64) -> Result<(), JobOutcome> {
         let shop = &self.database.shop;
         let sent = sqlx::query("SELECT 1 FROM sent_mails WHERE order_id = $1").bind(order);
         if sent.fetch_optional(shop).await?.is_some() {
@@ -143,7 +105,7 @@ impl SendMail {
     }
 
     /// What would be a call of a mail server.
-    async fn hand_over(&self, order: i64) -> Result<(), Failed> {
+    async fn hand_over(&self, order: i64) -> Result<(), JobOutcome> {
         tokio::time::sleep(self.takes).await;
         let mail =
             "INSERT INTO mails (message_id, email) SELECT 'order-' || id, email FROM orders WHERE id = $1";
@@ -156,7 +118,7 @@ impl TypedHandler for SendMail {
     type Payload = Mail;
 
     async fn run(&self, _: JobContext, payload: Mail) -> JobOutcome {
-        outcome(self.send(payload.order).await)
+        JobOutcome::of(self.send(payload.order).await)
     }
 }
 

@@ -88,7 +88,7 @@ pub struct JobContext {
     /// # use std::time::Duration;
     /// # async fn run(ctx: JobContext) -> JobOutcome {
     /// if let Err(e) = ctx.rate_limit.acquire("slack").await {
-    ///     return JobOutcome::Failed(e.to_string());
+    ///     return JobOutcome::failed(&e);
     /// }
     /// match call().await {
     ///     Ok(()) => JobOutcome::Done,

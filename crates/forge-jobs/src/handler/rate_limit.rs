@@ -29,9 +29,9 @@ const SPREAD: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// ([`QueueRuntime::limit_queue`](crate::QueueRuntime::limit_queue)). Cloning is cheap.
 ///
 /// ```
-/// # use forge_jobs::{AcquireError, JobContext};
+/// # use forge_jobs::{JobContext, JobOutcome};
 /// # use std::time::Duration;
-/// # async fn run(ctx: JobContext, minute: Duration) -> Result<(), AcquireError> {
+/// # async fn run(ctx: JobContext, minute: Duration) -> Result<(), JobOutcome> {
 /// ctx.rate_limit.acquire("slack").await?; // waits as long as it takes
 /// ctx.rate_limit.acquire_n("slack", 5).await?; // five together, or none
 /// ctx.rate_limit.acquire_within("slack", 1, minute).await?; // or AcquireError::NotInTime

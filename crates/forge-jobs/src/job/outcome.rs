@@ -22,6 +22,27 @@ use std::time::Duration;
 /// }
 /// assert_eq!(of(204), JobOutcome::Done);
 /// ```
+///
+/// Code that uses `?` returns `Result<(), JobOutcome>`, and [`of`](Self::of) makes an outcome of it: each error is a
+/// `Failed`, and what is to end otherwise is said by an outcome of its own.
+///
+/// ```
+/// use forge_jobs::{HandlerRegistry, JobContext, JobOutcome};
+///
+/// async fn import(ctx: &JobContext, path: String) -> Result<(), JobOutcome> {
+///     let text = std::fs::read_to_string(&path)?;
+///     if text.is_empty() {
+///         return Err(JobOutcome::Dead(format!("{path} is empty")));
+///     }
+///     ctx.set_output(text.len())?;
+///     Ok(())
+/// }
+///
+/// let mut handlers = HandlerRegistry::new();
+/// handlers.register_typed_fn_as("import", |ctx, path: String| async move {
+///     JobOutcome::of(import(&ctx, path).await)
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum JobOutcome {
@@ -44,6 +65,11 @@ pub enum JobOutcome {
 
 impl JobOutcome {
     /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`. `anyhow::Error` and `Box<dyn Error>` are no
+    /// `Done` for `Ok`; for `Err` what it holds, which `?` makes of any error by [`failed`](Self::failed).
+    pub fn of(result: Result<(), Self>) -> Self {
+        result.err().unwrap_or(Self::Done)
+    }
+
     /// `Error` themselves: of these use [`failed(&*e)`](Self::failed).
     pub fn from_result<T, E: std::error::Error>(result: Result<T, E>) -> Self {
         match result {
@@ -70,6 +96,14 @@ impl JobOutcome {
 }
 
 /// The text of an error, whose chain is kept for the record.
+/// By [`failed`](JobOutcome::failed), so that `?` works where a `Result<(), JobOutcome>` is returned. `anyhow::Error` and
+/// `Box<dyn Error>` are no `Error` themselves: of these use `.map_err(|e| JobOutcome::failed(&*e))?`.
+impl<E: std::error::Error> From<E> for JobOutcome {
+    fn from(error: E) -> Self {
+        Self::failed(&error)
+    }
+}
+
 fn told(error: &dyn std::error::Error) -> String {
     let text = chain(error);
     if hearing::is_on() {
@@ -98,6 +132,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
+    use crate::{AttemptCause, Failure, Told};
     #[derive(Debug, thiserror::Error)]
     #[error("send mail")]
     struct Outer(#[source] std::io::Error);
@@ -109,3 +144,35 @@ mod tests {
         assert_eq!(JobOutcome::from_result::<(), _>(Ok::<_, Outer>(())), JobOutcome::Done);
     }
 }
+
+    /// Which step fails, if any.
+    fn work(step: u8) -> Result<(), JobOutcome> {
+        if step == 1 {
+            Err(Outer(std::io::Error::other("connection refused")))?;
+        }
+        if step == 2 {
+            "x".parse::<u32>()?;
+        }
+        if step == 3 {
+            return Err(JobOutcome::Dead("gone".into()));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_question_mark_on_two_types_of_errors_keeps_chain_and_type() {
+        let mut heard = Told::new();
+        let outcomes =
+            hearing::during(|told| heard.add(told), || [0, 1, 2, 3].map(|n| JobOutcome::of(work(n))));
+        let [done, refused, digit, dead] = outcomes;
+        assert_eq!(done, JobOutcome::Done);
+        assert_eq!(refused, JobOutcome::Failed("send mail: connection refused".into()));
+        assert_eq!(dead, JobOutcome::Dead("gone".into()), "an outcome goes through as it is");
+        let types = |outcome: &JobOutcome| {
+            let JobOutcome::Failed(text) = outcome else { panic!("{outcome:?}") };
+            let chain = Failure::new("k", AttemptCause::Handler, text, heard.clone()).chain;
+            chain.into_iter().map(|cause| cause.error_type.unwrap_or_default()).collect::<Vec<_>>()
+        };
+        assert_eq!(types(&refused), ["Outer", "Custom"]);
+        assert_eq!(types(&digit), ["ParseIntError"]);
+    }

@@ -135,7 +135,7 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
                     ledger.granted(&ctx, at);
                     JobOutcome::Done
                 }
-                Err(e) => JobOutcome::Failed(e.to_string()),
+                Err(e) => JobOutcome::failed(&e),
             }
         }
     });
