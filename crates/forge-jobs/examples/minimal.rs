@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let outcome = handle.request_cancel(&later_id).await?;
     println!("cancel: {outcome}");
 
-    // Until nothing is left to do.
+    // Until nothing is left to do. It also waits for retries, and for kinds without a handler: `forge job why ID`.
     handle.drained().await?;
     let report = handle.shutdown_graceful(Duration::from_secs(25)).await;
     println!("stopped with {} job(s) still running", report.still_running.len());

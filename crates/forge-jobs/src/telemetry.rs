@@ -1,11 +1,11 @@
 //! Every event that the runtime tells the outside of, emitted only from here.
 //!
-//! The target is `forge_jobs`; the field `event` names the event. Per-job events are at debug level, what an operator
-//! should look at is at warn or error.
+//! The target is `forge_jobs`; the field `event` names the event. Per-job events are at debug level, but for attempts that
+//! failed; what an operator should look at is at warn or error. No event has a payload or an error's text.
 
 use crate::schedule::{FireRange, TickOutcome};
 use crate::storage::{FinishResult, Lease, NewTick, ReapReport, StorageError, SweepReport};
-use crate::{CancelCause, ClaimedJob, ProcessId, Timestamp};
+use crate::{CancelCause, ClaimedJob, DeadReason, ProcessId, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tracing::{Span, debug, error, info, info_span, warn};
@@ -67,6 +67,46 @@ pub(crate) fn finished(lease: &Lease, result: FinishResult) {
                 "the result of an attempt was refused: its claim is not valid any more"
             );
         }
+    });
+}
+
+/// A job as events about it name it, cloned out of its claim where an attempt did not go well.
+#[derive(Clone, Debug)]
+pub(crate) struct Unwell {
+    kind: String,
+    queue: String,
+    attempt: u32,
+    max_attempts: u32,
+}
+
+impl From<&ClaimedJob> for Unwell {
+    fn from(job: &ClaimedJob) -> Self {
+        Self {
+            kind: job.kind.clone(),
+            queue: job.queue.clone(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+        }
+    }
+}
+
+pub(crate) fn retrying(lease: &Lease, job: &Unwell, after: Duration) {
+    let Unwell { kind, queue, attempt, max_attempts } = job;
+    quietly(|| {
+        info!(
+            target: TARGET, event = "job.retrying", job = %lease.job, kind, queue, attempt, max_attempts,
+            seconds = after.as_secs_f64(), "an attempt failed; the job comes back"
+        );
+    });
+}
+
+pub(crate) fn dead(lease: &Lease, job: &Unwell, reason: DeadReason) {
+    let Unwell { kind, queue, attempt, max_attempts } = job;
+    quietly(|| {
+        warn!(
+            target: TARGET, event = "job.dead", job = %lease.job, kind, queue, attempt, max_attempts, %reason,
+            "a job is dead: `forge job show` with its id tells more"
+        );
     });
 }
 

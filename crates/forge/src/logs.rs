@@ -14,9 +14,10 @@ use tracing_subscriber::prelude::*;
 static KEPT: AtomicBool = AtomicBool::new(true);
 
 /// Logs to standard error, so that standard output is the answer alone.
-pub(crate) fn start(format: LogFormat) -> Result<(), Failure> {
+/// Of `usual` goes there what the environment does not say otherwise.
+pub(crate) fn start(format: LogFormat, usual: &str) -> Result<(), Failure> {
     let text = std::env::var(LOG_VARIABLE).unwrap_or_default();
-    let text = if text.is_empty() { "warn" } else { &text };
+    let text = if text.is_empty() { usual } else { &text };
     let filter = EnvFilter::try_new(text)
         .map_err(|e| Failure::new(ErrorCode::Invalid, format!("{LOG_VARIABLE}={text:?}: {e}")))?;
     let logs = tracing_subscriber::fmt::layer()
@@ -60,7 +61,7 @@ mod tests {
 
     #[tokio::test]
     async fn finer_lines_than_are_wanted_cost_nothing() {
-        start(LogFormat::Text).ok().unwrap();
+        start(LogFormat::Text, "warn").ok().unwrap();
         assert_eq!(LevelFilter::current(), LevelFilter::INFO);
         assert!(tracing::enabled!(target: "forge_jobs", tracing::Level::INFO));
         without(async { assert!(!tracing::enabled!(target: "forge_jobs", tracing::Level::INFO)) }).await;

@@ -233,7 +233,7 @@ fn conclude(
 ) {
     match concluded(state, end, || lane.policy(), fastrand::f64) {
         Conclusion::Finish { transition, failure } => {
-            core.outbox.finish(session, state.lease, transition, failure, ran_for);
+            core.outbox.finish(session, state.lease, &state.job, transition, failure, ran_for);
         }
         Conclusion::Release => core.outbox.release(session, state.lease, Begun::Perhaps),
     }

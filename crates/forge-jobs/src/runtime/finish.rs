@@ -6,8 +6,11 @@ use super::lane::Held;
 use super::session::Session;
 use crate::limits::{MAX_FINISH_BATCH, STORAGE_CALL_LIMIT};
 use crate::retry::Transition;
-use crate::storage::{Begun, Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError};
-use crate::{DeadReason, Failure, JobStatus, Timing, telemetry};
+use crate::storage::{
+    Begun, Claimed, Finish, FinishParams, FinishResult, Lease, ReleaseParams, StorageError,
+};
+use crate::telemetry::Unwell;
+use crate::{ClaimedJob, DeadReason, Failure, JobStatus, Timing, telemetry};
 use futures_util::FutureExt as _;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -33,6 +36,8 @@ pub(crate) struct Ended {
     begun: Begun,
     ran_for: Duration,
     at: Instant,
+    /// What is told of it, if it failed or died.
+    unwell: Option<Box<Unwell>>,
 }
 
 /// Outcomes on their way to the storage.
@@ -47,31 +52,37 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// An attempt ended.
+    /// An attempt of this job ended.
     pub(crate) fn finish(
         &self,
         session: Arc<Session>,
         lease: Lease,
+        job: &ClaimedJob,
         transition: Transition,
         failure: Option<Box<Failure>>,
         ran_for: Duration,
     ) {
+        let unwell = match transition {
+            Transition::Retry { .. } | Transition::Dead { .. } => Some(Box::new(job.into())),
+            Transition::Done { .. } | Transition::Throttle { .. } => None,
+        };
         let (transition, begun) = (Some(transition), Begun::Perhaps);
-        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now() });
+        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now(), unwell });
     }
 
     /// A claim goes back without charge; its permits too, unless its handler has begun.
     pub(crate) fn release(&self, session: Arc<Session>, lease: Lease, begun: Begun) {
         let ran_for = Duration::ZERO;
-        let (transition, failure) = (None, None);
-        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now() });
+        let (transition, failure, unwell) = (None, None, None);
+        self.push(Ended { session, lease, transition, failure, begun, ran_for, at: Instant::now(), unwell });
     }
 
     /// A claim was cancelled before its handler started.
     pub(crate) fn cancelled_before_start(&self, held: Held) {
         let error = "cancelled before it started".to_owned();
         let transition = Transition::Dead { reason: DeadReason::Cancelled, error };
-        self.finish(held.session, held.claimed.lease, transition, None, Duration::ZERO);
+        let Claimed { job, lease } = held.claimed;
+        self.finish(held.session, lease, &job, transition, None, Duration::ZERO);
     }
 
     fn push(&self, ended: Ended) {
@@ -272,7 +283,7 @@ fn settle(core: &Core, batch: Vec<Ended>, results: &[FinishResult], resent: bool
     for (ended, result) in batch.into_iter().zip(results) {
         // After a resend, stale may just mean that the first try was committed after all.
         if !resent || result.is_applied() {
-            telemetry::finished(&ended.lease, *result);
+            tell(&ended, *result);
         }
         match (*result, &ended.transition) {
             (FinishResult::Applied { status: JobStatus::Pending, .. }, None) => {
@@ -287,6 +298,19 @@ fn settle(core: &Core, batch: Vec<Ended>, results: &[FinishResult], resent: bool
         ended.session.gave_back(1);
     }
     core.make_use_of_room();
+}
+
+fn tell(ended: &Ended, result: FinishResult) {
+    telemetry::finished(&ended.lease, result);
+    let (FinishResult::Applied { dead_reason, .. }, Some(job)) = (result, &ended.unwell) else { return };
+    match (dead_reason, &ended.transition) {
+        // Somebody wanted that, and knows.
+        (Some(DeadReason::Cancelled), _) => {}
+        (Some(reason), _) => telemetry::dead(&ended.lease, job, reason),
+        (None, Some(Transition::Retry { after, .. })) => telemetry::retrying(&ended.lease, job, *after),
+        // It was given back: the storage did not take its end.
+        (None, _) => {}
+    }
 }
 
 /// The end of a call; what it said if it panicked.
