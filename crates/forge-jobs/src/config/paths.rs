@@ -1,6 +1,6 @@
 //! Where a program keeps its files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Says where a program keeps its configuration and its data. The host program knows; this crate does not guess.
 ///
@@ -21,6 +21,9 @@ use std::path::PathBuf;
 ///     }
 /// }
 /// ```
+///
+/// A path is one for both, and so is a text: `DatabaseConfig::load(".")` looks into the directory that the program was
+/// started in.
 pub trait QueuePaths: Send + Sync {
     /// The directory with `forge.toml`, if there is one. It need not exist.
     ///
@@ -35,6 +38,36 @@ pub trait QueuePaths: Send + Sync {
     ///
     /// As [`Self::config_dir`].
     fn data_dir(&self) -> Result<PathBuf, PathsError>;
+}
+
+impl QueuePaths for Path {
+    fn config_dir(&self) -> Result<PathBuf, PathsError> {
+        Ok(self.to_owned())
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, PathsError> {
+        Ok(self.to_owned())
+    }
+}
+
+impl QueuePaths for PathBuf {
+    fn config_dir(&self) -> Result<PathBuf, PathsError> {
+        self.as_path().config_dir()
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, PathsError> {
+        self.as_path().data_dir()
+    }
+}
+
+impl QueuePaths for str {
+    fn config_dir(&self) -> Result<PathBuf, PathsError> {
+        Path::new(self).config_dir()
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, PathsError> {
+        Path::new(self).data_dir()
+    }
 }
 
 /// A directory cannot be told.

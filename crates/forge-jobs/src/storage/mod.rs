@@ -35,7 +35,7 @@ mod transaction;
 mod usage;
 mod verb_words;
 
-pub use crate::config::{ConfigError, DatabaseConfig, PathsError, PostgresConfig, QueuePaths};
+pub use crate::config::{ConfigError, DatabaseConfig, OpenError, PathsError, PostgresConfig, QueuePaths};
 pub use audit::{
     Actor, Audit, AuditFilter, AuditListParams, AuditOutcome, AuditPage, AuditRow, RecordParams, Role,
     Source, SweepAuditParams,

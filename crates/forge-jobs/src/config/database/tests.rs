@@ -13,20 +13,11 @@ fn load(text: &str) -> Result<DatabaseConfig, ConfigError> {
 
 /// With this file and these variables.
 fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<DatabaseConfig, ConfigError> {
-    struct In(PathBuf);
-    impl QueuePaths for In {
-        fn config_dir(&self) -> Result<PathBuf, PathsError> {
-            Ok(self.0.clone())
-        }
-        fn data_dir(&self) -> Result<PathBuf, PathsError> {
-            Ok(self.0.clone())
-        }
-    }
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
     let made = std::iter::once(&("USER", "me")).chain(variables);
     let made: HashMap<_, OsString> = made.map(|(name, value)| ((*name).into(), value.into())).collect();
-    DatabaseConfig::load_in(&In(dir.path().into()), &Environment::Made(made))
+    DatabaseConfig::load_in(dir.path(), &Environment::Made(made))
 }
 
 fn postgres(text: &str, variables: &[(&str, &str)]) -> PostgresConfig {
@@ -45,6 +36,25 @@ fn a_missing_file_means_the_defaults() {
             postgres: Layer::default()
         }
     );
+}
+
+/// What a program says to open its database in one directory, in each way that it can be written.
+#[test]
+fn a_path_says_where_configuration_and_data_are() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(FILE_NAME), "[sqlite]\nshare_file = true\n").unwrap();
+    let none = Environment::Made(HashMap::new());
+    let (path, owned, text) = (dir.path(), dir.path().to_owned(), dir.path().to_str().unwrap());
+    for (config, file) in [
+        (DatabaseConfig::load_in(path, &none), &|c: &DatabaseConfig| c.sqlite_file(path)),
+        (DatabaseConfig::load_in(&owned, &none), &|c: &DatabaseConfig| c.sqlite_file(&owned)),
+        (DatabaseConfig::load_in(text, &none), &|c: &DatabaseConfig| c.sqlite_file(text)),
+    ] as [(_, &dyn Fn(&DatabaseConfig) -> _); 3]
+    {
+        let config = config.unwrap();
+        assert!(config.share_file, "the file of settings was read");
+        assert_eq!(file(&config).unwrap(), Some(path.join("forge.db")));
+    }
 }
 
 #[test]
