@@ -205,7 +205,7 @@ fn list_of(what: &str) -> Option<&'static str> {
     match what {
         "queue" => Some("the list of queues names those that there are"),
         "schedule" => Some("the list of schedules names those that there are"),
-        "limit" | "scope" => Some("give it a limit, or look at the list of limits"),
+        "limit" | "limit for the scope" => Some("give it a limit, or look at the list of limits"),
         "job" => Some("it was dropped or swept, or it never was"),
         _ => None,
     }

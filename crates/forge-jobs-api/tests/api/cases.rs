@@ -118,7 +118,7 @@ fn of_queues() -> Vec<Case> {
             .body(r#"{"scope":"slack"}"#)
             .gives(200, r#""attached":[{"queue":"mail"}]"#),
         ask("attach_queue", "mail").body(r#"{"scope":"sl ack"}"#).gives(422, r#""field":"scope""#),
-        ask("attach_queue", "mail").body(r#"{"scope":"nosuch"}"#).gives(404, ""),
+        ask("attach_queue", "mail").body(r#"{"scope":"nosuch"}"#).gives(404, r#""remedy":"give it a limit"#),
         ask("attach_queue", "nosuch").body(r#"{"scope":"slack"}"#).gives(404, ""),
         ask("detach_queue", "mail").gives(200, r#"{"changed":true}"#),
         ask("detach_queue", "mail").gives(200, r#"{"changed":false}"#),
@@ -304,7 +304,7 @@ fn of_limits() -> Vec<Case> {
             .gives(400, "if-match"),
         ask("drain_limit", "slack").body(r#"{"seconds":60}"#).gives(200, r#""drained_until":"2"#),
         ask("drain_limit", "slack").body(r#"{"seconds":-1}"#).gives(422, r#""field":"seconds""#),
-        ask("drain_limit", "nosuch").body(r#"{"seconds":60}"#).gives(404, ""),
+        ask("drain_limit", "nosuch").body(r#"{"seconds":60}"#).gives(404, r#""remedy":"give it a limit"#),
         ask("lift_drain", "slack").gives(200, r#""drained_until":null"#),
         ask("lift_drain", "nosuch").gives(404, ""),
         ask("attach_kind", "repo.sync")

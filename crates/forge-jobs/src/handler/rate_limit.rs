@@ -166,9 +166,17 @@ pub enum AcquireError {
     /// The scope is no name, or the wish can never be fulfilled.
     #[error(transparent)]
     Invalid(#[from] RateLimitError),
-    /// The storage refused: [`StorageError::NotFound`] when no limit holds for the scope.
+    /// No limit holds for the scope.
+    #[error(
+        "no limit holds for {scope:?}: call `QueueRuntime::ensure_limit` at start, or `forge limit set {scope} N --per 10s`"
+    )]
+    NoLimit {
+        /// The scope.
+        scope: String,
+    },
+    /// The storage refused.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(StorageError),
     /// The attempt was told to stop while it waited.
     #[error("told to stop while waiting for a permit: {cause}")]
     Cancelled {
@@ -189,6 +197,16 @@ pub enum AcquireError {
         /// The scope.
         scope: String,
     },
+}
+
+impl From<StorageError> for AcquireError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            // A scope is all that is named to a storage here.
+            StorageError::NotFound { name: scope, .. } => Self::NoLimit { scope },
+            error => Self::Storage(error),
+        }
+    }
 }
 
 type Answer = Result<Timestamp, AcquireError>;

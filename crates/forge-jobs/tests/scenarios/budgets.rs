@@ -2,7 +2,7 @@
 
 use crate::support::{Db, HANG, request, runtime, soon, until};
 use forge_jobs::rate_limit::{RateLimit, RateLimitError, Scope};
-use forge_jobs::storage::{DrainParams, SetBy, SetLimitParams, StorageError};
+use forge_jobs::storage::{DrainParams, SetBy, SetLimitParams};
 use forge_jobs::{
     AcquireError, CancelCause, DeadReason, EnqueueRequest, HandlerRegistry, JobOutcome, JobStatus,
     QueueRuntime, Timestamp,
@@ -170,7 +170,11 @@ async fn wishes_that_cannot_be_fulfilled_are_refused_by_name() {
     assert!(matches!(limits.acquire_n("up", 0).await, Err(AcquireError::Invalid(_))));
     assert!(matches!(limits.acquire("u p").await, Err(AcquireError::Invalid(_))));
     let unknown = limits.acquire("down").await.unwrap_err();
-    assert!(matches!(unknown, AcquireError::Storage(StorageError::NotFound { .. })), "{unknown:?}");
+    assert!(matches!(&unknown, AcquireError::NoLimit { scope } if scope == "down"), "{unknown:?}");
+    assert!(unknown.to_string().contains("forge limit set down"), "it says what helps: {unknown}");
+    for result in [limits.try_acquire("down").await.map(drop), limits.drain("down", HOUR).await.map(drop)] {
+        assert!(matches!(result, Err(AcquireError::NoLimit { .. })), "{result:?}");
+    }
     limits.acquire_n("up", 3).await.unwrap();
 }
 
