@@ -20,8 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     runtime.ensure_queue("default", 1).await?;
 
     // 15 s, 30 s, 60 s … by default; here 20 ms, 40 ms, and never more than 100 ms.
-    let backoff =
-        BackoffPolicy { enabled: true, base: Duration::from_millis(20), max: Duration::from_millis(100) };
+    let backoff = BackoffPolicy::new(Duration::from_millis(20), Duration::from_millis(100));
     let patch = QueueSettingsPatch::default().with_backoff(backoff);
     runtime.queues().set("default", patch).await?;
 

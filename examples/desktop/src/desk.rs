@@ -46,8 +46,7 @@ impl Desk {
             .register_typed(Hash { index: Arc::clone(&index) })
             .register_typed(Link { index: Arc::clone(&index) })
             .register_typed(Show { shown: Arc::clone(shown) });
-        let mut config = RuntimeConfig::default();
-        env!("CARGO_PKG_VERSION").clone_into(&mut config.version);
+        let mut config = RuntimeConfig::default().with_version(env!("CARGO_PKG_VERSION"));
         if let Some(heartbeat) = home.heartbeat() {
             config = config.with_heartbeat(heartbeat);
         }

@@ -77,8 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(args: &Args, database: Database) -> Result<(), Box<dyn Error>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let handlers = jobs::handlers(&database, Duration::from_millis(args.mail_ms));
-    let mut config = RuntimeConfig::default();
-    "shop".clone_into(&mut config.program);
+    let config = RuntimeConfig::default().with_program("shop").with_version(env!("CARGO_PKG_VERSION"));
     let runtime = QueueRuntime::new(database.queue.clone().into_bundle(), handlers, Arc::new(DefaultRouter))
         .with_config(config)
         .schedule(jobs::housekeeping());

@@ -101,8 +101,7 @@ pub async fn an_update_of_an_unknown_queue_is_refused(rig: &Rig) {
 pub async fn absurd_settings_are_refused_and_change_nothing(rig: &Rig) {
     rig.ensure("q", 3).await;
     let before = get(rig, "q").await;
-    let backoff =
-        |base, max| QueueSettingsPatch::default().with_backoff(BackoffPolicy { enabled: true, base, max });
+    let backoff = |base, max| QueueSettingsPatch::default().with_backoff(BackoffPolicy::new(base, max));
     let long = MAX_RETENTION + secs(1);
     for patch in [
         QueueSettingsPatch::workers(MAX_WORKERS + 1),

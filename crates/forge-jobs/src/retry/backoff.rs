@@ -8,6 +8,7 @@ use std::time::Duration;
 /// The curve is exponential backoff with proportional jitter: `min(max, base · 2^(n-1))`, spread by ±20 %, so that
 /// a thousand jobs that failed together do not come back together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BackoffPolicy {
     /// Whether there is any delay. Off: a failed job is due again at once.
     pub enabled: bool,
@@ -24,6 +25,18 @@ impl Default for BackoffPolicy {
 }
 
 impl BackoffPolicy {
+    /// The curve from `base`, after the first failure, to `max`, both before jitter.
+    #[must_use]
+    pub const fn new(base: Duration, max: Duration) -> Self {
+        Self { enabled: true, base, max }
+    }
+
+    /// No delay: a failed job is due again at once.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { enabled: false, base: BACKOFF_BASE, max: BACKOFF_MAX }
+    }
+
     /// The delay after the `n`-th failure in a row (1-based; 0 counts as 1), without jitter. Saturates.
     #[must_use]
     pub fn delay(&self, n: u32) -> Duration {
@@ -50,11 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn policy(base_ms: u64, max_ms: u64) -> BackoffPolicy {
-        BackoffPolicy {
-            enabled: true,
-            base: Duration::from_millis(base_ms),
-            max: Duration::from_millis(max_ms),
-        }
+        BackoffPolicy::new(Duration::from_millis(base_ms), Duration::from_millis(max_ms))
     }
 
     #[test]
@@ -66,7 +75,7 @@ mod tests {
 
     #[test]
     fn switched_off_there_is_no_delay() {
-        assert_eq!(BackoffPolicy { enabled: false, ..Default::default() }.jittered(5, 0.9), Duration::ZERO);
+        assert_eq!(BackoffPolicy::off().jittered(5, 0.9), Duration::ZERO);
     }
 
     proptest! {

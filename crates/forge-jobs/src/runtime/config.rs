@@ -20,8 +20,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// use std::time::Duration;
 ///
 /// // Two queues only, the first with four workers whatever its settings say.
-/// let mut config = RuntimeConfig::default().with_queue("mail", Some(4)).with_queue("reports", None);
-/// config.cancel_grace = Duration::from_secs(2);
+/// let config = RuntimeConfig::default().with_queue("mail", Some(4)).with_queue("reports", None);
+/// let config = config.with_version(env!("CARGO_PKG_VERSION")).with_cancel_grace(Duration::from_secs(2));
 /// assert!(config.check().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,8 @@ pub struct RuntimeConfig {
     /// Run only these queues, with this many workers each (`None`: what the queue's settings say; a queue that is
     /// set to 0 workers rests in any case). Empty, the default: every queue, also those that are created later.
     pub queues: BTreeMap<String, Option<u32>>,
-    /// The version of the program, shown to people. Default: the version of this crate.
+    /// The version of the program, shown to people: with processes, attempts, and the sorts of errors that were new in
+    /// it. Default: `-`, not told.
     pub version: String,
     /// The name of the program, under which it declares schedules: what it declared at its last start and does not at
     /// this one says so from then on. `[A-Za-z0-9._:/-]{1,128}`. Default: the name of its executable file.
@@ -79,7 +80,7 @@ impl Default for RuntimeConfig {
             cancel_grace: limits::CANCEL_GRACE,
             alone_window: limits::ALONE_WINDOW,
             queues: BTreeMap::new(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: "-".to_owned(),
             program: executable(),
         }
     }
@@ -100,6 +101,36 @@ impl RuntimeConfig {
         self.heartbeat_interval = interval;
         self.stale_after = interval.saturating_mul(9) / 2;
         self.reaper_interval = interval.saturating_mul(3) / 2;
+        self
+    }
+
+    /// With the version of the program, `env!("CARGO_PKG_VERSION")` for instance; see [`Self::version`].
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// With the name of the program; see [`Self::program`].
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<String>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// With so much time for handlers to stop; see [`Self::cancel_grace`].
+    #[must_use]
+    pub const fn with_cancel_grace(mut self, grace: Duration) -> Self {
+        self.cancel_grace = grace;
+        self
+    }
+
+    /// With these longest waits between two looks, while there is work and while there is none; see [`Self::poll_busy`]
+    /// and [`Self::poll_idle`].
+    #[must_use]
+    pub const fn with_polling(mut self, busy: Duration, idle: Duration) -> Self {
+        self.poll_busy = busy;
+        self.poll_idle = idle;
         self
     }
 
@@ -199,6 +230,19 @@ mod tests {
         check(&base().with_queue("a b", None), &["a b"]);
         check(&RuntimeConfig { program: "a b".into(), ..base() }, &["program", "a b"]);
         check(&base().with_queue("a", Some(5_000)), &["workers", "5000"]);
+    }
+
+    #[test]
+    fn what_is_set_is_set_where_it_belongs() {
+        let secs = Duration::from_secs;
+        let config = RuntimeConfig::default()
+            .with_version("1.2.3")
+            .with_program("shop")
+            .with_cancel_grace(secs(2))
+            .with_polling(secs(3), secs(4));
+        let found = (config.version, config.program, config.cancel_grace, config.poll_busy, config.poll_idle);
+        assert_eq!(found, ("1.2.3".into(), "shop".into(), secs(2), secs(3), secs(4)));
+        assert_eq!(RuntimeConfig::default().version, "-", "nobody's version but the program's own");
     }
 
     #[test]

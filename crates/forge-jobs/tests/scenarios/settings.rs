@@ -118,7 +118,7 @@ async fn a_new_backoff_holds_for_the_next_failure() {
     let id = runtime.enqueue(request("k")).await.unwrap().id;
     let puppet = next(&mut started).await;
     let hour = Duration::from_secs(3_600);
-    let policy = BackoffPolicy { enabled: true, base: hour, max: hour };
+    let policy = BackoffPolicy::new(hour, hour);
     db.set("default", QueueSettingsPatch::default().with_backoff(policy)).await;
     // One tick later the runtime has read it: the workers' number changes with it.
     db.set("default", QueueSettingsPatch::workers(2)).await;

@@ -117,7 +117,7 @@ async fn a_drain_runs_what_jobs_enqueue_and_leaves_what_is_due_later() {
 async fn a_drain_without_end_is_told_and_a_bound_is_kept() {
     let queue = in_memory(&[&FakeHandler::new("k").always(JobOutcome::Failed("again".into()))]).await;
     queue.runtime().ensure_queue("default", 1).await.unwrap();
-    let policy = BackoffPolicy { enabled: false, ..BackoffPolicy::default() };
+    let policy = BackoffPolicy::off();
     let patch = QueueSettingsPatch::default().with_backoff(policy);
     let update =
         UpdateQueueParams { queue: "default".into(), patch, expected_version: None, actor: None, now: None };

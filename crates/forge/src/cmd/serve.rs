@@ -9,7 +9,9 @@ use crate::signals::{Signals, stop};
 use crate::worker::handlers;
 use crate::worker::ledger::Ledger;
 use forge_jobs::limits::SHUTDOWN_TIMEOUT;
-use forge_jobs::{DefaultRouter, HandlerRegistry, NoopEcho, QueueHandle, QueueRuntime, Storage};
+use forge_jobs::{
+    DefaultRouter, HandlerRegistry, NoopEcho, QueueHandle, QueueRuntime, RuntimeConfig, Storage,
+};
 use forge_jobs_api::http::{Scrapes, router};
 use forge_jobs_api::server::{Readiness, Server, health};
 use forge_jobs_api::service::Api;
@@ -123,5 +125,6 @@ async fn start_worker(storage: Storage, test_handlers: bool) -> Result<QueueHand
     if test_handlers {
         handlers::register(&mut registry, &Ledger::default());
     }
-    Ok(QueueRuntime::new(storage, registry, Arc::new(DefaultRouter)).start().await?)
+    let config = RuntimeConfig::default().with_version(env!("CARGO_PKG_VERSION"));
+    Ok(QueueRuntime::new(storage, registry, Arc::new(DefaultRouter)).with_config(config).start().await?)
 }

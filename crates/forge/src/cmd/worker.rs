@@ -111,7 +111,7 @@ fn patience(text: &str) -> Result<u64, String> {
 impl Args {
     fn config(&self) -> RuntimeConfig {
         let ms = Duration::from_millis;
-        let mut config = RuntimeConfig::default();
+        let mut config = RuntimeConfig::default().with_version(env!("CARGO_PKG_VERSION"));
         if let Some(beat) = self.heartbeat_ms {
             config = config.with_heartbeat(ms(beat));
         }

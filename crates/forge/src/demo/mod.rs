@@ -208,6 +208,7 @@ fn runtime(storage: &Storage, run: &Run, stats: &Arc<Stats>) -> QueueRuntime {
         .register_typed(manifest::WriteManifest { storage: storage.clone(), stats: stats.clone() })
         .register_typed(upstream::CallUpstream { storage: storage.clone(), stats: stats.clone() });
     let config = RuntimeConfig::default()
+        .with_version(env!("CARGO_PKG_VERSION"))
         .with_queue(run.walk.run.files_queue(), None)
         .with_queue(RUN_QUEUE, None)
         .with_queue(UPSTREAM_QUEUE, None);
@@ -219,8 +220,7 @@ fn runtime(storage: &Storage, run: &Run, stats: &Arc<Stats>) -> QueueRuntime {
 /// Creates the demo's queues. Their retries come soon, and nothing of an unfinished run is ever swept away.
 async fn own_queues(runtime: &QueueRuntime, run: &Run) -> Result<(), Failure> {
     let workers = std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(32));
-    let backoff =
-        BackoffPolicy { enabled: true, base: Duration::from_millis(100), max: Duration::from_millis(800) };
+    let backoff = BackoffPolicy::new(Duration::from_millis(100), Duration::from_millis(800));
     for (queue, workers) in [
         (run.walk.run.files_queue(), workers.clamp(2, 32)),
         (RUN_QUEUE.to_owned(), RUN_WORKERS),
