@@ -37,9 +37,10 @@ impl wire::Limit {
             drained_until: row.drained_until.map(time),
             keys: row.keys,
             attached: attached
-                .map(|(what, _)| match what {
-                    storage::Limited::Queue(name) => wire::Attached::Queue(name.clone()),
-                    storage::Limited::Kind(name) => wire::Attached::Kind(name.clone()),
+                .filter_map(|(what, _)| match what {
+                    storage::Limited::Queue(name) => Some(wire::Attached::Queue(name.clone())),
+                    storage::Limited::Kind(name) => Some(wire::Attached::Kind(name.clone())),
+                    _ => None,
                 })
                 .collect(),
         }

@@ -45,6 +45,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum JobOutcome {
     /// It worked. The job is done.
     Done,
@@ -64,12 +65,12 @@ pub enum JobOutcome {
 }
 
 impl JobOutcome {
-    /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`. `anyhow::Error` and `Box<dyn Error>` are no
     /// `Done` for `Ok`; for `Err` what it holds, which `?` makes of any error by [`failed`](Self::failed).
     pub fn of(result: Result<(), Self>) -> Self {
         result.err().unwrap_or(Self::Done)
     }
 
+    /// `Done` for `Ok`, `Failed` with the whole chain of causes for `Err`. `anyhow::Error` and `Box<dyn Error>` are no
     /// `Error` themselves: of these use [`failed(&*e)`](Self::failed).
     pub fn from_result<T, E: std::error::Error>(result: Result<T, E>) -> Self {
         match result {
@@ -95,7 +96,6 @@ impl JobOutcome {
     }
 }
 
-/// The text of an error, whose chain is kept for the record.
 /// By [`failed`](JobOutcome::failed), so that `?` works where a `Result<(), JobOutcome>` is returned. `anyhow::Error` and
 /// `Box<dyn Error>` are no `Error` themselves: of these use `.map_err(|e| JobOutcome::failed(&*e))?`.
 impl<E: std::error::Error> From<E> for JobOutcome {
@@ -104,6 +104,7 @@ impl<E: std::error::Error> From<E> for JobOutcome {
     }
 }
 
+/// The text of an error, whose chain is kept for the record.
 fn told(error: &dyn std::error::Error) -> String {
     let text = chain(error);
     if hearing::is_on() {
@@ -131,8 +132,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
     use crate::{AttemptCause, Failure, Told};
+
     #[derive(Debug, thiserror::Error)]
     #[error("send mail")]
     struct Outer(#[source] std::io::Error);
@@ -143,7 +144,6 @@ mod tests {
         assert_eq!(JobOutcome::failed(&e), JobOutcome::Failed("send mail: connection refused".into()));
         assert_eq!(JobOutcome::from_result::<(), _>(Ok::<_, Outer>(())), JobOutcome::Done);
     }
-}
 
     /// Which step fails, if any.
     fn work(step: u8) -> Result<(), JobOutcome> {
@@ -176,3 +176,4 @@ mod tests {
         assert_eq!(types(&refused), ["Outer", "Custom"]);
         assert_eq!(types(&digit), ["ParseIntError"]);
     }
+}

@@ -250,6 +250,7 @@ impl EnqueueRequest {
 
 /// When a new job becomes due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Due {
     /// At once.
     Now,

@@ -109,6 +109,7 @@ impl Capabilities {
 ///
 /// Swapping the database moves nothing in the runtime.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Storage {
     /// The job row's whole life.
     pub jobs: Arc<dyn JobQueue>,

@@ -130,6 +130,7 @@ pub struct LimitRow {
 
 /// What a limit can be attached to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Limited {
     /// Jobs of this queue.
     Queue(String),

@@ -49,6 +49,7 @@ impl PostgresHost {
 
 /// When a connection is encrypted, and what is verified. The words are those of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlsMode {
     /// Never.
     Disable,
@@ -90,6 +91,7 @@ impl TlsMode {
 
 /// Whether a connection pooler stands between this program and the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pooler {
     /// To be found out.
     #[default]
