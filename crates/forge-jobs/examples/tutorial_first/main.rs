@@ -1,28 +1,14 @@
 //! Sends mail in the background. The tutorial's first program.
 
-use forge_jobs::storage::{DatabaseConfig, PathsError, QueuePaths};
+use forge_jobs::storage::DatabaseConfig;
 use forge_jobs::{
     DefaultRouter, EnqueueRequest, HandlerRegistry, JobContext, JobOutcome, JobPayload, QueueRuntime,
     TypedHandler,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Settings and database: in the directory that the program is started in.
-struct Here;
-
-impl QueuePaths for Here {
-    fn config_dir(&self) -> Result<PathBuf, PathsError> {
-        Ok(PathBuf::from("."))
-    }
-
-    fn data_dir(&self) -> Result<PathBuf, PathsError> {
-        Ok(PathBuf::from("."))
-    }
-}
 
 /// What is to be done: one mail.
 #[derive(Serialize, Deserialize)]
@@ -52,7 +38,10 @@ impl TypedHandler for Mailer {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let storage = DatabaseConfig::load(&Here)?.open_storage(&Here).await?;
+    // What the queue has to tell, an attempt that failed for instance.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    // Settings and database: in the directory that the program is started in.
+    let storage = DatabaseConfig::load(".")?.open_storage(".").await?;
     let mut handlers = HandlerRegistry::new();
     handlers.register_typed(Mailer);
     let runtime = QueueRuntime::new(storage, handlers, Arc::new(DefaultRouter));
