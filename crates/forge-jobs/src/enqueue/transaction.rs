@@ -7,7 +7,10 @@ use crate::{EnqueueError, EnqueueRequest, JobId, NewJob};
 /// Jobs in a transaction of the caller's own: they are there once it commits, and never were if it rolls back.
 ///
 /// The storage is not asked, so the transaction must be one on its database. Its handle comes from the backend:
-/// `PostgresStorage::within`, or `SqliteStorage::within` for the blocking calls. Do not wait for a call of the storage
+/// `PostgresStorage::within`, or `SqliteStorage::within` for the blocking calls; without an open backend, from `within`
+/// and `within_sqlx` of `storage::postgres::transaction` with
+/// [`DatabaseConfig::postgres`](crate::storage::DatabaseConfig::postgres), or `storage::sqlite::transaction::within`. Do
+/// not wait for a call of the storage
 /// itself while the transaction is open: what that needs may be locked by it.
 impl Enqueuer {
     /// Checks a job and inserts it in the caller's transaction.

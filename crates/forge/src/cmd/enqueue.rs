@@ -22,6 +22,8 @@ With `-` each line of standard input is a JSON object with the keys kind and pay
 delay_seconds, priority, max_attempts, dedupe_key, dedupe_states, dedupe_seconds, on_duplicate, concurrency_key, tags, id. A bad line \
 is reported with its number and stops no other; the exit code is 1 if any line failed.
 
+A job without a queue goes to `default`, whatever router the program has that will run it: name the queue.
+
 Examples:
   forge enqueue mail.send '{\"to\":\"ada\"}'
   forge enqueue report.build '{}' --queue reports --run-at 2026-12-24T18:00:00+01:00
