@@ -44,6 +44,15 @@ impl Range {
         Self::Last(word, seconds)
     }
 
+    /// As a question has it: where it begins and ends, or how many seconds it reaches back from now.
+    #[must_use]
+    pub fn asked(self) -> (Option<String>, Option<String>, Option<f64>) {
+        match self {
+            Self::Last(_, seconds) => (None, None, Some(seconds)),
+            Self::Fixed(from, to) => (Some(from), Some(to), None),
+        }
+    }
+
     /// Whether it moves with the clock.
     #[must_use]
     pub const fn moves(&self) -> bool {
@@ -111,6 +120,21 @@ mod tests {
         for bad in ["?from=x&to=y", "?range=2y", "?from=1970-01-01T00:00:05Z&to=1970-01-01T00:00:01Z"] {
             assert_eq!(Range::of(&Place::parse("", "/", bad)), Range::Last("1h", 3_600.0), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_range_is_as_long_as_its_word_says() {
+        assert_eq!(PRESETS.map(|(word, _)| word), ["5m", "30m", "1h", "3h", "6h", "24h", "7d"]);
+        for (word, _) in PRESETS {
+            let (number, unit) = word.split_at(word.len() - 1);
+            let unit = [("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)].into_iter().find(|(u, _)| *u == unit);
+            let seconds = number.parse::<f64>().unwrap() * unit.unwrap().1;
+            let place = preset(Place::of(Tab::Overview), word);
+            assert_eq!(Range::of(&place).asked(), (None, None, Some(seconds)), "{word}");
+        }
+        let (from, to) = ("1970-01-01T00:00:01Z", "1970-01-01T00:00:05Z");
+        let fixed = Range::Fixed(from.into(), to.into());
+        assert_eq!(fixed.asked(), (Some(from.into()), Some(to.into()), None));
     }
 
     #[test]

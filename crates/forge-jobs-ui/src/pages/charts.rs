@@ -40,17 +40,16 @@ pub(crate) fn keep_moving<T: Serialize + Send + Sync + 'static>(
 pub(crate) fn timeline(ctx: Ctx, by: TimelineBy, name: Option<String>) -> Remote<Timeline> {
     let range = range(ctx);
     let query = move || {
-        let mut query = TimelineQuery {
+        let (from, to, last) = range.get().asked();
+        Some(TimelineQuery {
             by: Some(by),
             name: name.clone(),
+            from,
+            to,
+            last_seconds: last.map(Seconds),
             points: Some(POINTS),
             ..TimelineQuery::default()
-        };
-        match range.get() {
-            Range::Last(_, seconds) => query.last_seconds = Some(Seconds(seconds)),
-            Range::Fixed(from, to) => (query.from, query.to) = (Some(from), Some(to)),
-        }
-        Some(query)
+        })
     };
     let remote = Remote::new(ctx, &[], query, |ipc, query: TimelineQuery| {
         Box::pin(async move { ipc.timeline(&query).await })

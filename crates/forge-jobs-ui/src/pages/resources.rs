@@ -3,7 +3,6 @@
 use super::charts;
 use super::zoom::Zoom;
 use crate::app::{Ctx, Remote, browser};
-use crate::model::range::Range;
 use crate::model::time;
 use crate::parts;
 use crate::text;
@@ -54,12 +53,9 @@ const OF_DATABASE: [Spec; 6] = [
 fn remote(ctx: Ctx) -> Remote<Resources> {
     let range = charts::range(ctx);
     let query = move || {
-        let mut query = ResourceQuery { points: Some(POINTS), ..ResourceQuery::default() };
-        match range.get() {
-            Range::Last(_, seconds) => query.last_seconds = Some(Seconds(seconds)),
-            Range::Fixed(from, to) => (query.from, query.to) = (Some(from), Some(to)),
-        }
-        Some(query)
+        let (from, to, last) = range.get().asked();
+        let last_seconds = last.map(Seconds);
+        Some(ResourceQuery { from, to, last_seconds, points: Some(POINTS), ..ResourceQuery::default() })
     };
     let remote = Remote::new(ctx, &[], query, |ipc, query: ResourceQuery| {
         Box::pin(async move { ipc.resources(&query).await })
