@@ -92,7 +92,7 @@ pub(crate) fn ranged(chart: Chart, from: &str, to: &str, step: f64) -> Chart {
 }
 
 /// The columns of a line.
-fn frame(line: Option<&TimelineLine>, series: &[(&'static str, u8, Pick)]) -> Frame {
+fn frame(line: Option<&TimelineLine>, series: &[Column]) -> Frame {
     let Some(line) = line else { return Frame::empty() };
     let xs: Vec<f64> =
         line.points.iter().map(|p| time::micros(&p.at).map_or(f64::NAN, browser::wide)).collect();
@@ -116,7 +116,10 @@ const fn failed(tally: &Tally) -> u64 {
 
 type Pick = fn(&Tally) -> Option<f64>;
 
-const WORK: [(&str, u8, Pick); 4] = [
+/// A line of a chart: its name, its place in the palette, and where its numbers come from.
+type Column = (&'static str, u8, Pick);
+
+const WORK: [Column; 4] = [
     ("enqueued", 0, |t| Some(count(t.enqueued))),
     ("completed", 2, |t| Some(count(t.done))),
     ("retried", 1, |t| Some(count(t.retried + t.throttled + t.crashed))),
@@ -142,13 +145,20 @@ const fn p99(l: Option<Latency>) -> Option<f64> {
     }
 }
 
-const WAIT: [(&str, u8, Pick); 3] =
+const WAIT: [Column; 3] =
     [("p50", 0, |t| p50(t.wait)), ("p95", 1, |t| p95(t.wait)), ("p99", 3, |t| p99(t.wait))];
-const RUN: [(&str, u8, Pick); 3] =
-    [("p50", 0, |t| p50(t.run)), ("p95", 1, |t| p95(t.run)), ("p99", 3, |t| p99(t.run))];
-const LIFE: [(&str, u8, Pick); 3] =
+const RUN: [Column; 3] = [("p50", 0, |t| p50(t.run)), ("p95", 1, |t| p95(t.run)), ("p99", 3, |t| p99(t.run))];
+const LIFE: [Column; 3] =
     [("p50", 0, |t| p50(t.life)), ("p95", 1, |t| p95(t.life)), ("p99", 3, |t| p99(t.life))];
-const OLDEST: [(&str, u8, Pick); 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
+const OLDEST: [Column; 1] = [("age", 4, |t| t.oldest_waiting_seconds.map(|s| s.0))];
+
+/// The charts below the one of work: the title, the lines, and whether they spread over magnitudes.
+const TIMES: [(&str, &[Column], bool); 4] = [
+    (text::WAIT_FROM_DUE_TO_STARTED, &WAIT, true),
+    (text::RUN_FROM_STARTED_TO_ENDED, &RUN, true),
+    (text::END_TO_END_FROM_ENQUEUED, &LIFE, true),
+    (text::AGE_OF_THE_OLDEST_WAITING_JOB, &OLDEST, false),
+];
 
 /// What a chart says of its data: that it comes, or why it does not.
 pub(crate) fn status<T: Send + Sync + 'static>(remote: Remote<T>) -> Status {
@@ -166,7 +176,7 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i
     let group = Group::new();
     let zoom = Zoom::new(ctx);
     let remote = remote.keeping();
-    let data = move |series: &'static [(&'static str, u8, Pick)]| {
+    let data = move |series: &'static [Column]| {
         Signal::derive(move || remote.data.with(|t| frame(t.as_ref().and_then(|t| t.lines.first()), series)))
     };
     let with = move |log: bool, seconds: bool| {
@@ -198,15 +208,15 @@ pub(crate) fn of_line(ctx: Ctx, remote: Remote<Timeline>, deploys: Signal<Vec<(i
         remote.data.with(|t| t.as_ref().map(|t| text::work_in_steps(&parts::chosen(t.step_seconds.0))))
     };
     let title = Signal::derive(move || step().unwrap_or_else(|| text::WORK.into()));
+    let times = move |(title, series, log): (&'static str, &'static [Column], bool)| {
+        view! { <LineChart title data=data(series) group range=shown on_zoom height=160.0 with=with(log, true)/> }
+    };
     view! {
         <div class="fp-charts fp-charts-wide" aria-busy=old>
             <AreaChart title data=data(&WORK) group range=shown on_zoom height=200.0 with=with(false, false)/>
         </div>
         <div class="fp-charts" aria-busy=old>
-            <LineChart title=text::WAIT_FROM_DUE_TO_STARTED data=data(&WAIT) group range=shown on_zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::RUN_FROM_STARTED_TO_ENDED data=data(&RUN) group range=shown on_zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::END_TO_END_FROM_ENQUEUED data=data(&LIFE) group range=shown on_zoom height=160.0 with=with(true, true)/>
-            <LineChart title=text::AGE_OF_THE_OLDEST_WAITING_JOB data=data(&OLDEST) group range=shown on_zoom height=160.0 with=with(false, true)/>
+            {TIMES.map(times).collect_view()}
         </div>
     }
     .into_any()
@@ -233,8 +243,39 @@ pub(crate) fn small(line: &TimelineLine) -> Frame {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured;
     use super::*;
-    use forge_jobs_api::wire::BoundedCount;
+    use forge_jobs_api::wire::{BoundedCount, TimelineOf, TimelinePoint};
+
+    /// The name and the number of each line of a chart.
+    fn lines(frame: &Frame) -> Vec<(&str, f64)> {
+        frame.series().iter().map(|series| (series.name(), series.values()[0])).collect()
+    }
+
+    #[test]
+    fn each_line_of_a_chart_has_the_numbers_of_its_name() {
+        let tally = Some(measured::tally());
+        let points = vec![TimelinePoint { at: "1970-01-01T00:00:05Z".into(), tally }];
+        let line = TimelineLine { of: TimelineOf::All, name: None, points, sum: Tally::default() };
+        let work = frame(Some(&line), &WORK);
+        assert_eq!(work.xs(), [5e6]);
+        // What somebody cancelled has not failed.
+        let failed = 64.0 + 128.0 + 512.0 + 1_024.0;
+        let wanted =
+            [("enqueued", 1.0), ("completed", 4.0), ("retried", 8.0 + 16.0 + 32.0), ("failed", failed)];
+        assert_eq!(lines(&work), wanted);
+        assert_eq!(lines(&small(&line)), [("completed", 4.0)]);
+        let times = |[p50, p95, p99]: [f64; 3]| vec![("p50", p50), ("p95", p95), ("p99", p99)];
+        let found = TIMES.map(|(title, columns, _)| (title, frame(Some(&line), columns)));
+        let found = found.each_ref().map(|(title, frame)| (*title, lines(frame)));
+        let wanted = [
+            ("Wait: from due to started", times([11.0, 12.0, 13.0])),
+            ("Run: from started to ended", times([21.0, 22.0, 23.0])),
+            ("End to end: from enqueued to finished", times([31.0, 32.0, 33.0])),
+            ("Age of the oldest waiting job", vec![("age", 41.0)]),
+        ];
+        assert_eq!(found, wanted);
+    }
 
     fn process(version: &str, started_at: &str) -> Process {
         Process {

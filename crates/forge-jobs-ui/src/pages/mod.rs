@@ -18,6 +18,8 @@ pub(crate) mod limit_edit;
 pub(crate) mod limits;
 pub(crate) mod login;
 pub(crate) mod logs;
+#[cfg(test)]
+mod measured;
 pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod processes;

@@ -80,6 +80,15 @@ const STRIP: [(&str, Tab, Pick, &str); 6] = [
     ("dead", Tab::Dead, |c| c.dead, text::DO_NOT_COME_BACK),
 ];
 
+/// The columns of the queues: the heading, the page of such jobs, their status where the page has others too.
+const BY_QUEUE: [(&str, Tab, Option<&str>, Pick); 5] = [
+    (text::PENDING, Tab::Jobs, Some("pending"), |c| c.pending),
+    (text::RUNNING, Tab::Jobs, Some("running"), |c| c.running),
+    (text::SCHEDULED, Tab::Scheduled, None, |c| c.scheduled),
+    (text::RETRYING, Tab::Retries, None, |c| c.retrying),
+    (text::DEAD, Tab::Dead, None, |c| c.dead),
+];
+
 /// How many jobs stand where, each a link to them.
 fn strip(ctx: Ctx, overview: Remote<Overview>) -> AnyView {
     let counts = overview.part(|o| o.counts);
@@ -113,7 +122,8 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
         }
         let row = |queue: &forge_jobs_api::wire::Queue| {
             let counts = queue.counts.unwrap_or_default();
-            let link = |label: &'static str, tab: Tab, status: Option<&str>, count: BoundedCount| {
+            let link = |(label, tab, status, pick): (&'static str, Tab, Option<&str>, Pick)| {
+                let count = pick(&counts);
                 let place = Place::of(tab).with("queue", Some(&queue.name)).with("status", status);
                 let class = if count.count == 0 { "fp-zero" } else { "" };
                 view! { <td class="fp-num" data-label=label><a class=class href=ctx.href(&place)>{parts::bounded(count)}</a></td> }
@@ -123,23 +133,43 @@ fn by_queue(ctx: Ctx, queues: Remote<QueueList>) -> AnyView {
             view! {
                 <tr>
                     <th scope="row"><a href=ctx.href(&Place::opened(Tab::Queues, &queue.name))>{queue.name.clone()}</a>{paused}</th>
-                    {link(text::PENDING, Tab::Jobs, Some("pending"), counts.pending)}
-                    {link(text::RUNNING, Tab::Jobs, Some("running"), counts.running)}
-                    {link(text::SCHEDULED, Tab::Scheduled, None, counts.scheduled)}
-                    {link(text::RETRYING, Tab::Retries, None, counts.retrying)}
-                    {link(text::DEAD, Tab::Dead, None, counts.dead)}
+                    {BY_QUEUE.map(link).collect_view()}
                 </tr>
             }
         };
+        let heading = |(label, ..): (&'static str, Tab, Option<&str>, Pick)| view! { <th scope="col" class="fp-num">{label}</th> };
         view! {
             <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUES>
-                <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col" class="fp-num">{text::PENDING}</th>
-                    <th scope="col" class="fp-num">{text::RUNNING}</th><th scope="col" class="fp-num">{text::SCHEDULED}</th>
-                    <th scope="col" class="fp-num">{text::RETRYING}</th><th scope="col" class="fp-num">{text::DEAD}</th></tr></thead>
+                <thead><tr><th scope="col">{text::QUEUE}</th>{BY_QUEUE.map(heading).collect_view()}</tr></thead>
                 <tbody>{list.queues.iter().map(row).collect_view()}</tbody>
             </table></div>
         }
         .into_any()
     };
     parts::card(text::QUEUES, parts::shown(queues, 4, draw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_count_stands_under_its_own_status() {
+        let n = |count| BoundedCount { count, more: false };
+        let (pending, scheduled, running) = (n(1), n(2), n(3));
+        let counts = Counts { pending, scheduled, running, retrying: n(4), done: n(5), dead: n(6) };
+        let strip = STRIP.map(|(word, _, pick, _)| (word, pick(&counts).count));
+        let wanted =
+            [("pending", 1), ("scheduled", 2), ("running", 3), ("retrying", 4), ("done", 5), ("dead", 6)];
+        assert_eq!(strip, wanted);
+        let by_queue = BY_QUEUE.map(|(label, tab, status, pick)| (label, tab, status, pick(&counts).count));
+        let wanted = [
+            ("Pending", Tab::Jobs, Some("pending"), 1),
+            ("Running", Tab::Jobs, Some("running"), 3),
+            ("Scheduled", Tab::Scheduled, None, 2),
+            ("Retrying", Tab::Retries, None, 4),
+            ("Dead", Tab::Dead, None, 6),
+        ];
+        assert_eq!(by_queue, wanted);
+    }
 }

@@ -1,0 +1,32 @@
+//! What was measured, for tests: no number twice, so that none can stand for another one.
+
+use forge_jobs_api::wire::{DeadCounts, Latency, Seconds, Tally};
+
+/// Durations of which 50 % took no longer than one second more than this, 95 % two seconds more, and so on.
+fn latency(count: u64, least: f64) -> Latency {
+    Latency {
+        count,
+        p50_seconds: Seconds(least + 1.0),
+        p95_seconds: Seconds(least + 2.0),
+        p99_seconds: Seconds(least + 3.0),
+        max_seconds: Seconds(least + 4.0),
+        sum_seconds: Seconds(least + 5.0),
+    }
+}
+
+/// Counts of which no two sums are alike.
+pub(super) fn tally() -> Tally {
+    Tally {
+        enqueued: 1,
+        started: 2,
+        done: 4,
+        retried: 8,
+        throttled: 16,
+        crashed: 32,
+        dead: DeadCounts { exhausted: 64, discarded: 128, cancelled: 256, poison: 512, undecodable: 1_024 },
+        wait: Some(latency(2_048, 10.0)),
+        run: Some(latency(4_096, 20.0)),
+        life: Some(latency(8_192, 30.0)),
+        oldest_waiting_seconds: Some(Seconds(41.0)),
+    }
+}
