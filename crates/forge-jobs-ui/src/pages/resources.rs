@@ -126,3 +126,51 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
 pub(crate) fn of_database(ctx: Ctx) -> AnyView {
     view! { {charts::ranges(ctx)} {all(ctx, remote(ctx), &OF_DATABASE)} }.into_any()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::measured;
+    use super::*;
+    use forge_jobs_api::wire::ResourcePoint;
+
+    /// Processes come from the server in their order: those that live first, then those that were watched last.
+    #[test]
+    fn the_first_processes_have_a_line_each() {
+        let process = |n: usize| ProcessResources {
+            process: format!("0195e000-0000-7000-8000-{n:012}"),
+            host: format!("web-{n}"),
+            points: vec![ResourcePoint {
+                at: "1970-01-01T00:00:05Z".into(),
+                sample: Some(measured::sample()),
+            }],
+        };
+        let processes: Vec<_> = (0..=LINES).map(process).collect();
+        let frame = frame(&processes, |s| Some(charts::count(s.busy)));
+        let names: Vec<_> = frame.series().iter().map(Series::name).collect();
+        assert_eq!(names, (0..LINES).map(|n| format!("web-{n} {n:08}")).collect::<Vec<_>>());
+        assert_eq!((frame.xs(), frame.series()[0].values()), (&[5e6][..], &[77.0][..]));
+    }
+
+    #[test]
+    fn each_chart_has_the_numbers_of_its_title() {
+        let sample = measured::sample();
+        let numbers = |(title, _, _, pick): Spec| (title, pick(&sample).unwrap());
+        let hosts = [
+            ("Processors: 100 % is one of them", 0.25),
+            ("Memory", 1_000.0),
+            ("Read from disks, per second", 2.0),
+            ("Written to disks, per second", 5.0),
+            ("Free on the volume of the database", 7_000.0),
+        ];
+        assert_eq!(OF_HOSTS.map(numbers), hosts);
+        let database = [
+            ("Reads, p95", 12.0),
+            ("Writes, p95", 22.0),
+            ("Operations per minute", 20.0),
+            ("Connections in use, of those that may be open", 0.375),
+            ("Calls that waited for a connection", 6.0),
+            ("Waits for another process's lock", 77.0),
+        ];
+        assert_eq!(OF_DATABASE.map(numbers), database);
+    }
+}
