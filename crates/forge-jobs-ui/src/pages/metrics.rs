@@ -7,9 +7,28 @@ use crate::model::route::{Place, Tab};
 use crate::parts;
 use crate::text;
 use forge_charts::view::MiniChart;
-use forge_jobs_api::wire::{Timeline, TimelineBy, TimelineLine};
+use forge_jobs_api::wire::{Latency, Tally, Timeline, TimelineBy, TimelineLine};
 use leptos::prelude::*;
 use std::sync::Arc;
+
+type Text = fn(&Tally) -> String;
+
+/// What a row has beside its chart, each over the whole range.
+const COLUMNS: [(&str, Text); 6] = [
+    (text::ENQUEUED, |sum| format::count(sum.enqueued)),
+    (text::COMPLETED, |sum| format::count(sum.done)),
+    (text::CAME_BACK, |sum| format::count(sum.retried + sum.throttled + sum.crashed)),
+    (text::DEAD, |sum| {
+        let dead = &sum.dead;
+        format::count(dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable)
+    }),
+    (text::WAIT_P95, |sum| p95(sum.wait)),
+    (text::RUN_P95, |sum| p95(sum.run)),
+];
+
+fn p95(latency: Option<Latency>) -> String {
+    latency.map_or_else(|| "–".to_owned(), |l| parts::seconds(l.p95_seconds.0))
+}
 
 pub(crate) fn page(ctx: Ctx) -> AnyView {
     let timeline = charts::timeline(ctx, TimelineBy::Queue, None);
@@ -19,13 +38,13 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
         }
         let left = (timeline.left_out > 0)
             .then(|| view! { <p class="fp-small">{text::queues_left_out(timeline.left_out)}</p> });
+        let heading =
+            |(label, _): (&'static str, Text)| view! { <th scope="col" class="fp-num">{label}</th> };
         let rows = timeline.lines.iter().map(|line| row(ctx, line)).collect_view();
         view! {
             <div class="fp-scroll"><table class="fp-table fp-cards" aria-label=text::QUEUE_METRICS>
                 <thead><tr><th scope="col">{text::QUEUE}</th><th scope="col">{text::COMPLETED_OVER_TIME}</th>
-                    <th scope="col" class="fp-num">{text::ENQUEUED}</th><th scope="col" class="fp-num">{text::COMPLETED}</th>
-                    <th scope="col" class="fp-num">{text::CAME_BACK}</th><th scope="col" class="fp-num">{text::DEAD}</th>
-                    <th scope="col" class="fp-num">{text::WAIT_P95}</th><th scope="col" class="fp-num">{text::RUN_P95}</th></tr></thead>
+                    {COLUMNS.map(heading).collect_view()}</tr></thead>
                 <tbody>{rows}</tbody>
             </table></div>
             {left}
@@ -37,9 +56,6 @@ pub(crate) fn page(ctx: Ctx) -> AnyView {
 
 fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
     let name = line.name.clone().unwrap_or_else(|| text::OTHER_QUEUES.into());
-    let sum = &line.sum;
-    let dead = &sum.dead;
-    let dead = dead.exhausted + dead.discarded + dead.cancelled + dead.poison + dead.undecodable;
     let link = line.name.as_ref().map_or_else(
         || name.clone().into_any(),
         |queue| {
@@ -52,20 +68,13 @@ fn row(ctx: Ctx, line: &TimelineLine) -> AnyView {
             view! { <a href=href>{name.clone()}</a> }.into_any()
         },
     );
-    let p95 = |latency: Option<forge_jobs_api::wire::Latency>| {
-        latency.map_or_else(|| "–".to_owned(), |l| parts::seconds(l.p95_seconds.0))
-    };
+    let cell = |(label, of): (&'static str, Text)| view! { <td class="fp-num" data-label=label>{of(&line.sum)}</td> };
     let title = text::completed_of(&name);
     view! {
         <tr>
             <th scope="row">{link}</th>
             <td data-label=text::COMPLETED_OVER_TIME><MiniChart title data=Signal::stored(charts::small(line))/></td>
-            <td class="fp-num" data-label=text::ENQUEUED>{format::count(sum.enqueued)}</td>
-            <td class="fp-num" data-label=text::COMPLETED>{format::count(sum.done)}</td>
-            <td class="fp-num" data-label=text::CAME_BACK>{format::count(sum.retried + sum.throttled + sum.crashed)}</td>
-            <td class="fp-num" data-label=text::DEAD>{format::count(dead)}</td>
-            <td class="fp-num" data-label=text::WAIT_P95>{p95(sum.wait)}</td>
-            <td class="fp-num" data-label=text::RUN_P95>{p95(sum.run)}</td>
+            {COLUMNS.map(cell).collect_view()}
         </tr>
     }
     .into_any()
@@ -88,4 +97,24 @@ pub(crate) fn of_queue(ctx: Ctx, name: String) -> AnyView {
         {charts::of_line(ctx, timeline, Signal::stored(Vec::new()))}
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measured;
+    use super::*;
+
+    #[test]
+    fn each_sum_of_a_queue_stands_in_its_own_column() {
+        let found = COLUMNS.map(|(label, of)| (label, of(&measured::tally())));
+        let wanted = [
+            ("Enqueued", "1"),
+            ("Completed", "4"),
+            ("Came back", "56"),
+            ("Dead", "1984"),
+            ("Wait p95", "12.0 s"),
+            ("Run p95", "22.0 s"),
+        ];
+        assert_eq!(found, wanted.map(|(label, text)| (label, text.to_owned())));
+    }
 }

@@ -218,7 +218,9 @@ check('deploys are marked on the charts', async (page, world) => {
 
 check('what a queue did is in a row of its own, which leads to its charts and its settings', async (page, world) => {
   await world.go(page, '/metrics?range=24h');
-  await link(row(page, 'Queue metrics', /^mail/), 'mail').click();
+  const mail = row(page, 'Queue metrics', /^mail/);
+  await mail.getByRole('img', { name: /^Completed jobs of mail\. / }).waitFor();
+  await link(mail, 'mail').click();
   await heading(page, 'mail').waitFor();
   assert.match(page.url(), /metrics\/mail\?range=24h/);
   await link(main(page), 'Its settings').click();
