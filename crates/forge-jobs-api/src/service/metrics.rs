@@ -8,8 +8,9 @@ use forge_jobs::limits::DEFAULT_POINTS;
 use forge_jobs::metrics::{Line, Range, Source};
 use forge_jobs::storage::{RollParams, Storage, StorageError};
 use forge_jobs::timeline::{self, ProcessLine};
-use forge_jobs::{Timestamp, check_name, prometheus};
+use forge_jobs::{ProcessId, Timestamp, check_name, prometheus};
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,14 +151,18 @@ fn busiest(mut lines: Vec<Line>, most: usize) -> (Vec<Line>, u64) {
     (lines, left_out as u64)
 }
 
-/// Likewise, those that were watched last.
-fn latest(mut lines: Vec<ProcessLine>, most: usize) -> (Vec<ProcessLine>, u64) {
+/// Likewise of processes: those that live first, then those that were watched last.
+///
+/// Who shows some of them shows the first ones, so the order is the same whether any is left out or not. Among those that
+/// live it is that of their start alone: which of them wrote last changes with every look.
+fn latest(mut lines: Vec<ProcessLine>, live: &HashSet<ProcessId>, most: usize) -> (Vec<ProcessLine>, u64) {
     let left_out = lines.len().saturating_sub(most);
-    if left_out > 0 {
-        let seen = |line: &ProcessLine| line.points.iter().rposition(|(_, sample)| sample.is_some());
-        lines.sort_by_cached_key(|line| Reverse(seen(line)));
-        lines.truncate(most);
-    }
+    lines.sort_by_cached_key(|line| {
+        let is_live = live.contains(&line.process);
+        let seen = line.points.iter().rposition(|(_, sample)| sample.is_some());
+        Reverse((is_live, seen.filter(|_| !is_live), line.process))
+    });
+    lines.truncate(most);
     (lines, left_out as u64)
 }
 
@@ -240,7 +245,8 @@ impl Api {
         Ok((range, lines))
     }
 
-    /// What processes used of their hosts and of the database over a range of time.
+    /// What processes used of their hosts and of the database over a range of time: those that live first, then those
+    /// that were watched last.
     ///
     /// # Errors
     ///
@@ -262,7 +268,10 @@ impl Api {
                 && hosts.as_ref().is_none_or(|hosts| hosts.contains(&line.host))
         });
         let room = MAX_POINTS_IN_ALL as usize / range.starts().count().max(1);
-        let (lines, left_out) = latest(lines, room.max(1));
+        let now = Timestamp::now();
+        let processes = self.storage.inspect.processes().await?;
+        let live = processes.iter().filter(|row| !row.is_gone(now)).map(|row| row.id).collect();
+        let (lines, left_out) = latest(lines, &live, room.max(1));
         Ok(convert::resources(&range, &lines, left_out))
     }
 

@@ -157,7 +157,7 @@ pub struct Resources {
     pub to: String,
     /// How long a point is.
     pub step_seconds: Seconds,
-    /// Each process that was watched in the range.
+    /// Each process that was watched in the range: those that live first, then those that were watched last.
     pub processes: Vec<ProcessResources>,
     /// Processes that were left out, for there are too many: those that were watched longest ago.
     pub left_out: u64,

@@ -16,6 +16,7 @@ mod local;
 mod look;
 mod look_cases;
 mod pages;
+mod resources;
 mod rig;
 mod routes;
 mod secrets;
