@@ -5,7 +5,7 @@ use crate::app::{Ctx, Remote};
 use crate::model::route::{Place, Tab};
 use crate::parts;
 use crate::text;
-use forge_jobs_api::wire::{Job, JobPage, JobQuery, JobStatus, Process, ProcessList, Topic};
+use forge_jobs_api::wire::{BoundedCount, Job, JobPage, JobQuery, JobStatus, Process, ProcessList, Topic};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -59,16 +59,23 @@ const fn state(process: &Process) -> (&'static str, &'static str) {
     }
 }
 
+/// Jobs that a process holds beside those that are shown. Its own count, for the page of running jobs that they are picked
+/// out of has the jobs of all processes, and ends somewhere.
+fn besides(holds: BoundedCount, shown: usize) -> Option<BoundedCount> {
+    let count = holds.count.saturating_sub(text::counted(shown).count);
+    (count > 0 || holds.more).then_some(BoundedCount { count, more: holds.more })
+}
+
 fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
     let (word, colour) = state(process);
-    let id = process.id.clone();
+    let (id, holds) = (process.id.clone(), process.holds);
     let jobs = move || {
         running.data.get().map(|page| {
             let of: Vec<&Job> = page.jobs.iter().filter(|j| j.process.as_deref() == Some(&id)).collect();
-            let more = of.len().saturating_sub(JOBS);
+            let shown = of.len().min(JOBS);
             let lines = of.iter().take(JOBS).map(|job| line(ctx, job)).collect_view();
-            let more =
-                (more > 0).then(|| view! { <li class="fp-small">{text::AND} {more} {text::MORE}</li> });
+            let more = besides(holds, shown)
+                .map(|more| view! { <li class="fp-small">{text::besides(shown, more)}</li> });
             view! { <ul class="fp-current">{lines}{more}</ul> }
         })
     };
@@ -110,4 +117,24 @@ fn line(ctx: Ctx, job: &Job) -> AnyView {
         </li>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_says_how_many_of_its_jobs_are_not_shown() {
+        let told = |count, more, shown| {
+            besides(BoundedCount { count, more }, shown).map(|more| text::besides(shown, more))
+        };
+        assert_eq!(told(0, false, 0), None);
+        assert_eq!(told(3, false, 3), None);
+        // What was counted and what is listed were not read at the same moment.
+        assert_eq!(told(2, false, 3), None);
+        assert_eq!(told(40, false, 3).as_deref(), Some("and 37 more"));
+        assert_eq!(told(40, false, 0).as_deref(), Some("40 jobs that are not listed here"));
+        assert_eq!(told(1, false, 0).as_deref(), Some("1 job that is not listed here"));
+        assert_eq!(told(1_000, true, 10).as_deref(), Some("and 990+ more"));
+    }
 }

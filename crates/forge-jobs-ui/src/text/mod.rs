@@ -49,6 +49,14 @@ pub(crate) fn none_among(which: &str, count: u64) -> String {
     format!("None among the {which} {}", many(count, "job", "jobs"))
 }
 
+/// Jobs of a process beside so many that are listed: `and 37 more`.
+pub(crate) fn besides(listed: usize, more: BoundedCount) -> String {
+    if listed > 0 {
+        return format!("and {} more", format::bounded_count(more.count, more.more));
+    }
+    bounded(more, "job that is not listed here", "jobs that are not listed here")
+}
+
 pub(crate) fn things(count: u64) -> String {
     format!(" · {}", many(count, "thing", "things"))
 }

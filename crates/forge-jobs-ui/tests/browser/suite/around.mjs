@@ -234,15 +234,21 @@ check('processes are listed with what they work on', async (page, world) => {
   assert.match(await one.textContent(), /all queues · \d+ kinds?/);
 });
 
-check('a job that runs is beside its process, a link away', async (page, world) => {
-  const made = { id: newId(), kind: 't.sleep', queue: 'beside', payload: { ms: 60000 }, max_attempts: 1 };
-  await world.make(page, [made]);
-  await world.eventually(page, "SELECT status FROM {v}forge_inspect_jobs WHERE queue = 'beside'", [{ status: 'running' }]);
-  await world.go(page, '/processes');
-  await region(page, 'Registered').getByRole('listitem').filter({ hasText: 'beside' }).getByRole('link', { name: 't.sleep' }).last().click();
-  await page.waitForURL(/\/jobs\//);
-  // It is over before others end the server.
-  world.cli('job', 'cancel', made.id);
+check('jobs that run are beside their process, a link away, and it says how many more it holds', async (page, world) => {
+  // More than are listed, in two queues: no more of one than its workers take.
+  const queues = ['beside', 'beside-too'];
+  const made = queues.flatMap((queue) => Array.from({ length: 8 }, () => ({ id: newId(), kind: 't.sleep', queue, payload: { ms: 60000 } })));
+  await world.make(page, made);
+  await world.eventually(page, "SELECT count(*) AS n FROM {v}forge_inspect_jobs WHERE queue LIKE 'beside%' AND status = 'running'", [{ n: 16 }]);
+  for (const [path, list] of [['/', 'Processes'], ['/processes', 'Registered']]) {
+    await world.go(page, path);
+    const one = region(page, list).getByRole('listitem').filter({ hasText: 'alive' });
+    await one.getByText(/^and \d+ more$/).waitFor();
+    await one.getByRole('link', { name: 't.sleep' }).first().click();
+    await page.waitForURL(/\/jobs\//);
+  }
+  // Others look for jobs of their own beside it.
+  world.cli('job', 'cancel', ...made.map((job) => job.id));
 }, { real: 'what runs there belongs to nobody' });
 
 check('the database says how it does, and is checked again when asked to', async (page, world) => {
