@@ -6,6 +6,7 @@
 )]
 
 use super::bulk::{Asked, Bulk};
+use crate::app::memo;
 use crate::app::{Ctx, Remote};
 use crate::ipc::Verb;
 use crate::model::format;
@@ -61,8 +62,16 @@ pub(crate) fn groups(ctx: Ctx, tab: Tab, found: Remote<ErrorList>, bulk: Bulk) -
     (move || found.data.get().map(draw)).into_any()
 }
 
+/// The list of the jobs of a group: under the filter of the list above which it stands, from the first page on.
+fn jobs_of(tab: Tab, list: &Place, group: &str) -> Place {
+    Place::of(tab).along(list).with("after", None).with(PARAM, Some(group))
+}
+
 fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
-    let jobs = Place::of(tab).with(PARAM, Some(&group.id));
+    let jobs = {
+        let id = group.id.clone();
+        memo(move |_| ctx.place.with(|list| ctx.href(&jobs_of(tab, list, &id))))
+    };
     let queues = group.queues.iter().map(|q| q.queue.as_str()).collect::<Vec<_>>().join(", ");
     let act = |verb: Verb, label: &'static str, class: &'static str, needs: Role| {
         let (group, name) = (group.clone(), group.message.clone());
@@ -78,7 +87,7 @@ fn row(ctx: Ctx, tab: Tab, bulk: Bulk, group: &ErrorGroup) -> AnyView {
         <li class="fp-group">
             <div class="fp-group-count">{format::count(group.count)}</div>
             <div class="fp-group-what">
-                <a href=ctx.href(&jobs)>{kind_of}{group.message.clone()}</a>
+                <a href=jobs>{kind_of}{group.message.clone()}</a>
                 <div class="fp-small">{group.kind.clone()} {text::IN} {queues} {text::LAST} {parts::stamp(ctx, &group.last_at)}
                     {text::FIRST} {parts::stamp(ctx, &group.first_at)} {text::IN_VERSION} {group.first_version.clone()}</div>
             </div>
@@ -99,4 +108,18 @@ fn ask(bulk: Bulk, verb: Verb, group: &ErrorGroup) {
         about: Some(group.message.clone()),
         filter: JobQuery { error_group: Some(group.id.clone()), ..bulk.filter.get_untracked() },
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_jobs_of_a_group_are_listed_under_the_filter_that_it_was_found_under() {
+        let list = Place::parse("/p", "/p/dead", "?queue=a&kind=k&after=x&peek=7");
+        let jobs = jobs_of(Tab::Dead, &list, "00c0ffee00c0ffee");
+        assert_eq!(jobs.address("/p"), "/p/dead?queue=a&kind=k&error_group=00c0ffee00c0ffee");
+        let all = jobs_of(Tab::Retries, &Place::of(Tab::Retries), "1");
+        assert_eq!(all.address("/p"), "/p/retries?error_group=1");
+    }
 }

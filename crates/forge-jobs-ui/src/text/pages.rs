@@ -66,7 +66,7 @@ pub(crate) const FACTS: &str = "Facts";
 // `errors.rs`
 pub(crate) const THERE_ARE_MORE_SORTS_OF_ERRORS: &str = "There are more sorts of errors than these.";
 pub(crate) const ERRORS_BY_SORT: &str = "Errors by sort";
-pub(crate) const THE_LATEST_FIRST_COUNTS_ARE: &str = " the latest first; counts are of attempts";
+pub(crate) const THE_LATEST_FIRST_COUNTS_ARE: &str = " the latest first; a count is of all attempts that failed so, also of jobs that are done, dead or gone by now";
 pub(crate) const IN: &str = " in ";
 pub(crate) const LAST: &str = " · last ";
 pub(crate) const FIRST: &str = " · first ";

@@ -227,6 +227,11 @@ check('what failed is retried or run at once, cancelled or dropped, where it wai
   await world.eventually(page, statuses('failing'), [{ status: 'retrying', n: 4 }, { status: 'scheduled', n: 1 }]);
   await world.go(page, '/retries?queue=failing');
   await lists(page, made.map((job) => job.id));
+  // What they failed of is above them, and leads to those of this queue.
+  await main(page).getByRole('listitem').filter({ hasText: 't.fail in ' }).getByRole('link').click();
+  await page.waitForURL(/\/retries\?queue=failing&error_group=/);
+  await page.goBack();
+  await lists(page, made.map((job) => job.id));
   const [retried, run, cancelled, dropped] = made.map((job) => job.id);
   const does = async (id, verb, then, title) => {
     await choose(page, [id]);
@@ -380,12 +385,17 @@ check('errors by sort: the jobs of one are a link away, and its dead are retried
 check('errors by sort: what is done to the dead of one is told first, and done in the queue of the filter alone', async (page, world) => {
   const dead = (queue, count) =>
     Array.from({ length: count }, () => ({ id: newId(), kind: 't.err', queue, payload: { text: 'the well is dry' }, max_attempts: 1 }));
-  const there = dead('sort-there', 1);
-  await world.make(page, [...dead('sort-here', 2), ...there]);
+  const [here, there] = [dead('sort-here', 2), dead('sort-there', 1)];
+  await world.make(page, [...here, ...there]);
   await world.eventually(page, statuses('sort-here'), [{ status: 'dead', n: 2 }]);
   await world.eventually(page, statuses('sort-there'), [{ status: 'dead', n: 1 }]);
   await world.go(page, '/dead?queue=sort-here');
-  const drop = main(page).getByRole('button', { name: /^Drop its dead: / });
+  const drop = page.getByRole('button', { name: /^Drop its dead: / });
+  // What its link leads to is under the filter too: all of it may be dropped there.
+  await main(page).getByRole('listitem').filter({ has: drop }).getByRole('link').click();
+  await page.waitForURL(/\/dead\?queue=sort-here&error_group=/);
+  await lists(page, here.map((job) => job.id));
+  await page.goBack();
   await drop.click();
   const title = 'Drop the dead jobs with this error';
   const asked = dialog(page, title);
