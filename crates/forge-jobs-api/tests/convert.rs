@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may end in a panic, its helpers included")]
 
 use forge_jobs::logs::{LogCursor, LogLevel};
+use forge_jobs::metrics::{Histogram, Sample, Tally};
 use forge_jobs::schedule::TickOutcome;
 use forge_jobs::storage::{
     BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
@@ -55,6 +56,98 @@ fn every_word_of_the_domain_has_the_same_word_on_the_wire() {
     for r in AttemptResult::ALL {
         assert_eq!(word(serde_json::to_value(wire::AttemptResult::from(r)).unwrap()), r.as_str());
     }
+}
+
+/// A hundred durations of which half took no longer than so many seconds, 95 % twice, 99 % three times as long, and one four
+/// times.
+fn durations(seconds: u64) -> Histogram {
+    let mut histogram = Histogram::default();
+    for (times, count) in [(1, 50), (2, 45), (3, 4), (4, 1)] {
+        for _ in 0..count {
+            histogram.record(Duration::from_secs(seconds * times));
+        }
+    }
+    histogram
+}
+
+/// Whether these are those durations, as exactly as they are kept.
+fn are_durations(found: Option<wire::Latency>, seconds: f64) {
+    let found = found.unwrap();
+    let told =
+        [found.p50_seconds, found.p95_seconds, found.p99_seconds, found.max_seconds, found.sum_seconds];
+    for (told, times) in told.into_iter().zip([1.0, 2.0, 3.0, 4.0, 156.0]) {
+        assert!((told.0 / (seconds * times) - 1.0).abs() < 0.016, "{times} x {seconds} s: {found:?}");
+    }
+    assert_eq!(found.count, 100);
+}
+
+#[test]
+fn each_number_that_was_measured_goes_over_the_wire_as_itself() {
+    assert_eq!(convert::latency(&Histogram::default()), None);
+    let mut tally = Tally::default();
+    let counts = &mut tally.counts;
+    (counts.enqueued, counts.started, counts.done) = (1, 2, 3);
+    (counts.retried, counts.throttled, counts.crashed) = (4, 5, 6);
+    for (n, dead) in (7..).zip(&mut counts.dead) {
+        *dead = n;
+    }
+    (tally.wait, tally.run, tally.total) = (durations(1), durations(10), durations(100));
+    tally.oldest = Some(Duration::from_secs(12));
+    let mut told = wire::Tally::from(&tally);
+    are_durations(told.wait.take(), 1.0);
+    are_durations(told.run.take(), 10.0);
+    are_durations(told.life.take(), 100.0);
+    let of = |reason| 7 + DeadReason::ALL.iter().position(|r| *r == reason).unwrap() as u64;
+    let wanted = wire::Tally {
+        enqueued: 1,
+        started: 2,
+        done: 3,
+        retried: 4,
+        throttled: 5,
+        crashed: 6,
+        dead: wire::DeadCounts {
+            exhausted: of(DeadReason::Exhausted),
+            discarded: of(DeadReason::Discarded),
+            cancelled: of(DeadReason::Cancelled),
+            poison: of(DeadReason::Poison),
+            undecodable: of(DeadReason::Undecodable),
+        },
+        oldest_waiting_seconds: Some(wire::Seconds(12.0)),
+        ..wire::Tally::default()
+    };
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn each_number_of_a_process_goes_over_the_wire_as_itself() {
+    let mut sample = Sample::default();
+    (sample.watched, sample.cpu) = (Duration::from_secs(1), Some(Duration::from_secs(2)));
+    (sample.memory, sample.busy) = (Some(3), 4);
+    (sample.disk_read, sample.disk_written) = (Some(5), Some(6));
+    (sample.disk_free, sample.disk_size) = (Some(7), Some(8));
+    let pool = &mut sample.pool;
+    (pool.in_use, pool.open, pool.limit, pool.waiting) = (9, 10, 11, 12);
+    (sample.reads, sample.writes) = (durations(1), durations(10));
+    let mut told = wire::Sample::from(&sample);
+    are_durations(told.reads.take(), 1.0);
+    are_durations(told.writes.take(), 10.0);
+    let wanted = wire::Sample {
+        watched_seconds: wire::Seconds(1.0),
+        cpu_seconds: Some(wire::Seconds(2.0)),
+        memory_bytes: Some(3),
+        disk_read_bytes: Some(5),
+        disk_written_bytes: Some(6),
+        disk_free_bytes: Some(7),
+        disk_size_bytes: Some(8),
+        reads: None,
+        writes: None,
+        busy: 4,
+        pool_in_use: 9,
+        pool_open: 10,
+        pool_limit: 11,
+        pool_waiting: 12,
+    };
+    assert_eq!(told, wanted);
 }
 
 #[test]

@@ -195,6 +195,66 @@ fn mib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use forge_jobs_api::wire::DeadCounts;
+
+    /// Durations of which 50 % took no longer than one second more than this, and 95 % two seconds more.
+    fn latency(count: u64, least: f64) -> Latency {
+        Latency {
+            count,
+            p50_seconds: Seconds(least + 1.0),
+            p95_seconds: Seconds(least + 2.0),
+            p99_seconds: Seconds(least + 3.0),
+            max_seconds: Seconds(least + 4.0),
+            sum_seconds: Seconds(least + 5.0),
+        }
+    }
+
+    #[test]
+    fn each_number_stands_in_its_own_column() {
+        let sum = Tally {
+            enqueued: 1,
+            started: 2,
+            done: 4,
+            retried: 8,
+            throttled: 16,
+            crashed: 32,
+            dead: DeadCounts {
+                exhausted: 64,
+                discarded: 128,
+                cancelled: 256,
+                poison: 512,
+                undecodable: 1_024,
+            },
+            wait: Some(latency(70, 10.0)),
+            run: Some(latency(71, 20.0)),
+            life: Some(latency(72, 30.0)),
+            oldest_waiting_seconds: Some(Seconds(41.0)),
+        };
+        let cells = row(&Total { of: TimelineOf::One, name: Some("mail".into()), sum });
+        let counts = ["mail", "1", "2", "4", "8", "16", "32", "1984"];
+        let times = ["11.0 s", "12.0 s", "21.0 s", "22.0 s", "32.0 s", "41.0 s"];
+        assert_eq!(cells, [&counts[..], &times[..]].concat());
+
+        let sample = Sample {
+            watched_seconds: Seconds(120.0),
+            cpu_seconds: Some(Seconds(30.0)),
+            memory_bytes: Some(3 << 20),
+            disk_read_bytes: Some(4 << 20),
+            disk_written_bytes: Some(5 << 20),
+            disk_free_bytes: Some(6 << 20),
+            disk_size_bytes: Some(7 << 20),
+            reads: Some(latency(70, 10.0)),
+            writes: Some(latency(71, 20.0)),
+            busy: 8,
+            pool_in_use: 9,
+            pool_open: 10,
+            pool_limit: 11,
+            pool_waiting: 12,
+        };
+        let cells = used("p", "web-1", &sample);
+        let wanted = ["p", "web-1", "25.0 %", "3 MiB", "6 MiB", "12.0 s", "22.0 s", "9 of 11", "12", "8"];
+        assert_eq!(cells, wanted);
+    }
 
     #[test]
     fn a_duration_has_two_digits_at_least() {
