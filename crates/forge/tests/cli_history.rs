@@ -101,6 +101,22 @@ async fn what_a_worker_leaves_behind_is_shown() {
     assert_eq!(one.count, 6);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_led_to_an_error_is_shown_with_its_attempt() {
+    let home = Home::new();
+    let payload = r#"{"text":"not sent","causes":["no route","the line is dead"]}"#;
+    let id = home.enqueue(&["t.err", payload, "--max-attempts", "1"]);
+    let _worker = Worker::start(&home);
+    until(&home, &id, JobStatus::Dead).await;
+    let detail: JobDetail = home.run(["job", "show", &id, "--json"]).json();
+    let chain: Vec<_> = detail.attempts[0].chain.iter().map(|c| c.message.as_str()).collect();
+    assert_eq!(chain, ["not sent", "no route", "the line is dead"]);
+    let text = home.run(["job", "show", &id]).stdout;
+    let lines = ["Caused: not sent", "Caused: no route", "Caused: the line is dead"];
+    let at = lines.map(|line| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}")));
+    assert!(at.is_sorted(), "{text}");
+}
+
 #[test]
 fn what_is_not_there_is_an_error() {
     let home = Home::new();

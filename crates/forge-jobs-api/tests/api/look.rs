@@ -2,14 +2,14 @@
 
 use crate::http::{Ask, Got, LIMIT};
 use crate::rig::{Place, Plan, Rig};
-use crate::world::{claim, enqueue, kill, log, register};
+use crate::world::{claim, enqueue, kill, kill_of, log, register};
 use forge_jobs::metrics::{Level, Sample};
 use forge_jobs::storage::{Author, PutScheduleParams, SamplesParams};
-use forge_jobs::{DefaultRouter, EnqueueRequest, Schedule, Timestamp};
+use forge_jobs::{DefaultRouter, EnqueueRequest, ErrorCause, Schedule, Timestamp};
 use forge_jobs_api::http::Scrapes;
 use forge_jobs_api::wire::{
-    AlertSort, Doctor, ErrorList, GroupVerb, JobPage, LogPage, Overview, Role, ScheduleEdit, Timeline,
-    TimelineQuery, Totals,
+    AlertSort, Doctor, ErrorList, GroupVerb, JobDetail, JobPage, LogPage, Overview, Role, ScheduleEdit,
+    Timeline, TimelineQuery, Totals,
 };
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -172,6 +172,26 @@ async fn a_log_is_followed_while_its_job_runs_on_a_file() {
 #[tokio::test]
 async fn a_log_is_followed_while_its_job_runs_on_a_server() {
     a_log_is_followed(Place::server().await).await;
+}
+
+#[tokio::test]
+async fn the_chain_of_errors_is_told_with_its_attempt() {
+    let rig = Rig::on_file().await;
+    put(&rig, "mail", 1).await;
+    let process = register(&rig.storage, None).await;
+    let claims = claim(&rig.storage, process, "mail", 1).await;
+    let cause = |name: Option<&str>, text: &str| ErrorCause {
+        error_type: name.map(Into::into),
+        message: text.into(),
+    };
+    let chain = [cause(Some("SendError"), "not sent"), cause(None, "the password=hunter2 is wrong")];
+    kill_of(&rig.storage, &claims, "not sent", &chain).await;
+    let detail: JobDetail =
+        rig.ask(Role::Viewer, "GET", &format!("/jobs/{}", claims[0].job.id), None).await.json();
+    let told = &detail.attempts[0].chain;
+    let told: Vec<_> = told.iter().map(|c| (c.error_type.as_deref(), c.message.as_str())).collect();
+    assert_eq!(told, [(Some("SendError"), "not sent"), (None, "the password=[redacted] is wrong")]);
+    rig.stop().await;
 }
 
 #[tokio::test]

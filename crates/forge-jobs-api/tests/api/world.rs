@@ -8,8 +8,8 @@ use forge_jobs::storage::{
     PutScheduleParams, RecordLogsParams, RegisterParams, VerbParams,
 };
 use forge_jobs::{
-    AttemptCause, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, Failure, JobId, ProcessId, Schedule,
-    Storage, Timestamp, Timing, Told,
+    AttemptCause, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, ErrorCause, Failure, JobId, ProcessId,
+    Schedule, Storage, Timestamp, Timing, Told,
 };
 use forge_jobs_api::wire::{LimitEdit, QueueEdit, ScheduleEdit, Seconds};
 use std::collections::HashMap;
@@ -50,8 +50,14 @@ pub(crate) async fn claim(storage: &Storage, process: ProcessId, queue: &str, li
 
 /// Ends attempts: their jobs are dead of this error.
 pub(crate) async fn kill(storage: &Storage, claims: &[Claimed], error: &str) {
+    kill_of(storage, claims, error, &[]).await;
+}
+
+/// The same of an error that others led to.
+pub(crate) async fn kill_of(storage: &Storage, claims: &[Claimed], error: &str, chain: &[ErrorCause]) {
     let member = |claimed: &Claimed| {
-        let failure = Failure::new(&claimed.job.kind, AttemptCause::Handler, error, Told::new());
+        let mut failure = Failure::new(&claimed.job.kind, AttemptCause::Handler, error, Told::new());
+        failure.chain = chain.to_vec();
         Finish {
             lease: claimed.lease,
             transition: Transition::Dead { reason: DeadReason::Exhausted, error: error.into() },

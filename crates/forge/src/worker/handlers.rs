@@ -4,6 +4,8 @@ use super::ledger::{Event, Ledger};
 use forge_jobs::{HandlerRegistry, JobContext, JobOutcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -56,6 +58,28 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Deserialize)]
 struct Text {
     text: String,
+    /// The outermost first.
+    #[serde(default)]
+    causes: Vec<String>,
+}
+
+/// An error with what led to it.
+#[derive(Debug)]
+struct Caused {
+    text: String,
+    source: Option<Box<Self>>,
+}
+
+impl fmt::Display for Caused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Caused {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
 }
 
 /// The kinds, and what each does: for the help text.
@@ -68,7 +92,7 @@ Test handlers (--test-handlers), by kind and payload:
   t.fail {\"n\":N}              fails N times, then is done
   t.throttle {\"n\":N,\"ms\":M}   asks N times to wait M ms, then is done
   t.dead, t.panic, t.abort    gives up; panics; aborts the process
-  t.err {\"text\":T}            fails with this text
+  t.err {\"text\":T,\"causes\":C} fails with this text, caused by these texts if any
   t.log {\"n\":N,\"text\":T}      logs N lines
   t.acquire {\"scope\":S,\"n\":N} waits for N permits of a budget
   t.echo                      keeps its payload as its output
@@ -119,7 +143,13 @@ pub(crate) fn register(handlers: &mut HandlerRegistry, ledger: &Ledger) {
     });
     add(handlers, ledger, "t.panic", |_, _: serde_json::Value| async { panic!("it panics") });
     add(handlers, ledger, "t.abort", |_, _: serde_json::Value| async { std::process::abort() });
-    add(handlers, ledger, "t.err", |_, Text { text }| async { JobOutcome::Failed(text) });
+    add(handlers, ledger, "t.err", |_, Text { text, causes }| async {
+        if causes.is_empty() {
+            return JobOutcome::Failed(text);
+        }
+        let within = |source, text| Some(Box::new(Caused { text, source }));
+        JobOutcome::failed(&Caused { text, source: causes.into_iter().rev().fold(None, within) })
+    });
     add(handlers, ledger, "t.log", |_, Lines { n, text }| async move {
         for line in 1..=n {
             tracing::info!(line, "{text}");

@@ -13,13 +13,18 @@ const once = (rows) => assert.equal(rows.length, 1);
 const story = (page) => region(page, 'What happened').getByRole('listitem');
 const attempts = (page) => region(page, 'Attempts').getByRole('listitem').filter({ has: page.getByText(/^Attempt \d/) });
 
-check('a dead job tells its story and is retried', async (page, world) => {
-  const made = { id: newId(), kind: 't.dead', queue: 'story', payload: {} };
+check('a dead job tells its story and what led to its error, and is retried', async (page, world) => {
+  const payload = { text: 'not sent', causes: ['no route', 'the line is dead'] };
+  const made = { id: newId(), kind: 't.err', queue: 'story', payload, max_attempts: 1 };
   await world.make(page, [made]);
   await world.eventually(page, jobs(made.id, 'status'), [{ status: 'dead' }]);
   await world.go(page, `/dead/${made.id}`);
   await stands(page, 'dead');
-  await attempts(page).first().waitFor();
+  // What led to its error, the outermost first.
+  const chain = attempts(page).first().getByRole('listitem');
+  await chain.nth(1).waitFor();
+  const led = world.isReal ? ['not sent', 'no route', 'the line is dead'].map((text) => `Caused: ${text}`) : ['FetchError: fetch the original', 'connection refused'];
+  assert.deepEqual(await chain.allTextContents(), led);
   await story(page).filter({ hasText: 'enqueued' }).waitFor();
   await button(acts(page), 'Retry').click();
   await said(page, '1 retried');
