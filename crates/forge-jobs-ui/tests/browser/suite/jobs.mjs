@@ -125,6 +125,20 @@ check('a look inside shows payload and error in the list, and is in the address'
   await button(job(page, made.id), `Look inside ${made.id}`).click();
   await main(page).getByText('<b>bold</b>').waitFor({ state: 'hidden' });
   assert.doesNotMatch(page.url(), /peek/);
+  // Of one that failed the row has how its error begins, and the look all of it.
+  const failed = { id: newId(), kind: 't.err', queue: 'inside', payload: { text: 'the tide is out\nand the boats lie dry' }, max_attempts: 1 };
+  await world.make(page, [failed]);
+  await world.eventually(page, `SELECT status FROM {v}forge_inspect_jobs WHERE id = '${failed.id}'`, [{ status: 'dead' }]);
+  await world.go(page, '/dead?queue=inside');
+  const [begins, whole] = world.isReal
+    ? ['the tide is out', 'the tide is out\nand the boats lie dry']
+    : ['connection refused (os error 111)', 'connection refused (os error 111)\n   at upstream::call (src/upstream.rs:42)'];
+  await job(page, failed.id).getByRole('cell', { name: begins, exact: true }).waitFor();
+  assert.equal(await main(page).getByRole('heading', { name: 'Latest error' }).count(), 0);
+  await button(job(page, failed.id), `Look inside ${failed.id}`).click();
+  await main(page).getByRole('heading', { level: 3, name: 'Latest error' }).waitFor();
+  const told = await main(page).locator('pre').allTextContents();
+  assert.ok(told.includes(whole), told.join(' | '));
 });
 
 check('a look inside one job leaves what is chosen, and another filter does not', async (page, world) => {
