@@ -6,11 +6,13 @@ use forge_jobs::logs::{LogCursor, LogLevel};
 use forge_jobs::metrics::{Histogram, Sample, Tally};
 use forge_jobs::schedule::TickOutcome;
 use forge_jobs::storage::{
-    BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams, PageCursor,
-    PathsError, QueuePaths, Retention, RetryOutcome, VerbParams,
+    Author, BoundedCount, CancelOutcome, DatabaseConfig, EnsureQueueParams, JobFilter, ListParams,
+    PageCursor, PathsError, PutScheduleParams, QueuePaths, RegisterParams, Retention, RetryOutcome,
+    VerbParams,
 };
 use forge_jobs::{
-    AttemptResult, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, Storage, Timestamp,
+    AttemptResult, DeadReason, DefaultRouter, EnqueueRequest, Enqueuer, JobId, JobStatus, ProcessId,
+    Schedule, Storage, Timestamp,
 };
 use forge_jobs_api::{convert, wire};
 use std::path::PathBuf;
@@ -273,4 +275,71 @@ async fn settings_and_counts_of_a_queue_keep_their_values() {
     let counts = wire::Queue::from(&counted).counts.unwrap();
     let all = [counts.pending, counts.scheduled, counts.running, counts.retrying, counts.done, counts.dead];
     assert_eq!(all.map(|c| c.count), [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn each_time_of_a_schedule_goes_over_the_wire_as_itself() {
+    let storage = storage().await;
+    let schedule = Schedule::new("nightly", "0 3 * * *", EnqueueRequest::new("report", 1));
+    let schedule = schedule.check(&DefaultRouter).unwrap();
+    let by = Author::Code { program: "shop".into() };
+    let put = PutScheduleParams { schedule, by, actor: None, now: None };
+    let mut row = storage.cron.put(put).await.unwrap();
+    let (at, job) = (Timestamp::from_micros, JobId::new());
+    (row.handled_until, row.last_fire_at, row.last_job) = (at(1_000_000), Some(at(2_000_000)), Some(job));
+    (row.created_at, row.edited_at) = (at(3_000_000), at(4_000_000));
+    let told = wire::Schedule::from(&row);
+    // The next one after what is dealt with.
+    assert_eq!(told.next_fire_at.as_deref(), Some("1970-01-01T03:00:00.000000Z"));
+    assert_eq!(told.last_fire_at.as_deref(), Some("1970-01-01T00:00:02.000000Z"));
+    assert_eq!(told.last_job, Some(job.to_string()));
+    assert_eq!(told.created_at, "1970-01-01T00:00:03.000000Z");
+    assert_eq!(told.edited_at, "1970-01-01T00:00:04.000000Z");
+    (row.enabled, row.last_fire_at, row.last_job) = (false, None, None);
+    let told = wire::Schedule::from(&row);
+    assert_eq!((told.next_fire_at, told.last_fire_at, told.last_job), (None, None, None));
+}
+
+#[tokio::test]
+async fn each_value_of_a_process_goes_over_the_wire_as_itself() {
+    let storage = storage().await;
+    let second = |n: i64| Timestamp::from_micros(n * 1_000_000);
+    let process = ProcessId::new();
+    let register = RegisterParams {
+        process,
+        host: "web-1".into(),
+        pid: 7,
+        version: "1.4".into(),
+        kinds: Some(vec!["k".into()]),
+        queues: Some(vec!["mail".into()]),
+        heartbeat_interval: Duration::from_secs(10),
+        stale_after: Duration::from_secs(45),
+        now: None,
+    };
+    storage.processes.register(register).await.unwrap();
+    let mut row = storage.inspect.processes().await.unwrap().remove(0);
+    (row.started_at, row.beat_at) = (second(100), second(200));
+    row.holds = BoundedCount { count: 9, more: true };
+    let wanted = wire::Process {
+        id: process.to_string(),
+        host: "web-1".into(),
+        pid: 7,
+        version: "1.4".into(),
+        kinds: Some(vec!["k".into()]),
+        queues: Some(vec!["mail".into()]),
+        started_at: "1970-01-01T00:01:40.000000Z".into(),
+        beat_at: "1970-01-01T00:03:20.000000Z".into(),
+        heartbeat_seconds: wire::Seconds(10.0),
+        stale_seconds: wire::Seconds(45.0),
+        stopping: false,
+        late: false,
+        live: true,
+        holds: wire::BoundedCount { count: 9, more: true },
+    };
+    assert_eq!(convert::process(&row, second(201)), wanted);
+    // By its beats, whenever it began.
+    for (now, late, live) in [(221, false, true), (222, true, true), (245, true, true), (246, false, false)] {
+        let told = convert::process(&row, second(now));
+        assert_eq!((told.late, told.live), (late, live), "{now}");
+    }
 }

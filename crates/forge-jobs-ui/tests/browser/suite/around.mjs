@@ -232,6 +232,8 @@ check('processes are listed with what they work on', async (page, world) => {
   const one = region(page, 'Registered').getByRole('listitem').filter({ hasText: 'alive' }).first();
   await one.waitFor();
   assert.match(await one.textContent(), /all queues · \d+ kinds?/);
+  // The made-up ones began a day ago.
+  assert.match(await one.textContent(), world.isReal ? /beat (?:just now|\d+ s ago)/ : /beat \d+ s ago.*since 1 d ago/);
 });
 
 check('jobs that run are beside their process, a link away, and it says how many more it holds', async (page, world) => {
