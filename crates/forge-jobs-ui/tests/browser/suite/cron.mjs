@@ -38,6 +38,28 @@ check('a schedule is paused, resumed and run in the list', async (page, world) =
   await it.getByRole('img', { name: /\d run by a person/ }).waitFor();
 });
 
+check('the list of schedules and the page of one say when it fires next, and when it did last', async (page, world) => {
+  await world.declare(page, 'when');
+  // As if it had fired when it was made. A made-up one has fired a day ago.
+  if (world.isReal) world.run("UPDATE {t}schedules SET last_fire_at = created_at WHERE name = 'when'");
+  const at = (scope) => scope.getByRole('time').getAttribute('datetime').then(Date.parse);
+  const says = async (next, last) => {
+    assert.ok((await at(next)) > Date.now(), 'the next one is to come');
+    assert.ok((await at(last)) < Date.now(), 'the last one is over');
+  };
+  await world.go(page, '/cron');
+  const it = row(page, 'Schedules', /^when/);
+  await it.waitFor();
+  const headings = await main(page).getByRole('table', { name: 'Schedules' }).getByRole('columnheader').allTextContents();
+  const cell = (name) => it.getByRole('rowheader').or(it.getByRole('cell')).nth(headings.indexOf(name));
+  await says(cell('Next fire'), cell('Last fire'));
+  await cell('When').getByText('30 2 * * *', { exact: true }).waitFor();
+  await link(it, 'when').click();
+  await heading(page, 'when').waitFor();
+  const fact = (name) => main(page).locator('dl > div').filter({ has: page.getByRole('term').getByText(name, { exact: true }) });
+  await says(fact('Next'), fact('Last'));
+});
+
 check('a schedule is paused, resumed and run on its page', async (page, world) => {
   await begin(page, world, 'on-page');
   await button(acts(page), 'Pause: on-page').click();
