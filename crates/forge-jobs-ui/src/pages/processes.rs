@@ -59,8 +59,7 @@ const fn state(process: &Process) -> (&'static str, &'static str) {
     }
 }
 
-/// Jobs that a process holds beside those that are shown. Its own count, for the page of running jobs that they are picked
-/// out of has the jobs of all processes, and ends somewhere.
+/// Jobs that a process holds beside those that are shown.
 fn besides(holds: BoundedCount, shown: usize) -> Option<BoundedCount> {
     let count = holds.count.saturating_sub(text::counted(shown).count);
     (count > 0 || holds.more).then_some(BoundedCount { count, more: holds.more })
@@ -74,6 +73,8 @@ fn one(ctx: Ctx, process: &Process, running: Remote<JobPage>) -> AnyView {
             let of: Vec<&Job> = page.jobs.iter().filter(|j| j.process.as_deref() == Some(&id)).collect();
             let shown = of.len().min(JOBS);
             let lines = of.iter().take(JOBS).map(|job| line(ctx, job)).collect_view();
+            // Where the page has all that run it knows best: what a process holds is told with its heartbeats alone.
+            let holds = if page.next.is_some() { holds } else { text::counted(of.len()) };
             let more = besides(holds, shown)
                 .map(|more| view! { <li class="fp-small">{text::besides(shown, more)}</li> });
             view! { <ul class="fp-current">{lines}{more}</ul> }
