@@ -211,7 +211,7 @@ async fn a_delay_counts_from_the_enqueue_by_the_clock_of_the_database() {
     let id = enqueuer.enqueue(request).await.unwrap().id;
     let job = storage.inspect.job(id).await.unwrap().unwrap();
     assert_eq!(job.status, JobStatus::Scheduled);
-    assert_eq!(job.due_at.saturating_since(job.created_at), std::time::Duration::from_millis(90_500));
+    assert_eq!(job.due_at.saturating_since(job.created_at), Duration::from_millis(90_500));
 }
 
 #[tokio::test]

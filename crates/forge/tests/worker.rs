@@ -124,7 +124,7 @@ async fn each_test_handler_does_what_its_payload_says_and_the_ledger_tells_of_it
         ("t.dead", "null", DeadReason::Discarded, "gives up"),
         ("t.panic", "null", DeadReason::Exhausted, "it panics"),
         ("t.err", r#"{"text":"a b"}"#, DeadReason::Exhausted, "a b"),
-        ("t.sleep", r#"{"ms":"x"}"#, DeadReason::Discarded, "invalid type"),
+        ("t.sleep", r#"{"ms":"x"}"#, DeadReason::Undecodable, "invalid type"),
     ] {
         let id = put(kind, payload);
         let job = worker.until(&id, JobStatus::Dead).await;

@@ -121,12 +121,11 @@ impl Clock {
         let after = enqueue(site, "t.echo", "1", None)?;
         let mut problems = must_run(site, &after, 3 * self.heartbeat + Duration::from_secs(5)).await?;
         tokio::time::sleep(3 * self.heartbeat).await;
-        let conn = Connection::open(site.database())?;
         let registered = "SELECT count(*) FROM forge_processes WHERE ended_at IS NULL";
         let mut alive = 0;
         // Both have stopped themselves and come back, which one of them may do late.
         within(Duration::from_secs(10), || {
-            alive = conn.query_row(registered, [], |r| r.get(0))?;
+            alive = Connection::open(site.database())?.query_row(registered, [], |r| r.get(0))?;
             Ok(alive == 2)
         })
         .await?;
