@@ -10,8 +10,7 @@ use crate::{EnqueueError, EnqueueRequest, JobId, NewJob};
 /// `PostgresStorage::within`, or `SqliteStorage::within` for the blocking calls; without an open backend, from `within`
 /// and `within_sqlx` of `storage::postgres::transaction` with
 /// [`DatabaseConfig::postgres`](crate::storage::DatabaseConfig::postgres), or `storage::sqlite::transaction::within`. Do
-/// not wait for a call of the storage
-/// itself while the transaction is open: what that needs may be locked by it.
+/// not wait for a call of the storage itself while the transaction is open: what that needs may be locked by it.
 impl Enqueuer {
     /// Checks a job and inserts it in the caller's transaction.
     ///
