@@ -160,7 +160,7 @@ mod tests {
             ("Memory", 1_000.0),
             ("Read from disks, per second", 2.0),
             ("Written to disks, per second", 5.0),
-            ("Free on the volume of the database", 7_000.0),
+            ("Free on the volume", 7_000.0),
         ];
         assert_eq!(OF_HOSTS.map(numbers), hosts);
         let database = [
